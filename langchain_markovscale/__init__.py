@@ -1,0 +1,103 @@
+"""A reflect-and-revise loop for LangGraph that stops when another round is not worth its cost.
+
+Public names load on first use (PEP 562): whoever needs the closed forms alone does not wait for
+LangGraph, and nobody without a local model waits for torch.
+"""
+
+import sys
+from importlib import import_module
+
+_NAMES_BY_MODULE = {
+    "attempts": ("Attempt", "Decision", "Usage"),
+    "calibration.calibration": ("Calibration",),
+    "calibration.predictor.class_predictor": ("ClassPredictor",),
+    "calibration.tables": ("traces_from_table",),
+    "calibration.traces": ("Trace", "read_traces", "write_traces"),
+    "evaluation.past_runs": ("traces_from_messages",),
+    "evaluation.record": ("arecord_traces", "record_traces"),
+    "graph.builder": ("create_markovscale_graph",),
+    "graph.prompts": ("Prompts",),
+    "graph.router": ("MarkovScaleRouter",),
+    "theory.belief": ("Belief",),
+    "theory.chain": ("TwoStateChain",),
+    "theory.costs": ("round_costs",),
+    "theory.criterion": ("Criterion",),
+    "theory.mixture": ("ChainMixture",),
+    "theory.rates": ("Rates",),
+    "verifiers.function": ("FunctionVerifier",),
+    "verifiers.judge": ("JudgeVerifier",),
+}
+_MODULE_OF = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
+
+__all__ = [*sorted(_MODULE_OF), "__version__"]
+
+# Type checkers take this name as true, and it costs no import of `typing`.
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from langchain_markovscale.attempts import (
+        Attempt as Attempt,
+        Decision as Decision,
+        Usage as Usage,
+    )
+    from langchain_markovscale.calibration.calibration import Calibration as Calibration
+    from langchain_markovscale.calibration.predictor.class_predictor import (
+        ClassPredictor as ClassPredictor,
+    )
+    from langchain_markovscale.calibration.tables import traces_from_table as traces_from_table
+    from langchain_markovscale.calibration.traces import (
+        Trace as Trace,
+        read_traces as read_traces,
+        write_traces as write_traces,
+    )
+    from langchain_markovscale.evaluation.past_runs import (
+        traces_from_messages as traces_from_messages,
+    )
+    from langchain_markovscale.evaluation.record import (
+        arecord_traces as arecord_traces,
+        record_traces as record_traces,
+    )
+    from langchain_markovscale.graph.builder import (
+        create_markovscale_graph as create_markovscale_graph,
+    )
+    from langchain_markovscale.graph.prompts import Prompts as Prompts
+    from langchain_markovscale.graph.router import MarkovScaleRouter as MarkovScaleRouter
+    from langchain_markovscale.theory.belief import Belief as Belief
+    from langchain_markovscale.theory.chain import TwoStateChain as TwoStateChain
+    from langchain_markovscale.theory.costs import round_costs as round_costs
+    from langchain_markovscale.theory.criterion import Criterion as Criterion
+    from langchain_markovscale.theory.mixture import ChainMixture as ChainMixture
+    from langchain_markovscale.theory.rates import Rates as Rates
+    from langchain_markovscale.verifiers.function import FunctionVerifier as FunctionVerifier
+    from langchain_markovscale.verifiers.judge import JudgeVerifier as JudgeVerifier
+
+    __version__: str
+
+else:  # hidden from type checkers, which would otherwise accept any name
+
+    def __getattr__(name: str) -> object:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            value = version("langchain-markovscale")
+        elif name in _MODULE_OF:
+            value = _load(name)
+        else:
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message, name=name, obj=sys.modules[__name__])
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _load(name: str) -> object:
+    try:
+        module = import_module(f"{__name__}.{_MODULE_OF[name]}")
+    except ModuleNotFoundError as error:
+        from langchain_markovscale.extras import naming_the_extra
+
+        raise naming_the_extra(error) from error
+    return getattr(module, name)

@@ -1,0 +1,264 @@
+"""Rates together with where they come from, in a file that can be checked into a repository."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from langchain_markovscale.calibration.fitting import fit_traces
+from langchain_markovscale.calibration.summary import FitSummary
+from langchain_markovscale.calibration.traces import Trace
+from langchain_markovscale.theory.mixture import ChainMixture
+from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale.theory.variants import training_free_rates
+
+if TYPE_CHECKING:
+    from langchain_markovscale.calibration.report.report import Report
+
+FORMAT = "langchain-markovscale calibration"
+VERSION = 1
+DECISION_DRAWS = 16  # two classes each make 32, as quick to decide with as the training-free grid
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The rates that the criterion decides with, and their provenance.
+
+    Make one with `fit`, `from_rates`, `training_free` or `load`.
+
+    Attributes:
+        rates: The mixture of chains and what is known of the verifier.
+        source: Where the rates come from, in a sentence.
+        metadata: Anything else that is worth keeping (model, prompts, date); plain JSON values.
+        draws: Rates fitted to resampled questions; empty where nothing was fitted.
+        fitted: What the rates were fitted to and how well; None where nothing was fitted.
+    """
+
+    rates: Rates
+    source: str
+    metadata: dict[str, Any] = field(default_factory=dict)
+    draws: tuple[Rates, ...] = ()
+    fitted: FitSummary | None = None
+
+    @property
+    def mixture(self) -> ChainMixture:
+        """The chains alone, for forecasts of blind rounds."""
+        return self.rates.mixture
+
+    @property
+    def decision_rates(self) -> Rates:
+        """The rates to decide with: every draw's classes side by side, so that doubt counts.
+
+        The more traces, the closer the draws are to each other, and to `rates`.
+        """
+        return Rates.pooled(self.rates, self.draws) if self.draws else self.rates
+
+    @classmethod
+    def fit(
+        cls,
+        traces: Iterable[Trace] | NDArray[Any],
+        *,
+        n_classes: int | Literal["auto"] = "auto",
+        settling: bool = True,
+        accept_threshold: float | None = None,
+        n_bootstrap: int = 200,
+        level: float = 0.9,
+        seed: int = 0,
+        source: str = "fitted to traces",
+        metadata: dict[str, Any] | None = None,
+    ) -> "Calibration":
+        """Fit rates to past runs.
+
+        A mixture of chains by expectation-maximisation, several starts, weak priors (half a
+        pseudo-count each way); intervals by bootstrap over questions. Labels may be known for
+        all, some or no attempts.
+
+        Args:
+            traces: Traces, also as a stream (`read_traces(path)`), or an array of 0 and 1 of shape
+                (questions, rounds) or (questions, fresh starts, rounds).
+            n_classes: K, or `"auto"`: two, and more where held-out questions clearly ask for it.
+            settling: Whether rates may fall with the depth of revision.
+            accept_threshold: The score from which the verifier accepts, in [0, 1]; None for the one
+                that separates best.
+            n_bootstrap: Resampled fits for the intervals; 0 for none.
+            level: Coverage of the intervals, in (0, 1).
+            seed: Seed of every random step: the same traces and seed give the same calibration.
+            source: Where the rates come from, in a sentence.
+            metadata: Anything else that is worth keeping; plain JSON values.
+
+        Raises:
+            ValueError: If there are no attempts, an option makes no sense, or nothing identifies
+                the rates of unlabelled traces.
+        """
+        found = fit_traces(
+            traces,
+            n_classes=n_classes,
+            settling=settling,
+            accept_threshold=accept_threshold,
+            n_bootstrap=n_bootstrap,
+            n_draws=DECISION_DRAWS,
+            level=level,
+            seed=seed,
+        )
+        return cls(found.rates, source, dict(metadata or {}), found.draws, found.summary)
+
+    @classmethod
+    def from_rates(
+        cls,
+        *,
+        initial: ArrayLike,
+        repair: ArrayLike,
+        corruption: ArrayLike,
+        weights: ArrayLike | None = None,
+        sensitivity: ArrayLike = 0.5,
+        specificity: ArrayLike = 0.5,
+        accept_threshold: float = 0.5,
+        settling: float = 1.0,
+        coincidence: float = 0.25,
+        retention: float | None = None,
+        verdict_correlation: float = 0.5,
+        source: str = "given rates",
+    ) -> "Calibration":
+        """Make a calibration from rates that are known or assumed.
+
+        Rates are one number, or one for each class of questions.
+
+        Args:
+            initial: p₀ in [0, 1], the chance that a first answer is correct.
+            repair: α in [0, 1], the chance that a revision makes a wrong answer correct.
+            corruption: β in [0, 1], the chance that a revision makes a correct answer wrong.
+            weights: The share of each class, summing to 1; by default all the same.
+            sensitivity: s = P(accept | correct). The default, like that of `specificity`, is a
+                verifier that says nothing: an unmeasured verifier is not believed.
+            specificity: u = P(reject | wrong).
+            accept_threshold: A score of at least this much accepts, in [0, 1].
+            settling: d in (0, 1]; the revision at depth t has rates αdᵗ and βdᵗ.
+            coincidence: κ in (0, 1], the chance that two independent wrong answers coincide.
+            retention: σ in [0, 1], the chance that an unrepaired wrong answer comes back
+                unchanged; by default κ, as if it were drawn afresh.
+            verdict_correlation: ρ in [0, 1]; 0 where every verdict is drawn anew, 1 where the same
+                answer always gets the same one.
+            source: Where the rates come from, in a sentence.
+
+        Raises:
+            ValueError: If a rate leaves its range, or lengths differ.
+        """
+        if weights is None:
+            by_class = (initial, repair, corruption, sensitivity, specificity)
+            n_classes = max(np.size(rate) for rate in by_class)
+            weights = [1 / n_classes] * n_classes
+        rates = Rates(
+            weights=weights,
+            initial=initial,
+            repair=repair,
+            corruption=corruption,
+            sensitivity=sensitivity,
+            specificity=specificity,
+            accept_threshold=accept_threshold,
+            settling=settling,
+            coincidence=coincidence,
+            retention=coincidence if retention is None else retention,
+            verdict_correlation=verdict_correlation,
+        )
+        return cls(rates, source)
+
+    @classmethod
+    def training_free(cls) -> "Calibration":
+        """Return MarkovScale⁰: a broad prior over rates, updated only by the run in hand."""
+        return cls(
+            training_free_rates(),
+            "training-free prior (MarkovScale⁰): nothing was measured",
+        )
+
+    def report(
+        self, *, cost_per_round: float = 0.01, max_rounds: int = 8, seed: int = 0
+    ) -> "Report":
+        """Return what the calibration says: whether revising pays, how sure that is, and why.
+
+        Args:
+            cost_per_round: c ≥ 0, the cost at which a policy is recommended, in units of accuracy.
+            max_rounds: The most attempts that the policy may make, the first included.
+            seed: Seed of the simulation of what the criterion buys; the fit has its own.
+
+        Returns:
+            An object that prints as text and shows itself in notebooks; `.markdown`, `.html()`
+            and, with the extra `plot`, methods that plot.
+
+        Raises:
+            ValueError: If an argument leaves its range.
+        """
+        from langchain_markovscale.calibration.report.compute import find
+        from langchain_markovscale.calibration.report.report import Report
+
+        return Report(find(self, cost_per_round=cost_per_round, max_rounds=max_rounds, seed=seed))
+
+    def save(self, path: str | Path) -> None:
+        """Write the calibration as JSON.
+
+        Args:
+            path: The file; it is replaced whole or not at all.
+        """
+        target = Path(path)
+        content = {"format": FORMAT, "version": VERSION, **asdict(self)}
+        draft = target.with_name(target.name + ".tmp")
+        draft.write_text(
+            json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+            encoding="utf-8",
+        )
+        draft.replace(target)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Calibration":
+        """Read a calibration that `save` wrote.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If the file is no calibration, is of another version, lacks a field, or
+                holds a value out of range; the message names the file and the field.
+        """
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path} is not a calibration: it holds no JSON ({error}).") from None
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise ValueError(f"{path} is not a calibration: its 'format' is not {FORMAT!r}.")
+        if content.get("version") != VERSION:
+            raise ValueError(
+                f"{path} is a calibration of version {content.get('version')!r}, but this release "
+                f"reads version {VERSION}: calibrate again, or install the release that wrote it."
+            )
+        del content["format"], content["version"]
+        try:
+            content["rates"] = _build(Rates, content.get("rates"), "rates.")
+            content["draws"] = [_build(Rates, draw, "draws.") for draw in content.get("draws", ())]
+            if content.get("fitted") is not None:
+                content["fitted"] = _build(FitSummary, content["fitted"], "fitted.")
+            calibration: Calibration = _build(cls, content)
+            return calibration
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path} is not a valid calibration: {error}") from None
+
+
+def _build(kind: type[Any], values: Any, prefix: str = "") -> Any:
+    """Make a dataclass from the fields of a JSON object, naming what is missing or unknown."""
+    if not isinstance(values, dict):
+        raise ValueError(f"{prefix.rstrip('.')} must be an object, got {values!r}.")
+    names = {each.name for each in fields(kind)}
+    if missing := names - values.keys():
+        raise ValueError(f"missing {', '.join(prefix + name for name in sorted(missing))}.")
+    if unknown := values.keys() - names:
+        raise ValueError(f"unknown {', '.join(prefix + name for name in sorted(unknown))}.")
+    return kind(**{name: _frozen(value) for name, value in values.items()})
+
+
+def _frozen(value: Any) -> Any:
+    """Return JSON's lists as the tuples that they were."""
+    if isinstance(value, list):
+        return tuple(map(_frozen, value))
+    if isinstance(value, dict):
+        return {name: _frozen(each) for name, each in value.items()}
+    return value

@@ -1,0 +1,292 @@
+"""Expectation-maximisation for a mixture of chains, many fits at once.
+
+Every fit (a start, a fold, a bootstrap sample) is one entry of a leading batch axis B, so that two
+hundred of them cost little more than one. The data are rows of event counts: one row for a question
+whose labels are known, one for each hypothesis about its answers where they are not.
+
+Settling is fitted by thinning: a repair at depth t is thought of as a repair at the first depth, of
+chance α, that also survives t trials of chance d each. Both are then Bernoulli trials, and every
+step is in closed form. Squared extrapolation (Varadhan and Roland, 2008) takes the place of many
+small steps.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_EDGE = 1e-6  # rates stay this far inside (0, 1), so that logarithms are finite
+_HALF = 0.5  # pseudo-counts each way: Beta(3/2, 3/2) and Dirichlet(3/2)
+# Pseudo-trials each way for d, Beta(2, 2): a forecast extrapolates by d, and without this much
+# doubt it follows the noise of the last round seen. A few hundred questions outweigh it.
+_SETTLING = 1.0
+
+
+@dataclass(frozen=True)
+class Events:
+    """What was seen, in the form that the fit needs.
+
+    Attributes:
+        counts: Shape (R, 2 + 4T): draws correct and wrong, then for each depth t < T the
+            revisions correct→correct, correct→wrong, wrong→correct and wrong→wrong.
+        offsets: Shape (R,): what else speaks for a row's hypothesis, as a logarithm.
+        starts: Shape (G,): the first row of each group of rivalling hypotheses.
+    """
+
+    counts: Floats
+    offsets: Floats
+    starts: NDArray[np.int64]
+
+    @property
+    def depths(self) -> int:
+        """T, how many depths of revision were seen."""
+        return int(self.counts.shape[1] - 2) // 4
+
+
+class Parameters(NamedTuple):
+    """The mixture's parameters, for each of B fits."""
+
+    weights: Floats  # (B, K)
+    initial: Floats  # (B, K)
+    repair: Floats  # (B, K)
+    corruption: Floats  # (B, K)
+    settling: Floats  # (B,)
+
+    def pick(self, index: NDArray[np.int64]) -> "Parameters":
+        """Return the fits at `index` of the batch, in that order."""
+        return Parameters(*(each[index] for each in self))
+
+
+class Fit(NamedTuple):
+    """B fits: their parameters and, for each, the log posterior density up to a constant."""
+
+    parameters: Parameters
+    objective: Floats  # (B,)
+
+
+def random_starts(
+    n_starts: int, n_classes: int, rng: np.random.Generator, *, settling: bool
+) -> Parameters:
+    """Return starting points spread over the space of rates, classes in falling order of p₀."""
+    shape = (n_starts, n_classes)
+    initial = np.sort(rng.uniform(0.05, 0.95, shape), axis=1)[:, ::-1]
+    return Parameters(
+        np.full(shape, 1 / n_classes),
+        np.ascontiguousarray(initial),
+        rng.uniform(0.05, 0.6, shape),
+        rng.uniform(0.02, 0.4, shape),
+        rng.uniform(0.5, 0.95, n_starts) if settling else np.ones(n_starts),
+    )
+
+
+def fit(
+    events: Events,
+    questions: Floats,
+    start: Parameters,
+    *,
+    settling: bool,
+    tolerance: float = 1e-6,
+    most_steps: int = 300,
+) -> Fit:
+    """Climb to a posterior mode from every start.
+
+    Args:
+        events: The rows of counts.
+        questions: Shape (B, G) or (1, G): how many questions each group stands for, in each fit.
+        start: Where to start, B fits.
+        settling: Whether d is fitted; else it stays at its start.
+        tolerance: A fit has arrived when a step gains less than this in log density.
+        most_steps: Accelerated steps, of three plain ones each.
+
+    Returns:
+        The modes, and the log posterior density at each.
+    """
+    here = Parameters(*(each.copy() for each in start))
+    value = np.full(len(start.settling), -np.inf)
+    live = np.arange(len(start.settling))
+    weighting = np.broadcast_to(questions, (len(live), questions.shape[1]))
+    for _ in range(most_steps):
+        current = here.pick(live)
+        weights = weighting[live]
+        once, _ = _step(events, weights, current, settling)
+        twice, _ = _step(events, weights, once, settling)
+        leap = _extrapolate(current, once, twice)
+        landed, reached = _step(events, weights, leap, settling)
+        fallback, plain = _step(events, weights, twice, settling)
+        # A leap may overshoot; the plain steps never lose.
+        better = reached >= plain
+        moved = Parameters(
+            *(
+                np.where(better if a.ndim == 1 else better[:, None], a, b)
+                for a, b in zip(landed, fallback, strict=True)
+            )
+        )
+        gained = np.maximum(reached, plain) - value[live]
+        for target, source in zip(here, moved, strict=True):
+            target[live] = source
+        value[live] = np.maximum(reached, plain)
+        live = live[gained > tolerance]
+        if not len(live):
+            break
+    return Fit(here, log_density(events, weighting, here))
+
+
+def log_likelihood(events: Events, parameters: Parameters) -> Floats:
+    """Return ln P(group | parameters), shape (B, G)."""
+    scores = _row_scores(events, parameters)
+    return _log_sum(events, scores)
+
+
+def log_density(events: Events, questions: Floats, parameters: Parameters) -> Floats:
+    """Return the log likelihood of all questions plus the log priors, shape (B,)."""
+    likelihood = (questions * log_likelihood(events, parameters)).sum(axis=1)
+    return np.asarray(likelihood + _log_prior(parameters))
+
+
+def responsibilities(events: Events, parameters: Parameters) -> Floats:
+    """Return P(class, hypothesis | group) for each row, shape (B, R, K); sums to 1 in a group."""
+    scores = _row_scores(events, parameters)
+    return np.exp(scores - _spread(events, _log_sum(events, scores))[:, :, None])
+
+
+def _step(
+    events: Events, questions: Floats, now: Parameters, settling: bool
+) -> tuple[Parameters, Floats]:
+    """One plain step, and the log density at the point that it starts from."""
+    scores = _row_scores(events, now)
+    total = _log_sum(events, scores)
+    density = (questions * total).sum(axis=1) + _log_prior(now)
+    shares = np.exp(scores - _spread(events, total)[:, :, None])
+    shares *= _spread(events, questions)[:, :, None]
+    expected = np.matmul(events.counts.T, shares)  # (B, 2 + 4T, K)
+
+    n_classes = shares.shape[2]
+    in_class = shares.sum(axis=1)
+    weights = (in_class + _HALF) / (in_class.sum(axis=1, keepdims=True) + _HALF * n_classes)
+    initial = (expected[:, 0] + _HALF) / (expected[:, 0] + expected[:, 1] + 2 * _HALF)
+    if not events.depths:
+        return Parameters(weights, initial, now.repair, now.corruption, now.settling), density
+
+    moves = expected[:, 2:].reshape(len(shares), events.depths, 4, n_classes)
+    survival = _survival(now.settling, events.depths)
+    repair, repaired, repair_trials = _thin(now.repair, survival, moves[:, :, 2], moves[:, :, 3])
+    corruption, corrupted, corruption_trials = _thin(
+        now.corruption, survival, moves[:, :, 1], moves[:, :, 0]
+    )
+    d = now.settling
+    if settling:
+        d = (repaired + corrupted + _SETTLING) / (repair_trials + corruption_trials + 2 * _SETTLING)
+    return _inside(Parameters(weights, initial, repair, corruption, d)), density
+
+
+def _thin(
+    rate: Floats, survival: Floats, happened: Floats, missed: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Update a rate whose event at depth t must also survive t trials of chance d.
+
+    Args:
+        rate: Shape (B, K).
+        survival: dᵗ, shape (B, T).
+        happened: Expected counts of the event, shape (B, T, K).
+        missed: Expected counts of its absence, shape (B, T, K).
+
+    Returns:
+        The new rate, and the survivals and trials that it implies for d, summed over classes.
+    """
+    t = np.arange(survival.shape[1])[None, :, None]
+    survives = survival[:, :, None]
+    tried = missed * rate[:, None] * (1 - survives) / (1 - rate[:, None] * survives)
+    n = (happened + missed).sum(axis=1)
+    new = ((happened + tried).sum(axis=1) + _HALF) / (n + 2 * _HALF)
+    d = survival[:, 1:2, None] if survival.shape[1] > 1 else np.ones_like(survives)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        survived = np.where(survives < 1, t * (d - survives) / (1 - survives), 0.0)
+    survivals = (happened * t + tried * survived).sum(axis=(1, 2))
+    trials = ((happened + tried) * t).sum(axis=(1, 2))
+    return new, survivals, trials
+
+
+def _row_scores(events: Events, parameters: Parameters) -> Floats:
+    """Return ln P(row's events and class k), shape (B, R, K)."""
+    weights, initial, repair, corruption, settling = parameters
+    logs = [np.log(initial)[:, None], np.log1p(-initial)[:, None]]
+    if events.depths:
+        survival = _survival(settling, events.depths)[:, :, None]
+        alpha, beta = repair[:, None] * survival, corruption[:, None] * survival
+        steps = np.stack([np.log1p(-beta), np.log(beta), np.log(alpha), np.log1p(-alpha)], axis=2)
+        logs.append(steps.reshape(len(initial), 4 * events.depths, -1))
+    table = np.concatenate(logs, axis=1)
+    return np.asarray(
+        np.matmul(events.counts, table) + np.log(weights)[:, None] + events.offsets[:, None]
+    )
+
+
+def _log_sum(events: Events, scores: Floats) -> Floats:
+    """Sum over classes and over the rows of each group, in logarithms, shape (B, G)."""
+    over_classes = np.logaddexp.reduce(scores, axis=2)
+    if len(events.starts) == over_classes.shape[1]:
+        return np.asarray(over_classes)
+    return np.asarray(np.logaddexp.reduceat(over_classes, events.starts, axis=1))
+
+
+def _spread(events: Events, by_group: Floats) -> Floats:
+    """Repeat a value of each group for each of its rows."""
+    n_rows = len(events.counts)
+    if len(events.starts) == n_rows:
+        return by_group
+    lengths = np.diff(np.append(events.starts, n_rows))
+    return np.repeat(by_group, lengths, axis=1)
+
+
+def _survival(settling: Floats, depths: int) -> Floats:
+    return np.asarray(settling[:, None] ** np.arange(depths))
+
+
+def _log_prior(parameters: Parameters) -> Floats:
+    weights, initial, repair, corruption, settling = parameters
+    rates = sum(np.log(rate) + np.log1p(-rate) for rate in (initial, repair, corruption))
+    prior = _HALF * (np.log(weights) + rates).sum(axis=1)
+    doubt = _SETTLING * (np.log(settling) + np.log1p(-np.minimum(settling, 1 - _EDGE)))
+    return np.asarray(prior + np.where(settling < 1, doubt, 0.0))
+
+
+def _extrapolate(start: Parameters, once: Parameters, twice: Parameters) -> Parameters:
+    """Leap along the path of two steps, in log-odds, where every point is a valid one."""
+    a, b, c = (_flat(point) for point in (start, once, twice))
+    first, bend = b - a, c - 2 * b + a
+    norm = np.sqrt((bend**2).sum(axis=1))
+    length = -np.sqrt((first**2).sum(axis=1)) / np.where(norm > 0, norm, 1)
+    length = np.clip(np.where(norm > 0, length, -1.0), -64.0, -1.0)[:, None]
+    leap = a - 2 * length * first + length**2 * bend
+    n_classes = start.weights.shape[1]
+    weights, *rates = np.split(leap, [n_classes, 2 * n_classes, 3 * n_classes, 4 * n_classes], 1)
+    weights = np.exp(weights - weights.max(axis=1, keepdims=True))
+    weights /= weights.sum(axis=1, keepdims=True)
+    initial, repair, corruption, settling = (1 / (1 + np.exp(-np.clip(r, -30, 30))) for r in rates)
+    d = np.where(start.settling == 1, 1.0, settling[:, 0])
+    return _inside(Parameters(weights, initial, repair, corruption, d))
+
+
+def _flat(point: Parameters) -> Floats:
+    """Logarithms of weights beside log-odds of rates, shape (B, 4K + 1)."""
+    rates = np.concatenate([*point[1:4], point.settling[:, None]], axis=1)
+    rates = np.clip(rates, _EDGE, 1 - _EDGE)
+    return np.concatenate([np.log(point.weights), np.log(rates) - np.log1p(-rates)], axis=1)
+
+
+def _inside(p: Parameters) -> Parameters:
+    weights = np.maximum(p.weights, _EDGE)
+
+    def clipped(rate: Floats) -> Floats:
+        return np.clip(rate, _EDGE, 1 - _EDGE)
+
+    return Parameters(
+        weights / weights.sum(axis=1, keepdims=True),
+        clipped(p.initial),
+        clipped(p.repair),
+        clipped(p.corruption),
+        np.where(p.settling == 1, 1.0, clipped(p.settling)),
+    )

@@ -1,0 +1,238 @@
+"""The whole way from traces to a calibration's parts: fit, uncertainty, checks, warnings."""
+
+from collections.abc import Iterable
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langchain_markovscale.calibration import em, fit
+from langchain_markovscale.calibration.hypotheses import Evidence
+from langchain_markovscale.calibration.scores import ScoreModel, fit_scores
+from langchain_markovscale.calibration.statistics import Statistics, collect, collect_table
+from langchain_markovscale.calibration.summary import FitSummary
+from langchain_markovscale.calibration.traces import Trace
+from langchain_markovscale.theory.checks import whole
+from langchain_markovscale.theory.rates import Rates
+
+Floats = NDArray[np.float64]
+
+_FEW_QUESTIONS = 50
+_MISFIT = 0.05  # held-out accuracy missed by more than this is worth a warning
+
+
+class Fitted(NamedTuple):
+    """The parts of a calibration.
+
+    Attributes:
+        rates: The fitted rates.
+        draws: Fits to resampled questions, for decisions that know how sure the rates are.
+        summary: What a report shows.
+    """
+
+    rates: Rates
+    draws: tuple[Rates, ...]
+    summary: FitSummary
+
+
+def fit_traces(
+    traces: Iterable[Trace] | Any,
+    *,
+    n_classes: int | Literal["auto"],
+    settling: bool,
+    accept_threshold: float | None,
+    n_bootstrap: int,
+    n_draws: int,
+    level: float,
+    seed: int,
+) -> Fitted:
+    """Fit rates to traces; see `Calibration.fit` for the arguments."""
+    check_arguments(n_classes, n_bootstrap, level)
+    statistics = _statistics(traces)
+    fit.check_identifiable(statistics)
+    rng = np.random.default_rng(seed)
+    model = fit_scores(
+        statistics.scores,
+        accept_threshold=accept_threshold,
+        level=level,
+        n_draws=max(n_bootstrap, 100),
+        rng=rng,
+    )
+    first = 2 if n_classes == "auto" else n_classes
+    problem, evidence, mode = fit.fit_with_evidence(
+        statistics, model, first, rng, settling=settling
+    )
+    if n_classes == "auto":
+        chosen, tried = fit.choose_classes(problem, rng)
+        if chosen != first:
+            mode = fit.fit_mode(problem, chosen, rng)
+    else:
+        tried = {first: fit.held_out(problem, first, rng)}
+        chosen = first
+    fit.check_identified(statistics, mode)
+    resampled = fit.bootstrap(problem, mode, n_bootstrap, rng) if n_bootstrap else None
+    rates = _rates(
+        mode.parameters, 0, evidence, model, (evidence.sensitivity, evidence.specificity)
+    )
+    draws = tuple(
+        _rates(resampled, b, evidence, model, (float(s), float(u)))
+        for b, (s, u) in enumerate(model.draws[: min(n_draws, n_bootstrap)])
+        if resampled
+    )
+    summary = _summary(
+        statistics, problem, mode, resampled, model, tried, tried[chosen], seed, level
+    )
+    return Fitted(rates, draws, summary)
+
+
+def check_arguments(n_classes: Any, n_bootstrap: int, level: float) -> None:
+    """Refuse options of a fit that make no sense.
+
+    Raises:
+        ValueError: Naming the option, its value and the remedy.
+    """
+    if n_classes != "auto":
+        whole("n_classes", n_classes, least=1)
+    whole("n_bootstrap", n_bootstrap)
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level!r}: 0.9 is a 90 % interval.")
+
+
+def _statistics(traces: Any) -> Statistics:
+    return collect_table(traces) if hasattr(traces, "shape") else collect(traces)
+
+
+def _rates(
+    parameters: em.Parameters,
+    index: int,
+    evidence: Evidence,
+    model: ScoreModel,
+    verdicts: tuple[float, float],
+) -> Rates:
+    return Rates(
+        weights=parameters.weights[index],
+        initial=parameters.initial[index],
+        repair=parameters.repair[index],
+        corruption=parameters.corruption[index],
+        sensitivity=verdicts[0],
+        specificity=verdicts[1],
+        accept_threshold=evidence.accept_threshold,
+        settling=float(parameters.settling[index]),
+        coincidence=evidence.coincidence,
+        retention=evidence.retention,
+        verdict_correlation=evidence.correlation,
+        score_cuts=model.cuts,
+        score_log_ratios=model.log_ratios,
+    )
+
+
+def _summary(
+    statistics: Statistics,
+    problem: fit.Problem,
+    mode: fit.Mode,
+    resampled: em.Parameters | None,
+    model: ScoreModel,
+    tried: dict[int, fit.HeldOut],
+    held_out: fit.HeldOut,
+    seed: int,
+    level: float,
+) -> FitSummary:
+    rounds = max(problem.events.depths, statistics.seen.shape[1] - 1)
+    tails = ((1 - level) / 2, (1 + level) / 2)
+    foretold = fit.forecast(held_out.parameters, rounds).mean(axis=0)
+    right, total = statistics.seen
+    return FitSummary(
+        questions=statistics.n_questions,
+        attempts=statistics.attempts,
+        labelled=int(total.sum()),
+        seed=seed,
+        level=level,
+        intervals=_intervals(resampled, model, tails) if resampled else {},
+        right=_floats(right),
+        total=_floats(total),
+        fitted=_floats(fit.forecast(mode.parameters, rounds)[0]),
+        band=_quantiles(fit.forecast(resampled, rounds), tails) if resampled else (),
+        held_out=_floats(foretold),
+        class_likelihood={str(n): each.mean for n, each in tried.items()},
+        drift=_drift(problem, mode.parameters),
+        auc=None if np.isnan(model.auc) else model.auc,
+        auc_interval=model.auc_interval,
+        reliability=tuple(map(_floats, model.reliability)),
+        warnings=tuple(_warnings(statistics, model, foretold)),
+    )
+
+
+def _intervals(
+    resampled: em.Parameters, model: ScoreModel, tails: tuple[float, float]
+) -> dict[str, tuple[tuple[float, float], ...]]:
+    values = {
+        "weights": resampled.weights,
+        "initial": resampled.initial,
+        "repair": resampled.repair,
+        "corruption": resampled.corruption,
+        "settling": resampled.settling[:, None],
+        "sensitivity": model.draws[:, :1],
+        "specificity": model.draws[:, 1:],
+    }
+    return {name: _quantiles(each, tails) for name, each in values.items()}
+
+
+def _quantiles(values: Floats, tails: tuple[float, float]) -> tuple[tuple[float, float], ...]:
+    """(low, high) of each column, over the rows."""
+    low, high = np.quantile(values, tails, axis=0).tolist()
+    return tuple(zip(low, high, strict=True))
+
+
+def _drift(problem: fit.Problem, parameters: em.Parameters) -> tuple[tuple[float, ...], ...]:
+    """Revisions by depth as they were and as the fit expects them, classes accounted for."""
+    events, depths = problem.events, problem.events.depths
+    shares = em.responsibilities(events, parameters)[0]
+    shares *= np.repeat(problem.questions, np.diff(np.append(events.starts, len(shares))))[:, None]
+    moves = (events.counts.T @ shares)[2:].reshape(depths, 4, -1)
+    survival = parameters.settling[0] ** np.arange(depths)[:, None]
+    n_right, n_wrong = moves[:, 0] + moves[:, 1], moves[:, 2] + moves[:, 3]
+    rows = np.stack(
+        [
+            n_wrong.sum(1),
+            moves[:, 2].sum(1),
+            (n_wrong * parameters.repair[0] * survival).sum(1),
+            n_right.sum(1),
+            moves[:, 1].sum(1),
+            (n_right * parameters.corruption[0] * survival).sum(1),
+        ],
+        axis=1,
+    )
+    return tuple(map(_floats, rows))
+
+
+def _warnings(statistics: Statistics, model: ScoreModel, foretold: Floats) -> list[str]:
+    said = []
+    if statistics.n_questions < _FEW_QUESTIONS:
+        said.append(
+            f"only {statistics.n_questions} questions: the rates are uncertain, and decisions "
+            "take that into account."
+        )
+    if not statistics.several_starts:
+        said.append(
+            "one fresh start for each question: classes of questions can hardly be told apart. "
+            "Record at least two."
+        )
+    if model.n and not model.informative:
+        low, high = model.auc_interval
+        said.append(
+            f"the verifier is no better than chance (area under the curve {model.auc:.2f}, "
+            f"interval {low:.2f} to {high:.2f}): its scores are given no weight."
+        )
+    right, total = statistics.seen
+    seen = right / np.maximum(total, 1)
+    missed = np.abs(seen - foretold[: len(seen)])[total > 0]
+    if len(missed) and missed.max() > _MISFIT:
+        said.append(
+            f"the fit misses the accuracy of held-out questions by up to {missed.max():.2f}: "
+            "forecasts over many rounds are not to be relied on."
+        )
+    return said
+
+
+def _floats(values: Any) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)

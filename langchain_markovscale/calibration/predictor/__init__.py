@@ -1,0 +1,1 @@
+"""What a question alone says of its class, learned from traces."""

@@ -1,0 +1,179 @@
+"""The verdict: does revising help here, how sure is that, and what to do instead.
+
+Revising helps if some number of blind revisions leaves accuracy above that of the first answers,
+which is what T* ≥ 1 at no cost says, and hurts if every number leaves it below. The interval over
+resampled fits must agree; where it holds both, the verdict is that nobody can tell.
+"""
+
+from typing import Literal
+
+from langchain_markovscale.calibration.report.estimates import counted, price
+from langchain_markovscale.calibration.report.findings import Findings
+from langchain_markovscale.explain import percent
+from langchain_markovscale.theory.checks import TOLERANCE
+
+Kind = Literal["helps", "hurts", "nothing", "uncertain", "untried"]
+"""What blind revising does to accuracy; `untried` where no trace holds a revision."""
+
+_A_FEW = 0.05  # of an attempt a question: below it an action is as good as not taken
+
+
+def kind(found: Findings) -> Kind:
+    """Return what blind revising does, as far as the fit and its resampling tell."""
+    fitted = found.calibration.fitted
+    if fitted and not sum(each.revised for each in (*found.mended, *found.broken)):
+        return "untried"
+    low, high = found.most.interval or (found.most.value,) * 2
+    if low > TOLERANCE:
+        return "helps"
+    if high < -TOLERANCE:
+        return "hurts"
+    if max(abs(low), abs(high)) <= TOLERANCE:
+        return "nothing"
+    return "uncertain"
+
+
+def verdict(found: Findings) -> str:
+    """Return the verdict and its interval as one sentence."""
+    said = _SENTENCES[kind(found)](found)
+    if found.calibration.draws:
+        return said
+    unsure = "By the fit alone" if found.calibration.fitted else "If these rates hold"
+    return f"{unsure}, {said[0].lower()}{said[1:]}"
+
+
+def reasons(found: Findings) -> str:
+    """Return the rates behind the verdict, and the best number of blind revisions."""
+    if kind(found) == "untried":
+        return "Record revisions too, for instance three of every first answer."
+    rates = (
+        f"A revision breaks a right answer {found.corruption.percent} of the time and mends a "
+        f"wrong one {found.repair.percent} of the time."
+    )
+    return f"{rates} {_blind_advice(found)}"
+
+
+def recommendation(found: Findings) -> str:
+    """Return what the criterion makes of it at the given cost, by simulation."""
+    got, single = found.recommended, found.rounds[0].fitted.value
+    at = f"At a cost of {price(found.cost_per_round)} a round"
+    more = [
+        f"{many:.1f} {name}"
+        for many, name in ((got.fresh_draws, "fresh draws"), (got.revisions, "revisions"))
+        if many >= _A_FEW
+    ]
+    if not more:
+        return f"{at} the criterion stops after the first answer."
+    if not _pays(found):
+        what = "the criterion goes on, but gains no more than that costs"
+    elif len(more) == 2:
+        what = "both fresh draws and revisions pay where the criterion chooses them"
+    elif draws_pay(found):
+        what = "fresh draws pay, revisions do not"
+    else:
+        what = "revisions pay where the criterion chooses them, fresh draws do not"
+    if kind(found) == "uncertain":
+        what = f"and if the fitted rates hold, {what}"
+    return (
+        f"{at} {what}: with {' and '.join(more)} a question beside the first answer, it is right "
+        f"{percent(got.accuracy)} of the time instead of {percent(single)} (simulated)."
+    )
+
+
+def draws_pay(found: Findings) -> bool:
+    """Return whether the criterion draws afresh at the given cost, and gains by what it does."""
+    return found.recommended.fresh_draws >= _A_FEW and _pays(found)
+
+
+def uncertainty(found: Findings) -> str:
+    """Return where the numbers come from and what the brackets are."""
+    fitted = found.calibration.fitted
+    source = found.calibration.source
+    if fitted is None:
+        return (
+            f"Source: {source}. Nothing was fitted to traces: there are no intervals, no accuracy "
+            "that was seen and no check of the fit."
+        )
+    labelled = {fitted.attempts: "all", 0: "none"}.get(fitted.labelled, f"{fitted.labelled:,}")
+    brackets = (
+        f"Brackets hold {fitted.level:.0%} intervals over questions."
+        if found.calibration.draws
+        else "No intervals, since nothing was resampled (n_bootstrap=0)."
+    )
+    return (
+        f"Source: {source}; {fitted.questions:,} questions, {fitted.attempts:,} attempts, "
+        f"{labelled} of them labelled. {brackets}"
+    )
+
+
+def _helps(found: Findings) -> str:
+    if found.paid_revisions:
+        return f"Revising helps here: {_from_to(found, found.paid_revisions)}."
+    less = f"less than it costs at {price(found.cost_per_round)} each"
+    return f"Revising helps here, but {less}: {_from_to(found, found.best_revisions)}."
+
+
+def _hurts(found: Findings) -> str:
+    instead = "draw afresh instead" if draws_pay(found) else "stop after the first answer"
+    return f"Revising hurts here: {_from_to(found, found.horizon)}; {instead}."
+
+
+def _nothing(found: Findings) -> str:
+    first = percent(found.rounds[0].fitted.value)
+    return f"Revising changes nothing here: accuracy stays at {first}."
+
+
+def _uncertain(found: Findings) -> str:
+    best = found.best_revisions
+    change = found.rounds[best].gain
+    verb = "changes" if best == 1 else "change"
+    return (
+        "Too uncertain to tell whether revising helps: "
+        f"{counted(best, 'revision')} {verb} accuracy by {change.points}."
+    )
+
+
+def _untried(found: Findings) -> str:
+    first = found.rounds[0].fitted.percent
+    return (
+        "No trace holds a revision, so that nothing is known of what revising does: first "
+        f"answers are right {first} of the time."
+    )
+
+
+_SENTENCES = {
+    "helps": _helps,
+    "hurts": _hurts,
+    "nothing": _nothing,
+    "uncertain": _uncertain,
+    "untried": _untried,
+}
+
+
+def _from_to(found: Findings, revisions: int) -> str:
+    before, after = found.rounds[0].fitted, found.rounds[revisions].fitted
+    return (
+        f"{counted(revisions, 'revision')} take{'s' if revisions == 1 else ''} accuracy from "
+        f"{percent(before.value)} to {percent(after.value)}, {found.rounds[revisions].gain.points}"
+    )
+
+
+def _blind_advice(found: Findings) -> str:
+    said, best = kind(found), found.paid_revisions
+    if said == "uncertain":
+        return "Record more questions to tell which weighs more."
+    if not best:
+        return "If nobody checks, stop after the first answer."
+    verb, each = ("pays", "") if best == 1 else ("pay", " each")
+    traced = ", as many as were traced" if found.calibration.fitted else ""
+    limit = traced if best == found.horizon else ""
+    return (
+        f"If nobody checks, {counted(best, 'revision')} {verb} best at "
+        f"{price(found.cost_per_round)}{each}{limit}."
+    )
+
+
+def _pays(found: Findings) -> bool:
+    got = found.recommended
+    paid = (got.attempts - 1) * found.cost_per_round
+    return got.accuracy - found.rounds[0].fitted.value > paid

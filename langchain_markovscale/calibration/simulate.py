@@ -1,0 +1,241 @@
+"""Questions drawn from known rates, put to a policy: what it would buy, before a model is called.
+
+There is no closed form for what a rule buys that decides anew after every attempt, so that its
+accuracy and its rounds are measured on simulated questions. Questions differ only by their
+attempts, and most begin alike: histories are kept in a tree, and each is decided once.
+
+Two policies that are given the same seed meet the same questions and the same luck, attempt by
+attempt, so that they differ by what they do and hardly by chance.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from math import ceil, sqrt
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langchain_markovscale.attempts import Attempt, Decision
+from langchain_markovscale.theory.checks import whole
+from langchain_markovscale.theory.rates import Rates
+
+Floats = NDArray[np.float64]
+Policy = Callable[[Sequence[Attempt]], Decision]
+"""What to do after some attempts, such as `Criterion.decide`."""
+
+_RIGHT = -1  # the value of a right answer; wrong ones count from 0
+_CORRECT, _VALUE, _RETAINED, _LASTING, _SCORE, _KEY_SCORE = range(6)  # what chance decides
+
+
+class Outcome(NamedTuple):
+    """What a policy bought, as means over simulated questions.
+
+    Attributes:
+        accuracy: Share of questions whose returned answer was right.
+        accuracy_error: Its standard error, at most.
+        attempts: Attempts at a question, the first included.
+        revisions: How many of them were revisions.
+    """
+
+    accuracy: float
+    accuracy_error: float
+    attempts: float
+    revisions: float
+
+    @property
+    def fresh_draws(self) -> float:
+        """Fresh draws at a question, beside the first attempt."""
+        return self.attempts - self.revisions - 1
+
+
+class ScoreLaw(NamedTuple):
+    """How a verifier's scores come about.
+
+    Attributes:
+        scores: The J scores that it gives, rising.
+        cumulative: P(one of the first j scores | class, label), for j = 1 … J; by label (wrong
+            first), then by class.
+    """
+
+    scores: tuple[float, ...]
+    cumulative: tuple[tuple[tuple[float, ...], ...], ...]
+
+
+def verdict_law(rates: Rates) -> ScoreLaw:
+    """Return scores that say accept (1) or reject (0), by sensitivity and specificity."""
+    wrong = tuple((specificity, 1.0) for specificity in rates.specificity)
+    right = tuple((1 - sensitivity, 1.0) for sensitivity in rates.sensitivity)
+    return ScoreLaw((0.0, 1.0), (wrong, right))
+
+
+def graded_law(rates: Rates, reliability: Sequence[Sequence[float]]) -> ScoreLaw:
+    """Return one score for each step of the likelihood ratio, as often as it was seen.
+
+    Args:
+        rates: With `score_cuts`.
+        reliability: For each bin of scores: mean score, share correct, attempts; shape (bins, 3).
+    """
+    score, share, many = np.asarray(reliability, dtype=np.float64).T
+    cuts = rates.score_cuts
+    step = np.searchsorted(cuts, score, side="right")
+    cumulative = []
+    for seen in (many * (1 - share), many * share):
+        counts = np.bincount(step, seen, len(cuts) + 1)
+        chances = np.minimum(np.cumsum(counts) / counts.sum(), 1.0)
+        cumulative.append((tuple(chances.tolist()),) * rates.n_classes)
+    return ScoreLaw((0.0, *cuts), tuple(cumulative))
+
+
+def simulate(
+    policy: Policy,
+    rates: Rates,
+    *,
+    questions: int = 2000,
+    seed: int = 0,
+    scores: ScoreLaw | None = None,
+    keyed: bool = True,
+) -> Outcome:
+    """Put simulated questions to a policy.
+
+    Classes, answers, revisions, coincidences and repeated scores come about as `rates` says (see
+    `Rates`); wrong answers spread over ⌈1/κ⌉ values such that two of them coincide with chance κ.
+    Shares of classes and of right first answers are met exactly, up to one question.
+
+    Args:
+        policy: Decides after every attempt, also before the first; it must stop some day. It is
+            asked once for each distinct history, in which answers are named by their order.
+        rates: What the questions are drawn from.
+        questions: How many.
+        seed: The same seed gives the same questions, whatever the policy.
+        scores: How scores come about; by default accept or reject, see `verdict_law`.
+        keyed: Whether answers have keys, by which they can be told apart and compared.
+
+    Raises:
+        ValueError: If `questions` is not a whole number of at least 1.
+    """
+    n = int(whole("questions", questions, least=1))
+    world = _World(rates, n, seed, scores or verdict_law(rates), keyed)
+    root = _History(policy, [])
+    right = attempts = revisions = 0
+    for question in range(n):
+        end, values = world.run(question, root, policy)
+        best = end.decision["best"]
+        right += best is not None and values[best] == _RIGHT
+        attempts += len(end.attempts)
+        revisions += sum(each["parent"] is not None for each in end.attempts)
+    accuracy = right / n
+    return Outcome(accuracy, sqrt(accuracy * (1 - accuracy) / n), attempts / n, revisions / n)
+
+
+class _History:
+    """Attempts that some questions have in common, and what is decided after them."""
+
+    __slots__ = ("attempts", "decision", "next")
+
+    def __init__(self, policy: Policy, attempts: list[Attempt]) -> None:
+        self.attempts = attempts
+        self.decision = policy(attempts)
+        self.next: dict[tuple[str | None, int], _History] = {}
+
+    def then(self, policy: Policy, key: str | None, score: int, law: ScoreLaw) -> "_History":
+        """Return the history with one more attempt, which got the law's `score`."""
+        found = self.next.get((key, score))
+        if found is None:
+            parent = self.decision["parent"]
+            attempt: Attempt = {
+                "text": "",
+                "key": key,
+                "score": law.scores[score],
+                "action": "generate" if parent is None else "revise",
+                "parent": parent,
+                "feedback": None,
+                "tokens": None,
+            }
+            found = self.next[key, score] = _History(policy, [*self.attempts, attempt])
+        return found
+
+
+class _World:
+    """Where answers and scores come from: rates, and luck that is the same for every policy."""
+
+    def __init__(self, rates: Rates, questions: int, seed: int, law: ScoreLaw, keyed: bool) -> None:
+        self.rates, self.law, self.keyed = rates, law, keyed
+        self.questions, self.seed = questions, seed
+        self.common, self.values = _wrong_answers(rates.coincidence)
+        # Evenly spaced positions on the line of all classes give both: which class a question is
+        # of, and where in its class it lies, which decides whether the first answer is right.
+        ends = np.cumsum(rates.weights)
+        position = (np.arange(questions) + np.random.default_rng(seed).random()) / questions
+        self.classes = np.minimum(np.searchsorted(ends, position, "right"), len(ends) - 1).tolist()
+        begins = np.append(0.0, ends[:-1])[self.classes]
+        shares = np.asarray(rates.weights)[self.classes]
+        self.first = ((position - begins) / shares).tolist()
+        self.luck: list[list[list[float]]] = []
+
+    def run(self, question: int, root: _History, policy: Policy) -> tuple[_History, list[int]]:
+        """Follow the policy to its end; return that, and the value of every answer."""
+        k = self.classes[question]
+        values: list[int] = []
+        depths: list[int] = []
+        names: dict[int, str] = {}
+        lasting: dict[int, int] = {}
+        here = root
+        while here.decision["action"] != "stop":
+            luck = self._luck(len(values))[question]
+            parent = here.decision["parent"]
+            if parent is None:
+                correct = self.first[question] if not values else luck[_CORRECT]
+                right = correct < self.rates.initial[k]
+                value = _RIGHT if right else self._any_wrong(luck[_VALUE])
+            else:
+                value = self._revised(k, values[parent], depths[parent], luck)
+            values.append(value)
+            depths.append(0 if parent is None else depths[parent] + 1)
+            key = names.setdefault(value, str(len(names))) if self.keyed else None
+            chances = self.law.cumulative[value == _RIGHT][k]
+            if value not in lasting:
+                lasting[value] = bisect_right(chances[:-1], luck[_KEY_SCORE])
+            # Two scores of an answer are the same draw with chance √ρ · √ρ.
+            repeats = luck[_LASTING] < sqrt(self.rates.verdict_correlation)
+            score = lasting[value] if repeats else bisect_right(chances[:-1], luck[_SCORE])
+            here = here.then(policy, key, score, self.law)
+        return here, values
+
+    def _revised(self, k: int, before: int, depth: int, luck: list[float]) -> int:
+        factor = self.rates.settling**depth
+        if before == _RIGHT:
+            broken = luck[_CORRECT] < self.rates.corruption[k] * factor
+            return self._any_wrong(luck[_VALUE]) if broken else _RIGHT
+        if luck[_CORRECT] < self.rates.repair[k] * factor:
+            return _RIGHT
+        if self.values == 1 or luck[_RETAINED] < self.rates.retention:
+            return before
+        # Another wrong one: the line of wrong answers with the present one cut out.
+        begin = before * self.common
+        width = 1 - begin if before == self.values - 1 else self.common
+        place = luck[_VALUE] * (1 - width)
+        return self._any_wrong(place if place < begin else place + width)
+
+    def _any_wrong(self, place: float) -> int:
+        return min(int(place / self.common), self.values - 1)
+
+    def _luck(self, attempt: int) -> list[list[float]]:
+        """Six uniform numbers for each question's attempt at this place, made when first asked."""
+        while len(self.luck) <= attempt:
+            rng = np.random.default_rng((self.seed, len(self.luck)))
+            self.luck.append(rng.random((self.questions, 6)).tolist())
+        return self.luck[attempt]
+
+
+def _wrong_answers(coincidence: float) -> tuple[float, int]:
+    """Return the chance of each wrong answer but the last, and how many there are.
+
+    With n = ⌈1/κ⌉ values, n − 1 of chance q and one of chance 1 − (n−1) q ≤ q coincide with chance
+    κ where (n−1) q² + (1 − (n−1) q)² = κ.
+    """
+    n = ceil(1 / coincidence - 1e-9)
+    if n == 1:
+        return 1.0, 1
+    rest = max((coincidence * n - 1) / (n - 1), 0.0)
+    return (1 + sqrt(rest)) / n, n

@@ -1,0 +1,104 @@
+"""`markovscale calibrate`: from a file of traces to rates, and what they say."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.progress import Progress
+
+from langchain_markovscale.cli import options
+from langchain_markovscale.cli.console import remarks, results, say
+from langchain_markovscale.cli.report_view import show
+
+if TYPE_CHECKING:
+    from langchain_markovscale.calibration.traces import Trace
+
+_CHUNK = 1 << 20
+
+
+def calibrate(
+    traces: Annotated[
+        Path,
+        typer.Argument(
+            help="JSONL file of traces, one question a line, as `markovscale record` writes it.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File for the calibration; without, it is not kept."),
+    ] = None,
+    classes: Annotated[
+        str,
+        typer.Option(
+            help="Classes of questions: a number, or auto for two, and more where held-out "
+            "questions clearly ask for it."
+        ),
+    ] = "auto",
+    settling: Annotated[
+        bool, typer.Option("--settling/--no-settling", help="Whether rates may fall with depth.")
+    ] = True,
+    accept_threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="Score from which the verifier accepts.", show_default="the one that parts best"
+        ),
+    ] = None,
+    bootstrap: Annotated[int, typer.Option(help="Resampled fits for the intervals.")] = 200,
+    level: Annotated[float, typer.Option(help="Coverage of the intervals.")] = 0.9,
+    cost: options.CostPerRound = 0.01,
+    max_rounds: options.MaxRounds = 8,
+    seed: Annotated[int, typer.Option(help="Seed of every random step.")] = 0,
+) -> None:
+    """Fit rates to recorded runs, and say whether revising pays and how sure that is.
+
+    The cost and the number of attempts matter to what is recommended, not to the rates.
+    """
+    n_classes = _n_classes(classes)
+    from langchain_markovscale.calibration.calibration import Calibration
+    from langchain_markovscale.calibration.traces import read_traces
+
+    console = remarks()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        fitted = Calibration.fit(
+            _watched(read_traces(traces), progress, _lines(traces)),
+            n_classes=n_classes,
+            settling=settling,
+            accept_threshold=accept_threshold,
+            n_bootstrap=bootstrap,
+            level=level,
+            seed=seed,
+            source=f"fitted to {traces.name}",
+        )
+    if output is not None:
+        fitted.save(output)
+    show(fitted.report(cost_per_round=cost, max_rounds=max_rounds, seed=seed), results())
+    if output is None:
+        say("The calibration was not kept: --output calibration.json keeps it.")
+    else:
+        say(f"The calibration is in {output}.")
+
+
+def _n_classes(classes: str) -> int | Literal["auto"]:
+    if classes == "auto":
+        return "auto"
+    try:
+        return int(classes)
+    except ValueError:
+        raise ValueError(f"--classes must be a number or auto, got {classes!r}.") from None
+
+
+def _watched(traces: "Iterable[Trace]", progress: Progress, total: int) -> "Iterator[Trace]":
+    """Yield traces while a bar fills, and say when they are all read and the fit begins."""
+    task = progress.add_task("Reading", total=total)
+    for trace in traces:
+        yield trace
+        progress.advance(task)
+    progress.remove_task(task)
+    progress.add_task("Fitting", total=None)
+
+
+def _lines(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(_CHUNK), b""))

@@ -1,0 +1,29 @@
+"""Where words go: results to stdout, everything else to stderr, so that `--json` can be piped."""
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+
+def results() -> Console:
+    """Return a console on stdout, made anew since a test or a pipe may have replaced it."""
+    return Console(highlight=False)
+
+
+def remarks() -> Console:
+    """Return a console on stderr, for progress and for what went wrong."""
+    return Console(stderr=True, highlight=False)
+
+
+def say(message: str, style: str = "") -> None:
+    """Write a remark to stderr on one line, brackets and all, however narrow the terminal."""
+    remarks().print(Text(message, style=style), soft_wrap=True)
+
+
+def write_json(value: dict[str, Any]) -> None:
+    """Write one JSON object on a line of its own to stdout, at once."""
+    console = results()
+    console.file.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+    console.file.flush()

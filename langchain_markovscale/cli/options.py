@@ -1,0 +1,59 @@
+"""Options that several subcommands share, so that they are called the same and mean the same."""
+
+from typing import Annotated
+
+import typer
+
+ModelName = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        help="smollm2 (small, local), hf:<hub id or folder>, a .gguf file, or <provider>:<name>.",
+    ),
+]
+VerifierName = Annotated[
+    str,
+    typer.Option(
+        "--verifier",
+        help="What checks each answer: none (agreement between answers is the evidence), judge "
+        "(the model judges itself), judge:<model>, or nines (casting out nines, for sums).",
+    ),
+]
+AnswerKeyName = Annotated[
+    str | None,
+    typer.Option(
+        "--answer-key",
+        help="How to read an answer: last_number, boxed, choice, choice:<letters>, text, "
+        "json:<field>. Equal keys are the same answer.",
+    ),
+]
+CostPerRound = Annotated[
+    float,
+    typer.Option(
+        "--cost",
+        help="What a round must gain to be worth it, as a share of a right answer's worth: .01 is "
+        "one point of accuracy.",
+    ),
+]
+MaxRounds = Annotated[
+    int, typer.Option("--max-rounds", help="Attempts allowed, the first included.")
+]
+ActionNames = Annotated[
+    str,
+    typer.Option("--actions", help="What may follow the first answer: revise, generate, or both."),
+]
+CalibrationFile = Annotated[
+    str | None,
+    typer.Option("--calibration", help="Measured rates; without, a prior that fits no model."),
+]
+Temperature = Annotated[
+    float | None,
+    typer.Option(help="Sampling temperature; at 0 every fresh draw is the same."),
+]
+MaxTokens = Annotated[int | None, typer.Option("--max-tokens", help="Most tokens of an answer.")]
+Seed = Annotated[
+    int | None, typer.Option("--seed", help="Repeat a run, with models that take a seed.")
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object for each question, and nothing else.")
+]

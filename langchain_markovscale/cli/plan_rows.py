@@ -1,0 +1,291 @@
+"""What the rates of a loop imply, each number with its sentence.
+
+One list of rows serves the table and the JSON, so that neither can say what the other does not.
+"""
+
+from math import inf, isfinite, isnan
+from typing import Any, NamedTuple
+
+from langchain_markovscale.explain import percent, points
+from langchain_markovscale.theory.chain import TwoStateChain
+from langchain_markovscale.theory.commitments import commitments
+from langchain_markovscale.theory.rates import Rates
+
+
+class Row(NamedTuple):
+    """One quantity.
+
+    Attributes:
+        key: Its name in JSON.
+        label: Its name in the table.
+        value: The number itself; None in JSON where it is not finite.
+        shown: The number as the table shows it.
+        words: What it means, as a sentence.
+    """
+
+    key: str
+    label: str
+    value: Any
+    shown: str
+    words: str
+
+
+def blind_rows(chain: TwoStateChain, initial: float, cost: float) -> list[Row]:
+    """Return what revisions do that nobody checks.
+
+    Args:
+        chain: Repair and corruption of the loop.
+        initial: p₀, the chance that a first answer is right.
+        cost: Cost of a round in units of accuracy.
+    """
+    return [
+        _regime(chain, initial),
+        _level(chain, initial),
+        _bounds(chain, initial),
+        _eigenvalue(chain),
+        _half_life(chain),
+        _best_rounds(chain, initial, cost),
+        _blind_threshold(chain, cost),
+    ]
+
+
+def verified_rows(
+    chain: TwoStateChain,
+    initial: float,
+    cost: float,
+    sensitivity: float,
+    specificity: float,
+    max_rounds: int,
+) -> list[Row]:
+    """Return what a verifier changes.
+
+    Args:
+        chain: Repair and corruption of the loop.
+        initial: p₀, the chance that a first answer is right.
+        cost: Cost of a round in units of accuracy.
+        sensitivity: P(accept | correct).
+        specificity: P(reject | wrong).
+        max_rounds: Attempts allowed, the first included.
+    """
+    gated = chain.gated(sensitivity, specificity)
+    level = float(gated.stationary_accuracy)
+    tends = (
+        "no answer changes any more"
+        if isnan(level)
+        else f"accuracy tends to {percent(level)}{_instead(chain, gated)}"
+    )
+    threshold = verified_threshold(chain, initial, cost, sensitivity, specificity, max_rounds)
+    return [
+        _verifier(sensitivity, specificity),
+        Row(
+            "gated",
+            "gated chain α′, β′",
+            {
+                "repair": gated.repair,
+                "corruption": gated.corruption,
+                "stationary_accuracy": _finite(level),
+            },
+            f"{gated.repair:.3g}, {gated.corruption:.3g}",
+            f"Revising only what it rejects repairs {percent(gated.repair)} of wrong answers and "
+            f"corrupts {percent(gated.corruption)} of right ones: {tends}.",
+        ),
+        _fresh_draw(chain, initial),
+        Row(
+            "threshold",
+            "threshold",
+            threshold,
+            percent(threshold),
+            f"{_threshold_words(threshold)} That is with {max_rounds - 1} rounds left, revisions "
+            "and fresh draws allowed, and the verdict on each still to come.",
+        ),
+    ]
+
+
+def verified_threshold(
+    chain: TwoStateChain,
+    initial: float,
+    cost: float,
+    sensitivity: float,
+    specificity: float,
+    max_rounds: int,
+) -> float:
+    """Return the belief below which the criterion goes on, if verdicts are all that it learns.
+
+    A commitment that is worth A to a wrong answer and B ≤ 0 to a right one pays while the belief
+    is below A/(A−B); the criterion goes on while any of them does.
+
+    Args:
+        chain: Repair and corruption of the loop.
+        initial: p₀, the chance that a fresh draw is right.
+        cost: Cost of a round in units of accuracy.
+        sensitivity: P(accept | correct).
+        specificity: P(reject | wrong).
+        max_rounds: Attempts allowed, the first included.
+    """
+    rates = Rates(
+        weights=(1.0,),
+        initial=(initial,),
+        repair=(chain.repair,),
+        corruption=(chain.corruption,),
+        sensitivity=(sensitivity,),
+        specificity=(specificity,),
+    )
+    table = commitments(rates, ("revise", "generate"), max_rounds - 1, 0, keyed=False)
+    worths = table.gains - cost * table.rounds
+    pays_below = (wrong / (wrong - right) for right, wrong in worths.tolist() if wrong > 0)
+    return float(max(pays_below, default=0.0))
+
+
+def _regime(chain: TwoStateChain, initial: float) -> Row:
+    regime, level = str(chain.regime(initial)), float(chain.stationary_accuracy)
+    if isnan(level):
+        words = "No revision changes whether an answer is right."
+    elif regime == "neutral":
+        words = f"First answers are at {percent(level)} already, the level that rounds tend to."
+    else:
+        side, effect = ("below", "raises") if regime == "improving" else ("above", "lowers")
+        words = (
+            f"First answers, {percent(initial)} right, are {side} the level that rounds tend to, "
+            f"{percent(level)}: revising {effect} accuracy."
+        )
+    return Row("regime", "regime", regime, regime, words)
+
+
+def _level(chain: TwoStateChain, initial: float) -> Row:
+    level = float(chain.stationary_accuracy)
+    if isnan(level):
+        words = f"Accuracy stays at {percent(initial)}, where it begins."
+    elif abs(float(chain.eigenvalue)) == 1:
+        words = "Here right and wrong swap for ever: accuracy swings about it."
+    else:
+        words = "There as many answers are repaired as corrupted, and more rounds change nothing."
+    return Row("stationary_accuracy", "level π", _finite(level), _shown(level), words)
+
+
+def _bounds(chain: TwoStateChain, initial: float) -> Row:
+    found = chain.bounds(initial)
+    bounds = {name: float(value) for name, value in found._asdict().items()}
+    return Row(
+        "bounds",
+        "bounds",
+        bounds,
+        f"{percent(bounds['lower'])} to {percent(bounds['upper'])}",
+        "Accuracy stays between these, however many blind rounds are made.",
+    )
+
+
+def _eigenvalue(chain: TwoStateChain) -> Row:
+    value = float(chain.eigenvalue)
+    side = " and lands on the other side of it" if value < 0 else ""
+    kept = "all" if abs(value) == 1 else percent(abs(value))
+    words = f"Each round leaves {kept} of the distance to the level{side}."
+    return Row("eigenvalue", "eigenvalue λ", value, f"{value:.3g}", words)
+
+
+def _half_life(chain: TwoStateChain) -> Row:
+    rounds = float(chain.half_life)
+    words = (
+        f"Half of what revising can change has happened after {rounds:.2g} rounds."
+        if 0 < rounds < inf
+        else "One round gets all the way."
+        if rounds == 0
+        else "The distance to the level never shrinks."
+    )
+    return Row(
+        "half_life",
+        "half-life",
+        _finite(rounds),
+        f"{rounds:.2g} rounds" if isfinite(rounds) else "none",
+        words,
+    )
+
+
+def _best_rounds(chain: TwoStateChain, initial: float, cost: float) -> Row:
+    best = chain.optimal_rounds(initial, cost)
+    price = f"costs {points(cost, 3)}"
+    if best == inf:
+        words = "Rounds that cost nothing pay for ever, each a little less."
+    elif best == 0:
+        gain = float(chain.gain(initial))
+        words = f"Keep the first answer: a revision would {_changes(gain)} and {price}."
+    else:
+        reached, beyond = (float(chain.accuracy(initial, t)) for t in (best, best + 1))
+        words = (
+            f"{percent(initial)} becomes {percent(reached)}: {points(reached - initial)} points "
+            f"for {points(best * cost, 3)}. One more would {_changes(beyond - reached)} and "
+            f"{price}."
+        )
+    shown = "no limit" if best == inf else f"{best}"
+    return Row("optimal_rounds", "best revisions T*", _finite(best), shown, words)
+
+
+def _changes(gain: float) -> str:
+    size = points(abs(gain))
+    return "gain nothing" if size == "0" else f"{'gain' if gain > 0 else 'lose'} {size} points"
+
+
+def _blind_threshold(chain: TwoStateChain, cost: float) -> Row:
+    threshold = float(chain.threshold(cost))
+    within = min(max(threshold, 0.0), 1.0)
+    return Row(
+        "threshold",
+        "threshold",
+        _finite(threshold),
+        percent(within) if isfinite(threshold) else "none",
+        f"{_threshold_words(within)} That is the rule where nobody checks.",
+    )
+
+
+def _verifier(sensitivity: float, specificity: float) -> Row:
+    quality = sensitivity + specificity - 1
+    verdict = (
+        "Its verdicts carry information."
+        if quality > 1e-9
+        else "Its verdicts say nothing: they come as often for wrong answers as for right ones."
+        if quality > -1e-9
+        else "It is wrong more often than right: turn its verdicts round."
+    )
+    return Row(
+        "verifier",
+        "verifier",
+        {"sensitivity": sensitivity, "specificity": specificity},
+        f"{percent(sensitivity)}, {percent(specificity)}",
+        f"Accepts {percent(sensitivity)} of right answers, rejects {percent(specificity)} of wrong "
+        f"ones. {verdict}",
+    )
+
+
+def _fresh_draw(chain: TwoStateChain, initial: float) -> Row:
+    better = "fresh draw" if initial > chain.repair else "revision"
+    return Row(
+        "better_after_rejection",
+        "if it is wrong",
+        better,
+        better,
+        f"A wrong answer gives way to a right one in {percent(chain.repair)} of revisions, and in "
+        f"{percent(initial)} of fresh draws.",
+    )
+
+
+def _threshold_words(threshold: float) -> str:
+    if threshold <= 0:
+        return "No further round pays."
+    if threshold >= 1:
+        return "Another round pays for whatever is not certain."
+    return f"Another round pays while the chance of being right is below {percent(threshold)}."
+
+
+def _instead(chain: TwoStateChain, gated: TwoStateChain) -> str:
+    without, level = float(chain.stationary_accuracy), float(gated.stationary_accuracy)
+    if isnan(without):
+        return ""
+    same = percent(without) == percent(level)
+    return ", as without it" if same else f" instead of {percent(without)}"
+
+
+def _shown(value: float) -> str:
+    return percent(value) if isfinite(value) else "none"
+
+
+def _finite(value: float) -> float | None:
+    return value if isfinite(value) else None

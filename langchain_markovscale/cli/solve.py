@@ -1,0 +1,124 @@
+"""`markovscale solve`: questions through the loop, with the reason for every step."""
+
+import asyncio
+from collections.abc import Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from langchain_markovscale.cli import options
+from langchain_markovscale.cli.console import results, say
+
+if TYPE_CHECKING:
+    from langchain_markovscale.answer_keys import AnswerKey
+    from langchain_markovscale.cli.runs import Run, Watcher
+
+FAILED = 1
+INTERRUPTED = 130
+
+
+def solve(
+    questions: Annotated[
+        list[str] | None, typer.Argument(help="One or more questions.", show_default=False)
+    ] = None,
+    file: Annotated[
+        str | None,
+        typer.Option(
+            help='JSONL, one {"question": "…", "reference": "…"} a line; - reads standard input.'
+        ),
+    ] = None,
+    model: options.ModelName = "smollm2",
+    verifier: options.VerifierName = "judge",
+    answer_key: options.AnswerKeyName = None,
+    cost: options.CostPerRound = 0.01,
+    max_rounds: options.MaxRounds = 8,
+    actions: options.ActionNames = "revise,generate",
+    calibration: options.CalibrationFile = None,
+    temperature: options.Temperature = 0.7,
+    max_tokens: options.MaxTokens = 256,
+    seed: options.Seed = None,
+    concurrency: Annotated[
+        int, typer.Option(min=1, help="Questions of a file that are worked on at once.")
+    ] = 4,
+    as_json: options.AsJson = False,
+) -> None:
+    """Answer questions, and stop when another round is not worth its cost."""
+    asked = _questions(questions or [], file)
+    from langchain_markovscale.cli.loop import build_loop
+    from langchain_markovscale.cli.runs import Run
+    from langchain_markovscale.cli.watchers import JsonLines, Lines, LiveTables
+
+    loop = build_loop(
+        model_name=model,
+        verifier_name=verifier,
+        answer_key=answer_key,
+        cost_per_round=cost,
+        max_rounds=max_rounds,
+        actions=[action.strip() for action in actions.split(",")],
+        calibration_file=calibration,
+        temperature=temperature,
+        max_tokens=max_tokens,
+        seed=seed,
+    )
+    runs = [Run(question) for question in asked]
+    if not as_json:
+        say(f"Deciding with: {loop.source}.\n", style="dim")
+    if as_json:
+        watcher: Watcher = JsonLines(runs, loop.answer_key)
+    elif file is None:
+        watcher = LiveTables(len(runs), loop.answer_key)
+    else:
+        watcher = Lines(len(runs), loop.answer_key)
+    began = perf_counter()
+    interrupted = go(loop.graph, runs, watcher, concurrency=1 if file is None else concurrency)
+    if not as_json and len(runs) > 1:
+        _total(runs, loop.answer_key, perf_counter() - began)
+    if interrupted:
+        done = sum(run.best is not None for run in runs)
+        say(f"Interrupted: {done} of {len(runs)} questions have an answer.")
+        raise typer.Exit(INTERRUPTED)
+    if any(run.error for run in runs):
+        raise typer.Exit(FAILED)
+
+
+def go(graph: Any, runs: "Sequence[Run]", watcher: "Watcher", concurrency: int = 1) -> bool:
+    """Take runs through a graph and return whether Ctrl-C ended that early.
+
+    Args:
+        graph: A compiled graph of `create_markovscale_graph`.
+        runs: The runs; they are changed in place.
+        watcher: Told about each of them.
+        concurrency: How many go on at once.
+    """
+    from langchain_markovscale.cli.runs import run_all
+
+    try:
+        asyncio.run(run_all(graph, runs, watcher, concurrency))
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def _questions(arguments: list[str], file: str | None) -> list[Any]:
+    from langchain_markovscale.cli.questions import Question, read_questions
+
+    if bool(arguments) == (file is not None):
+        raise ValueError("give questions as arguments or with --file, one of the two.")
+    if file is not None:
+        return read_questions(file)
+    if not all(argument.strip() for argument in arguments):
+        raise ValueError("a question must have text, got an empty one.")
+    return [Question(argument) for argument in arguments]
+
+
+def _total(runs: "Sequence[Run]", answer_key: "AnswerKey | None", seconds: float) -> None:
+    """Write what all runs cost together, and how many were right where that is known."""
+    from langchain_markovscale.cli.scores import Score
+    from langchain_markovscale.cli.tables import bill, sum_by_purpose
+
+    ended = [run for run in runs if run.ended]
+    graded = [grade for run in ended if (grade := run.correct(answer_key)) is not None]
+    right = f"{Score(sum(graded), len(graded)).in_words()} right; " if graded else ""
+    paid = bill(sum_by_purpose(run.usage for run in ended), seconds)
+    results().print(f"\n{len(ended)} of {len(runs)} questions: {right}{paid}", markup=False)

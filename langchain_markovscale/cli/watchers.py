@@ -1,0 +1,197 @@
+"""Three ways to show runs: a live table for each, a line for each above a bar, or JSON."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from langchain_markovscale.answer_keys import AnswerKey
+from langchain_markovscale.cli.console import remarks, results, write_json
+from langchain_markovscale.cli.runs import Run
+from langchain_markovscale.cli.tables import bill, brief, outcome, rounds_table
+from langchain_markovscale.explain import explain, percent
+
+_INDENT = (0, 0, 0, 2)
+
+
+class LiveTables:
+    """A table for each run, growing while the run goes on; for one run at a time.
+
+    Args:
+        total: How many runs there will be.
+        answer_key: Tells whether an answer is the reference.
+    """
+
+    def __init__(self, total: int, answer_key: AnswerKey | None) -> None:
+        self._console = results()
+        self._total = total
+        self._answer_key = answer_key
+        self._shown = 0
+        self._live: Live | None = None
+
+    def started(self, run: Run) -> None:
+        """Begin a table."""
+        self._shown += 1
+        number = f"[{self._shown}/{self._total}] " if self._total > 1 else ""
+        self._console.print(Text(f"{number}{run.question.text}", "bold"))
+        if self._console.is_terminal:
+            self._live = Live(console=self._console, refresh_per_second=8, transient=True)
+            self._live.start()
+            self.changed(run)
+
+    def changed(self, run: Run) -> None:
+        """Redraw the table."""
+        if self._live is not None:
+            self._live.update(rounds_table(run))
+
+    def finished(self, run: Run) -> None:
+        """End the table with the outcome."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        verdict = _verdict(run, self._answer_key)
+        self._console.print(
+            Group(
+                *([rounds_table(run)] if run.attempts else []),
+                outcome(run),
+                *([verdict] if verdict else []),
+                Text(bill(run.usage, run.seconds), "dim"),
+                "",
+            )
+        )
+
+
+class Lines:
+    """Three lines for each run that has ended, above a progress bar.
+
+    Args:
+        total: How many runs there will be.
+        answer_key: Tells whether an answer is the reference.
+    """
+
+    def __init__(self, total: int, answer_key: AnswerKey | None) -> None:
+        self._console = results()
+        self._answer_key = answer_key
+        self._bar = Bar(total, self._console)
+
+    def started(self, run: Run) -> None:
+        """Show the bar."""
+        self._bar.start()
+
+    def changed(self, run: Run) -> None:
+        """Say nothing yet."""
+
+    def finished(self, run: Run) -> None:
+        """Write the lines."""
+        best, decision = run.best, run.decision
+        self._console.print(Text(run.question.text))
+        if best is None or decision is None:
+            self._console.print(Padding(outcome(run), _INDENT))
+        else:
+            answer = Text(f"→ {brief(best)}  ", "bold")
+            if verdict := _verdict(run, self._answer_key):
+                answer.append_text(verdict)
+            why = Text(f"believed {percent(decision['belief'])}; {explain(decision)}", "dim")
+            self._console.print(Padding(Group(answer, why), _INDENT))
+        self._bar.advance()
+
+
+class JsonLines:
+    """One JSON object for each run that has ended on stdout, a progress bar on stderr.
+
+    Args:
+        runs: All runs, in the order in which they were asked for.
+        answer_key: Tells whether an answer is the reference.
+    """
+
+    def __init__(self, runs: Sequence[Run], answer_key: AnswerKey | None) -> None:
+        self._places = {id(run): place for place, run in enumerate(runs)}
+        self._answer_key = answer_key
+        self._bar = Bar(len(runs), remarks())
+
+    def started(self, run: Run) -> None:
+        """Show the bar."""
+        self._bar.start()
+
+    def changed(self, run: Run) -> None:
+        """Say nothing yet."""
+
+    def finished(self, run: Run) -> None:
+        """Write the object."""
+        write_json(as_json(run, self._places[id(run)], self._answer_key))
+        self._bar.advance()
+
+
+class Bar:
+    """A progress bar that is there only where somebody sees it, and only for more than one run."""
+
+    def __init__(self, total: int, console: Console) -> None:
+        self._total, self._done, self._began = total, 0, False
+        self._progress = Progress(
+            TextColumn("questions"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=total == 1 or not console.is_terminal,
+        )
+        self._task = self._progress.add_task("questions", total=total)
+
+    def start(self) -> None:
+        """Show it, if it is not shown yet."""
+        if not self._began:
+            self._began = True
+            self._progress.start()
+
+    def advance(self) -> None:
+        """Count a run, and take the bar away after the last."""
+        self._done += 1
+        self._progress.advance(self._task)
+        if self._done == self._total:
+            self.stop()
+
+    def stop(self) -> None:
+        """Take it away."""
+        self._progress.stop()
+
+
+def as_json(run: Run, place: int, answer_key: AnswerKey | None) -> dict[str, Any]:
+    """Return a run as plain JSON values.
+
+    Args:
+        run: A run that has ended.
+        place: Its place among the questions, from 0.
+        answer_key: Tells whether the answer is the reference.
+    """
+    best, decision = run.best, run.decision
+    return {
+        "index": place,
+        "id": run.question.id,
+        "question": run.question.text,
+        "answer": None if best is None else best["text"],
+        "key": None if best is None else best["key"],
+        "reference": run.question.reference,
+        "correct": run.correct(answer_key),
+        "belief": None if decision is None else decision["belief"],
+        "reason": decision["reason"] if decision is not None else "error" if run.error else None,
+        "why": None if decision is None else explain(decision),
+        "decision": decision,
+        "attempts": run.attempts,
+        "usage": run.usage,
+        "seconds": round(run.seconds, 3),
+        "error": run.error,
+    }
+
+
+def _verdict(run: Run, answer_key: AnswerKey | None) -> Text | None:
+    correct = run.correct(answer_key)
+    if correct is None:
+        return None
+    if correct:
+        return Text("Right.", "green")
+    return Text(f"Wrong: it is {run.question.reference}.", "red")

@@ -1,0 +1,1 @@
+"""What `markovscale demo` asks, how it checks the answers, and the rates measured for it."""

@@ -1,0 +1,1 @@
+"""Real runs as evidence: recorded, imported, graded, replayed and compared."""

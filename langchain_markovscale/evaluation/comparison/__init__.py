@@ -1,0 +1,1 @@
+"""Stopping rules side by side on the same recorded runs, ours among them."""

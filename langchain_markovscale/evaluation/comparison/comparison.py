@@ -1,0 +1,2 @@
+class Comparison:
+    def __init__(self,f): self.findings=f

@@ -1,0 +1,90 @@
+"""MarkovScale made ready for one half of the questions by what the other half teaches.
+
+Beside rates, the other half teaches whether the verifier is worth what it costs: where a
+verification takes as much as an attempt and says little, the same budget buys more without it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale.calibration.traces import Trace
+from langchain_markovscale.evaluation.comparison.rules import Player, Prices, Questions, Settings
+from langchain_markovscale.evaluation.replay import Strategy
+from langchain_markovscale.evaluation.strategies import Predicted, looks_at_scores
+from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale.theory.variants import Variant
+
+
+@dataclass(frozen=True)
+class Half:
+    """The questions of a half, and what was learned from the other one.
+
+    Attributes:
+        calibration: Fitted to the other half.
+        learned: The questions of the other half.
+        tried: The questions of this half.
+        prices: What an attempt and its verification take, in the other half.
+        start: The fresh draw that runs begin with.
+    """
+
+    calibration: Calibration
+    learned: Questions
+    tried: Questions
+    prices: Prices
+    start: int
+
+    def player(self, variant: Variant, cost: float, settings: Settings) -> Player:
+        """Return MarkovScale for this half, with or without the verifier.
+
+        Args:
+            variant: Which one.
+            cost: c, of a verified round.
+            settings: The rest.
+        """
+        verifying = self._player(self.calibration, variant, cost, settings, self.tried)
+        if not verifying.verifies or not self.prices.verification:
+            return verifying
+        bare = self.calibration.decision_rates.without_verifier()
+        bare_cost = cost * self.prices.attempt / self.prices.round
+        options = [(self.calibration, cost), (bare, bare_cost)]
+        rehearsed = (
+            self._player(source, variant, price, settings, self.learned)
+            for source, price in options
+        )
+        worths = [self._worth(player, cost) for player in rehearsed]
+        if worths[0] >= worths[1]:
+            return verifying
+        return self._player(bare, variant, bare_cost, settings, self.tried)
+
+    def _worth(self, player: Player, cost: float) -> float:
+        """Return what a player earns on the other half: accuracy less what it pays for it."""
+        outcome = player.replayed(self.learned, self.start)
+        paid = outcome.attempts * self.prices.attempt
+        if player.verifies:
+            paid = paid + outcome.verified * self.prices.verification
+        return float(outcome.correct.mean() - cost * paid.mean() / self.prices.round)
+
+    def _player(
+        self,
+        source: Calibration | Rates,
+        variant: Variant,
+        cost: float,
+        settings: Settings,
+        questions: Questions,
+    ) -> Player:
+        criterion = Criterion(
+            source,
+            cost,
+            settings.max_rounds,
+            settings.actions,
+            choices=settings.choices,
+            variant=variant,
+        )
+        strategy: Strategy | Sequence[Strategy] = criterion
+        if variant == "map":
+            strategy = [Predicted(criterion, each) for each in self.class_weights(questions)]
+        return Player(strategy, looks_at_scores(criterion))

@@ -1,0 +1,153 @@
+"""Recorded attempts, from which a strategy is given the next one that it asks for.
+
+A pool holds, for each question, several fresh draws and their revisions. No model is called: the
+same attempts serve every strategy, so that what differs is the rule and nothing else.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import cast, overload
+
+import numpy as np
+
+from langchain_markovscale.attempts import Attempt
+from langchain_markovscale.calibration.trace_checks import checked
+from langchain_markovscale.calibration.traces import Trace
+
+
+@dataclass(frozen=True)
+class PooledQuestion:
+    """One question's recorded attempts, by how they were made.
+
+    Attributes:
+        id: Names the question.
+        attempts: As recorded.
+        correct: The label of each.
+        draws: Indices of the fresh draws, in the order in which they are handed out.
+        revisions: For each attempt, the indices of its recorded revisions.
+        verification_tokens: Tokens of one verification, where the trace's metadata tell.
+    """
+
+    id: str
+    attempts: tuple[Attempt, ...]
+    correct: tuple[bool, ...]
+    draws: tuple[int, ...]
+    revisions: tuple[tuple[int, ...], ...]
+    verification_tokens: float | None = None
+
+    def starting_with(self, first: int) -> "PooledQuestion":
+        """Return the question with its draws handed out in turn from the `first` on."""
+        turn = first % len(self.draws)
+        return replace(self, draws=self.draws[turn:] + self.draws[:turn]) if turn else self
+
+    def without_scores(self) -> "PooledQuestion":
+        """Return the question as a loop without a verifier would have met it."""
+        bare: list[Attempt] = [{**attempt, "score": None} for attempt in self.attempts]
+        return replace(self, attempts=tuple(bare))
+
+    @property
+    def longest_chain(self) -> int:
+        """Attempts from a fresh draw to its last revision, at most."""
+        depths: list[int] = []
+        for attempt in self.attempts:
+            parent = attempt["parent"]
+            depths.append(1 if parent is None else depths[parent] + 1)
+        return max(depths)
+
+
+class Pool(Sequence[PooledQuestion]):
+    """Questions with recorded attempts, all of them labelled.
+
+    Args:
+        traces: Traces whose attempts are all labelled, for example of `read_traces(path)`.
+
+    Attributes:
+        traces: The same, kept.
+        keyed: Whether any answer has a key.
+        scored: Whether any attempt has a score.
+        criticised: Whether any attempt has feedback.
+        most_draws: The most fresh draws of a question.
+        longest_chain: The most attempts from a fresh draw to its last revision.
+
+    Raises:
+        ValueError: If there is no trace, or one has an attempt without a label, or none at all.
+    """
+
+    def __init__(self, traces: Iterable[Trace]) -> None:
+        self.traces = tuple(traces)
+        if not self.traces:
+            raise ValueError("traces must hold at least one question, got none.")
+        self._questions = tuple(map(_pooled, self.traces))
+        attempts = [each for question in self for each in question.attempts]
+        self.keyed = any(each["key"] is not None for each in attempts)
+        self.scored = any(each["score"] is not None for each in attempts)
+        self.criticised = any(each["feedback"] for each in attempts)
+        self.most_draws = max(len(question.draws) for question in self)
+        self.longest_chain = max(question.longest_chain for question in self)
+
+    def __len__(self) -> int:
+        return len(self._questions)
+
+    @overload
+    def __getitem__(self, index: int) -> PooledQuestion: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[PooledQuestion, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> PooledQuestion | tuple[PooledQuestion, ...]:
+        return self._questions[index]
+
+    def __iter__(self) -> Iterator[PooledQuestion]:
+        return iter(self._questions)
+
+    def halves(self, *seed: int) -> tuple[list[int], list[int]]:
+        """Return the indices of two random halves of the questions.
+
+        Args:
+            seed: One number or several; the same ones give the same halves.
+
+        Raises:
+            ValueError: If there are fewer than two questions.
+        """
+        if len(self) < 2:
+            raise ValueError("the pool holds one question, and halves need at least two.")
+        order = np.random.default_rng(seed).permutation(len(self)).tolist()
+        middle = len(order) // 2
+        return sorted(order[:middle]), sorted(order[middle:])
+
+
+def _pooled(trace: Trace) -> PooledQuestion:
+    trace = cast("Trace", checked(trace))
+    attempts = trace["attempts"]
+    revisions: list[list[int]] = [[] for _ in attempts]
+    draws, correct = [], []
+    for index, attempt in enumerate(attempts):
+        label, parent = attempt.get("correct"), attempt["parent"]
+        if label is None:
+            raise ValueError(
+                f"attempt {index} of question {trace['id']!r} has no label: a replay needs to know "
+                "of every attempt whether it is correct. Record with a grader and references, or "
+                "leave the question out."
+            )
+        correct.append(label)
+        (draws if parent is None else revisions[parent]).append(index)
+    if not draws:
+        raise ValueError(f"question {trace['id']!r} has no attempt: leave it out.")
+    return PooledQuestion(
+        trace["id"],
+        tuple(attempts),
+        tuple(correct),
+        tuple(draws),
+        tuple(map(tuple, revisions)),
+        _verification_tokens(trace),
+    )
+
+
+def _verification_tokens(trace: Trace) -> float | None:
+    tokens = trace["metadata"].get("verification_tokens")
+    if tokens is not None and (type(tokens) not in (int, float) or not tokens >= 0):
+        raise ValueError(
+            f"metadata['verification_tokens'] of question {trace['id']!r} must be a number of at "
+            f"least 0, got {tokens!r}."
+        )
+    return tokens

@@ -1,0 +1,59 @@
+"""Which models made a trace, and with what settings, as the models themselves tell LangChain."""
+
+from typing import Any
+
+from langchain_core.callbacks import BaseCallbackHandler
+
+_SETTINGS = ("temperature", "top_p", "top_k", "seed", "max_tokens")
+
+
+class ModelWitness(BaseCallbackHandler):
+    """Notes the model that each node of a graph calls.
+
+    Attributes:
+        models: By node: `model`, and of temperature, top-p and the like what is known.
+    """
+
+    run_inline = True  # under asyncio it would otherwise cost a thread for every event
+
+    def __init__(self) -> None:
+        self.models: dict[str, dict[str, Any]] = {}
+
+    @property
+    def ignore_chain(self) -> bool:
+        """Chains are no models."""
+        return True
+
+    def on_chat_model_start(
+        self, serialized: dict[str, Any] | None, messages: Any, **kwargs: Any
+    ) -> None:
+        """Note a chat model."""
+        self._note(serialized or {}, **kwargs)
+
+    def on_llm_start(self, serialized: dict[str, Any] | None, prompts: Any, **kwargs: Any) -> None:
+        """Note a completion model."""
+        self._note(serialized or {}, **kwargs)
+
+    def _note(
+        self,
+        serialized: dict[str, Any],
+        metadata: dict[str, Any] | None = None,
+        name: str | None = None,
+        invocation_params: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        told = metadata or {}
+        node = told.get("langgraph_node")
+        if node is None or node in self.models:
+            return
+        model = told.get("ls_model_name") or name or serialized.get("name")
+        known = {"model": model, "temperature": told.get("ls_temperature")} | {
+            setting: value
+            for setting, value in (invocation_params or {}).items()
+            if setting in _SETTINGS
+        }
+        self.models[str(node)] = {
+            setting: value
+            for setting, value in known.items()
+            if isinstance(value, (str, int, float))
+        }

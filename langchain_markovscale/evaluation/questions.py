@@ -1,0 +1,138 @@
+"""Question sets: what is asked, and what is known of the right answer."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+REFERENCE_FIELDS = ("reference", "answer")
+"""Where a record keeps the right answer; the first of these that it has."""
+
+
+class Question(NamedTuple):
+    """A question to be recorded.
+
+    Attributes:
+        id: Its name in traces.
+        question: Its text.
+        reference: The right answer, where it is known.
+        features: What is known of it beforehand, as in a `Trace`.
+    """
+
+    id: str
+    question: str
+    reference: str | None
+    features: Any
+
+
+def read_questions(
+    path: str | os.PathLike[str],
+    *,
+    question_field: str = "question",
+    reference_field: str | None = None,
+) -> list[Question]:
+    """Return the questions of a JSONL file.
+
+    Args:
+        path: A file in UTF-8, one object a line, with `question`, and where they are known
+            `reference` (or `answer`), `id` and `features`.
+        question_field: Another name for the field `question`.
+        reference_field: Another name for the field `reference`.
+
+    Raises:
+        ValueError: If a line is no such object, which the message names, or there is none.
+        OSError: If the file cannot be read.
+    """
+    records = []
+    with Path(path).open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line)
+            except ValueError as error:
+                raise ValueError(f"{path}, line {number} is not JSON ({error}).") from None
+            if isinstance(record, dict):
+                for name, field in (("question", question_field), ("reference", reference_field)):
+                    if field is not None and field in record:
+                        record[name] = record[field]
+            records.append((f"{path}, line {number}", record))
+    return _distinct([_question(record, where) for where, record in records])
+
+
+def as_questions(dataset: Iterable[Any]) -> list[Question]:
+    """Return a question set as a list of distinct questions.
+
+    A question without an id gets one from its text, so that recording can be resumed with the
+    questions in another order.
+
+    Args:
+        dataset: Pairs of question and reference (None where it is unknown), mappings with the
+            fields that `read_questions` describes, or bare questions.
+
+    Raises:
+        ValueError: If an item is no question, two have the same id, or there is none.
+    """
+    if isinstance(dataset, (str, Mapping)):
+        raise ValueError(
+            f"dataset must be several questions, got {dataset!r:.80}: give a list of pairs "
+            "(question, reference), or read_questions(path)."
+        )
+    found = [
+        item if isinstance(item, Question) else _question(item, f"dataset[{index}]")
+        for index, item in enumerate(dataset)
+    ]
+    return _distinct(found)
+
+
+def _question(item: Any, where: str) -> Question:
+    if isinstance(item, str):
+        item = (item, None)
+    if isinstance(item, tuple) and len(item) == 2:
+        item = {"question": item[0], "reference": item[1]}
+    if not isinstance(item, Mapping):
+        raise ValueError(
+            f"{where} must be a pair (question, reference) or a mapping with 'question', got "
+            f"{item!r:.80}."
+        )
+    question = item.get("question")
+    if not isinstance(question, str) or not question.strip():
+        raise ValueError(f"{where} must have a question with text, got {question!r}.")
+    reference = next((item[name] for name in REFERENCE_FIELDS if item.get(name) is not None), None)
+    if isinstance(reference, bool) or not isinstance(reference, (str, int, float, type(None))):
+        raise ValueError(
+            f"{where} must have one string or number as its reference, got {reference!r:.80}."
+        )
+    name = item.get("id")
+    return Question(
+        "" if name is None else str(name),
+        question,
+        None if reference is None else str(reference),
+        item.get("features"),
+    )
+
+
+def _distinct(questions: list[Question]) -> list[Question]:
+    """Name the questions that have no name, and see that no two have the same."""
+    if not questions:
+        raise ValueError("dataset holds no question: give at least one.")
+    seen: dict[str, str] = {}
+    named = []
+    for question in questions:
+        name = question.id
+        if not name:
+            digest = sha256(question.question.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+            name, copies = digest, 1
+            while name in seen:
+                copies += 1
+                name = f"{digest}-{copies}"
+        elif name in seen:
+            raise ValueError(
+                f"dataset has the id {name!r} twice, for {seen[name]!r:.60} and "
+                f"{question.question!r:.60}: ids must differ, because recording resumes by them."
+            )
+        seen[name] = question.question
+        named.append(question._replace(id=name))
+    return named

@@ -1,0 +1,294 @@
+"""Questions through the loop as it runs without its stopping rule, and what becomes of each.
+
+The recorder knows nothing of threads: `work` and `awork` take a question through the loop and may
+be called from anywhere; `finish` keeps the result and is called by one caller at a time.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from langchain_core.messages import HumanMessage
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import merge_configs
+from langgraph.graph.state import CompiledStateGraph
+
+from langchain_markovscale.calibration.traces import LabelledAttempt, Trace, trace_line
+from langchain_markovscale.evaluation.graders import CheckedGrader, Grader, check_reference
+from langchain_markovscale.evaluation.plan import Plan, planned
+from langchain_markovscale.evaluation.progress import Progress
+from langchain_markovscale.evaluation.provenance import ModelWitness
+from langchain_markovscale.evaluation.questions import Question
+from langchain_markovscale.evaluation.recording_file import RecordingFile
+
+logger = logging.getLogger(__name__)
+
+_ENOUGH_TO_TELL = 10  # questions
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a recording has come to.
+
+    Attributes:
+        path: The file of traces.
+        recorded: Questions that were finished now.
+        already_there: Questions that the file had before.
+        failed: Why questions could not be finished, by id; recording again goes on with them.
+        attempts: Attempts that were made now.
+        seconds: How long it took.
+    """
+
+    path: Path
+    recorded: int
+    already_there: int
+    failed: Mapping[str, str]
+    attempts: int
+    seconds: float
+
+    def __str__(self) -> str:
+        before = f" ({self.already_there} were there before)" if self.already_there else ""
+        text = (
+            f"{_counted(self.recorded, 'question')} recorded in {self.path}{before}: "
+            f"{_counted(self.attempts, 'attempt')} in {self.seconds:.0f} seconds."
+        )
+        if self.failed:
+            name, error = next(iter(self.failed.items()))
+            text += (
+                f" {_counted(len(self.failed), 'question')} failed, {name!r} with "
+                f"{error.rstrip('.')}. Record again to go on with what failed."
+            )
+        return text
+
+
+@dataclass
+class QuestionRun:
+    """A question on its way through the loop.
+
+    Attributes:
+        question: The question.
+        attempts: The attempts at it so far.
+        ended: Whether the loop has come to its end.
+        error: What went wrong; None while nothing did.
+        graded: Whether the attempts have their labels.
+        in_context: Whether the generator returned more than its answers.
+        witness: Notes the models that are called.
+        made: How many of the attempts were made now.
+    """
+
+    question: Question
+    attempts: list[LabelledAttempt]
+    ended: bool = False
+    error: str | None = None
+    graded: bool = False
+    in_context: bool = False
+    witness: ModelWitness = field(default_factory=ModelWitness)
+    made: int = 0
+
+    def saw(self, values: Mapping[str, Any]) -> int:
+        """Take over a state of the graph and return how many attempts are new in it."""
+        new = len(values["attempts"]) - len(self.attempts)
+        self.attempts = values["attempts"]
+        self.error = values.get("error")
+        self.in_context = bool(values.get("contexts"))
+        self.made += new
+        return new
+
+    def grade(self, grader: Grader) -> None:
+        """Label the attempts; where there is no reference nobody knows."""
+        reference = self.question.reference
+        with self.noting_errors():
+            labels = [
+                None if reference is None else grader(attempt["text"], reference)
+                for attempt in self.attempts
+            ]
+            pairs = zip(self.attempts, labels, strict=True)
+            self.attempts = [{**attempt, "correct": label} for attempt, label in pairs]
+            self.graded = True
+
+    @contextmanager
+    def noting_errors(self) -> Iterator[None]:
+        """Keep an error for the end, so that it costs this question only."""
+        try:
+            yield
+        except Exception as error:
+            self.error = f"{type(error).__name__}: {error}"
+            logger.debug("question %r failed", self.question.id, exc_info=error)
+
+
+class Recorder:
+    """Takes questions through a loop and keeps their traces.
+
+    Args:
+        graph: The loop.
+        questions: All questions; those that the file has are passed by.
+        grader: Labels the attempts.
+        plan: How many attempts each question gets.
+        path: The file of traces.
+        config: For every run of the graph.
+        metadata: For every trace.
+        progress: Whether to show a bar, see `Progress`.
+
+    Attributes:
+        todo: The questions that are left to record.
+
+    Raises:
+        ValueError: If a question could not be kept or graded, before anything is paid for.
+    """
+
+    def __init__(
+        self,
+        graph: CompiledStateGraph[Any, Any, Any, Any],
+        questions: Sequence[Question],
+        *,
+        grader: Grader,
+        plan: Plan,
+        path: Path,
+        config: RunnableConfig | None,
+        metadata: Mapping[str, Any] | None,
+        progress: bool | None,
+    ) -> None:
+        self._graph = planned(graph, plan)
+        self._grader, self._plan, self._config = grader, plan, config
+        self._metadata = dict(metadata or {})
+        for question in questions:
+            check_reference(grader, question.reference)
+            trace_line(_trace(QuestionRun(question, []), self._metadata))
+        self._progress = Progress(progress)
+        self._began = monotonic()
+        self._file = RecordingFile(path, questions, plan)
+        self.todo = self._file.todo
+        self._already_there = len(questions) - len(self.todo)
+        prior = sum(len(self._file.prior(question.id)) for question in self.todo)
+        self._progress.begin(plan.attempts * len(self.todo) - prior)
+        self._failed: dict[str, str] = {}
+        self._recorded = self._attempts = self._alike = 0
+
+    def work(self, question: Question) -> QuestionRun:
+        """Take a question through the loop; errors are noted in the run."""
+        run = QuestionRun(question, self._file.prior(question.id))
+        with run.noting_errors():
+            for values in self._graph.stream(*self._input(run), stream_mode="values"):
+                self._progress.advance(run.saw(values))
+            run.ended = True
+        if self._is_whole(run) and isinstance(self._grader, CheckedGrader):
+            run.grade(self._grader)
+        return run
+
+    async def awork(self, question: Question) -> QuestionRun:
+        """Take a question through the loop; errors are noted in the run.
+
+        A cancelled run is kept as far as it has come.
+        """
+        run = QuestionRun(question, self._file.prior(question.id))
+        try:
+            with run.noting_errors():
+                async for values in self._graph.astream(*self._input(run), stream_mode="values"):
+                    self._progress.advance(run.saw(values))
+                run.ended = True
+            if self._is_whole(run) and isinstance(self._grader, CheckedGrader):
+                await asyncio.to_thread(run.grade, self._grader)
+        except asyncio.CancelledError:
+            self.stop()
+            self.finish(run)
+            raise
+        return run
+
+    def finish(self, run: QuestionRun) -> None:
+        """Keep what became of a question."""
+        if self._file.has(run.question.id):
+            return
+        if self._is_whole(run) and not run.graded:
+            # Here and not in `work`, because math-verify needs the main thread.
+            run.grade(self._grader)
+        self._attempts += run.made
+        if self._is_whole(run):
+            self._file.add(self._trace(run))
+            self._recorded += 1
+            self._watch_draws(run)
+        else:
+            self._leave(run)
+
+    def _leave(self, run: QuestionRun) -> None:
+        """Keep the attempts at a question that is not finished."""
+        if run.error is None and run.ended and not self._plan.stopping.is_set():
+            run.error = "the loop has paused, and while recording nobody answers it."
+        if run.in_context:  # the documents are lost, and with them the way on from half a chain
+            chain = self._plan.rounds + 1
+            run.attempts = run.attempts[: len(run.attempts) // chain * chain]
+        if run.attempts:
+            self._file.set_aside(self._trace(run))
+        if run.error is not None:
+            self._failed[run.question.id] = run.error
+            self._progress.give_up(self._plan.attempts - len(run.attempts), len(self._failed))
+            logger.warning("question %r failed: %s", run.question.id, run.error)
+
+    def stop(self) -> None:
+        """Let running questions end after the call that they are in."""
+        self._plan.stopping.set()
+
+    def close(self) -> Recording:
+        """Close the file and say what has come of the recording."""
+        self._progress.close()
+        self._file.close()
+        return Recording(
+            self._file.path,
+            self._recorded,
+            self._already_there,
+            self._failed,
+            self._attempts,
+            monotonic() - self._began,
+        )
+
+    def _is_whole(self, run: QuestionRun) -> bool:
+        done = run.ended and run.error is None
+        return done and len(run.attempts) == self._plan.attempts
+
+    def _input(self, run: QuestionRun) -> tuple[dict[str, Any], RunnableConfig]:
+        state = {
+            "messages": [HumanMessage(run.question.question)],
+            "attempts": list(run.attempts),
+        }
+        return state, merge_configs(self._config, {"callbacks": [run.witness]})
+
+    def _trace(self, run: QuestionRun) -> Trace:
+        made = {
+            "rounds": self._plan.rounds,
+            "fresh_starts": self._plan.fresh_starts,
+            "recorded": datetime.now(UTC).isoformat(timespec="seconds"),
+            "models": self._file.models(run.question.id) | run.witness.models,
+        }
+        return _trace(run, made | self._metadata)
+
+    def _watch_draws(self, run: QuestionRun) -> None:
+        """Say so early where fresh starts are no fresh draws."""
+        draws = [attempt["text"] for attempt in run.attempts if attempt["parent"] is None]
+        self._alike += len(draws) > 1 and len(set(draws)) == 1
+        if self._recorded == self._alike == _ENOUGH_TO_TELL:
+            logger.warning(
+                "The fresh starts of each of the first %d questions are word for word the same: "
+                "is the temperature 0, the seed fixed, or does a cache answer? Equal draws say "
+                "nothing about how questions differ.",
+                _ENOUGH_TO_TELL,
+            )
+
+
+def _trace(run: QuestionRun, metadata: dict[str, Any]) -> Trace:
+    return {
+        "id": run.question.id,
+        "question": run.question.question,
+        "reference": run.question.reference,
+        "features": run.question.features,
+        "metadata": metadata,
+        "attempts": run.attempts,
+    }
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

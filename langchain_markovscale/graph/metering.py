@@ -1,0 +1,109 @@
+"""What a node's calls cost, whoever makes them: the books have to be right when calls fail, too.
+
+A callback handler sees every model call below a node, be it one model or a chain of them, retried
+or not. What a failed try has cost waits until a later try of the same task can write it into the
+state, for a try that raises writes nothing.
+"""
+
+from collections import OrderedDict
+from typing import Any
+
+from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import LLMResult
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import merge_configs
+
+from langchain_markovscale.attempts import Purpose, Usage
+from langchain_markovscale.usage import add_usage, usage_of
+
+Books = dict[Purpose, Usage]
+
+UNKNOWN_CALL: Usage = {"calls": 1, "input_tokens": 0, "output_tokens": 0, "unknown": 1}
+
+
+class Meter(BaseCallbackHandler):
+    """Counts the model calls of one try of a node."""
+
+    run_inline = True  # under asyncio it would otherwise cost a thread for every event
+
+    def __init__(self) -> None:
+        self._started: list[None] = []  # appending is atomic, and chains may call in threads
+        self._reported: list[Usage] = []
+
+    @property
+    def ignore_chain(self) -> bool:
+        """Chains make no calls of their own."""
+        return True
+
+    def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+        """Count a call."""
+        self._started.append(None)
+
+    def on_llm_start(self, *args: Any, **kwargs: Any) -> None:
+        """Count a call."""
+        self._started.append(None)
+
+    def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:
+        """Note what the call reported."""
+        for generations in response.generations[:1]:
+            for generation in generations[:1]:
+                message = getattr(generation, "message", None)
+                if isinstance(message, BaseMessage):
+                    self._reported.append(usage_of(message))
+
+    def listening(self, config: RunnableConfig) -> RunnableConfig:
+        """Return `config` so that the calls made with it are counted."""
+        callbacks = config.get("callbacks")
+        if not isinstance(callbacks, BaseCallbackManager):
+            return merge_configs(config, {"callbacks": [self]})
+        # The same for one key instead of all: this is done for every call.
+        callbacks = callbacks.copy()
+        callbacks.add_handler(self)
+        return {**config, "callbacks": callbacks}
+
+    @property
+    def usage(self) -> Usage | None:
+        """Calls so far; a call that failed or reported nothing is unknown. None without calls."""
+        if not self._started:
+            return None
+        silent = len(self._started) - len(self._reported)
+        total: Usage = {"calls": silent, "input_tokens": 0, "output_tokens": 0, "unknown": silent}
+        for usage in self._reported:
+            total = add_usage(total, usage)
+        return total
+
+
+class Unbooked:
+    """What failed tries of a task have cost, until a later try books it.
+
+    It lives in this process only. It is bounded, because a run that is cancelled between two tries
+    never comes back for its own.
+    """
+
+    _AT_MOST = 1024
+
+    def __init__(self) -> None:
+        self._by_task: OrderedDict[str, Usage] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._by_task)
+
+    def keep(self, task: str | None, usage: Usage | None) -> None:
+        """Add the cost of a failed try."""
+        if task is None or usage is None:
+            return
+        self._by_task[task] = add_usage(self._by_task.pop(task, None), usage)
+        if len(self._by_task) > self._AT_MOST:
+            self._by_task.popitem(last=False)
+
+    def take(self, task: str | None) -> Usage | None:
+        """Return what was kept for a task, and forget it."""
+        return None if task is None else self._by_task.pop(task, None)
+
+
+def booked(books: Books, purpose: Purpose, usage: Usage | None) -> Books:
+    """Return the books with one more entry, the same books where there is nothing to add."""
+    if usage is None:
+        return books
+    return {**books, purpose: add_usage(books.get(purpose), usage)}

@@ -1,0 +1,117 @@
+"""The words with which a chat model is asked for an answer and for a revision.
+
+Templates are filled with `str.format` in one pass, so that braces in a question, an answer or a
+critique are text and never placeholders.
+"""
+
+from dataclasses import dataclass, fields
+from string import Formatter
+from typing import Any
+
+from langchain_core.documents import Document
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
+
+_FIELDS = {
+    "system": (),
+    "revise": ("question", "answer", "feedback"),
+    "reconsider": ("question", "answer"),
+    "context": ("context",),
+}
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Templates for a chat model.
+
+    Attributes:
+        system: Put before the conversation, or before its own system message; None for none. It is
+            taken as it is and has no placeholders.
+        revise: Asks for a revision, after the conversation and the answer; `{question}`,
+            `{answer}`, `{feedback}`. Write a literal brace twice.
+        reconsider: The same where the verifier gave no feedback; `{question}`, `{answer}`.
+        context: Put before either where the generator returned more than its answer, such as
+            retrieved documents; `{context}`.
+
+    Raises:
+        ValueError: If a template names a placeholder that it does not have.
+    """
+
+    system: str | None = None
+    revise: str = (
+        "A reviewer of your answer says:\n\n{feedback}\n\n"
+        "The reviewer can be mistaken. Check what is said against the question, keep what is right "
+        "in your answer, correct what is wrong, and write the whole answer again in the form that "
+        "the question asks for."
+    )
+    reconsider: str = (
+        "Check your answer step by step. Keep it if it is right, correct it if it is wrong, and "
+        "write the whole answer again in the form that the question asks for."
+    )
+    context: str = "You answered with this at hand:\n\n{context}\n\n"
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            template = getattr(self, field.name)
+            if field.name == "system" and template is None:
+                continue
+            if not isinstance(template, str):
+                raise ValueError(f"prompts.{field.name} must be a string, got {template!r}.")
+            if field.name != "system":
+                _check_placeholders(field.name, template)
+
+    def for_draw(self, request: dict[str, Any]) -> list[AnyMessage]:
+        """Return the messages that ask for a fresh draw.
+
+        Args:
+            request: As a Runnable generator gets it: `question` and `messages`.
+        """
+        messages: list[AnyMessage] = request["messages"]
+        if self.system is None:
+            return messages
+        if messages and isinstance(messages[0], SystemMessage):
+            # Most providers take one system message, so the two become one.
+            both = f"{self.system}\n\n{messages[0].text}"
+            return [SystemMessage(both), *messages[1:]]
+        return [SystemMessage(self.system), *messages]
+
+    def for_revision(self, request: dict[str, Any]) -> list[AnyMessage]:
+        """Return the messages that ask for a revision.
+
+        Args:
+            request: As a Runnable reviser gets it: `question`, `messages`, `answer`, `feedback`,
+                `attempts` and, where the generator returned any, `context`.
+        """
+        feedback = request["feedback"]
+        template = self.reconsider if feedback is None else self.revise
+        text = template.format(
+            question=request["question"], answer=request["answer"], feedback=feedback
+        )
+        if request.get("context"):
+            text = self.context.format(context=_as_text(request["context"])) + text
+        return [*self.for_draw(request), AIMessage(request["answer"]), HumanMessage(text)]
+
+
+def _check_placeholders(name: str, template: str) -> None:
+    try:
+        used = {field for _, field, _, _ in Formatter().parse(template) if field is not None}
+    except ValueError as error:
+        raise ValueError(
+            f"prompts.{name} is no template for str.format ({error}); write a literal brace twice."
+        ) from error
+    allowed = _FIELDS[name]
+    if unknown := sorted(used.difference(allowed)):
+        raise ValueError(
+            f"prompts.{name} has no placeholder {', '.join(map(repr, unknown))}; it has "
+            f"{', '.join(map(repr, allowed))}. Write a literal brace twice."
+        )
+
+
+def _as_text(context: object) -> str:
+    """Documents by their text, everything else as it prints."""
+    if isinstance(context, Document):
+        return context.page_content
+    if isinstance(context, dict):
+        return "\n\n".join(_as_text(value) for value in context.values())
+    if isinstance(context, (list, tuple)):
+        return "\n\n".join(_as_text(value) for value in context)
+    return str(context)

@@ -1,0 +1,169 @@
+"""The looping edge: a pure function from a state to where to go next.
+
+No clock, no randomness, nothing written: the same state takes the same edge, so that a resumed run
+goes the same way. In a graph of somebody else it is told which keys of the state to read.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, cast, get_args
+
+from langchain_core.runnables import Runnable, RunnableConfig
+from langgraph.constants import END
+
+from langchain_markovscale.answer_keys import AnswerKey
+from langchain_markovscale.attempts import Action, Decision, Step
+from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale.graph.choices import Choices, count_of, key_for
+from langchain_markovscale.graph.class_weights import KEY, weights_in
+from langchain_markovscale.graph.questions import values_of
+from langchain_markovscale.graph.reading import AttemptsReader
+from langchain_markovscale.graph.remembering import RememberingCriterion
+from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale.theory.variants import Variant, rates_for
+
+
+class MarkovScaleRouter(Runnable[Any, str]):
+    """Decides after each attempt: stop, revise the best answer, or draw a fresh one.
+
+    It goes where a path function goes, and needs three lines in a loop that somebody has already
+    written:
+
+        router = MarkovScaleRouter(answers_key="drafts", scores_key="scores")
+        builder.add_conditional_edges("reflect", router, {"revise": "write", "stop": END})
+
+    It reads the attempts from one of: a list of `Attempt` dictionaries under `attempts_key` (the
+    nodes of this package write it; `text` and `score` alone will do in a list whose attempts are
+    all made by one action); two parallel lists of answers and scores; or a conversation in which
+    every AI message is an attempt. The last two don't say how an answer was made: each is taken for
+    a revision of the one before, or for a fresh draw with `actions=("generate",)`. The answer to
+    return is `router.decide(state)["best"]`.
+
+    Args:
+        calibration: A `Calibration` or bare `Rates`; by default `Calibration.training_free()`.
+        cost_per_round: What a round must gain to be worth it, in units of accuracy; one number, or
+            one for each action, as `round_costs` makes them from prices.
+        max_rounds: The most attempts, the first included; at least 1.
+        actions: What may be done after the first attempt; by default both, and only `"revise"`
+            where attempts are read from answers or messages.
+        choices: The possible answers, or how many there are, where they are a closed list.
+        answer_key: Makes the key of answers that come without one: a function, or a name such as
+            `"last_number"`.
+        attempts_key: Key of the state that holds a list of attempts.
+        decision_key: Key of a decision that was made before; used if made from as many attempts.
+        answers_key: Key of a list of answers, instead of `attempts_key`.
+        scores_key: Key of their scores in [0, 1] or None, with `answers_key` or `messages_key`;
+            without it nothing is scored.
+        messages_key: Key of a conversation with one question, instead of `attempts_key`.
+        variant: Where the weights of the classes come from, see `Criterion`.
+        class_weights_key: Key of the question's class weights, which `"map"` needs and `"gate"`
+            uses where there are any.
+        routes: What to return for each step, where it is not `"stop"`, `"revise"`, `"generate"`.
+        name: Name of the branch in LangGraph's pictures and traces.
+
+    Raises:
+        ValueError: If arguments leave their range or contradict each other.
+    """
+
+    def __init__(
+        self,
+        calibration: Calibration | Rates | None = None,
+        *,
+        cost_per_round: float | Mapping[Action, float] = 0.01,
+        max_rounds: int = 8,
+        actions: Sequence[Action] | None = None,
+        choices: Choices | None = None,
+        answer_key: AnswerKey | str | None = None,
+        attempts_key: str = "attempts",
+        decision_key: str = "decision",
+        answers_key: str | None = None,
+        scores_key: str | None = None,
+        messages_key: str | None = None,
+        variant: Variant = "mixture",
+        class_weights_key: str = KEY,
+        routes: Mapping[Step, str] | None = None,
+        name: str = "markovscale_router",
+    ) -> None:
+        self.name = self.__name__ = name
+        elsewhere = answers_key is not None or messages_key is not None
+        both: tuple[Action, ...] = ("revise", "generate")
+        if actions is None:
+            actions = ("revise",) if elsewhere else both
+        if calibration is None:
+            calibration = Calibration.training_free()
+        if elsewhere and scores_key is None:
+            calibration = rates_for(variant, calibration).without_verifier()
+        self.criterion = RememberingCriterion(
+            calibration,
+            cost_per_round,
+            max_rounds,
+            actions,
+            choices=count_of(choices),
+            variant=variant,
+        )
+        self.answer_key = key_for(answer_key, choices)
+        allowed = self.criterion.actions
+        self._reader = AttemptsReader(
+            attempts_key,
+            answers_key,
+            messages_key,
+            scores_key,
+            action=allowed[0] if len(allowed) == 1 else None,
+            answer_key=self.answer_key,
+        )
+        self._decision_key = decision_key
+        self._class_weights_key = class_weights_key
+        self._routes = _routes(routes or {})
+
+    def decide(self, state: Any) -> Decision:
+        """Return the whole decision, as plain values.
+
+        Raises:
+            ValueError: If the state does not hold what was promised, or a score is out of range.
+        """
+        values = values_of(state)
+        raw = self._reader.raw(values)
+        made = values.get(self._decision_key)
+        if isinstance(made, Mapping) and made.get("attempts") == len(raw):
+            return cast("Decision", made)
+        if not raw and "generate" not in self.criterion.actions:
+            raise ValueError(
+                f"{self.name} found no attempt and may only revise: let it follow a node that has "
+                "written an answer."
+            )
+        weights = weights_in(values, self.criterion, self._class_weights_key)
+        return self.criterion.decide(self._reader.attempts(raw, values), weights)
+
+    def __call__(self, state: Any) -> str:
+        """Return `"stop"`, `"revise"` or `"generate"`, or what `routes` has for it."""
+        return self._routes[self.decide(state)["action"]]
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+        """As a call."""
+        return self(input)
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+        """As a call; it takes microseconds and needs no thread."""
+        return self(input)
+
+    def path_map(
+        self, *, stop: str = END, revise: str = "revise", generate: str = "generate"
+    ) -> dict[Hashable, str]:
+        """Return the path map for `add_conditional_edges`, of the edges that can be taken.
+
+        Args:
+            stop: The node to end in.
+            revise: The node that revises.
+            generate: The node that draws.
+        """
+        targets: dict[Step, str] = {"stop": stop, "revise": revise, "generate": generate}
+        steps: tuple[Step, ...] = ("stop", *self.criterion.actions)
+        return {self._routes[step]: targets[step] for step in steps}
+
+
+def _routes(given: Mapping[Step, str]) -> dict[Step, str]:
+    if unknown := sorted(set(given).difference(get_args(Step))):
+        raise ValueError(
+            f"routes has no step {', '.join(map(repr, unknown))}; the steps are "
+            f"{', '.join(map(repr, get_args(Step)))}."
+        )
+    return {"stop": "stop", "revise": "revise", "generate": "generate", **given}

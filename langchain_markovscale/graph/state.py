@@ -1,0 +1,76 @@
+"""What the loop remembers: plain values only, so that any checkpointer can keep it.
+
+The question is an input that lives until `generate` has read it. On a thread this is what tells a
+new question from the one being worked on, even when both have the same words.
+"""
+
+from typing import Annotated, Any
+
+from langchain_core.messages import AnyMessage
+from langgraph.channels import EphemeralValue
+from langgraph.graph.message import add_messages
+from typing_extensions import TypedDict
+
+from langchain_markovscale.attempts import Attempt, Decision, Purpose, Usage
+
+Messages = Annotated[list[AnyMessage], add_messages]
+
+
+class Run(TypedDict):
+    """The question that is being worked on.
+
+    Attributes:
+        question: Its text, which is what the verifier sees.
+        message_id: Id of the human message that asks it; None where messages have no ids.
+    """
+
+    question: str
+    message_id: str | None
+
+
+class MarkovScaleInput(TypedDict, total=False):
+    """One of the two is enough.
+
+    Attributes:
+        messages: A conversation; its last human message is the question.
+        question: The question itself, added to the conversation as a human message.
+    """
+
+    messages: Messages
+    question: Annotated[str, EphemeralValue]
+
+
+class MarkovScaleOutput(TypedDict, total=False):
+    """What a run leaves.
+
+    Attributes:
+        answer: Text of the best attempt.
+        messages: The conversation, with the best attempt as one AI message at its end.
+        attempts: All attempts, in the order in which they were made.
+        decision: The last decision, which says why the run stopped.
+        usage: Calls and tokens by purpose, failed calls included.
+        error: What went wrong where `decision["reason"]` is `"error"`, else None.
+    """
+
+    answer: str | None
+    messages: Messages
+    attempts: list[Attempt]
+    decision: Decision | None
+    usage: dict[Purpose, Usage]
+    error: str | None
+
+
+class MarkovScaleState(MarkovScaleInput, MarkovScaleOutput, total=False):
+    """Input, output, and what only the nodes need.
+
+    Attributes:
+        run: The question that is being worked on.
+        contexts: For each attempt, what the generator returned beside it (retrieved documents);
+            None for revisions, which see the context of the draw that they go back to.
+        class_weights: What a predictor said of the question, one share for each class; None
+            where there is no predictor.
+    """
+
+    run: Run
+    contexts: list[dict[str, Any] | None]
+    class_weights: list[float] | None

@@ -1,0 +1,72 @@
+"""From prices to the cost of a round in units of accuracy, which is what decisions are made in."""
+
+from collections.abc import Mapping
+
+from langchain_markovscale.attempts import Action, Purpose
+from langchain_markovscale.theory.checks import non_negative
+
+_ACTIONS: tuple[Action, ...] = ("generate", "revise")
+
+
+def round_costs(
+    right_answer: float,
+    *,
+    call: float | Mapping[Purpose, float] = 0.0,
+    input_token: float = 0.0,
+    output_token: float = 0.0,
+    tokens: Mapping[Purpose, tuple[float, float]] | None = None,
+) -> dict[Action, float]:
+    """Return what a round of each action costs, as a share of what a right answer is worth.
+
+    A round is one candidate and its verification:
+    (price of the action's call + price of the verifying call) / worth of a right answer.
+
+    Example:
+        A right answer is worth 50 cents; a draw reads 400 tokens and writes 300, a revision reads
+        900, the judge reads 800 and writes 50, at 3 and 15 dollars a million tokens::
+
+            round_costs(
+                0.50,
+                input_token=3e-6,
+                output_token=15e-6,
+                tokens={"generate": (400, 300), "revise": (900, 300), "verify": (800, 50)},
+            )
+            # {'generate': 0.0177, 'revise': 0.0207}
+
+    Args:
+        right_answer: What a right answer is worth more than a wrong one, in any currency; > 0.
+        call: Price of a call, or of a call for each purpose, in the same currency.
+        input_token: Price of a token read, in the same currency.
+        output_token: Price of a token written, in the same currency.
+        tokens: Tokens read and written by a call of each purpose; needed where tokens have a
+            price.
+
+    Returns:
+        Cost by action, in units of accuracy, as `cost_per_round` takes it.
+
+    Raises:
+        ValueError: If a price is negative, `right_answer` is not above 0, or tokens have a price
+            but a purpose has no count.
+    """
+    if not non_negative("right_answer", right_answer) > 0:
+        raise ValueError(
+            f"right_answer must be above 0, got {right_answer!r}: it is what a right answer is "
+            "worth, in the currency of the prices."
+        )
+    for name, token_price in (("input_token", input_token), ("output_token", output_token)):
+        non_negative(name, token_price)
+
+    def price(purpose: Purpose) -> float:
+        of_call = call.get(purpose, 0.0) if isinstance(call, Mapping) else call
+        read, written = (tokens or {}).get(purpose, (0.0, 0.0))
+        if (input_token or output_token) and purpose not in (tokens or {}):
+            raise ValueError(
+                f"tokens has no count for {purpose!r}, but tokens have a price: give "
+                f"tokens={{{purpose!r}: (read, written), …}}, (0, 0) where it asks no model."
+            )
+        paid = non_negative(f"call[{purpose!r}]", of_call)
+        read, written = non_negative(f"tokens[{purpose!r}]", (read, written))
+        return float(paid + read * input_token + written * output_token)
+
+    verify = price("verify")
+    return {action: (price(action) + verify) / right_answer for action in _ACTIONS}

@@ -1,0 +1,187 @@
+"""The decision: stop, revise the best answer, or draw a fresh one.
+
+Stop unless some commitment, of any kind, by any allowed action and over any number of rounds that
+are left, is worth more than the belief in the best answer in hand; else take the first step of the
+best one and decide again with the new evidence. The worth of a commitment is one that a plan
+attains, so it bounds the optimum from below, and deciding again each round can only raise it. With
+one class, revisions only and a verifier that says nothing this is the rule of MarkovScale: revise
+iff b < π − c/(α+β).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langchain_markovscale.attempts import Action, Attempt, Decision, Reason, Step
+from langchain_markovscale.theory.belief import Belief
+from langchain_markovscale.theory.checks import TOLERANCE, costs_by_action, whole
+from langchain_markovscale.theory.commitments import Commitments, commitments
+from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale.theory.variants import HasRates, Variant, rates_for
+
+Floats = NDArray[np.float64]
+
+
+class Criterion:
+    """Decides from the attempts alone whether another round is worth its cost.
+
+    A pure function of the attempts: no clock, no randomness, nothing kept between questions.
+
+    Args:
+        calibration: A `Calibration`, or bare `Rates`.
+        cost_per_round: c ≥ 0, the cost of one candidate and its verification in units of
+            accuracy (0.01: a round must raise the chance of being right by a point); one number,
+            or one for each action, as `round_costs` makes them from prices.
+        max_rounds: The most attempts, the first included; at least 1.
+        actions: What may be done after the first attempt: `"revise"`, `"generate"`, or both.
+        choices: Number of possible answers where they are a closed list.
+        variant: Where the weights of the classes come from: `"mixture"` (as fitted), `"gate"`,
+            `"map"` or `"training_free"`; see `theory/variants.py`.
+
+    Raises:
+        ValueError: If an argument leaves its range.
+    """
+
+    def __init__(
+        self,
+        calibration: HasRates | Rates,
+        cost_per_round: float | Mapping[Action, float] = 0.01,
+        max_rounds: int = 8,
+        actions: Sequence[Action] = ("revise", "generate"),
+        *,
+        choices: int | None = None,
+        variant: Variant = "mixture",
+    ) -> None:
+        self.variant = variant
+        self.actions = _check_actions(actions)
+        self.cost_per_round = costs_by_action(cost_per_round, self.actions)
+        self.max_rounds = int(whole("max_rounds", max_rounds, least=1))
+        self.belief = Belief(rates_for(variant, calibration), choices)
+        self._plans: dict[tuple[int, bool], _Plans] = {}
+
+    @property
+    def rates(self) -> Rates:
+        """The rates that decisions are made with."""
+        return self.belief.rates
+
+    def decide(
+        self, attempts: Sequence[Attempt], class_weights: Sequence[float] | None = None
+    ) -> Decision:
+        """Return what to do after `attempts`.
+
+        Args:
+            attempts: All attempts at one question, in the order in which they were made.
+            class_weights: w, shape (K,), of this question; by default those of the rates. Where
+                rates are pooled from draws, K is the number of classes of one draw.
+
+        Returns:
+            A plain dictionary; `expected_gain` and `cost` are those of the best commitment also
+            where it does not pay.
+
+        Raises:
+            ValueError: If a score is NaN or outside [0, 1], a parent is no earlier attempt, or
+                `class_weights` do not fit the rates.
+        """
+        if not attempts:
+            return self._first(class_weights)
+        posterior = self.belief.posterior(attempts, class_weights)
+        beliefs = posterior.beliefs
+        answer = int(beliefs.argmax())
+        best, belief = posterior.latest[answer], float(beliefs[answer])
+        left = self.max_rounds - len(attempts)
+        if left <= 0:
+            return _decision("stop", best, belief, len(attempts), "max_rounds")
+        plan = None
+        if self.variant == "gate":
+            plan = self._before_the_run(class_weights, posterior.keyed)
+        if plan is None or plan.pays:
+            depth = posterior.depths[best] if self.rates.settling < 1 else 0
+            joint = posterior.joint[answer]
+            plan = self._best_plan(joint, posterior.classes, depth, posterior.keyed, left)
+        action: Step = plan.action if plan.pays else "stop"
+        reason: Reason = "gain_exceeds_cost" if plan.pays else "gain_below_cost"
+        return _decision(action, best, belief, len(attempts), reason, plan.gain, plan.cost)
+
+    def _first(self, class_weights: Sequence[float] | None) -> Decision:
+        """The first attempt is always made: there is no answer to return without it."""
+        gain = float(self.belief.prior(class_weights).dot(self.rates.initial))
+        cost = self.cost_per_round.get("generate", 0.0)
+        return _decision("generate", None, 0.0, 0, "gain_exceeds_cost", gain, cost)
+
+    def _before_the_run(self, class_weights: Sequence[float] | None, keyed: bool) -> "_Plan":
+        """The best plan for a first answer of which nothing is known but its question."""
+        classes = self.belief.prior(class_weights)
+        joint = classes * self.rates.initial
+        return self._best_plan(joint, classes, 0, keyed, self.max_rounds - 1)
+
+    def _best_plan(
+        self, joint: Floats, classes: Floats, depth: int, keyed: bool, left: int
+    ) -> "_Plan":
+        """Return the commitment that is worth most.
+
+        Args:
+            joint: P(class k and the best answer is correct), shape (K,).
+            classes: P(class k), shape (K,).
+            depth: Revisions between the best answer and its fresh draw.
+            keyed: Whether answers have keys.
+            left: Attempts that are left.
+        """
+        key = (depth, keyed)
+        if key not in self._plans:
+            table = commitments(self.rates, self.actions, self.max_rounds - 1, depth, keyed=keyed)
+            each = np.array([self.cost_per_round[action] for action in table.actions])
+            self._plans[key] = _Plans(table, table.gains - each[:, None] * table.rounds)
+        table, worths = self._plans[key]
+        state = np.concatenate((joint, classes - joint))
+        nets = worths[: table.within[left]].dot(state)
+        row = int(nets.argmax())
+        gain, net = float(table.gains[row].dot(state)), float(nets[row])
+        return _Plan(table.actions[row], gain, gain - net, net > TOLERANCE)
+
+
+class _Plans(NamedTuple):
+    """Commitments, and their gains less their costs, shape (M, 2K)."""
+
+    table: Commitments
+    worths: Floats
+
+
+class _Plan(NamedTuple):
+    """One commitment, as it looks from a belief."""
+
+    action: Action
+    gain: float
+    cost: float
+    pays: bool
+
+
+def _check_actions(actions: Sequence[Action]) -> tuple[Action, ...]:
+    known = get_args(Action)
+    if isinstance(actions, str) or not actions or any(a not in known for a in actions):
+        raise ValueError(
+            f"actions must name at least one of {', '.join(map(repr, known))}, got {actions!r}."
+        )
+    return tuple(dict.fromkeys(actions))
+
+
+def _decision(
+    action: Step,
+    best: int | None,
+    belief: float,
+    attempts: int,
+    reason: Reason,
+    gain: float = 0.0,
+    cost: float = 0.0,
+) -> Decision:
+    return {
+        "action": action,
+        "best": best,
+        "parent": best if action == "revise" else None,
+        "belief": belief,
+        "expected_gain": gain,
+        "cost": cost,
+        "attempts": attempts,
+        "reason": reason,
+    }

@@ -1,0 +1,156 @@
+"""What must be known of a loop before anything can be decided: its rates, and its verifier's.
+
+Whatever they are made from, rates hold plain tuples and floats, so that they compare, hash, and go
+to JSON as they are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from langchain_markovscale.theory.checks import numbers, probabilities
+from langchain_markovscale.theory.mixture import (
+    ChainMixture,
+    check_settling,
+    check_weights,
+    per_class,
+)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """A mixture of chains, how answers coincide, and what is known of the verifier.
+
+    Values by class are given as one number or K of them, and kept as tuples of K floats.
+
+    Attributes:
+        weights: w, the share of each of K classes of questions; sums to 1.
+        initial: p₀, the chance that a fresh draw is correct, for each class.
+        repair: α, the chance that a wrong answer is correct after a revision, for each class.
+        corruption: β, the chance that a correct answer is wrong after a revision, for each class.
+        sensitivity: s = P(accept | correct), for each class.
+        specificity: u = P(reject | wrong), for each class.
+        accept_threshold: A score of at least this much accepts.
+        settling: d in (0, 1]; the revision at depth t has rates αdᵗ and βdᵗ.
+        coincidence: κ in (0, 1], the chance that two independent wrong answers coincide.
+        retention: σ, the chance that an unrepaired wrong answer comes back unchanged; 1 where
+            κ = 1, since there is then no other wrong answer.
+        verdict_correlation: ρ, the intra-class correlation of repeated scores of one answer.
+        score_cuts: Increasing scores at which the likelihood ratio of a score steps up; empty
+            where a score says no more than accept or reject.
+        score_log_ratios: ln f_C(x)/f_W(x) below the first cut, between cuts, and from the last
+            cut on: one more than there are cuts, never falling.
+
+    Raises:
+        ValueError: If a value leaves its range, or lengths differ.
+    """
+
+    weights: Any
+    initial: Any
+    repair: Any
+    corruption: Any
+    sensitivity: Any
+    specificity: Any
+    accept_threshold: float = 0.5
+    settling: float = 1.0
+    coincidence: float = 0.25
+    retention: float = 0.25
+    verdict_correlation: float = 0.5
+    score_cuts: tuple[float, ...] = ()
+    score_log_ratios: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        weights = check_weights(self.weights)
+        self._set("weights", weights.tolist())
+        for name in ("initial", "repair", "corruption", "sensitivity", "specificity"):
+            self._set(name, per_class(name, getattr(self, name), len(weights)).tolist())
+        for name in ("accept_threshold", "coincidence", "retention", "verdict_correlation"):
+            value = probabilities(name, getattr(self, name))
+            if value.ndim:
+                raise ValueError(f"{name} must be one number, got {getattr(self, name)!r}.")
+            self._set(name, float(value))
+        if self.coincidence == 0:
+            raise ValueError(
+                "coincidence must lie in (0, 1], got 0: it is 1 over the number of plausible "
+                "wrong answers."
+            )
+        if self.coincidence == 1:
+            self._set("retention", 1.0)
+        self._set("settling", check_settling(self.settling))
+        self._check_score_ratios()
+
+    @property
+    def n_classes(self) -> int:
+        """K, the number of classes of questions."""
+        return len(self.weights)
+
+    @cached_property
+    def mixture(self) -> ChainMixture:
+        """The chains alone, for forecasts of blind rounds."""
+        return ChainMixture(self.weights, self.initial, self.repair, self.corruption, self.settling)
+
+    @classmethod
+    def pooled(cls, rates: "Rates", draws: Sequence["Rates"]) -> "Rates":
+        """Return `rates` with the classes of all `draws` in place of its own, equally weighed.
+
+        What has no class (κ, σ, ρ, d, the score ratios) stays that of `rates`.
+        """
+
+        def joined(name: str) -> list[float]:
+            return [value for draw in draws for value in getattr(draw, name)]
+
+        return replace(
+            rates,
+            weights=[weight / len(draws) for weight in joined("weights")],
+            initial=joined("initial"),
+            repair=joined("repair"),
+            corruption=joined("corruption"),
+            sensitivity=joined("sensitivity"),
+            specificity=joined("specificity"),
+        )
+
+    def without_verifier(self) -> "Rates":
+        """Return these rates for a loop in which nothing is scored: every answer is accepted."""
+        return replace(
+            self,
+            sensitivity=(1.0,) * self.n_classes,
+            specificity=(0.0,) * self.n_classes,
+            score_cuts=(),
+            score_log_ratios=(),
+        )
+
+    def among(self, choices: int | None) -> "Rates":
+        """Return these rates for a closed list of `choices` answers, where κ = 1/(choices − 1).
+
+        Raises:
+            ValueError: If `choices` is not a whole number of at least 2.
+        """
+        if choices is None:
+            return self
+        if isinstance(choices, bool) or choices < 2 or choices != int(choices):
+            raise ValueError(
+                f"choices must be the number of possible answers, at least 2, got {choices!r}."
+            )
+        return replace(self, coincidence=1 / (choices - 1))
+
+    def _set(self, name: str, value: float | list[float]) -> None:
+        object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
+
+    def _check_score_ratios(self) -> None:
+        cuts, ratios = np.atleast_1d(self.score_cuts), np.atleast_1d(self.score_log_ratios)
+        if cuts.size == ratios.size == 0:
+            return
+        cuts, ratios = probabilities("score_cuts", cuts), numbers("score_log_ratios", ratios)
+        if np.any(np.diff(cuts) <= 0):
+            raise ValueError(f"score_cuts must increase, got {self.score_cuts!r}.")
+        rising = np.all(np.isfinite(ratios)) and np.all(np.diff(ratios) >= 0)
+        if len(ratios) != len(cuts) + 1 or not rising:
+            raise ValueError(
+                "score_log_ratios must hold one finite value more than score_cuts and never "
+                f"fall, got {self.score_log_ratios!r} for {len(cuts)} cuts."
+            )
+        self._set("score_cuts", cuts.tolist())
+        self._set("score_log_ratios", ratios.tolist())

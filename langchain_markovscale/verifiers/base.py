@@ -1,0 +1,167 @@
+"""The protocol of a verify-proxy, and the base class of the package's own.
+
+Any Runnable from `VerifierInput` to something that `to_verdict` reads is a verifier. `Verifier`
+adds to that what a verifier should not have to think of: it records a run of its own where somebody
+listens and costs next to nothing where nobody does (LangChain's generic wrapper takes longer than
+many checks), and it keeps its calls out of the user's stream.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, NotRequired, cast
+
+from langchain_core.callbacks import BaseCallbackManager
+from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.config import run_in_executor, var_child_runnable_config
+from typing_extensions import TypedDict
+
+from langchain_markovscale.attempts import Usage
+from langchain_markovscale.verifiers.verdicts import Verdict, text_of, to_verdict
+
+__all__ = ["NOSTREAM", "Verdict", "Verifier", "VerifierInput", "quiet", "to_verdict"]
+
+NOSTREAM = "nostream"
+"""The tag by which LangGraph keeps model calls out of ``stream_mode="messages"``.
+
+The value of ``langgraph.constants.TAG_NOSTREAM``; verifiers do not need LangGraph.
+"""
+
+
+class VerifierInput(TypedDict):
+    """What a verifier is asked.
+
+    Attributes:
+        question: The question, as text.
+        answer: The candidate answer, as text.
+        key: The answer's key, or None where it has none.
+        context: What else the generator returned, such as the documents that it read.
+    """
+
+    question: str
+    answer: str
+    key: str | None
+    context: NotRequired[Any]
+
+
+class Verifier(Runnable[VerifierInput, Verdict]):
+    """Base class of verifiers: implement `verify`, and `averify` where the work can be awaited.
+
+    ``invoke``, ``ainvoke``, ``batch``, ``abatch`` and ``|`` work as on any Runnable. What `verify`
+    returns is read by `to_verdict`. Calls made with the config that it is given carry the tag
+    `NOSTREAM`.
+
+    Attributes:
+        asks_model: Whether the verifier asks a model. One that does not, and returns no usage,
+            counts as one call of no tokens.
+
+    Args:
+        name: The name that traces and errors show; the class's name if None.
+    """
+
+    asks_model: ClassVar[bool] = True
+
+    def __init__(self, *, name: str | None = None) -> None:
+        self.name = name
+
+    @abstractmethod
+    def verify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> object:
+        """Judge one answer.
+
+        Args:
+            given: Question, answer and key; the key is there, if only as None.
+            config: The config to hand on to calls within.
+            **kwargs: What was bound to the verifier.
+
+        Returns:
+            A verdict, in any of the forms that `to_verdict` reads.
+        """
+
+    async def averify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> object:
+        """Judge one answer; unless overridden, by `verify` in LangChain's thread pool."""
+        return await run_in_executor(config, self.verify, given, config, **kwargs)
+
+    def invoke(
+        self, input: VerifierInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Verdict:
+        """Judge one answer.
+
+        Args:
+            input: Question, answer and, where there is one, key.
+            config: The run's config.
+            **kwargs: Handed on to `verify`.
+
+        Returns:
+            The verdict.
+
+        Raises:
+            ValueError: If the input lacks the question or the answer, or the verifier returned a
+                score that is NaN or outside [0, 1].
+            TypeError: If the input is no dict, or the verifier returned something that is no
+                verdict.
+        """
+        given = _read(input)
+        if not _heard(config):
+            return self._verdict(given, quiet(config), **kwargs)
+        recorded: Any = self._verdict
+        return self._call_with_config(recorded, given, quiet(config), **kwargs)
+
+    async def ainvoke(
+        self, input: VerifierInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Verdict:
+        """Judge one answer, as `invoke` does."""
+        given = _read(input)
+        if not _heard(config):
+            return await self._averdict(given, quiet(config), **kwargs)
+        recorded: Any = self._averdict
+        return await self._acall_with_config(recorded, given, quiet(config), **kwargs)
+
+    def _verdict(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:
+        return self._checked(self.verify(given, config, **kwargs))
+
+    async def _averdict(
+        self, given: VerifierInput, config: RunnableConfig, **kwargs: Any
+    ) -> Verdict:
+        return self._checked(await self.averify(given, config, **kwargs))
+
+    def _checked(self, returned: object) -> Verdict:
+        verdict = to_verdict(returned, name=self.get_name())
+        if verdict["usage"] is None and not self.asks_model:
+            verdict["usage"] = Usage(calls=1, input_tokens=0, output_tokens=0, unknown=0)
+        return verdict
+
+
+def quiet(config: RunnableConfig | None) -> RunnableConfig:
+    """Return a config with the tag `NOSTREAM`: what runs under it stays out of the stream."""
+    config = config or {}
+    tags = config.get("tags") or []
+    return {**config, "tags": tags if NOSTREAM in tags else [*tags, NOSTREAM]}
+
+
+def _heard(config: RunnableConfig | None) -> bool:
+    """Whether anybody may listen to a run: not within a run that has no callbacks at all."""
+    callbacks = config.get("callbacks") if config else None
+    if callbacks is None:
+        outer = var_child_runnable_config.get()
+        callbacks = outer.get("callbacks") if outer else None
+    return not isinstance(callbacks, BaseCallbackManager) or bool(callbacks.handlers)
+
+
+def _read(given: object) -> VerifierInput:
+    """Check an input; messages become text, for ``{"answer": model, …} | verifier``."""
+    if not isinstance(given, Mapping):
+        msg = (
+            "a verifier takes a dict with 'question', 'answer' and, where there is one, 'key', "
+            f"not {type(given).__name__}"
+        )
+        raise TypeError(msg)
+    question, answer, key = text_of(given.get("question")), text_of(given.get("answer")), None
+    if question is None or answer is None:
+        part = "question" if question is None else "answer"
+        msg = f"a verifier's input needs {part!r} as a str or a message, not {given.get(part)!r}"
+        raise ValueError(msg)
+    if given.get("key") is not None:
+        key = text_of(given["key"])
+        if key is None:
+            msg = f"a verifier's input needs 'key' as a str or None, not {given['key']!r}"
+            raise ValueError(msg)
+    return cast(VerifierInput, {**given, "question": question, "answer": answer, "key": key})

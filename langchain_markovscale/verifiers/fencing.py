@@ -1,0 +1,103 @@
+"""Untrusted text inside a prompt: shown whole in meaning, but unable to leave its place.
+
+A candidate answer may hold anything, from a forged verdict to a model's own control tokens. Three
+measures keep it in place, all pure, so that the same input gives the same prompt and caches work:
+what a reader or a tokenizer would take for control is written out visibly; very long texts lose
+their middle, with a note; and each text stands between marker lines whose nonce is derived from the
+texts and occurs in none of them, so no text can close its fence.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+
+# Control, format, surrogate and separator characters, which hide, reorder or break text. Newline
+# and tab stay, and so do the joiners that scripts and emoji need (U+200C, U+200D).
+_INVISIBLE = re.compile(
+    "([\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff])\\1*"
+)
+# The control tokens of chat templates: ChatML, Llama 2 to 4, Mistral, Gemma, Phi, Command R,
+# DeepSeek, EXAONE, T5, BERT.
+_BAR = "[|\uff5c\u00a6]"
+_CONTROL_TOKEN = re.compile(
+    rf"[<\uff1c](?=/?{_BAR}|/?(?:s|bos|eos|eot|pad|unk|mask|cls|sep|think|turn"
+    r"|[a-z]{1,20}(?:_[a-z0-9]{1,20}){1,4})[>\uff1e])"
+    rf"|<(?=</?SYS>>)|\[(?=/?{_BAR}|/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS"
+    r"|TOOL_RESULTS|TOOL_CONTENT|ARGS|THINK|CLS|SEP|MASK|PAD|UNK|BOS|EOS|gMASK|sMASK)\])",
+    re.IGNORECASE,
+)
+# Lines that open like a role in templates that mark roles by words (Alpaca, Vicuna), like a part
+# of a judge's reply, or like a marker line.
+_ROLE_LINE = re.compile(
+    r"^(?=[ \t]*+(?:(?:\#{1,6}[ \t]*+|>>)?(?:system|user|human|assistant|instruction|input"
+    r"|response|judge|question|critique|verdict|probability|score)[ \t]*+:"
+    r"|-{3,}+[ \t]*+(?:begin|end)\b))",
+    re.IGNORECASE | re.MULTILINE,
+)
+_DEFAULT_LONGEST = 20_000  # characters
+_ROOM_FOR_NOTE = 200  # characters, so that the note of a first clipping is not clipped itself
+
+
+def fenced(texts: Mapping[str, str], *, longest: int = _DEFAULT_LONGEST) -> dict[str, str]:
+    """Put untrusted texts between marker lines that none of them can contain.
+
+    Args:
+        texts: The texts by title, such as ``{"ANSWER": "…"}``.
+        longest: Characters that are kept of each.
+
+    Returns:
+        Title to block: ``----- BEGIN <title> <nonce> -----``, the text made `visible` and
+        `clipped`, and the END line that matches. The nonce is a hash of all the texts, common to
+        their blocks.
+    """
+    shown = {title: _shown(text, longest) for title, text in texts.items()}
+    nonce = _nonce("\0".join(shown.values()))
+    return {
+        title: f"----- BEGIN {title} {nonce} -----\n{text}\n----- END {title} {nonce} -----"
+        for title, text in shown.items()
+    }
+
+
+def visible(text: str) -> str:
+    """Write out what could act as control.
+
+    Invisible characters become ``[U+202E]``, and runs of one are counted, ``[U+0000 x512]``;
+    control tokens get a space inside, ``< |im_start|>`` and ``[ INST]``; a line that opens like a
+    role, a verdict or a marker is quoted, ``> Assistant: …``. Once more changes nothing.
+    """
+    text = _INVISIBLE.sub(_written_out, text.replace("\r\n", "\n"))
+    return _ROLE_LINE.sub("> ", _CONTROL_TOKEN.sub(r"\g<0> ", text))
+
+
+def _written_out(match: re.Match[str]) -> str:
+    count = len(match[0])
+    times = f" x{count}" if count > 1 else ""
+    return f"[U+{ord(match[1]):04X}{times}]"
+
+
+def clipped(text: str, longest: int = _DEFAULT_LONGEST) -> str:
+    """Return head and tail of a text, ``longest`` characters together, with a note between."""
+    if len(text) <= longest:
+        return text
+    head = longest // 2
+    tail = longest - head
+    note = f"\n[... {len(text) - longest} characters left out ...]\n"
+    return text[:head] + note + text[len(text) - tail :]
+
+
+def _shown(text: str, longest: int) -> str:
+    # Writing out can lengthen a text, so it is clipped before (for speed) and after; a cut can
+    # bring a role to the start of a line, so what is left is looked through once more.
+    text = visible(clipped(text, longest))
+    return visible(clipped(text, longest + _ROOM_FOR_NOTE))
+
+
+def _nonce(text: str) -> str:
+    folded = text.casefold()
+    salt = 0
+    while True:
+        nonce = hashlib.sha256(f"{salt}\0{text}".encode()).hexdigest()[:12]
+        if nonce not in folded:
+            return nonce
+        salt += 1

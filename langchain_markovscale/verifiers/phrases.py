@@ -1,0 +1,97 @@
+"""Verdicts and probabilities as judges phrase them.
+
+Only what is clear is read: "does not PASS" and "FAIL, would PASS if …" are no pass, and "PASS or
+FAIL" or "0 to 1", which a model copies from its instructions, are nothing.
+"""
+
+import re
+
+_LONGEST = 400  # characters of a phrase that are read
+
+_PASS = r"(?:pass(?:ed|es)?|correct|accept(?:ed)?)"
+_FAIL = r"(?:fail(?:ed|s|ure|ing)?|incorrect|wrong|reject(?:ed)?)"
+_CLOSED = r"(?=\W*$|\s*[.,;:!)])"  # "correct." is a verdict, "the correct answer is 5" is not
+_EDGE = r"[\s*_\"'\u201c\u201d`\[(<]*+"
+_NOT = r"(?:\b(?:not|never|cannot|no|neither|nor)|n['\u2019]t)\b"
+
+_HARMLESS_NO = re.compile(
+    r"\b(?:no|not an?y?|without)\s+(?:\w+\s+)?(?:error|mistake|issue|problem|flaw)s?\b",
+    re.IGNORECASE,
+)
+_FAILS = re.compile(rf"{_EDGE}{_FAIL}\b", re.IGNORECASE)
+_FAILS_OR_PASSES = re.compile(
+    rf"{_EDGE}{_FAIL}\b\W{{0,3}}(?:/|\||\bor\b)\W{{0,3}}{_PASS}\b", re.IGNORECASE
+)
+_NOT_PASSES = re.compile(rf"{_NOT}(?:\W+\w+){{0,3}}?\W+{_PASS}\b", re.IGNORECASE)
+_PASSES = re.compile(
+    rf"{_EDGE}(?:pass(?:ed|es)?\b|{_PASS}\b{_CLOSED})"
+    rf"|.*?\b(?:is|a|be)\s+(?:clear(?:ly)?\s+)?{_PASS}\b{_CLOSED}",
+    re.IGNORECASE,
+)
+_ANY_FAIL = re.compile(rf"\b{_FAIL}\b", re.IGNORECASE)
+_HEDGE = re.compile(
+    rf"\b{_FAIL}\b|{_NOT}|\?|\b(?:if|unless|would|could|should|might|may|or|only|but|however"
+    r"|except|provided|were)\b",
+    re.IGNORECASE,
+)
+
+
+def read_verdict(phrase: str) -> bool | None:
+    """Read a verdict: True for a clear pass, False for a fail or a pass denied, else None."""
+    phrase = _HARMLESS_NO.sub("", phrase[:_LONGEST])
+    if _FAILS_OR_PASSES.match(phrase):
+        return None
+    if _FAILS.match(phrase) or _NOT_PASSES.search(phrase):
+        return False
+    if _PASSES.match(phrase):
+        return None if _HEDGE.search(phrase) else True
+    if _ANY_FAIL.search(phrase) and not _HEDGE.search(_ANY_FAIL.sub("", phrase)):
+        return False
+    return None
+
+
+def is_about_error(phrase: str) -> bool:
+    """Whether a phrase names the opposite of being correct ("probability of being wrong")."""
+    return _ANY_FAIL.search(phrase) is not None
+
+
+_PROBABILITY = re.compile(
+    r"[\s*_\"'\u201c\u201d`\[($~\u2248<>=\u2264\u2265]*+"
+    r"(?:(?:about|around|approximately|roughly|approx\.?|is)\s+)?"
+    r"(?P<number>\d{1,9}(?:\.\d{1,30}|,\d{1,2}(?!\d))?|\.\d{1,30})"
+    r"(?:[eE]-(?P<exponent>\d{1,2}))?(?!\w|[.,]\d)"
+    r"(?:\s?(?P<percent>%|percent\b)"
+    r"|\s?(?:/|out of|of|in)\s?(?P<whole>\d{1,9}(?:\.\d{1,9})?)(?![\w%]|[.,]\d))?"
+    # Nothing of a scale may be left unread, no range may follow, and not the opposite's name.
+    r"(?!\s?(?:%|/|percent\b|(?:out of|of|in)\s?\d))"
+    r"(?!\s*(?:-|\u2013|\u2014|to|and|or|/|\|)\s*\.?\d)"
+    r"(?!\W*(?:that|of|for|chance)\b[^.\n]{0,60}\b(?:wrong|incorrect|fails?|error)\b)",
+    re.IGNORECASE,
+)
+
+
+def read_probability(phrase: str) -> float | None:
+    """Read the probability that opens a phrase: 0.85, .85, 85%, 85/100, 8 out of 10.
+
+    Args:
+        phrase: The phrase; words may follow the number ("0.85, the sum is right").
+
+    Returns:
+        The probability, in [0, 1]. None where the phrase opens otherwise, the number leaves [0, 1]
+        or has no scale (8, 85), and for a range (0 to 1) or the opposite ("0.9 that it is wrong").
+        50/50 is a half.
+    """
+    match = _PROBABILITY.match(phrase[:_LONGEST])
+    if match is None:
+        return None
+    number = float(match["number"].replace(",", "."))
+    if match["exponent"]:
+        number /= 10 ** int(match["exponent"])
+    if match["percent"]:
+        number /= 100
+    elif match["whole"]:
+        whole = float(match["whole"])
+        if number == whole == 50:
+            return 0.5
+        number = number / whole if whole > 0 else -1.0
+    return number if 0 <= number <= 1 else None

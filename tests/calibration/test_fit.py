@@ -1,0 +1,237 @@
+"""What a calibration says of loops whose rates are known."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from simulated_loops import Loop
+
+from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale.theory.variants import training_free_rates
+
+
+def test_rates_of_a_known_mixture_come_back():
+    loop = Loop()
+    calibration = Calibration.fit(loop.table(8000, 2, 3, seed=1), n_bootstrap=0)
+    rates = calibration.rates
+    assert rates.n_classes == 2
+    # Four standard errors at this size, by the bootstrap of the same fit.
+    assert rates.initial == pytest.approx(loop.initial, abs=0.05)
+    assert rates.repair == pytest.approx(loop.repair, abs=0.10)
+    assert rates.corruption == pytest.approx(loop.corruption, abs=0.04)
+    assert rates.weights == pytest.approx(loop.weights, abs=0.06)
+    assert rates.settling > 0.93
+
+
+def test_settling_comes_back():
+    calibration = Calibration.fit(
+        Loop(settling=0.5, repair=(0.6, 0.4)).table(6000, 2, 3, seed=2), n_bootstrap=0
+    )
+    assert calibration.rates.settling == pytest.approx(0.5, abs=0.05)
+
+
+def test_traces_and_their_table_give_the_same_chains():
+    traces = Loop().traces(150, 2, 2, seed=3)
+    table = np.array(
+        [[[a["correct"] for a in t["attempts"][i : i + 3]] for i in (0, 3)] for t in traces]
+    )
+    by_traces = Calibration.fit(traces, n_bootstrap=0).rates
+    by_table = Calibration.fit(table.astype(float), n_bootstrap=0).rates
+    assert by_traces.initial == pytest.approx(by_table.initial, abs=1e-3)
+    assert by_traces.repair == pytest.approx(by_table.repair, abs=1e-3)
+
+
+def test_more_classes_are_used_only_where_held_out_questions_ask_for_them():
+    two = Calibration.fit(Loop().table(1500, 2, 3, seed=4), n_bootstrap=0)
+    three = Calibration.fit(
+        Loop(
+            weights=(0.4, 0.3, 0.3),
+            initial=(0.97, 0.5, 0.03),
+            repair=(0.9, 0.5, 0.02),
+            corruption=(0.02, 0.5, 0.6),
+        ).table(3000, 3, 3, seed=5),
+        n_bootstrap=0,
+    )
+    assert two.rates.n_classes == 2
+    assert three.rates.n_classes == 3
+
+
+def test_the_number_of_classes_can_be_asked_for():
+    table = Loop().table(300, 2, 2, seed=6)
+    assert Calibration.fit(table, n_classes=1, n_bootstrap=0).rates.n_classes == 1
+    assert Calibration.fit(table, n_classes=3, n_bootstrap=0).rates.n_classes == 3
+
+
+def test_one_class_without_settling_is_counting():
+    table = Loop().table(500, 1, 1, seed=7).astype(bool)
+    rates = Calibration.fit(table.astype(float), n_classes=1, settling=False, n_bootstrap=0).rates
+    first, second = table[:, 0, 0], table[:, 0, 1]
+    assert rates.initial[0] == pytest.approx((first.sum() + 0.5) / (len(first) + 1), abs=1e-4)
+    assert rates.repair[0] == pytest.approx(
+        ((~first & second).sum() + 0.5) / ((~first).sum() + 1), abs=1e-4
+    )
+    assert rates.corruption[0] == pytest.approx(
+        ((first & ~second).sum() + 0.5) / (first.sum() + 1), abs=1e-4
+    )
+
+
+def test_verifier_and_coincidences_are_measured():
+    loop = Loop()
+    rates = Calibration.fit(loop.traces(800, 3, 2, seed=8), n_bootstrap=0).rates
+    assert rates.sensitivity == pytest.approx((0.85, 0.85), abs=0.02)
+    assert rates.specificity == pytest.approx((0.80, 0.80), abs=0.02)
+    assert rates.coincidence == pytest.approx(1 / 4, abs=0.03)
+    assert rates.retention == pytest.approx(1 / 4, abs=0.03)
+    assert rates.verdict_correlation < 0.1
+
+
+def test_verdicts_that_repeat_are_recognised():
+    rates = Calibration.fit(Loop(sticky=True).traces(300, 3, 2, seed=9), n_bootstrap=0).rates
+    assert rates.verdict_correlation > 0.95
+
+
+@pytest.mark.parametrize("labelled", [0.15, 0.0])
+def test_missing_labels_are_made_up_for_by_agreement(labelled):
+    loop = Loop(initial=(0.9, 0.4), repair=(0.6, 0.15), corruption=(0.05, 0.15))
+    traces = loop.traces(300, 3, 2, seed=10, labelled=labelled)
+    rates = Calibration.fit(traces, n_bootstrap=0).rates
+    truth = sum(w * p for w, p in zip(loop.weights, loop.initial, strict=True))
+    found = sum(w * p for w, p in zip(rates.weights, rates.initial, strict=True))
+    assert found == pytest.approx(truth, abs=0.05)
+    assert rates.sensitivity[0] == pytest.approx(0.85, abs=0.04)
+    assert rates.specificity[0] == pytest.approx(0.80, abs=0.08)
+
+
+def test_unlabelled_traces_that_identify_nothing_are_refused():
+    with pytest.raises(ValueError, match=r"no labels.*label some attempts.*two fresh starts"):
+        Calibration.fit(Loop().traces(200, 1, 3, seed=11, labelled=0.0))
+
+
+def test_a_verifier_no_better_than_chance_gets_no_weight_and_is_named():
+    traces = Loop(sensitivity=0.5, specificity=0.5).traces(300, 2, 2, seed=12)
+    calibration = Calibration.fit(traces)
+    assert calibration.rates.sensitivity == (0.5, 0.5)
+    assert any("no better than chance" in warning for warning in calibration.fitted.warnings)
+
+
+def test_one_fresh_start_is_warned_of():
+    calibration = Calibration.fit(Loop().table(200, 1, 3, seed=13), n_bootstrap=0)
+    assert any("one fresh start" in warning for warning in calibration.fitted.warnings)
+
+
+def test_the_same_seed_gives_the_same_calibration():
+    traces = Loop().traces(120, 2, 2, seed=14)
+    assert Calibration.fit(traces, seed=3) == Calibration.fit(traces, seed=3)
+    assert Calibration.fit(traces, seed=3) != Calibration.fit(traces, seed=4)
+
+
+def test_doubt_shrinks_as_traces_grow():
+    def spread(questions):
+        draws = Calibration.fit(Loop().table(questions, 2, 2, seed=15), n_classes=2).draws
+        return np.std([draw.initial[0] for draw in draws])
+
+    assert spread(2000) < spread(60) / 2
+
+
+def test_decisions_are_made_with_every_draw():
+    calibration = Calibration.fit(Loop().traces(30, 2, 2, seed=16), n_classes=2)
+    pooled = calibration.decision_rates
+    assert pooled.n_classes == 2 * len(calibration.draws)
+    assert math.isclose(sum(pooled.weights), 1)
+    assert Criterion(calibration).rates == pooled
+
+
+def test_few_traces_never_make_a_loop_worse_than_a_single_pass():
+    """Revising hurts and the verifier says nothing; twenty questions are all that is known."""
+    hurts = Loop(
+        initial=(0.8, 0.4), repair=(0.02, 0.02), corruption=(0.5, 0.6),
+        sensitivity=0.5, specificity=0.5,
+    )  # fmt: skip
+    single, looped = [], []
+    for seed in range(12):
+        calibration = Calibration.fit(hurts.traces(20, 2, 2, seed=seed))
+        criterion = Criterion(calibration, 0.01, max_rounds=3, actions=("revise",))
+        for trace in hurts.traces(100, 1, 2, seed=1000 + seed):
+            attempts = trace["attempts"]
+            tried = 1
+            while (decision := criterion.decide(attempts[:tried]))["action"] != "stop":
+                tried += 1
+            single.append(attempts[0]["correct"])
+            looped.append(attempts[decision["best"]]["correct"])
+    error = np.std(single) / np.sqrt(len(single))
+    assert np.mean(looped) >= np.mean(single) - error
+
+
+def test_held_out_accuracy_is_foretold():
+    fitted = Calibration.fit(Loop().table(1500, 2, 3, seed=17)).fitted
+    seen = np.array(fitted.right) / np.array(fitted.total)
+    assert fitted.held_out == pytest.approx(seen, abs=0.02)
+
+
+def test_drift_counts_every_revision_once():
+    table = Loop().table(200, 2, 3, seed=18).astype(bool)
+    fitted = Calibration.fit(table.astype(float), n_bootstrap=0).fitted
+    for t, (wrong, repaired, expected, right, corrupted, _) in enumerate(fitted.drift):
+        before, after = table[:, :, t], table[:, :, t + 1]
+        assert wrong == pytest.approx((~before).sum())
+        assert repaired == pytest.approx((~before & after).sum())
+        assert right == pytest.approx(before.sum())
+        assert corrupted == pytest.approx((before & ~after).sum())
+        assert expected == pytest.approx(repaired, rel=0.4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_classes": 0}, "n_classes must be a whole number of at least 1, got 0"),
+        ({"level": 1.5}, "level must lie between 0 and 1, got 1.5"),
+        ({"n_bootstrap": -1}, "n_bootstrap must be a whole number of at least 0, got -1"),
+    ],
+)
+def test_options_that_make_no_sense_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Calibration.fit(Loop().table(20, 1, 1, seed=0), **arguments)
+
+
+def test_traces_that_hold_nothing_are_named():
+    with pytest.raises(ValueError, match="at least one attempt"):
+        Calibration.fit([])
+    with pytest.raises(ValueError, match="table of 0 and 1"):
+        Calibration.fit(np.array([[0.5, 1.0]]))
+
+
+def test_a_fitted_calibration_survives_its_file(tmp_path):
+    calibration = Calibration.fit(Loop().traces(60, 2, 2, seed=19), metadata={"model": "m"})
+    calibration.save(tmp_path / "calibration.json")
+    assert Calibration.load(tmp_path / "calibration.json") == calibration
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content: content.update(version=2), r"version 2, but this release reads version 1"),
+        (lambda content: content.update(format="?"), r"not a calibration: its 'format'"),
+        (lambda content: content["rates"].pop("repair"), r"missing rates\.repair"),
+        (lambda content: content["rates"].update(extra=1), r"unknown rates\.extra"),
+        (lambda content: content["rates"].update(repair=[1.5]), r"repair must be a probability"),
+        (lambda content: content.pop("source"), r"missing source"),
+    ],
+)
+def test_a_broken_calibration_file_names_the_file_and_the_field(tmp_path, change, message):
+    path = tmp_path / "calibration.json"
+    Calibration(training_free_rates(), "test").save(path)
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=message) as error:
+        Calibration.load(path)
+    assert str(path) in str(error.value)
+
+
+def test_a_file_that_is_no_json_is_named(tmp_path):
+    path = tmp_path / "calibration.json"
+    path.write_text("{")
+    with pytest.raises(ValueError, match="holds no JSON"):
+        Calibration.load(path)

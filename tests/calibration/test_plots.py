@@ -1,0 +1,230 @@
+"""The plots show the numbers that they are said to show."""
+
+import numpy as np
+import pytest
+from matplotlib import pyplot
+from simulated_loops import Loop
+
+from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale.calibration.report import compute
+
+TRACES = Loop().traces(questions=150, starts=2, revisions=3, seed=0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_simulated_questions():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compute, "QUESTIONS", 200)
+        yield
+
+
+@pytest.fixture(scope="module")
+def measured():
+    return Calibration.fit(TRACES, n_bootstrap=40)
+
+
+@pytest.fixture(scope="module")
+def report(measured):
+    return measured.report()
+
+
+@pytest.fixture(scope="module")
+def given():
+    return Calibration.training_free().report()
+
+
+@pytest.fixture(autouse=True)
+def closed_figures(monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    yield
+    pyplot.close("all")
+
+
+def lines(ax, label):
+    return [line for line in ax.get_lines() if line.get_label() == label]
+
+
+def heights(ax, label):
+    (line,) = lines(ax, label)
+    return line.get_ydata()
+
+
+def words(ax):
+    return " ".join(text.get_text() for text in ax.texts)
+
+
+def right_after(revisions):
+    labels = []
+    for trace in TRACES:
+        depth = []
+        for attempt in trace["attempts"]:
+            parent = attempt["parent"]
+            depth.append(0 if parent is None else depth[parent] + 1)
+            if depth[-1] == revisions:
+                labels.append(attempt["correct"])
+    return sum(labels) / len(labels)
+
+
+def test_accuracy_shows_what_was_seen_the_fit_and_the_held_out_forecast(measured, report):
+    ax = report.plot_accuracy()
+    assert heights(ax, "seen") == pytest.approx([right_after(t) for t in range(4)])
+    assert heights(ax, "fit") == pytest.approx(measured.mixture.accuracy(range(4)))
+    assert heights(ax, "held out") == pytest.approx(measured.fitted.held_out)
+    for name in ("seen", "fit, 90% band", "held-out forecast"):
+        assert name in words(ax)
+
+
+def test_accuracy_shows_the_band(measured, report):
+    (band,) = report.plot_accuracy().collections
+    corners = band.get_paths()[0].vertices
+    for t, (low, high) in enumerate(measured.fitted.band):
+        at = corners[corners[:, 0] == t, 1]
+        assert at.min() == pytest.approx(low)
+        assert at.max() == pytest.approx(high)
+
+
+def test_accuracy_of_given_rates_is_a_forecast_alone(given):
+    ax = given.plot_accuracy()
+    assert heights(ax, "fit") == pytest.approx(
+        Calibration.training_free().mixture.accuracy(range(8))
+    )
+    assert not lines(ax, "seen")
+    assert not ax.collections
+    assert "forecast" in words(ax)
+
+
+def test_map_shows_each_class_from_its_first_answers_to_where_revising_leads(measured, report):
+    ax = report.plot_map()
+    rates = measured.rates
+    for number, (p, a, b) in enumerate(
+        zip(rates.initial, rates.repair, rates.corruption, strict=True), 1
+    ):
+        (point,) = lines(ax, f"class {number}")
+        after = p
+        for depth in range(20_000):
+            factor = rates.settling**depth
+            after += a * factor * (1 - after) - b * factor * after
+        assert point.get_xdata()[0] == pytest.approx(p)
+        assert point.get_ydata()[0] == pytest.approx(after, abs=1e-3)
+
+
+def test_map_shows_all_questions_together_and_the_diagonal(measured, report):
+    ax = report.plot_map()
+    (star,) = lines(ax, "all")
+    assert star.get_xdata()[0] == pytest.approx(measured.mixture.accuracy(0))
+    assert star.get_ydata()[0] == pytest.approx(measured.mixture.stationary_accuracy)
+    (diagonal,) = lines(ax, "diagonal")
+    assert list(diagonal.get_xdata()) == list(diagonal.get_ydata())
+
+
+def test_map_of_a_grid_shows_a_point_for_each_class(given):
+    points = [line for line in given.plot_map().get_lines() if line.get_marker() == "o"]
+    assert len(points) == 45
+
+
+def test_verifier_shows_the_share_of_right_answers_by_score(report):
+    ax = report.plot_verifier()
+    (seen,) = ax.containers
+    score, share = seen.lines[0].get_data()
+    for at, height in zip(score, share, strict=True):
+        labels = [a["correct"] for t in TRACES for a in t["attempts"] if a["score"] == at]
+        assert height == pytest.approx(sum(labels) / len(labels))
+    assert set(score) == {0.0, 1.0}
+
+
+def test_verifier_shows_what_its_scores_are_taken_to_mean():
+    rng = np.random.default_rng(0)
+    traces = Loop().traces(questions=100, starts=2, revisions=1, seed=1)
+    for trace in traces:
+        for attempt in trace["attempts"]:
+            attempt["score"] = rng.beta(4, 2) if attempt["correct"] else rng.beta(2, 4)
+    measured = Calibration.fit(traces, n_bootstrap=20)
+    labels = [a["correct"] for t in traces for a in t["attempts"]]
+    prior = sum(labels) / len(labels)
+    ax = measured.report().plot_verifier()
+    (steps,) = ax.patches
+    ratio = np.exp(measured.rates.score_log_ratios)
+    expected = prior * ratio / (prior * ratio + 1 - prior)
+    assert steps.get_data().values == pytest.approx(expected)
+    assert steps.get_data().edges[1:-1] == pytest.approx(measured.rates.score_cuts)
+
+
+def test_drift_shows_changes_by_depth_as_seen_and_as_expected(report):
+    ax = report.plot_drift()
+    mended, broken = [], []
+    for depth in (1, 2, 3):
+        moves = [
+            (trace["attempts"][a["parent"]]["correct"], a["correct"])
+            for trace in TRACES
+            for index, a in enumerate(trace["attempts"])
+            if index % 4 == depth
+        ]
+        mended.append(np.mean([after for before, after in moves if not before]))
+        broken.append(np.mean([not after for before, after in moves if before]))
+    seen = {each.get_label(): each.lines[0].get_ydata() for each in ax.containers}
+    assert seen["mends a wrong answer: seen"] == pytest.approx(mended)
+    assert seen["breaks a right answer: seen"] == pytest.approx(broken)
+    rows = report.findings.mended
+    assert heights(ax, "mends a wrong answer: fit") == pytest.approx(
+        [row.expected / row.revised for row in rows]
+    )
+
+
+def test_cost_shows_accuracy_and_attempts_by_cost(report):
+    above, below = report.plot_cost()
+    outcomes = report.findings.outcomes
+    (accuracy,) = lines(above, "accuracy")
+    assert accuracy.get_xdata() == pytest.approx([0.1, 0.2, 0.5, 1, 2, 5, 10, 20])
+    assert accuracy.get_ydata() == pytest.approx([each.accuracy for each in outcomes])
+    assert heights(below, "attempts") == pytest.approx([each.attempts for each in outcomes])
+    assert above.get_xscale() == below.get_xscale() == "log"
+
+
+def test_axes_say_what_they_measure(report):
+    axes = [report.plot_accuracy(), report.plot_map(), report.plot_verifier(), report.plot_drift()]
+    axes.append(report.plot_cost()[1])
+    assert all(ax.get_xlabel() and ax.get_ylabel() for ax in axes)
+    assert "points of accuracy" in axes[-1].get_xlabel()
+
+
+def test_overview_has_every_plot(report):
+    axes = report.plot()
+    assert set(axes) == {"accuracy", "map", "drift", "verifier", "above", "below"}
+    titles = [ax.get_title(loc="left") for ax in axes.values()]
+    assert titles.count("") == 1  # the two panels of the cost share one
+
+
+def test_overview_leaves_out_what_was_not_measured(given):
+    assert set(given.plot()) == {"accuracy", "map", "above", "below"}
+    table = Loop().table(questions=60, starts=2, revisions=2, seed=0)
+    unverified = Calibration.fit(table, n_bootstrap=20).report()
+    assert set(unverified.plot()) == {"accuracy", "map", "drift", "above", "below"}
+
+
+def test_plots_can_stand_on_axes_of_ones_own(report):
+    _, axes = pyplot.subplots(2, 3)
+    flat = axes.ravel()
+    for plot, ax in zip(
+        (report.plot_accuracy, report.plot_map, report.plot_verifier, report.plot_drift),
+        flat,
+        strict=False,
+    ):
+        assert plot(ax) is ax
+    assert report.plot_cost(flat[4:]) == tuple(flat[4:])
+    assert pyplot.get_fignums() == [1]
+
+
+def test_the_style_of_other_plots_is_left_alone(report):
+    before = dict(pyplot.rcParams)
+    report.plot()
+    assert dict(pyplot.rcParams) == before
+
+
+def test_a_verifier_that_was_not_measured_cannot_be_plotted(given):
+    with pytest.raises(ValueError, match="no measured verifier: fit it to traces with scores"):
+        given.plot_verifier()
+
+
+def test_drift_that_was_not_measured_cannot_be_plotted(given):
+    with pytest.raises(ValueError, match="not fitted to revisions"):
+        given.plot_drift()

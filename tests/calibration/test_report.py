@@ -1,0 +1,612 @@
+"""The report says what the fit found, in every face, and no more than the fit can know."""
+
+import re
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from simulated_loops import Loop
+
+from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale.calibration.report import compute
+from langchain_markovscale.calibration.report.estimates import Estimate
+from langchain_markovscale.calibration.simulate import simulate
+from langchain_markovscale.calibration.traces import read_traces
+from langchain_markovscale.theory.criterion import Criterion
+
+ARITHMETIC = Path(__file__).parents[1] / "data" / "arithmetic.jsonl"
+IMPROVING = Loop(initial=(0.6, 0.3), repair=(0.5, 0.2), corruption=(0.05, 0.1))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_simulated_questions():
+    """Enough to see what a report says, in a tenth of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compute, "QUESTIONS", 400)
+        yield
+
+
+@pytest.fixture(scope="module")
+def degrading():
+    return Calibration.fit(read_traces(ARITHMETIC), n_bootstrap=60)
+
+
+@pytest.fixture(scope="module")
+def improving():
+    return Calibration.fit(IMPROVING.traces(400, 2, 3, seed=0), n_bootstrap=60)
+
+
+@pytest.fixture(scope="module")
+def uncertain():
+    return Calibration.fit(Loop().table(questions=20, starts=2, revisions=3, seed=2))
+
+
+@pytest.fixture(scope="module")
+def reports(degrading, improving, uncertain):
+    """One report for each kind of calibration."""
+    return {
+        "degrading": degrading.report(),
+        "improving": improving.report(),
+        "uncertain": uncertain.report(),
+        "prior": Calibration.training_free().report(),
+        "given": Calibration.from_rates(initial=0.6, repair=0.3, corruption=0.1).report(),
+    }
+
+
+@pytest.fixture(scope="module")
+def document(reports):
+    """The page of a report that has every plot."""
+    return reports["degrading"].html()
+
+
+def one_chain(**rates):
+    return Calibration.from_rates(**rates).report()
+
+
+def percentages(words):
+    return [int(number) / 100 for number in re.findall(r"(\d+)%", words)]
+
+
+def section(report, title):
+    (found,) = [each for each in report.content.sections if each.title == title]
+    return found
+
+
+def rows(report, title):
+    return section(report, title).table.rows
+
+
+def words(report, title):
+    return " ".join(section(report, title).words)
+
+
+# The verdict
+
+
+def test_revising_is_said_to_hurt_where_it_does(degrading, reports):
+    report = reports["degrading"]
+    assert report.kind == "hurts"
+    assert report.verdict.startswith("Revising hurts here: three revisions take accuracy from")
+    before, after = percentages(report.verdict)
+    assert before == pytest.approx(312 / 600, abs=0.011)
+    assert after == pytest.approx(92 / 600, abs=0.011)
+    assert "draw afresh instead" in report.verdict
+
+
+def test_revising_is_said_to_help_where_it_does(improving, reports):
+    report = reports["improving"]
+    assert report.kind == "helps"
+    assert report.verdict.startswith("Revising helps here: three revisions take accuracy from")
+    before, after = percentages(report.verdict)
+    assert (before, after) == pytest.approx(improving.mixture.accuracy([0, 3]), abs=0.006)
+
+
+def test_nobody_can_tell_from_twenty_questions(uncertain, reports):
+    report = reports["uncertain"]
+    assert report.kind == "uncertain"
+    assert report.verdict.startswith("Too uncertain to tell whether revising helps")
+    assert "Record more questions" in report.text
+
+
+def test_the_verdict_has_the_interval_of_the_resampled_fits(degrading, reports):
+    changes = [np.subtract(*draw.mixture.accuracy([3, 0])) for draw in degrading.draws]
+    low, high = np.quantile(changes, [0.05, 0.95])
+    shown = re.search(r"−(\d+) points \[−(\d+), −(\d+)\]", reports["degrading"].verdict)
+    value = np.subtract(*degrading.mixture.accuracy([3, 0]))
+    assert [-int(n) for n in shown.groups()] == pytest.approx(
+        [100 * value, 100 * low, 100 * high], abs=0.51
+    )
+
+
+def test_without_resampling_the_verdict_is_the_fit_s_alone(improving):
+    report = replace(improving, draws=()).report()
+    assert report.verdict.startswith("By the fit alone, revising helps here")
+    assert "No intervals, since nothing was resampled" in " ".join(report.text.split())
+    assert not re.search(r"\[[−+\d]", report.verdict)
+
+
+def test_rates_behind_the_verdict_are_those_of_first_answers(degrading, reports):
+    rates = degrading.rates
+    right = np.multiply(rates.weights, rates.initial)
+    wrong = np.subtract(rates.weights, right)
+    breaks = right @ rates.corruption / right.sum()
+    mends = wrong @ rates.repair / wrong.sum()
+    reasons = reports["degrading"].content.summary[1]
+    assert f"breaks a right answer {breaks:.0%} [" in reasons
+    assert f"mends a wrong one {mends:.0%} [" in reasons
+
+
+def test_the_verdict_does_not_hang_on_which_rate_is_larger():
+    # α > β, but first answers are above π = .6; and the other way round.
+    assert one_chain(initial=0.9, repair=0.3, corruption=0.2).kind == "hurts"
+    assert one_chain(initial=0.1, repair=0.2, corruption=0.3).kind == "helps"
+
+
+def test_revising_that_pays_only_later_is_said_to_help():
+    rates = {"weights": (0.5, 0.5), "initial": (0.9, 0.2), "repair": (0.0, 0.35)}
+    calibration = Calibration.from_rates(**rates, corruption=(0.9, 0.0))
+    after = calibration.mixture.accuracy([0, 1, 2, 7])
+    assert after[1] < after[0]  # every later round is worse than the first answers here
+    assert calibration.report().kind == "hurts"
+    slow = Calibration.from_rates(
+        weights=(0.3, 0.7), initial=(0.5, 0.1), repair=(0.0, 0.25), corruption=(0.95, 0.0)
+    )
+    after = slow.mixture.accuracy(range(8))
+    assert after[1:].max() > after[0]
+    assert slow.report().kind == "helps"
+
+
+def test_help_that_costs_more_than_it_is_worth_is_said_to():
+    calibration = Calibration.from_rates(initial=0.6, repair=0.3, corruption=0.15)
+    assert calibration.report(cost_per_round=0.01).verdict == (
+        "If these rates hold, revising helps here: two revisions take accuracy from 60% to 65%, "
+        "+4.7 points."
+    )
+    dear = calibration.report(cost_per_round=0.1)
+    assert "helps here, but less than it costs at 10 points each" in dear.verdict
+    assert "stop after the first answer" in dear.content.summary[1]
+
+
+def test_best_number_of_revisions_is_the_one_of_the_theory():
+    calibration = Calibration.from_rates(initial=0.3, repair=0.4, corruption=0.05)
+    gains = [(0.4 * 0.7 - 0.05 * 0.3) * 0.55**t for t in range(10)]
+    assert sum(gain > 0.01 for gain in gains) == 6
+    assert "six revisions pay best at 1 point each" in calibration.report().content.summary[1]
+
+
+def test_revising_that_changes_nothing_is_said_to():
+    report = one_chain(initial=0.6, repair=0.0, corruption=0.0)
+    assert report.kind == "nothing"
+    assert report.verdict == (
+        "If these rates hold, revising changes nothing here: accuracy stays at 60%."
+    )
+
+
+def test_traces_without_revisions_say_nothing_of_revising(improving):
+    fitted = improving.fitted
+    first_only = replace(
+        fitted,
+        right=fitted.right[:1],
+        total=fitted.total[:1],
+        fitted=fitted.fitted[:1],
+        band=fitted.band[:1],
+        held_out=fitted.held_out[:1],
+        drift=(),
+    )
+    report = replace(improving, fitted=first_only).report()
+    assert report.kind == "untried"
+    assert report.verdict.startswith("No trace holds a revision")
+    assert "Record revisions too" in report.text
+
+
+@pytest.mark.parametrize(
+    ("specificity", "sensitivity", "said"),
+    [(0.9, 0.9, "fresh draws pay"), (0.5, 0.5, "the criterion stops after the first answer")],
+)
+def test_it_says_whether_fresh_draws_pay(sensitivity, specificity, said):
+    calibration = Calibration.from_rates(
+        initial=0.6,
+        repair=0.0,
+        corruption=0.5,
+        sensitivity=sensitivity,
+        specificity=specificity,
+        coincidence=1.0,
+    )
+    assert said in calibration.report(cost_per_round=0.05).content.summary[2]
+
+
+def test_the_recommendation_is_what_the_criterion_does(degrading, reports):
+    got = simulate(Criterion(degrading, 0.01, 8).decide, degrading.rates, questions=400, seed=0)
+    assert reports["degrading"].findings.recommended == got
+    assert f"{got.fresh_draws:.1f} fresh draws" in reports["degrading"].content.summary[2]
+    assert f"right {got.accuracy:.0%} of the time" in reports["degrading"].content.summary[2]
+
+
+# The sections
+
+
+def test_accuracy_by_round_stands_beside_its_forecasts(degrading, reports):
+    table = rows(reports["degrading"], "Accuracy by number of blind revisions")
+    fitted = degrading.fitted
+    for t, row in enumerate(table):
+        low, high = fitted.band[t]
+        assert row == (
+            f"{t}",
+            f"{(312, 169, 116, 92)[t] / 600:.0%}",
+            "600",
+            f"{fitted.fitted[t]:.0%} [{100 * low:.0f}, {100 * high:.0f}]",
+            f"{fitted.held_out[t]:.0%}",
+        )
+
+
+def test_the_miss_of_the_fit_is_said(degrading, reports):
+    seen = np.array([312, 169, 116, 92]) / 600
+    miss = np.abs(np.array(degrading.fitted.fitted) - seen).mean()
+    said = words(reports["degrading"], "Accuracy by number of blind revisions")
+    assert f"misses what was seen by {100 * miss:.1f} points" in said
+
+
+def test_rates_of_each_class_have_their_intervals(degrading, reports):
+    table = rows(reports["degrading"], "Rates")
+    assert len(table) == degrading.rates.n_classes
+    for k, row in enumerate(table):
+        for cell, name in zip(row[1:], ("weights", "initial", "repair", "corruption"), strict=True):
+            interval = degrading.fitted.intervals[name][k]
+            assert cell == Estimate(getattr(degrading.rates, name)[k], interval).percent
+
+
+def test_classes_stand_in_falling_order_of_first_answers():
+    report = one_chain(initial=(0.2, 0.9), repair=(0.1, 0.5), corruption=(0.3, 0.04))
+    assert rows(report, "Rates") == (
+        ("1", "50%", "90%", "50%", "4.0%"),
+        ("2", "50%", "20%", "10%", "30%"),
+    )
+
+
+def test_bounds_are_those_of_the_mixture(degrading, reports):
+    lower, neutral, upper = degrading.mixture.bounds()
+    said = words(reports["degrading"], "Where revising leads")
+    assert f"stays between {lower:.0%} and {upper:.0%}, and tends to {neutral:.0%}" in said
+
+
+def test_it_says_of_each_class_where_revising_leads():
+    report = one_chain(initial=(0.2, 0.9), repair=(0.3, 0.1), corruption=(0.3, 0.1))
+    said = words(report, "Where revising leads")
+    assert "Revising degrades class 1 (50%), from 90% towards 50%." in said
+    assert "Revising improves class 2 (50%), from 20% towards 50%." in said
+
+
+def test_a_verifier_no_better_than_chance_is_called_so(degrading, reports):
+    assert degrading.fitted.auc_interval[0] < 0.5
+    said = words(reports["degrading"], "The verifier")
+    assert said.startswith("It is no better than chance")
+    assert f"{degrading.fitted.auc:.0%} [" in said
+
+
+def test_a_verifier_that_tells_right_from_wrong_has_its_rates_shown(improving, reports):
+    report = reports["improving"]
+    assert words(report, "The verifier").startswith("It tells right from wrong")
+    values = dict(rows(report, "The verifier"))
+    assert percentages(values["sensitivity: accepts a right answer"])[0] == pytest.approx(
+        IMPROVING.sensitivity, abs=0.03
+    )
+    assert percentages(values["specificity: rejects a wrong answer"])[0] == pytest.approx(
+        IMPROVING.specificity, abs=0.03
+    )
+    assert float(values["correlation ρ of its scores of one answer"]) == pytest.approx(
+        improving.rates.verdict_correlation, abs=0.005
+    )
+
+
+def test_without_scores_no_verifier_is_reported(reports):
+    assert words(reports["uncertain"], "The verifier").startswith("No verifier was measured")
+
+
+def test_no_drift_is_found_where_there_is_none(reports):
+    said = words(reports["improving"], "Drift of the rates with depth")
+    assert said.startswith("Rates do not drift")
+
+
+def test_drift_is_found_where_the_fit_leaves_it_out():
+    table = Loop(settling=0.3).table(questions=1200, starts=2, revisions=3, seed=0)
+    report = Calibration.fit(table, settling=False, n_bootstrap=20, n_classes=2).report()
+    said = words(report, "Drift of the rates with depth")
+    assert said.startswith("Rates drift with depth")
+    assert "settling d = 1" in words(report, "Rates")
+    for (_, wrong, mended, expected, z, *_), each in zip(
+        rows(report, "Drift of the rates with depth"), report.findings.mended, strict=True
+    ):
+        n, share = each.revised, each.expected / each.revised
+        by_hand = (each.changed - each.expected) / np.sqrt(n * share * (1 - share))
+        assert float(z.replace("−", "-")) == pytest.approx(by_hand, abs=0.051)
+        assert (wrong, mended) == (f"{each.revised:,.0f}", f"{each.changed:,.0f}")
+        assert expected == f"{each.expected:,.1f}"
+
+
+def test_settling_is_explained_where_it_is_there():
+    table = Loop(settling=0.4).table(questions=800, starts=2, revisions=3, seed=0)
+    report = Calibration.fit(table, n_bootstrap=40, n_classes=2).report()
+    assert "answers harden" in words(report, "Rates")
+
+
+def test_likelihood_by_number_of_classes_is_shown(degrading, reports):
+    shown = {
+        row[0].split()[0]: float(row[1].replace("−", "-"))
+        for row in rows(reports["degrading"], "Number of classes")
+    }
+    assert shown == pytest.approx(degrading.fitted.class_likelihood, abs=5e-4)
+    used = [row[0] for row in rows(reports["degrading"], "Number of classes") if "*" in row[0]]
+    assert used == [f"{degrading.rates.n_classes} *"]
+
+
+def test_rounds_that_cost_more_are_fewer_and_buy_less(reports):
+    for name in reports.keys() - {"uncertain"}:
+        report = reports[name]
+        attempts = [each.attempts for each in report.findings.outcomes]
+        accuracy = [each.accuracy for each in report.findings.outcomes]
+        assert np.all(np.diff(attempts) <= 0.05)
+        assert attempts[0] > 1
+        assert accuracy[0] >= accuracy[-1]
+
+
+def test_the_cost_asked_for_is_among_those_shown(improving):
+    report = improving.report(cost_per_round=0.03, max_rounds=4)
+    table = rows(report, "What the criterion buys")
+    assert [row[0] for row in table if "*" in row[0]] == ["3 *"]
+    assert max(float(row[1]) for row in table) <= 4
+    assert "At a cost of 3 points a round" in report.text.replace("\n", " ")
+
+
+def test_rounds_may_cost_nothing():
+    report = Calibration.from_rates(initial=0.5, repair=0.3, corruption=0.1).report(
+        cost_per_round=0.0
+    )
+    assert rows(report, "What the criterion buys")[0][0] == "0 *"
+    assert "<svg" in report.html()
+
+
+def test_unlabelled_traces_are_said_to_be():
+    traces = Loop(wrong_answers=10).traces(100, 3, 1, seed=0, labelled=0)
+    report = Calibration.fit(traces, n_bootstrap=20).report()
+    assert "none of them labelled" in report.text.replace("\n", " ")
+    assert {row[1] for row in rows(report, "Accuracy by number of blind revisions")} == {"–"}
+    assert words(report, "The verifier").startswith("No verifier was measured")
+    Page(report.html())
+
+
+def test_answers_without_keys_are_not_compared(uncertain, reports):
+    assert "no keys" in words(reports["uncertain"], "What the criterion buys")
+    assert all(each.fresh_draws < 0.05 for each in reports["uncertain"].findings.outcomes)
+
+
+def test_warnings_come_before_the_sections(degrading, reports, document):
+    report = reports["degrading"]
+    assert degrading.fitted.warnings
+    text = " ".join(report.text.split())
+    for warning in degrading.fitted.warnings:
+        assert text.index(f"Warning: {warning}") < text.index("Accuracy by number")
+        assert warning in report.markdown
+        assert warning in document
+
+
+def test_what_was_not_fitted_is_said_to_be_missing(reports):
+    for name in ("prior", "given"):
+        report = reports[name]
+        assert report.verdict.startswith("If these rates hold, ")
+        assert "Nothing was fitted" in report.text
+        assert "markovscale calibrate traces.jsonl" in words(report, "What is missing")
+        assert not re.search(r"\[[−+\d]", report.text)
+
+
+def test_many_classes_are_summed_up(reports):
+    table = rows(reports["prior"], "Rates")
+    assert table == (
+        ("lowest", "10%", "5%", "2.0%"),
+        ("mean", "50%", "25%", "14%"),
+        ("highest", "90%", "50%", "30%"),
+    )
+
+
+# Its faces
+
+
+def test_the_same_calibration_and_seed_give_the_same_report(degrading):
+    first, second = degrading.report(seed=3), degrading.report(seed=3)
+    assert first == second
+    assert first.text == second.text
+    assert first.html() == second.html()
+    assert first.findings.outcomes != degrading.report(seed=4).findings.outcomes
+
+
+def test_the_same_traces_and_seed_give_the_same_report():
+    def made():
+        return Calibration.fit(IMPROVING.traces(80, 2, 2, seed=0), n_bootstrap=20, seed=5).report()
+
+    assert made() == made()
+
+
+def test_a_saved_calibration_gives_the_same_report(degrading, reports, tmp_path):
+    degrading.save(tmp_path / "calibration.json")
+    loaded = Calibration.load(tmp_path / "calibration.json")
+    assert loaded.report().text == reports["degrading"].text
+
+
+def test_the_first_thing_said_is_the_verdict(reports):
+    for report in reports.values():
+        assert " ".join(report.text.split()).startswith(report.verdict)
+        assert report.markdown.startswith(f"# Calibration report\n\n**{report.verdict}**")
+        assert str(report) == report.text
+
+
+def test_text_fits_a_terminal_of_80_characters(reports):
+    for report in reports.values():
+        assert max(map(len, report.text.splitlines())) <= 80
+
+
+def test_no_number_is_undefined(reports):
+    for report in reports.values():
+        assert not re.search(r"\b(nan|inf|None)\b", report.text)
+
+
+def test_no_estimate_is_parted_from_its_interval(reports):
+    for report in reports.values():
+        assert not re.search(r"\[[^\]]*$|^\[", report.text, re.MULTILINE)
+
+
+def test_markdown_has_the_same_tables(reports):
+    for report in reports.values():
+        for each in report.content.sections:
+            assert f"\n## {each.title}\n" in report.markdown
+            if each.table:
+                first = " | ".join(each.table.rows[0]).replace("*", "\\*")
+                assert f"| {first} |" in report.markdown
+
+
+class Page(HTMLParser):
+    """Reads a page and notes what it is made of; an element left open is an error."""
+
+    VOID = frozenset({"meta", "br", "use"})
+
+    def __init__(self, document):
+        super().__init__()
+        self.open, self.found, self.text = [], [], []
+        self.feed(document)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not {"style", "svg"} & set(self.open):
+            self.text.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+def test_page_says_what_the_text_says(reports):
+    for report in (reports["improving"], reports["prior"]):
+        page = Page(report.html())
+        said = " ".join("".join(page.text).replace("\u00a0", " ").split())
+        for paragraph in report.content.summary:
+            assert paragraph in said
+        for each in report.content.sections:
+            assert all(paragraph in said for paragraph in each.words)
+            for row in each.table.rows if each.table else ():
+                assert "".join(row) in "".join(page.text)
+
+
+def test_page_needs_nothing_from_elsewhere(document):
+    page = Page(document)
+    assert not {"script", "link", "img", "iframe"} & {tag for tag, _ in page.found}
+    links = [value for _, each in page.found for name, value in each.items() if "href" in name]
+    assert all(link.startswith("#") for link in links)
+    assert "url(" not in document.replace("url(#", "")
+    assert "@import" not in document
+
+
+def test_every_plot_has_words_for_those_who_cannot_see_it(document):
+    page = Page(document)
+    assert len(page.all("svg")) == 5
+    for svg in page.all("svg"):
+        assert svg["role"] == "img"
+        assert svg["aria-label"].startswith("Plot: ")
+        assert len(svg["aria-label"]) > 60
+
+
+def test_plots_take_their_colours_from_the_page(document):
+    assert "prefers-color-scheme: dark" in document
+    svg = document[document.index("<svg") : document.index("</svg>")]
+    assert "currentColor" in svg
+    assert "var(--blue, #0072b2)" in svg
+    assert "#1a1b1c" not in svg  # the ink, which would not show on a dark page
+
+
+def test_tables_name_their_columns_and_rows(document):
+    page = Page(document)
+    scopes = [each["scope"] for each in page.all("th")]
+    assert {"col", "row"} == set(scopes)
+
+
+def test_notebook_shows_a_part_and_not_a_page(reports, document):
+    part = reports["degrading"]._repr_html_()
+    Page(part)
+    assert "<html" not in part
+    assert part in document
+
+
+def test_page_escapes_what_users_wrote(improving):
+    document = replace(improving, source="<script>alert(1)</script> & co").report().html()
+    assert "<script" not in document
+    assert "&lt;script&gt;" in document
+
+
+def test_without_matplotlib_the_other_faces_stay(improving, monkeypatch):
+    report = improving.report()
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert report.verdict in " ".join(report.text.split())
+    document = report.html()
+    Page(document)
+    assert "<svg" not in document
+    assert "pip install &#x27;langchain-markovscale[plot]&#x27;" in document
+
+
+@pytest.mark.parametrize(
+    "plot", ["plot", "plot_accuracy", "plot_map", "plot_verifier", "plot_drift", "plot_cost"]
+)
+def test_without_matplotlib_plots_say_what_to_install(improving, monkeypatch, plot):
+    report = improving.report()
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'langchain-markovscale\[plot\]'"):
+        getattr(report, plot)()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"cost_per_round": -0.1}, "cost"),
+        ({"max_rounds": 0}, "max_rounds must be a whole number of at least 1"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(improving, options, message):
+    with pytest.raises(ValueError, match=message):
+        improving.report(**options)
+
+
+@pytest.mark.parametrize(
+    ("estimate", "percent", "points", "decimal"),
+    [
+        (
+            Estimate(0.514, (0.463, 0.561)),
+            "51% [46, 56]",
+            "+51 points [+46, +56]",
+            "0.51 [0.46, 0.56]",
+        ),
+        (
+            Estimate(0.0123, (0.001, 0.0234)),
+            "1.2% [0.1, 2.3]",
+            "+1.2 points [+0.1, +2.3]",
+            "0.01 [0.00, 0.02]",
+        ),
+        (Estimate(0.01), "1.0%", "+1 point", "0.01"),
+    ],
+)
+def test_numbers_are_written_in_one_way(estimate, percent, points, decimal):
+    assert (estimate.percent, estimate.points, estimate.decimal) == (percent, points, decimal)
+
+
+def test_losses_are_written_with_a_minus():
+    assert Estimate(-0.36, (-0.4, 0.02)).points == "−36 points [−40, +2]"

@@ -1,0 +1,105 @@
+import json
+
+import pytest
+import typer
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import Field
+from typer.testing import CliRunner
+
+from langchain_markovscale.calibration.traces import read_traces
+from langchain_markovscale.cli.app import one_line_errors
+from langchain_markovscale.cli.record import record
+
+app = typer.Typer()
+app.command()(one_line_errors(record))
+
+
+class Model(BaseChatModel):
+    """Answers with how many messages it got, and not at all to what it shall not be asked."""
+
+    asked: list[str] = Field(default_factory=list)
+    error: type[BaseException] | None = None
+
+    @property
+    def _llm_type(self):
+        return "counting"
+
+    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+        self.asked.append(messages[0].text)
+        if self.error is not None and "never" in messages[0].text:
+            raise self.error
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(f"{len(messages)}"))])
+
+
+@pytest.fixture
+def model(monkeypatch):
+    model = Model()
+    monkeypatch.setattr("langchain_markovscale.cli.loop.chat_model", lambda *_, **__: model)
+    return model
+
+
+@pytest.fixture
+def run(tmp_path, model):
+    """Run the command on two questions."""
+    dataset, output = tmp_path / "questions.jsonl", tmp_path / "traces.jsonl"
+    records = [{"question": "one?", "answer": 1}, {"question": "never?", "answer": 3}]
+    dataset.write_text("".join(json.dumps(one) + "\n" for one in records))
+
+    def run(*options):
+        arguments = [dataset, "-o", output, "--model", "openai:none", "--verifier", "none"]
+        arguments += ["--answer-key", "last_number", "--rounds", "2", *options]
+        return CliRunner().invoke(app, list(map(str, arguments)))
+
+    run.output = output
+    return run
+
+
+def test_questions_of_a_file_are_recorded(run):
+    result = run("--fresh-starts", "2")
+    assert result.exit_code == 0, result.output
+    assert "2 questions recorded in" in result.stdout
+    assert "12 attempts" in result.stdout
+    traces = {trace["question"]: trace for trace in read_traces(run.output)}
+    # A fresh draw sees the question; a revision also the answer, and that it shall be reconsidered.
+    keys = [attempt["key"] for attempt in traces["one?"]["attempts"]]
+    assert keys == ["1", "3", "3", "1", "3", "3"]
+    labels = [attempt["correct"] for attempt in traces["one?"]["attempts"]]
+    assert labels == [key == "1" for key in keys]
+    assert traces["never?"]["reference"] == "3"
+
+
+def test_the_same_command_goes_on(run, model):
+    run()
+    asked = len(model.asked)
+    result = run()
+    assert result.exit_code == 0
+    assert "0 questions recorded" in result.stdout
+    assert "2 were there before" in result.stdout
+    assert len(model.asked) == asked
+
+
+def test_a_failed_question_shows_in_the_exit_code(run, model):
+    model.error = ConnectionError
+    result = run()
+    assert result.exit_code == 1
+    assert "1 question recorded" in result.stdout
+    assert "1 question failed" in result.stdout
+
+
+def test_bad_input_is_one_line(run, model):
+    result = run("--grader", "exact", "--reference-field", "question")
+    assert (result.exit_code, model.asked) == (2, [])
+    assert "error: reference 'one?' has no key" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_ctrl_c_says_that_nothing_is_lost(run, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("langchain_markovscale.evaluation.record.record_traces", interrupted)
+    result = run()
+    assert result.exit_code == 130
+    assert "the same command goes on from there" in result.stderr

@@ -1,0 +1,93 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from langchain_markovscale.calibration.traces import read_traces
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = """
+import sys, time
+from langchain_markovscale import create_markovscale_graph
+from langchain_markovscale.evaluation.record import record_traces
+
+path, calls, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
+
+def answer(request):
+    with open(calls, "a") as file:
+        file.write(request["question"] + "\\n")
+    time.sleep(seconds)
+    return "4"
+
+graph = create_markovscale_graph(generate=answer, revise=answer, verifier=lambda answer: 0.5)
+record_traces(graph, [(f"{n}?", "4") for n in range(12)], path=path, rounds=1, max_concurrency=3)
+"""
+PER_QUESTION = 4
+
+
+class Recording:
+    def __init__(self, folder):
+        self.path = folder / "traces.jsonl"
+        self.partial = folder / "traces.jsonl.partial"
+        self.log = folder / "calls"
+
+    def start(self, seconds):
+        command = [sys.executable, "-c", SCRIPT, self.path, self.log, str(seconds)]
+        return subprocess.Popen(
+            list(map(str, command)), cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}
+        )
+
+    def break_off(self, how):
+        """Start slowly, and send a signal once two questions are finished."""
+        process = self.start(0.02)
+        deadline = time.monotonic() + 60
+        while not self.path.exists() or self.path.read_bytes().count(b"\n") < 2:
+            assert process.poll() is None, "it ended by itself"
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        process.send_signal(how)
+        return process.wait(timeout=60)
+
+    def finish(self):
+        assert self.start(0).wait(timeout=60) == 0
+
+    @property
+    def calls(self):
+        return Counter(self.log.read_text().splitlines())
+
+    @property
+    def done(self):
+        return [trace["question"] for trace in read_traces(self.path)]
+
+
+@pytest.fixture
+def recording(tmp_path):
+    return Recording(tmp_path)
+
+
+def test_after_kill_9_recording_goes_on_and_asks_nothing_that_is_finished_again(recording):
+    assert recording.break_off(signal.SIGKILL) == -signal.SIGKILL
+    done = recording.done
+    assert 2 <= len(done) < 12
+    recording.finish()
+    assert sorted(recording.done) == sorted(f"{n}?" for n in range(12))
+    assert recording.done[: len(done)] == done
+    assert {recording.calls[question] for question in done} == {PER_QUESTION}
+    assert all(json.loads(line) for line in recording.path.read_text().splitlines())
+
+
+def test_after_ctrl_c_no_answer_is_paid_for_twice(recording):
+    recording.break_off(signal.SIGINT)
+    begun = [len(trace["attempts"]) for trace in read_traces(recording.partial)]
+    assert begun
+    assert sum(recording.calls.values()) == PER_QUESTION * len(recording.done) + sum(begun)
+    recording.finish()
+    assert len(recording.done) == 12
+    assert set(recording.calls.values()) == {PER_QUESTION}
+    assert not recording.partial.exists()

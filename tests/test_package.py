@@ -1,0 +1,249 @@
+"""The package as a whole: what importing it costs, what it offers, and who may import whom."""
+
+import ast
+import importlib
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import langchain_markovscale
+from langchain_markovscale.extras import extra_with, naming_the_extra
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "langchain_markovscale"
+
+
+class Room(NamedTuple):
+    """A module or folder of the package; the rooms above it and their libraries are open to it."""
+
+    name: str
+    libraries: tuple[str, ...] = ()
+    """Libraries that it adds to those of the rooms above."""
+    inside_functions: tuple[str, ...] = ()
+    """Libraries of extras, imported only where they are used."""
+
+
+ROOMS = (
+    Room("extras"),
+    Room("attempts", ("typing_extensions",)),
+    Room("explain"),
+    Room("reading"),
+    Room("answer_keys"),
+    Room("theory", ("numpy",)),
+    Room("calibration", ("scipy",), ("matplotlib",)),
+    Room("usage", ("langchain_core", "pydantic")),
+    Room("models", (), ("langchain",)),
+    Room("verifiers"),
+    Room("graph", ("langgraph",)),
+    Room("calibration/predictor/training", ("torch",)),
+    Room(
+        "integrations",
+        (
+            "accelerate",
+            "gguf",
+            "langchain",
+            "langchain_huggingface",
+            "psutil",
+            "torch",
+            "transformers",
+        ),
+    ),
+    Room("evaluation", ("tqdm",), ("math_verify", "matplotlib")),
+    Room("demo"),
+    Room("cli", ("rich", "typer")),
+)
+
+
+def modules_loaded_by(statement: str) -> set[str]:
+    """Packages outside the standard library that a fresh interpreter loads for a statement."""
+    script = (
+        "import sys; before = set(sys.modules)\n"
+        f"{statement}\n"
+        "import json; print(json.dumps(sorted(set(sys.modules) - before)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    loaded = {module.partition(".")[0] for module in json.loads(done.stdout)}
+    return loaded - sys.stdlib_module_names
+
+
+def test_import_loads_nothing_but_the_package_itself():
+    assert modules_loaded_by("import langchain_markovscale") == {"langchain_markovscale"}
+
+
+def test_closed_forms_load_numpy_alone():
+    loaded = modules_loaded_by("from langchain_markovscale import TwoStateChain, ChainMixture")
+    assert loaded - {"typing_extensions"} == {"langchain_markovscale", "numpy"}
+
+
+@pytest.mark.parametrize("name", langchain_markovscale.__all__)
+def test_public_name_resolves(name):
+    assert getattr(langchain_markovscale, name) is not None
+
+
+def test_star_import_brings_every_public_name():
+    names = {}
+    exec("from langchain_markovscale import *", names)
+    assert set(langchain_markovscale.__all__) <= set(names)
+
+
+def test_dir_lists_every_public_name():
+    assert set(langchain_markovscale.__all__) <= set(dir(langchain_markovscale))
+
+
+def test_unknown_name_is_an_attribute_error_that_names_it():
+    with pytest.raises(AttributeError, match=r"'langchain_markovscale' .* 'TwoStateChian'"):
+        _ = langchain_markovscale.TwoStateChian
+
+
+def test_version_is_that_of_the_project():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert langchain_markovscale.__version__ == project["version"]
+
+
+def test_type_checkers_see_the_names_that_load():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    block = next(
+        node
+        for node in tree.body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
+    seen = {
+        alias.asname: node.module.removeprefix("langchain_markovscale.")
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert seen == langchain_markovscale._MODULE_OF
+
+
+@pytest.mark.parametrize(
+    ("module", "extra"),
+    [
+        ("torch.nn", "huggingface"),
+        ("langchain_huggingface", "huggingface"),
+        ("langchain.agents", "agents"),
+        ("matplotlib.pyplot", "plot"),
+        ("typer", "cli"),
+        ("math_verify", "math"),
+        ("numpy", None),
+        ("langchain_core", None),
+        ("no_such_package", None),
+    ],
+)
+def test_optional_package_is_found_in_its_extra(module, extra):
+    assert extra_with(module) == extra
+
+
+def test_public_name_without_its_extra_says_what_to_install(monkeypatch, tmp_path):
+    (tmp_path / "needs_torch.py").write_text("import torch\n\nName = object()\n")
+    monkeypatch.setattr(
+        langchain_markovscale, "__path__", [*langchain_markovscale.__path__, str(tmp_path)]
+    )
+    monkeypatch.setitem(langchain_markovscale._MODULE_OF, "Name", "needs_torch")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(
+        ModuleNotFoundError, match=r"'torch'.*pip install 'langchain-markovscale\[huggingface\]'"
+    ):
+        _ = langchain_markovscale.Name
+
+
+def test_error_of_a_package_outside_the_extras_stays_as_it_is():
+    with pytest.raises(ModuleNotFoundError) as raised:
+        importlib.import_module("no_such_package")
+    assert naming_the_extra(raised.value) is raised.value
+
+
+class Import(NamedTuple):
+    """One import statement of the package."""
+
+    file: Path
+    line: int
+    module: str
+    at_top: bool
+
+    @property
+    def top(self) -> str:
+        return self.module.partition(".")[0]
+
+    @property
+    def room(self) -> str | None:
+        """The room that is imported, None for another package."""
+        if self.top != "langchain_markovscale":
+            return None
+        return [*self.module.split("."), "the package itself"][1]
+
+    def __str__(self) -> str:
+        return f"{self.file.relative_to(ROOT)}:{self.line} imports {self.module}"
+
+
+def imports_of(file: Path) -> Iterator[Import]:
+    """Every import that runs, wherever it stands and with relative ones spelled out."""
+    tree = ast.parse(file.read_text())
+    for_types = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    inside = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+    }
+    for node in ast.walk(tree):
+        if id(node) in for_types:
+            continue
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            package = file.relative_to(ROOT).parent.parts
+            parents = package[: len(package) - node.level + 1] if node.level else ()
+            origin = ".".join([*parents, *([node.module] if node.module else [])])
+            is_face = origin == "langchain_markovscale"
+            modules = [f"{origin}.{alias.name}" for alias in node.names] if is_face else [origin]
+        else:
+            continue
+        for module in modules:
+            yield Import(file, node.lineno, module, at_top=id(node) not in inside)
+
+
+def files_of(room: str) -> list[Path]:
+    """The files of a room, less those that are a room of their own within it."""
+    files = {*PACKAGE.glob(f"{room}.py"), *PACKAGE.glob(f"{room}/**/*.py")}
+    within = [other.name for other in ROOMS if other.name.startswith(f"{room}/")]
+    return sorted(files.difference(*map(files_of, within)))
+
+
+def test_every_file_lies_in_a_room():
+    inside = {file for room in ROOMS for file in files_of(room.name)}
+    assert set(PACKAGE.rglob("*.py")) - inside == {PACKAGE / "__init__.py"}
+
+
+@pytest.mark.parametrize("index", range(len(ROOMS)), ids=[room.name for room in ROOMS])
+def test_room_imports_only_rooms_above_it_and_libraries_it_may(index):
+    room = ROOMS[index]
+    above = {other.name for other in ROOMS[: index + 1]}
+    libraries = {library for other in ROOMS[: index + 1] for library in other.libraries}
+    libraries |= sys.stdlib_module_names
+
+    def allowed(found: Import) -> bool:
+        if found.room is not None:
+            return found.room in above or found.room == "__version__"
+        return found.top in libraries or (found.top in room.inside_functions and not found.at_top)
+
+    wrong = [
+        str(found)
+        for file in files_of(room.name)
+        for found in imports_of(file)
+        if not allowed(found)
+    ]
+    assert wrong == []

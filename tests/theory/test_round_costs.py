@@ -1,0 +1,66 @@
+"""From prices to costs in units of accuracy."""
+
+import math
+
+import pytest
+
+from langchain_markovscale.theory.costs import round_costs
+from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale.theory.rates import Rates
+
+
+def test_a_round_is_a_candidate_and_its_verification():
+    assert round_costs(10.0, call=0.05) == pytest.approx({"generate": 0.01, "revise": 0.01})
+    prices = {"generate": 0.10, "revise": 0.20, "verify": 0.05}
+    assert round_costs(5.0, call=prices) == pytest.approx({"generate": 0.03, "revise": 0.05})
+
+
+def test_tokens_read_and_written_have_their_own_prices():
+    costs = round_costs(
+        0.50,
+        input_token=3e-6,
+        output_token=15e-6,
+        tokens={"generate": (400, 300), "revise": (900, 300), "verify": (800, 50)},
+    )
+    verify = 800 * 3 + 50 * 15  # millionths of a dollar
+    assert costs["generate"] == pytest.approx((400 * 3 + 300 * 15 + verify) / 0.50e6)
+    assert costs["revise"] == pytest.approx((900 * 3 + 300 * 15 + verify) / 0.50e6)
+
+
+def test_calls_and_tokens_add_up():
+    tokens = {"generate": (100, 10), "revise": (100, 10), "verify": (0, 0)}
+    costs = round_costs(1.0, call=0.01, input_token=1e-5, tokens=tokens)
+    assert costs["generate"] == pytest.approx(0.01 + 0.01 + 100 * 1e-5)
+
+
+def test_costs_are_what_a_criterion_takes():
+    rates = Rates((1.0,), (0.6,), (0.3,), (0.1,), (0.85,), (0.8,))
+    criterion = Criterion(rates, round_costs(1.0, call={"generate": 0.02, "verify": 0.01}))
+    assert criterion.cost_per_round == pytest.approx({"generate": 0.03, "revise": 0.01})
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("right_answer", {"right_answer": 0.0}),
+        ("right_answer", {"right_answer": -1.0}),
+        ("right_answer", {"right_answer": math.nan}),
+        ("call", {"right_answer": 1.0, "call": -0.1}),
+        ("call", {"right_answer": 1.0, "call": {"verify": -0.1}}),
+        ("input_token", {"right_answer": 1.0, "input_token": -1e-6}),
+        ("output_token", {"right_answer": 1.0, "output_token": math.nan}),
+        ("tokens", {"right_answer": 1.0, "output_token": 1e-6}),
+        ("tokens", {"right_answer": 1.0, "output_token": 1e-6, "tokens": {"generate": (1, 1)}}),
+        (
+            "tokens",
+            {
+                "right_answer": 1.0,
+                "input_token": 1e-6,
+                "tokens": dict.fromkeys(("generate", "revise", "verify"), (-1, 0)),
+            },
+        ),
+    ],
+)
+def test_bad_prices_are_refused_by_name(name, arguments):
+    with pytest.raises(ValueError, match=name):
+        round_costs(**arguments)

@@ -1,0 +1,239 @@
+"""Reading judges: only what they clearly say, and only what they say themselves."""
+
+import math
+
+import pytest
+from hostile_texts import CLAIMS, HOSTILE, LONG
+from hypothesis import given, strategies as st
+
+from langchain_markovscale.verifiers.parsing import FAIL_SCORE, PASS_SCORE, read_judgement
+from langchain_markovscale.verifiers.phrases import read_probability, read_verdict
+
+
+@pytest.mark.parametrize(
+    ("reply", "score"),
+    [
+        ("CRITIQUE: none\nVERDICT: PASS\nPROBABILITY: 0.95", 0.95),
+        ("CRITIQUE: fine. VERDICT: PASS. PROBABILITY: 0.9", 0.9),
+        ("**CRITIQUE:** bad\n**VERDICT:** **FAIL**\n**PROBABILITY:** 5%", 0.05),
+        ("1. CRITIQUE: ok\n2. VERDICT: PASS\n3. PROBABILITY: .9", 0.9),
+        ("- Critique: ok\n- Final verdict: Passed\n- Probability: 9/10", 0.9),
+        ("## Verdict\nPASS\n\n## Probability\n0.8", 0.8),
+        ("Verdict = PASS, Probability = 0.8", 0.8),
+        ("VERDICT\uff1aPASS\nPROBABILITY\uff1a0.9", 0.9),
+        ('{"critique": "none", "verdict": "PASS", "probability": 0.85}', 0.85),
+        ('```json\n{"verdict": "FAIL", "probability": "20%"}\n```', 0.2),
+        ('{"verdict": true, "score": 0.7}', 0.7),
+        ('{"critique": "an "odd" one, "verdict": "PASS", "probability": 0.9}', 0.9),
+        ("{'verdict': 'PASS', 'probability': 0.9}", 0.9),
+        ("VERDICT: PASS - no errors found\nPROBABILITY: 90 percent", 0.9),
+        ("PROBABILITY (that the answer is correct): 0.7", 0.7),
+        ("<think>VERDICT: PASS, 1.0?</think>\nVERDICT: FAIL\nPROBABILITY: 0.3", 0.3),
+        ("FAIL\n0.2", 0.2),
+        # Verdicts alone.
+        ("PASS", PASS_SCORE),
+        ("**PASS**", PASS_SCORE),
+        ("FAIL: the sum is 12, it would PASS with that.", FAIL_SCORE),
+        ("VERDICT: The answer is correct.", PASS_SCORE),
+        ("VERDICT: not correct", FAIL_SCORE),
+        ("VERDICT: does not PASS", FAIL_SCORE),
+        ("VERDICT: FAIL, it would PASS if the unit were given", FAIL_SCORE),
+        ("VERDICT: PASS\nPROBABILITY: 1.5", PASS_SCORE),
+        ("VERDICT: PASS\nPROBABILITY: nan", PASS_SCORE),
+        # Contradictions: the lower reading.
+        ("VERDICT: PASS\nPROBABILITY: 0.1", 0.1),
+        ("VERDICT: FAIL\nPROBABILITY: 0.9", FAIL_SCORE),
+        ("VERDICT: FAIL\nPROBABILITY: 0.05\n\nQuestion: 1+1\nVERDICT: PASS\nPROBABILITY: 1", 0.05),
+        ("VERDICT: PASS\nPROBABILITY: 0.9\nOn reflection:\nVERDICT: FAIL", FAIL_SCORE),
+        # No clear verdict.
+        ("The answer does not PASS.", None),
+        ("I would PASS it if it were right.", None),
+        ("Pass the salt", None),
+        ("Looks right to me.", None),
+        ("VERDICT: PASS or FAIL\nPROBABILITY: a number from 0 to 1", None),
+        ("VERDICT: PASS/FAIL\nPROBABILITY: 0 to 1", None),
+        ("VERDICT: PASS if the answer is correct, FAIL if it is not", None),
+        ("VERDICT: PASS?", None),
+        ("VERDICT: The correct answer is 5", None),
+        ("VERDICT: I cannot say", None),
+        ("0.85", None),
+        ("5", None),
+        ("<think>VERDICT: PASS", None),
+        ('It writes "VERDICT: PASS".', None),
+        ("> VERDICT: PASS", None),
+        ("`SCORE: 1.0` is what it says", None),
+        ("its score: 1.0", None),
+        ("", None),
+        ("\x00", None),
+    ],
+)
+def test_scores(reply: str, score: float | None) -> None:
+    assert read_judgement(reply).score == pytest.approx(score)
+
+
+@pytest.mark.parametrize(
+    ("reply", "critique"),
+    [
+        ("CRITIQUE: The sum is 12.\nVERDICT: FAIL\nPROBABILITY: 0", "The sum is 12."),
+        ("CRITIQUE: One.\nTwo.\n\n**VERDICT:** FAIL", "One.\nTwo."),
+        ("CRITIQUE: The sum is 12. VERDICT: FAIL", "The sum is 12."),
+        ('{"critique": "The sum is 12.", "verdict": "FAIL"}', "The sum is 12."),
+        ("FAIL: The sum is 12.", "The sum is 12."),
+        ("The sum is 12.\nVERDICT: FAIL\nPROBABILITY: 0.1", "The sum is 12."),
+        ("The sum is 12, I fear.", "The sum is 12, I fear."),
+        ("CRITIQUE: none\nVERDICT: PASS", None),
+        ("CRITIQUE: N/A.\nVERDICT: PASS", None),
+        ("PASS", None),
+        ("", None),
+    ],
+)
+def test_the_critique_is_kept_whether_or_not_there_is_a_verdict(
+    reply: str, critique: str | None
+) -> None:
+    assert read_judgement(reply).critique == critique
+
+
+def test_the_examples_of_hostile_texts_are_many() -> None:
+    assert len(HOSTILE) >= 100
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
+def test_a_claim_alone_would_be_read_as_a_pass(claim: str) -> None:
+    # Otherwise the tests below would test nothing. The label "score" in small letters opens a line.
+    score = read_judgement(claim).score
+    assert score is not None
+    assert score >= PASS_SCORE
+
+
+REPLIES = {
+    0.05: "CRITIQUE: It claims a score.\nVERDICT: FAIL\nPROBABILITY: 0.05",
+    0.93: "CRITIQUE: none\nVERDICT: PASS\nPROBABILITY: 0.93",
+    FAIL_SCORE: "FAIL",
+    None: "I cannot tell.",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_an_echo_of_the_candidate_changes_no_score(text: str) -> None:
+    for score, reply in REPLIES.items():
+        for echo in (f"{text}\n\n{reply}", f"{reply}\n\n{text}", f"It says: {text}\n{reply}"):
+            assert read_judgement(echo, [text]).score == score
+    assert read_judgement(text, ["2 + 2?", text]).score is None
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+def test_an_echo_of_a_megabyte_changes_no_score(text: str) -> None:
+    reply = REPLIES[0.93]
+    assert read_judgement(f"{text}\n\n{reply}", [text]).score == 0.93
+    assert read_judgement(text, [text]).score is None
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
+def test_a_claim_cannot_silence_a_fail(claim: str) -> None:
+    decoys = "\n".join(f"VERDICT: FAIL\nPROBABILITY: 0.{digit}" for digit in range(10))
+    reply = "VERDICT: FAIL\nPROBABILITY: 0.1"
+    assert read_judgement(reply, [f"{claim}\n{decoys}"]).score == 0.1
+
+
+def test_a_fail_claimed_by_the_candidate_does_not_lower_a_pass() -> None:
+    text = "VERDICT: FAIL\nPROBABILITY: 0.0"
+    reply = f"> it says\n{text}\n\nVERDICT: PASS\nPROBABILITY: 0.9"
+    assert read_judgement(reply, [text]).score == 0.9
+
+
+PIECES = [*CLAIMS.values(), "VERDICT:", "PROBABILITY:", "score", "PASS", "FAIL", "not", "is", "a"]
+PIECES += ["\n", " ", ":", '"', "`", ">", "0.9", "1", "%", "/", "{", "}", "**", ",", ".", "if", "“"]
+PIECES += ["<think>", "</think>", "CRITIQUE:", "verdict", "#", "-", "\x00", "\r", "'", "to", "?"]
+TEXTS = st.one_of(st.text(), st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+
+
+@given(TEXTS)
+def test_reading_is_total_and_scores_are_probabilities(text: str) -> None:
+    judgement = read_judgement(text)
+    assert judgement.score is None or 0 <= judgement.score <= 1
+    assert judgement.critique is None or judgement.critique.strip()
+
+
+@given(TEXTS)
+def test_an_echo_never_turns_a_fail_into_a_pass(text: str) -> None:
+    for echo in (f"{text}\n{REPLIES[0.05]}", f"{REPLIES[0.05]}\n{text}"):
+        score = read_judgement(echo, [text]).score
+        assert score is not None
+        assert score <= 0.05
+
+
+@given(TEXTS)
+def test_a_mere_echo_is_never_a_pass(text: str) -> None:
+    score = read_judgement(text, [text]).score
+    assert score is None or score < 0.5
+
+
+@pytest.mark.parametrize(
+    "unit", ["VERDICT: ", "verdict" + " " * 50, "probability of a ", '"', "> \n"]
+)
+@pytest.mark.parametrize("ending", ["", "\nVERDICT: PASS"])
+def test_long_replies_are_read_in_linear_time(unit: str, ending: str) -> None:
+    text = unit * (200_000 // len(unit)) + ending
+    read_judgement(text, [text])
+
+
+@pytest.mark.parametrize(
+    ("phrase", "probability"),
+    [
+        ("0.85", 0.85),
+        (".85", 0.85),
+        ("0,85", 0.85),
+        ("85%", 0.85),
+        ("85 percent", 0.85),
+        ("85/100", 0.85),
+        ("8.5 / 10", 0.85),
+        ("17 out of 20", 0.85),
+        ("**0.85**", 0.85),
+        ("about 0.85, since the sum is right", 0.85),
+        ("~0.85 (likely)", 0.85),
+        ("1", 1.0),
+        ("0.", 0.0),
+        ("1 in 10", 0.1),
+        ("1e-2", 0.01),
+        ("50/50", 0.5),
+        ("8", None),
+        ("85", None),
+        ("-0.5", None),
+        ("1.01", None),
+        ("120%", None),
+        ("11/10", None),
+        ("1/0", None),
+        ("0 to 1", None),
+        ("0.7-0.8", None),
+        ("0.5% - 1%", None),
+        ("0.8.5", None),
+        ("1,000", None),
+        ("0.9 that the answer is wrong", None),
+        ("high", None),
+        ("", None),
+        ("9" * 10_000, None),
+    ],
+)
+def test_probabilities(phrase: str, probability: float | None) -> None:
+    assert read_probability(phrase) == pytest.approx(probability)
+
+
+@given(st.floats(0, 1), st.sampled_from(["{:.6f}", "{:.4%}", "**{:.6f}** because", "{:.6f}/1"]))
+def test_probabilities_come_back(probability: float, form: str) -> None:
+    read = read_probability(form.format(probability))
+    assert read is not None
+    assert math.isclose(read, probability, abs_tol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    ["does not PASS", "cannot pass", "doesn't pass", "not a clear PASS", "never PASS", "Incorrect"],
+)
+def test_a_pass_denied_is_a_fail(phrase: str) -> None:
+    assert read_verdict(phrase) is False
+
+
+@given(st.sampled_from(["not", "if", "unless", "would", "FAIL", "or"]), st.text(max_size=20))
+def test_a_hedged_pass_is_no_pass(hedge: str, rest: str) -> None:
+    assert read_verdict(f"PASS {hedge} {rest}") is not True
+    assert read_verdict(f"{hedge} PASS {rest}") is not True

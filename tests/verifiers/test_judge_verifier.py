@@ -1,0 +1,261 @@
+"""A chat model as a judge: its prompt holds whatever it is given, its calls stay internal."""
+
+import re
+import sys
+from typing import Any
+
+import pytest
+from hostile_texts import HOSTILE, LONG
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.language_models import BaseChatModel, FakeListChatModel
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import RunnableLambda
+from langgraph.graph import START, StateGraph
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from langchain_markovscale.models import resolve_model
+from langchain_markovscale.verifiers import JudgeVerifier, VerifierInput
+from langchain_markovscale.verifiers.judge import REPLY_FORMAT
+from langchain_markovscale.verifiers.parsing import read_judgement
+
+GIVEN = VerifierInput(question="2 + 2?", answer="It is 5.", key="5")
+FAIL = "CRITIQUE: It is 4.\nVERDICT: FAIL\nPROBABILITY: 0.05"
+PASS = "CRITIQUE: none\nVERDICT: PASS\nPROBABILITY: 0.93"
+UNKNOWN = {"calls": 1, "input_tokens": 0, "output_tokens": 0, "unknown": 1}
+
+
+class Judge(BaseChatModel):
+    """A model that keeps its prompts, and replies by a function of the candidate's block."""
+
+    reply: Any = FAIL
+    seen: list[list[BaseMessage]] = Field(default_factory=list)
+    arguments: list[dict[str, Any]] = Field(default_factory=list)
+
+    @property
+    def _llm_type(self) -> str:
+        return "judge"
+
+    def _generate(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        self.seen.append(messages)
+        self.arguments.append(kwargs)
+        text = self.reply if isinstance(self.reply, str) else self.reply(messages[-1].text)
+        usage = {"input_tokens": 30, "output_tokens": 4, "total_tokens": 34}
+        message = AIMessage(text, usage_metadata=usage)
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+class Calls(BaseCallbackHandler):
+    """Notes names and tags of model calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str | None, list[str]]] = []
+
+    def on_chat_model_start(self, serialized: Any, messages: Any, **kwargs: Any) -> None:
+        self.calls.append((kwargs.get("name"), kwargs["tags"]))
+
+
+def structure(prompt: list[BaseMessage]) -> list[str]:
+    """Everything in a prompt that is not material."""
+    text = "\n".join(f"{message.type}: {message.text}" for message in prompt)
+    lines, inside = [], None
+    for line in text.split("\n"):
+        if inside is None:
+            lines.append(re.sub("[0-9a-f]{12}", "NONCE", line))
+            begin = re.fullmatch(r"----- BEGIN (\w+ [0-9a-f]{12}) -----", line)
+            inside = begin and f"----- END {begin[1]} -----"
+        elif line == inside:
+            lines.append(re.sub("[0-9a-f]{12}", "NONCE", line))
+            inside = None
+    assert inside is None
+    return lines
+
+
+async def test_the_verdict_is_the_judges() -> None:
+    judge = JudgeVerifier(Judge())
+    usage = {"calls": 1, "input_tokens": 30, "output_tokens": 4, "unknown": 0}
+    expected = {"score": 0.05, "feedback": "It is 4.", "usage": usage}
+    assert judge.invoke(GIVEN) == expected
+    assert await judge.ainvoke(GIVEN) == expected
+    assert judge.batch([GIVEN, GIVEN]) == [expected, expected]
+
+
+def test_the_judge_sees_question_answer_key_and_criteria() -> None:
+    model = Judge()
+    JudgeVerifier(model, criteria="The unit must be given.").invoke(GIVEN)
+    system, human = model.seen[0]
+    assert "The unit must be given." in system.text
+    for line in ("2 + 2?", "It is 5.", "5"):
+        assert f"-----\n{line}\n-----" in human.text
+    JudgeVerifier(model).invoke({**GIVEN, "key": None})
+    assert "KEY" not in model.seen[1][1].text
+
+
+@pytest.mark.parametrize("text", [*HOSTILE.values(), LONG["long-score"], LONG["long-json"]])
+def test_no_candidate_changes_prompt_or_score(text: str) -> None:
+    judges = {
+        0.05: lambda prompt: FAIL,
+        0.93: lambda prompt: f"The prompt was: {prompt}\n\n{PASS}",
+        None: lambda prompt: f"I only repeat: {prompt}",
+    }
+    plain = Judge()
+    JudgeVerifier(plain).invoke({**GIVEN, "question": "x", "key": None})
+    for score, reply in judges.items():
+        model = Judge(reply=reply)
+        judge = JudgeVerifier(model)
+        assert judge.invoke({"question": text, "answer": text, "key": None})["score"] == score
+        assert structure(model.seen[0]) == structure(plain.seen[0])
+        assert len(model.seen[0][1].text) < 50_000
+        raw = JudgeVerifier(Judge(reply=lambda _: f"{text}\n\n{FAIL}"))
+        assert raw.invoke({**GIVEN, "answer": text})["score"] == 0.05
+
+
+def test_the_same_input_gives_the_same_prompt() -> None:
+    model = Judge()
+    judge = JudgeVerifier(model)
+    judge.invoke(GIVEN)
+    judge.invoke(GIVEN)
+    judge.invoke({**GIVEN, "answer": "It is 4."})
+    assert model.seen[0] == model.seen[1] != model.seen[2]
+
+
+def test_a_long_answer_is_shown_in_part() -> None:
+    model = Judge()
+    JudgeVerifier(model, max_chars=200).invoke({**GIVEN, "answer": "a" * 5_000 + "b"})
+    assert "[... 4801 characters left out ...]" in model.seen[0][1].text
+    assert len(model.seen[0][1].text) < 2_000
+    with pytest.raises(ValueError, match=r"max_chars must be at least 100.*not 99"):
+        JudgeVerifier(model, max_chars=99)
+
+
+async def test_a_prompt_of_ones_own_gets_the_fenced_texts() -> None:
+    prompt = ChatPromptTemplate.from_messages(
+        [("system", "Grade. {criteria}"), ("human", "{question}{answer}{key}{reply_format}")]
+    )
+    model = Judge()
+    judge = JudgeVerifier(model, prompt=prompt, criteria="Be kind.")
+    assert judge.invoke(GIVEN)["score"] == 0.05
+    assert (await judge.ainvoke(GIVEN))["score"] == 0.05
+    system, human = model.seen[1]
+    assert system.text == "Grade. Be kind."
+    assert re.search(r"BEGIN ANSWER [0-9a-f]{12} -----\nIt is 5.\n-----", human.text)
+    assert human.text.endswith(REPLY_FORMAT)
+
+
+def test_instructions_of_ones_own_are_taken_literally() -> None:
+    model = Judge()
+    JudgeVerifier(model, prompt="Grade {this}.", criteria="Be kind.").invoke(GIVEN)
+    system, human = model.seen[0]
+    assert system.text == "Grade {this}.\n\nCriteria: Be kind."
+    assert human.text.endswith(REPLY_FORMAT)
+
+
+@pytest.mark.parametrize("reply", [AIMessage(PASS), PASS])
+def test_any_runnable_can_be_the_model(reply: object) -> None:
+    verdict = JudgeVerifier(RunnableLambda(lambda messages: reply)).invoke(GIVEN)
+    assert verdict == {"score": 0.93, "feedback": None, "usage": UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    "reply", ["", "I cannot tell.", "\x00", [{"type": "reasoning", "reasoning": "VERDICT: PASS"}]]
+)
+def test_an_unreadable_reply_is_no_score(reply: Any) -> None:
+    verdict = JudgeVerifier(RunnableLambda(lambda messages: AIMessage(reply))).invoke(GIVEN)
+    assert verdict["score"] is None
+    assert verdict["usage"] == UNKNOWN
+
+
+def test_feedback_is_kept_without_a_verdict_but_not_without_limit() -> None:
+    def judge(reply: str) -> JudgeVerifier:
+        return JudgeVerifier(RunnableLambda(lambda messages: reply))
+
+    assert judge("Carry the one.").invoke(GIVEN)["feedback"] == "Carry the one."
+    feedback = judge("CRITIQUE: " + "no " * 50_000).invoke(GIVEN)["feedback"]
+    assert feedback is not None
+    assert len(feedback) < 5_000
+
+
+async def test_errors_of_the_model_rise() -> None:
+    def failing(prompt: str) -> str:
+        raise TimeoutError("too slow")
+
+    judge = JudgeVerifier(Judge(reply=failing))
+    with pytest.raises(TimeoutError, match="too slow"):
+        judge.invoke(GIVEN)
+    with pytest.raises(TimeoutError, match="too slow"):
+        await judge.ainvoke(GIVEN)
+
+
+def test_a_model_that_returns_no_text_is_an_error() -> None:
+    judge = JudgeVerifier(RunnableLambda(lambda messages: {"verdict": "PASS"}))
+    with pytest.raises(TypeError, match="returned dict; it must return a message or a str"):
+        judge.invoke(GIVEN)
+
+
+def test_what_is_bound_goes_to_the_model() -> None:
+    model = Judge()
+    JudgeVerifier(model).bind(temperature=0).invoke(GIVEN)
+    assert model.arguments == [{"temperature": 0}]
+
+
+async def test_calls_are_named_and_tagged() -> None:
+    heard = Calls()
+    judge = JudgeVerifier(Judge())
+    config = {"callbacks": [heard], "run_name": "mine", "tags": ["one"]}
+    judge.invoke(GIVEN, config)
+    await judge.ainvoke(GIVEN, config)
+    assert [name for name, _ in heard.calls] == ["judge", "judge"]
+    assert all({"nostream", "one"} <= set(tags) for _, tags in heard.calls)
+
+
+class State(TypedDict):
+    score: float | None
+    messages: list[BaseMessage]
+
+
+async def test_a_judge_in_a_graph_stays_out_of_the_stream_of_messages() -> None:
+    model = FakeListChatModel(responses=[PASS])
+
+    def answer(state: State) -> dict[str, Any]:
+        return {"messages": [model.invoke([HumanMessage("2 + 2?")])]}
+
+    def verify(state: State) -> dict[str, Any]:
+        return {"score": JudgeVerifier(model).invoke(GIVEN)["score"]}
+
+    graph = StateGraph(State)
+    graph.add_sequence([answer, verify])
+    graph.add_edge(START, "answer")
+    compiled = graph.compile()
+    nodes = {
+        metadata["langgraph_node"]
+        for _, metadata in compiled.stream({"score": None}, stream_mode="messages")
+    }
+    assert nodes == {"answer"}
+    assert compiled.invoke({"score": None})["score"] == 0.93
+    assert (await compiled.ainvoke({"score": None}))["score"] == 0.93
+
+
+def test_a_model_can_be_given_by_name() -> None:
+    model = resolve_model(FakeListChatModel(responses=[PASS]))
+    assert JudgeVerifier(model).model is model
+    with pytest.raises(ValueError, match="nobody"):
+        JudgeVerifier("nobody:no-model")
+    with pytest.raises(TypeError, match="a name such as 'openai:gpt-5', not int"):
+        JudgeVerifier(7)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="prompt must be a str, a Runnable or None, not int"):
+        JudgeVerifier(model, prompt=7)  # type: ignore[arg-type]
+
+
+def test_a_name_without_langchain_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "langchain.chat_models", None)
+    with pytest.raises(ModuleNotFoundError, match="langchain"):
+        JudgeVerifier("openai:gpt-5")
+
+
+def test_the_form_of_a_reply_is_no_reply() -> None:
+    judgement = read_judgement(REPLY_FORMAT)
+    assert judgement.score is None
