@@ -1,8 +1,7 @@
 """Rates together with where they come from, in a file that can be checked into a repository."""
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from langchain_markovscale.calibration.fitting import fit_traces
+from langchain_markovscale.calibration.storage import read, write
 from langchain_markovscale.calibration.summary import FitSummary
 from langchain_markovscale.calibration.traces import Trace
 from langchain_markovscale.theory.mixture import ChainMixture
@@ -19,8 +19,6 @@ from langchain_markovscale.theory.variants import training_free_rates
 if TYPE_CHECKING:
     from langchain_markovscale.calibration.report.report import Report
 
-FORMAT = "langchain-markovscale calibration"
-VERSION = 1
 DECISION_DRAWS = 16  # two classes each make 32, as quick to decide with as the training-free grid
 
 
@@ -51,11 +49,13 @@ class Calibration:
 
     @property
     def decision_rates(self) -> Rates:
-        """The rates to decide with: every draw's classes side by side, so that doubt counts.
+        """The rates to decide with: the classes of several draws side by side, so that doubt counts.
 
         The more traces, the closer the draws are to each other, and to `rates`.
         """
-        return Rates.pooled(self.rates, self.draws) if self.draws else self.rates
+        if not self.draws:
+            return self.rates
+        return Rates.pooled(self.rates, self.draws[:DECISION_DRAWS])
 
     @classmethod
     def fit(
@@ -100,7 +100,6 @@ class Calibration:
             settling=settling,
             accept_threshold=accept_threshold,
             n_bootstrap=n_bootstrap,
-            n_draws=DECISION_DRAWS,
             level=level,
             seed=seed,
         )
@@ -202,14 +201,7 @@ class Calibration:
         Args:
             path: The file; it is replaced whole or not at all.
         """
-        target = Path(path)
-        content = {"format": FORMAT, "version": VERSION, **asdict(self)}
-        draft = target.with_name(target.name + ".tmp")
-        draft.write_text(
-            json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
-            encoding="utf-8",
-        )
-        draft.replace(target)
+        write(self, path)
 
     @classmethod
     def load(cls, path: str | Path) -> "Calibration":
@@ -220,45 +212,4 @@ class Calibration:
             ValueError: If the file is no calibration, is of another version, lacks a field, or
                 holds a value out of range; the message names the file and the field.
         """
-        try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise ValueError(f"{path} is not a calibration: it holds no JSON ({error}).") from None
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise ValueError(f"{path} is not a calibration: its 'format' is not {FORMAT!r}.")
-        if content.get("version") != VERSION:
-            raise ValueError(
-                f"{path} is a calibration of version {content.get('version')!r}, but this release "
-                f"reads version {VERSION}: calibrate again, or install the release that wrote it."
-            )
-        del content["format"], content["version"]
-        try:
-            content["rates"] = _build(Rates, content.get("rates"), "rates.")
-            content["draws"] = [_build(Rates, draw, "draws.") for draw in content.get("draws", ())]
-            if content.get("fitted") is not None:
-                content["fitted"] = _build(FitSummary, content["fitted"], "fitted.")
-            calibration: Calibration = _build(cls, content)
-            return calibration
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{path} is not a valid calibration: {error}") from None
-
-
-def _build(kind: type[Any], values: Any, prefix: str = "") -> Any:
-    """Make a dataclass from the fields of a JSON object, naming what is missing or unknown."""
-    if not isinstance(values, dict):
-        raise ValueError(f"{prefix.rstrip('.')} must be an object, got {values!r}.")
-    names = {each.name for each in fields(kind)}
-    if missing := names - values.keys():
-        raise ValueError(f"missing {', '.join(prefix + name for name in sorted(missing))}.")
-    if unknown := values.keys() - names:
-        raise ValueError(f"unknown {', '.join(prefix + name for name in sorted(unknown))}.")
-    return kind(**{name: _frozen(value) for name, value in values.items()})
-
-
-def _frozen(value: Any) -> Any:
-    """Return JSON's lists as the tuples that they were."""
-    if isinstance(value, list):
-        return tuple(map(_frozen, value))
-    if isinstance(value, dict):
-        return {name: _frozen(each) for name, each in value.items()}
-    return value
+        return read(cls, path)

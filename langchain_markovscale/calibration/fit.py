@@ -24,9 +24,10 @@ from langchain_markovscale.theory.mixture import ChainMixture
 Floats = NDArray[np.float64]
 
 _STARTS = 8
-_FOLDS = 5
+_FOLDS, _DEALS = 5, 2  # questions are dealt into folds this often
+_STARTS_OF_A_FOLD = 4
 _MOST_CLASSES = 4
-_SURE = 1.645  # standard errors by which another class must raise the held-out likelihood
+_SURE = 2.0  # standard errors by which another class must raise the held-out likelihood
 _ROUGHLY = 1e-4  # log density, far below what tells numbers of classes apart
 _ROUNDS = 30  # of weighing hypotheses and counting the evidence again
 _CLEARLY_DIFFERENT = 0.1  # accuracies of first answers that no user would call the same
@@ -53,7 +54,7 @@ class HeldOut(NamedTuple):
 
     Attributes:
         likelihood: Log likelihood of each question of each group, shape (F, G).
-        questions: Held-out questions, shape (F, G).
+        questions: Held-out questions, shape (F, G); each question is held out once a deal.
         parameters: The fits, a batch of F.
     """
 
@@ -72,7 +73,7 @@ class HeldOut(NamedTuple):
         gain = self.likelihood - other.likelihood
         mean = float((gain * self.questions).sum() / n)
         variance = float((gain**2 * self.questions).sum() / n) - mean**2
-        return mean, float(np.sqrt(max(variance, 0.0) / n))
+        return mean, float(np.sqrt(max(variance, 0.0) * _DEALS / n))
 
 
 def fit_mode(problem: Problem, n_classes: int, rng: np.random.Generator) -> Mode:
@@ -117,13 +118,16 @@ def held_out(problem: Problem, n_classes: int, rng: np.random.Generator) -> Held
     """Fit on all folds but one, for each fold, and score the one left out."""
     many = problem.questions.astype(np.int64)
     group = np.repeat(np.arange(len(many)), many)
-    fold = rng.permutation(len(group)) % _FOLDS
-    by_fold = [np.bincount(group[fold == f], minlength=len(many)) for f in range(_FOLDS)]
+    by_fold = []
+    for _ in range(_DEALS):
+        fold = rng.permutation(len(group)) % _FOLDS
+        by_fold += [np.bincount(group[fold == f], minlength=len(many)) for f in range(_FOLDS)]
     out = np.array(by_fold, dtype=np.float64)
-    starts = em.random_starts(_FOLDS * _STARTS, n_classes, rng, settling=problem.settling)
-    kept = np.repeat(problem.questions - out, _STARTS, axis=0)
+    kept = np.repeat(problem.questions - out, _STARTS_OF_A_FOLD, axis=0)
+    starts = em.random_starts(len(kept), n_classes, rng, settling=problem.settling)
     found = em.fit(problem.events, kept, starts, settling=problem.settling, tolerance=_ROUGHLY)
-    best = found.objective.reshape(_FOLDS, _STARTS).argmax(axis=1) + np.arange(_FOLDS) * _STARTS
+    first = np.arange(len(out)) * _STARTS_OF_A_FOLD
+    best = first + found.objective.reshape(-1, _STARTS_OF_A_FOLD).argmax(axis=1)
     parameters = in_order(found.parameters.pick(best))
     return HeldOut(em.log_likelihood(problem.events, parameters), out, parameters)
 
@@ -175,8 +179,7 @@ def check_identifiable(statistics: Statistics) -> None:
     """
     if not statistics.unlabelled:
         return
-    keyed = any(one.unseen for rivals, _ in statistics.rivals for one in rivals.hypotheses)
-    if not (keyed and statistics.several_starts):
+    if not (statistics.keyed and statistics.several_starts):
         raise ValueError(
             "traces have no labels, and nothing else identifies the rates: label some attempts "
             "(correct: true or false), or record answers with keys and at least two fresh starts "

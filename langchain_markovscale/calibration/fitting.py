@@ -12,6 +12,7 @@ from langchain_markovscale.calibration.scores import ScoreModel, fit_scores
 from langchain_markovscale.calibration.statistics import Statistics, collect, collect_table
 from langchain_markovscale.calibration.summary import FitSummary
 from langchain_markovscale.calibration.traces import Trace
+from langchain_markovscale.explain import percent, points
 from langchain_markovscale.theory.checks import whole
 from langchain_markovscale.theory.rates import Rates
 
@@ -42,7 +43,6 @@ def fit_traces(
     settling: bool,
     accept_threshold: float | None,
     n_bootstrap: int,
-    n_draws: int,
     level: float,
     seed: int,
 ) -> Fitted:
@@ -50,33 +50,35 @@ def fit_traces(
     check_arguments(n_classes, n_bootstrap, level)
     statistics = _statistics(traces)
     fit.check_identifiable(statistics)
-    rng = np.random.default_rng(seed)
+    # A generator for each stage, so that an option of one does not change what another finds.
+    stages = np.random.SeedSequence(seed).spawn(4)
+    of_scores, of_fit, of_classes, of_bootstrap = map(np.random.default_rng, stages)
     model = fit_scores(
         statistics.scores,
         accept_threshold=accept_threshold,
         level=level,
         n_draws=max(n_bootstrap, 100),
-        rng=rng,
+        rng=of_scores,
     )
     first = 2 if n_classes == "auto" else n_classes
     problem, evidence, mode = fit.fit_with_evidence(
-        statistics, model, first, rng, settling=settling
+        statistics, model, first, of_fit, settling=settling
     )
     if n_classes == "auto":
-        chosen, tried = fit.choose_classes(problem, rng)
+        chosen, tried = fit.choose_classes(problem, of_classes)
         if chosen != first:
-            mode = fit.fit_mode(problem, chosen, rng)
+            mode = fit.fit_mode(problem, chosen, of_fit)
     else:
-        tried = {first: fit.held_out(problem, first, rng)}
+        tried = {first: fit.held_out(problem, first, of_classes)}
         chosen = first
     fit.check_identified(statistics, mode)
-    resampled = fit.bootstrap(problem, mode, n_bootstrap, rng) if n_bootstrap else None
+    resampled = fit.bootstrap(problem, mode, n_bootstrap, of_bootstrap) if n_bootstrap else None
     rates = _rates(
         mode.parameters, 0, evidence, model, (evidence.sensitivity, evidence.specificity)
     )
     draws = tuple(
         _rates(resampled, b, evidence, model, (float(s), float(u)))
-        for b, (s, u) in enumerate(model.draws[: min(n_draws, n_bootstrap)])
+        for b, (s, u) in enumerate(model.draws[:n_bootstrap])
         if resampled
     )
     summary = _summary(
@@ -145,6 +147,7 @@ def _summary(
         questions=statistics.n_questions,
         attempts=statistics.attempts,
         labelled=int(total.sum()),
+        keyed=statistics.keyed,
         seed=seed,
         level=level,
         intervals=_intervals(resampled, model, tails) if resampled else {},
@@ -186,6 +189,8 @@ def _quantiles(values: Floats, tails: tuple[float, float]) -> tuple[tuple[float,
 def _drift(problem: fit.Problem, parameters: em.Parameters) -> tuple[tuple[float, ...], ...]:
     """Revisions by depth as they were and as the fit expects them, classes accounted for."""
     events, depths = problem.events, problem.events.depths
+    if not depths:
+        return ()
     shares = em.responsibilities(events, parameters)[0]
     shares *= np.repeat(problem.questions, np.diff(np.append(events.starts, len(shares))))[:, None]
     moves = (events.counts.T @ shares)[2:].reshape(depths, 4, -1)
@@ -220,15 +225,16 @@ def _warnings(statistics: Statistics, model: ScoreModel, foretold: Floats) -> li
     if model.n and not model.informative:
         low, high = model.auc_interval
         said.append(
-            f"the verifier is no better than chance (area under the curve {model.auc:.2f}, "
-            f"interval {low:.2f} to {high:.2f}): its scores are given no weight."
+            "the verifier is no better than chance: it scores a correct answer above a wrong one "
+            f"in {percent(model.auc)} of pairs (interval {percent(low)} to {percent(high)}). Its "
+            "scores are given no weight."
         )
     right, total = statistics.seen
     seen = right / np.maximum(total, 1)
     missed = np.abs(seen - foretold[: len(seen)])[total > 0]
     if len(missed) and missed.max() > _MISFIT:
         said.append(
-            f"the fit misses the accuracy of held-out questions by up to {missed.max():.2f}: "
+            f"the fit misses the accuracy of held-out questions by up to {points(missed.max())}: "
             "forecasts over many rounds are not to be relied on."
         )
     return said

@@ -82,6 +82,7 @@ class Statistics:
         coincidences: For each labelled question: pairs of wrong draws, equal ones among them,
             wrong revisions of wrong answers, unchanged ones among them; shape (Q, 4).
         seen: Correct and all labelled attempts by depth, shape (2, T + 1).
+        keyed: Whether any attempt has a key.
         several_starts: How many questions have at least two fresh draws.
         attempts: How many attempts there are.
     """
@@ -92,6 +93,7 @@ class Statistics:
     scores: Scores
     coincidences: Floats
     seen: Floats
+    keyed: bool
     several_starts: int
     attempts: int
 
@@ -127,6 +129,7 @@ class _Collector:
         self.coincidences = array("q")
         self.seen: Counter[tuple[int, bool]] = Counter()
         self.several_starts = self.attempts = self.questions = self.answers = 0
+        self.keyed = False
 
     def add(self, trace: Trace) -> None:
         attempts = trace["attempts"]
@@ -135,6 +138,7 @@ class _Collector:
         depths = _depths(trace)
         labels = [attempt.get("correct") for attempt in attempts]
         self.attempts += len(attempts)
+        self.keyed = self.keyed or any(attempt["key"] is not None for attempt in attempts)
         self.several_starts += depths.count(0) > 1
         if None in labels:
             self.rivals[_rivals(trace, depths)] += 1
@@ -179,6 +183,7 @@ class _Collector:
             ),
             np.array(self.coincidences, dtype=np.float64).reshape(-1, 4),
             seen,
+            self.keyed,
             self.several_starts,
             self.attempts,
         )
@@ -235,6 +240,7 @@ def collect_table(correct: ArrayLike) -> Statistics:
         Scores(none, none.astype(np.bool_), nobody, nobody),
         np.zeros((len(right), 4)),
         np.stack([right.sum(axis=(0, 1)), np.full(right.shape[2], n_chains)]).astype(np.float64),
+        False,
         len(right) if right.shape[1] > 1 else 0,
         right.size,
     )

@@ -11,6 +11,7 @@ class FitSummary:
         questions: Questions in the traces.
         attempts: Attempts in the traces.
         labelled: Attempts whose correctness was known.
+        keyed: Whether answers had keys.
         seed: Seed of every random step, so that all numbers can be made again.
         level: Coverage of all intervals, in (0, 1).
         intervals: For each rate, (low, high) by class, or of the one value.
@@ -32,6 +33,7 @@ class FitSummary:
     questions: int
     attempts: int
     labelled: int
+    keyed: bool
     seed: int
     level: float
     intervals: dict[str, tuple[tuple[float, float], ...]]

@@ -35,7 +35,9 @@ def demo(
     from langchain_markovscale.cli.loop import build_loop
     from langchain_markovscale.demo import setting
 
+    calibration = None
     if measure is None:
+        calibration = setting.calibration() if model == PACKAGED else None
         results().print(
             f"A dozen questions go to {model}; casting out nines, a cheap check that errs, looks "
             "at each answer.\nAfter each you see whether another round is worth its cost, and why; "
@@ -49,7 +51,7 @@ def demo(
         cost_per_round=cost,
         max_rounds=max_rounds,
         actions=("revise", "generate"),
-        calibration=setting.calibration() if model == PACKAGED else None,
+        calibration=calibration,
         temperature=setting.TEMPERATURE,
         max_tokens=setting.MAX_TOKENS,
         seed=seed,

@@ -14,7 +14,7 @@ from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.graph.prompts import Prompts
 
 ANSWER_KEY = "last_number"
-TEMPERATURE = 0.7
+TEMPERATURE = 0.4
 MAX_TOKENS = 24
 PROMPTS = Prompts(revise="Check it. {question}", reconsider="Check it. {question}")
 """A model this small loses the question, and takes a critique for the subject."""

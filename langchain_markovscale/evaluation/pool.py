@@ -13,6 +13,7 @@ import numpy as np
 from langchain_markovscale.attempts import Attempt
 from langchain_markovscale.calibration.trace_checks import checked
 from langchain_markovscale.calibration.traces import Trace
+from langchain_markovscale.theory.checks import non_negative
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class PooledQuestion:
         correct: The label of each.
         draws: Indices of the fresh draws, in the order in which they are handed out.
         revisions: For each attempt, the indices of its recorded revisions.
-        verification_tokens: Tokens of one verification, where the trace's metadata tell.
+        verification_tokens: Tokens of one verification, 0 where there was none; None if unknown.
     """
 
     id: str
@@ -33,16 +34,18 @@ class PooledQuestion:
     correct: tuple[bool, ...]
     draws: tuple[int, ...]
     revisions: tuple[tuple[int, ...], ...]
-    verification_tokens: float | None = None
+    verification_tokens: float | None
 
     def starting_with(self, first: int) -> "PooledQuestion":
         """Return the question with its draws handed out in turn from the `first` on."""
         turn = first % len(self.draws)
         return replace(self, draws=self.draws[turn:] + self.draws[:turn]) if turn else self
 
-    def without_scores(self) -> "PooledQuestion":
+    def without_verdicts(self) -> "PooledQuestion":
         """Return the question as a loop without a verifier would have met it."""
-        bare: list[Attempt] = [{**attempt, "score": None} for attempt in self.attempts]
+        bare: list[Attempt] = [
+            {**attempt, "score": None, "feedback": None} for attempt in self.attempts
+        ]
         return replace(self, attempts=tuple(bare))
 
     @property
@@ -60,12 +63,15 @@ class Pool(Sequence[PooledQuestion]):
 
     Args:
         traces: Traces whose attempts are all labelled, for example of `read_traces(path)`.
+        verification_tokens: Tokens of one verification; by default as `verification_tokens` in a
+            trace's metadata, and unknown where that is missing.
 
     Attributes:
-        traces: The same, kept.
+        traces: Those, kept.
         keyed: Whether any answer has a key.
         scored: Whether any attempt has a score.
         criticised: Whether any attempt has feedback.
+        priced: Whether all tokens are known, those of verifications included.
         most_draws: The most fresh draws of a question.
         longest_chain: The most attempts from a fresh draw to its last revision.
 
@@ -73,15 +79,22 @@ class Pool(Sequence[PooledQuestion]):
         ValueError: If there is no trace, or one has an attempt without a label, or none at all.
     """
 
-    def __init__(self, traces: Iterable[Trace]) -> None:
+    def __init__(
+        self, traces: Iterable[Trace], *, verification_tokens: float | None = None
+    ) -> None:
+        if verification_tokens is not None:
+            non_negative("verification_tokens", verification_tokens)
         self.traces = tuple(traces)
         if not self.traces:
             raise ValueError("traces must hold at least one question, got none.")
-        self._questions = tuple(map(_pooled, self.traces))
+        self._questions = tuple(_pooled(trace, verification_tokens) for trace in self.traces)
         attempts = [each for question in self for each in question.attempts]
         self.keyed = any(each["key"] is not None for each in attempts)
         self.scored = any(each["score"] is not None for each in attempts)
         self.criticised = any(each["feedback"] for each in attempts)
+        self.priced = all(each["tokens"] is not None for each in attempts) and all(
+            question.verification_tokens is not None for question in self
+        )
         self.most_draws = max(len(question.draws) for question in self)
         self.longest_chain = max(question.longest_chain for question in self)
 
@@ -116,11 +129,12 @@ class Pool(Sequence[PooledQuestion]):
         return sorted(order[:middle]), sorted(order[middle:])
 
 
-def _pooled(trace: Trace) -> PooledQuestion:
+def _pooled(trace: Trace, verification_tokens: float | None) -> PooledQuestion:
     trace = cast("Trace", checked(trace))
     attempts = trace["attempts"]
     revisions: list[list[int]] = [[] for _ in attempts]
-    draws, correct = [], []
+    draws: list[int] = []
+    correct: list[bool] = []
     for index, attempt in enumerate(attempts):
         label, parent = attempt.get("correct"), attempt["parent"]
         if label is None:
@@ -139,15 +153,19 @@ def _pooled(trace: Trace) -> PooledQuestion:
         tuple(correct),
         tuple(draws),
         tuple(map(tuple, revisions)),
-        _verification_tokens(trace),
+        _verification_tokens(trace) if verification_tokens is None else verification_tokens,
     )
 
 
 def _verification_tokens(trace: Trace) -> float | None:
+    if all(each["score"] is None and each["feedback"] is None for each in trace["attempts"]):
+        return 0.0
     tokens = trace["metadata"].get("verification_tokens")
-    if tokens is not None and (type(tokens) not in (int, float) or not tokens >= 0):
+    if tokens is None:
+        return None
+    if type(tokens) not in (int, float) or not tokens >= 0:
         raise ValueError(
             f"metadata['verification_tokens'] of question {trace['id']!r} must be a number of at "
             f"least 0, got {tokens!r}."
         )
-    return tokens
+    return float(tokens)

@@ -34,9 +34,11 @@ class Outcome:
     Attributes:
         correct: Share of runs that ended with a right answer, shape (Q,).
         attempts: Attempts, shape (Q,).
-        verified: Attempts that had been scored, shape (Q,).
+        verified: Attempts that a verifier had scored or criticised, shape (Q,).
         tokens: Tokens of the attempts, shape (Q,); NaN where some are unknown.
         exhausted: Share of runs that ended because the pool had no more, shape (Q,).
+        belief: What the strategy last believed of its answer, shape (Q,); NaN where it has no
+            beliefs.
     """
 
     correct: Floats
@@ -44,6 +46,7 @@ class Outcome:
     verified: Floats
     tokens: Floats
     exhausted: Floats
+    belief: Floats
 
 
 def replay(
@@ -66,7 +69,7 @@ def replay(
         ValueError: If a decision of the strategy makes no sense.
     """
     each = strategy if isinstance(strategy, Sequence) else repeat(strategy, len(questions))
-    rows = np.empty((len(questions), 5))
+    rows = np.empty((len(questions), 6))
     for row, question, rule in zip(rows, questions, each, strict=True):
         runs = [_run(rule, question.starting_with(start)) for start in starts]
         row[:] = runs[0] if len(runs) == 1 else np.mean(runs, axis=0)
@@ -97,11 +100,11 @@ def _run(strategy: Strategy, question: PooledQuestion) -> tuple[float, ...]:
         attempt = recorded[source[used]]
         taken.append(source[used])
         attempts.append(attempt if attempt["parent"] == parent else {**attempt, "parent": parent})
-        verified += attempt["score"] is not None
+        verified += attempt["score"] is not None or attempt["feedback"] is not None
         tokens += _UNKNOWN if attempt["tokens"] is None else attempt["tokens"]
     best = decision["best"]
     right = best is not None and question.correct[taken[best]]
-    return right, len(attempts), verified, tokens, action != "stop"
+    return right, len(attempts), verified, tokens, action != "stop", decision["belief"]
 
 
 def _revised(decision: Decision, taken: Sequence[int]) -> int:

@@ -1,1 +1,1 @@
-"""Bridges to what users already run: agents, chat models, local models. Each needs its own extra."""
+"""Bridges to what users already run: agents, chat models, local models; each has its own extra."""

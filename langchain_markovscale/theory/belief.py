@@ -28,7 +28,8 @@ _IMPOSSIBLE = 1e-300  # stands for a rate of 0, so that contradictions leave a p
 
 # Kinds of event, in the order of the table's rows. The five kinds of revision repeat for each
 # depth where rates settle with depth.
-_PRIOR, _DRAWN_RIGHT, _DRAWN_WRONG, _ACCEPTED, _REJECTED, _EVIDENCE, _REVISIONS = range(7)
+_PRIOR, _DRAWN_RIGHT, _DRAWN_WRONG, _EVIDENCE, _ACCEPTED, _REJECTED = range(6)
+_WRONGLY_ACCEPTED, _RIGHTLY_REJECTED, _REVISIONS = range(6, 9)
 _KEPT, _BROKEN, _MENDED, _STUCK, _MOVED, _KINDS_OF_REVISION = range(6)
 
 
@@ -156,7 +157,7 @@ class Belief:
         none = len(keys) * width
         one_wrong_answer = self.rates.coincidence == 1
         cells, counts = [none + _PRIOR], [1.0]
-        scores: dict[str, list[float]] = {}
+        scores: dict[str | None, list[float]] = {}
         for index, attempt in enumerate(attempts):
             key, parent, score = attempt["key"], attempt["parent"], attempt["score"]
             if parent is None:
@@ -180,14 +181,13 @@ class Belief:
                 counts += 1.0, -1.0
             if score is not None:
                 _check_score(score, index)
-                if key is not None:
-                    scores.setdefault(key, []).append(score)
+                scores.setdefault(key, []).append(score)
+        for key, values in scores.items():
+            self._count_scores(values, None if key is None else bases[key], none, cells, counts)
         log_unseen = self._log_unseen(len(keys))
-        for key, base in bases.items():
+        for base in bases.values():
             cells.append(base + _EVIDENCE)
             counts.append(-log_unseen)
-            if key in scores:
-                self._count_scores(scores[key], base, cells, counts)
         table = cast("Floats", np.bincount(cells, counts, none + width)).reshape(-1, width)
         table[:-1] += table[-1]
         return table
@@ -236,27 +236,44 @@ class Belief:
         return Posterior(np.exp(correct) * classes, classes, list(range(n)), depths, False)
 
     def _count_scores(
-        self, scores: list[float], base: int, cells: list[int], counts: list[float]
+        self,
+        scores: list[float],
+        base: int | None,
+        none: int,
+        cells: list[int],
+        counts: list[float],
     ) -> None:
-        """Count the scores of one key: the mean log-ratio times m/(1+(m−1)ρ)."""
-        each = 1 / (1 + (len(scores) - 1) * self.rates.verdict_correlation)
+        """Count the scores of one key: the mean logarithm times m/(1+(m−1)ρ).
+
+        Where the specificity differs by class, verdicts on wrong answers, too, tell the class.
+        Answers without a key are wrong, each for itself.
+        """
+        each = 1.0
+        if base is not None:
+            each /= 1 + (len(scores) - 1) * self.rates.verdict_correlation
         if self.rates.score_cuts:
-            cells.append(base + _EVIDENCE)
-            counts.append(each * sum(self._evidence(score) for score in scores))
+            if base is not None:
+                cells.append(base + _EVIDENCE)
+                counts.append(each * sum(self._evidence(score) for score in scores))
             return
         for score in scores:
             accepted = score >= self.rates.accept_threshold
-            cells.append(base + (_ACCEPTED if accepted else _REJECTED))
+            cells.append(none + (_WRONGLY_ACCEPTED if accepted else _RIGHTLY_REJECTED))
             counts.append(each)
+            if base is not None:
+                cells.append(base + (_ACCEPTED if accepted else _REJECTED))
+                counts.append(each)
 
     def _log_evidence(self, score: float) -> Floats:
         """What a score says for a wrong and for a correct answer, shape (2, K)."""
         if self.rates.score_cuts:
             ratio = np.full(self.rates.n_classes, self._evidence(score))
+            return np.array([np.zeros_like(ratio), ratio])
+        if score >= self.rates.accept_threshold:
+            wrong, ratio = self._table[_WRONGLY_ACCEPTED], self._table[_ACCEPTED]
         else:
-            accepted = score >= self.rates.accept_threshold
-            ratio = self._table[_ACCEPTED if accepted else _REJECTED]
-        return np.array([np.zeros_like(ratio), ratio])
+            wrong, ratio = self._table[_RIGHTLY_REJECTED], self._table[_REJECTED]
+        return np.array([wrong, wrong + ratio])
 
     def _evidence(self, score: float) -> float:
         return self.rates.score_log_ratios[bisect_right(self.rates.score_cuts, score)]
@@ -297,9 +314,11 @@ def _event_table(rates: Rates, depth: int) -> Floats:
         _log(np.array(rates.weights)),
         _log(initial),
         _log((1 - initial) * kappa),
+        np.ones_like(initial),
         _log(s) - _log(1 - u),
         _log(1 - s) - _log(u),
-        np.ones_like(initial),
+        _log(1 - u),
+        _log(u),
     ]
     for level in range(depth + 1):
         repair, corruption = _settled(rates, level)

@@ -10,11 +10,12 @@ candidate is correct (a revision: p(1) = 1−β, p(0) = α; a fresh draw: p₀ f
     blind, n rounds      revise n times and take what comes (one round for a fresh draw)
     agreement, n rounds  draw n fresh answers and return the plurality, the answer in hand
                          counting once and ties shared
+    verified agreement   the same, counting only the draws that the verifier accepts
 """
 
 from collections.abc import Iterator
 from functools import lru_cache
-from math import comb, e, lgamma, log
+from math import e, lgamma, log
 from typing import NamedTuple
 
 import numpy as np
@@ -58,14 +59,16 @@ def commitments(
     """
     rows: list[tuple[Action, Floats, Floats]] = []
     within = [0]
-    shares = None
+    votes: list[Floats] = []
     if keyed and "generate" in actions and most_rounds:
-        shares = plurality_shares(most_rounds, max(1, round(1 / rates.coincidence)))
+        votes = _agreements(rates, most_rounds)
     for n in range(1, most_rounds + 1):
         if "revise" in actions:
             rows.extend(("revise", *worth) for worth in _revisions(rates, depth, n))
         if "generate" in actions:
-            rows.extend(("generate", *worth) for worth in _draws(rates, n, shares))
+            rows.extend(("generate", *worth) for worth in _draws(rates, n))
+            length = np.full((2, rates.n_classes), float(n))
+            rows.extend(("generate", values[n], length) for values in votes)
         within.append(len(rows))
     shape = (len(rows), 2 * rates.n_classes)
     in_hand = np.repeat([1.0, 0.0], rates.n_classes)
@@ -88,19 +91,45 @@ def _revisions(rates: Rates, depth: int, n: int) -> Iterator[tuple[Floats, Float
     yield level + (in_hand - level) * shrinkage, np.full((2, len(total)), float(n))
 
 
-def _draws(rates: Rates, n: int, shares: Floats | None) -> Iterator[tuple[Floats, Floats]]:
+def _draws(rates: Rates, n: int) -> Iterator[tuple[Floats, Floats]]:
     """Yield (V, L), each of shape (2, K), of the commitments that begin with a fresh draw."""
     initial = np.array([rates.initial, rates.initial])
     yield _verified(rates, initial, n)
     if n == 1:
         yield initial, np.ones_like(initial)
-    if shares is not None:
-        right = np.arange(n + 1)
-        ways = np.array([comb(n, j) for j in right], dtype=np.float64)
-        chances = (
-            ways[:, None] * initial[0] ** right[:, None] * (1 - initial[0]) ** (n - right[:, None])
-        )
-        yield shares[:, right, n - right] @ chances, np.full_like(initial, float(n))
+
+
+def _agreements(rates: Rates, most: int) -> list[Floats]:
+    """Return V of agreement, then of verified agreement, each of shape (most + 1, 2, K)."""
+    shares = plurality_shares(most, max(1, round(1 / rates.coincidence)))
+    right, wrong = np.array(rates.initial), 1 - np.array(rates.initial)
+    s, u = np.array(rates.sensitivity), np.array(rates.specificity)
+    return [_pluralities(shares, right, wrong), _pluralities(shares, right * s, wrong * (1 - u))]
+
+
+def _pluralities(shares: Floats, right: Floats, wrong: Floats) -> Floats:
+    """Return V after 0, 1, … draws, each of which votes right, votes wrong, or does not vote.
+
+    Args:
+        shares: As `plurality_shares` gives them, for up to N draws.
+        right: Chance that a draw votes for the right answer, shape (K,).
+        wrong: Chance that it votes for a wrong one, shape (K,).
+
+    Returns:
+        Shape (N + 1, 2, K).
+    """
+    most = shares.shape[1] - 1
+    silent = np.maximum(1 - right - wrong, 0.0)
+    chances = np.zeros((most + 1, most + 1, len(right)))  # of so many right and wrong votes
+    chances[0, 0] = 1.0
+    values = [np.einsum("yrw,rwk->yk", shares, chances)]
+    for _ in range(most):
+        after = silent * chances
+        after[1:] += right * chances[:-1]
+        after[:, 1:] += wrong * chances[:, :-1]
+        chances = after
+        values.append(np.einsum("yrw,rwk->yk", shares, chances))
+    return np.array(values)
 
 
 def _verified(rates: Rates, candidate: Floats, n: int) -> tuple[Floats, Floats]:

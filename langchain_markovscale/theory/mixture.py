@@ -191,7 +191,9 @@ def check_weights(weights: ArrayLike) -> Floats:
             f"weights must be one share for each class and sum to 1, got {weights!r}: "
             "divide them by their sum."
         )
-    return np.asarray(array / array.sum())
+    total = array.sum()
+    # What already sums to 1 stays as it is, so that rates read from a file are those written.
+    return array if abs(total - 1) < TOLERANCE else np.asarray(array / total)
 
 
 def check_settling(settling: float) -> float:

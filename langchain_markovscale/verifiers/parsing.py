@@ -131,6 +131,7 @@ _LINE_OPENING = re.compile(
     r"(?:(?:my|the|final|overall)[ ]){0,2}",
     re.IGNORECASE,
 )
+_LONGEST_OPENING = 100  # characters before a label that opens a line
 _LONGEST_VALUE = 400  # characters below a label that are looked at
 
 
@@ -186,6 +187,8 @@ def _own_labels(line: str) -> list[re.Match[str]]:
 
 
 def _opens_line(label: re.Match[str]) -> bool:
+    if label.start() > _LONGEST_OPENING:
+        return False
     return _LINE_OPENING.fullmatch(label.string, 0, label.start()) is not None
 
 
@@ -267,7 +270,7 @@ _CRITIQUE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _CRITIQUE_FIELDS = ("critique", "feedback", "explanation", "reason", "reasoning")
-_NOTHING = re.compile(r"\W*(?:none|nothing|n/?a|null)?\W*", re.IGNORECASE)
+_NOTHING = re.compile(r"\W*+(?:none|nothing|n/?a|null)?\W*+", re.IGNORECASE)
 
 
 def _critique(text: str, objects: list[JsonObject], stated: list[_Statement]) -> str | None:

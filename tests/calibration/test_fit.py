@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from simulated_loops import Loop
 
-from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale.calibration.calibration import DECISION_DRAWS, Calibration
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.variants import training_free_rates
 
@@ -56,6 +56,12 @@ def test_more_classes_are_used_only_where_held_out_questions_ask_for_them():
     )
     assert two.rates.n_classes == 2
     assert three.rates.n_classes == 3
+
+
+def test_traces_without_a_single_revision_are_no_error():
+    calibration = Calibration.fit(Loop().traces(80, 3, 0, seed=20))
+    assert calibration.fitted.drift == ()
+    assert calibration.mixture.accuracy(0) == pytest.approx(0.575, abs=0.12)
 
 
 def test_the_number_of_classes_can_be_asked_for():
@@ -135,10 +141,11 @@ def test_doubt_shrinks_as_traces_grow():
     assert spread(2000) < spread(60) / 2
 
 
-def test_decisions_are_made_with_every_draw():
+def test_decisions_are_made_with_many_draws():
     calibration = Calibration.fit(Loop().traces(30, 2, 2, seed=16), n_classes=2)
     pooled = calibration.decision_rates
-    assert pooled.n_classes == 2 * len(calibration.draws)
+    assert pooled.n_classes == 2 * DECISION_DRAWS
+    assert pooled.initial[:2] == calibration.draws[0].initial
     assert math.isclose(sum(pooled.weights), 1)
     assert Criterion(calibration).rates == pooled
 

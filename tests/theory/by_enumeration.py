@@ -16,14 +16,13 @@ def depth_of(attempts: list[Attempt], index: int) -> int:
     return 0 if parent is None else 1 + depth_of(attempts, parent)
 
 
-def likelihood_ratio(rates: Rates, k: int, score: float) -> float:
-    """f_C(x)/f_W(x) in class k."""
+def score_chance(rates: Rates, k: int, score: float, right: bool) -> float:
+    """f_C(x) or f_W(x) in class k; of score ratios only their quotient is known."""
     if rates.score_cuts:
         step = sum(score >= cut for cut in rates.score_cuts)
-        return exp(rates.score_log_ratios[step])
-    if score >= rates.accept_threshold:
-        return rates.sensitivity[k] / (1 - rates.specificity[k])
-    return (1 - rates.sensitivity[k]) / rates.specificity[k]
+        return exp(rates.score_log_ratios[step]) if right else 1.0
+    accepts = rates.sensitivity[k] if right else 1 - rates.specificity[k]
+    return accepts if score >= rates.accept_threshold else 1 - accepts
 
 
 def over_keys(
@@ -67,16 +66,18 @@ def _attempt_chance(rates, kappa, sigma, attempts, index, hypothesis, k):
 
 
 def _evidence(rates, attempts, hypothesis, k):
-    scores = [
-        one["score"]
-        for one in attempts
-        if one["score"] is not None and one["key"] is not None and one["key"] == hypothesis
-    ]
-    if not scores:
-        return 1.0
-    m, rho = len(scores), rates.verdict_correlation
-    mean = sum(log(likelihood_ratio(rates, k, score)) for score in scores) / m
-    return exp(mean * m / (1 + (m - 1) * rho))
+    """P(all scores), those of one key counting for m/(1+(m−1)ρ) of them."""
+    by_answer = {}
+    for index, one in enumerate(attempts):
+        if one["score"] is not None:
+            answer = index if one["key"] is None else one["key"]
+            by_answer.setdefault(answer, []).append(one["score"])
+    total = 0.0
+    for answer, scores in by_answer.items():
+        m, rho = len(scores), rates.verdict_correlation
+        chances = [score_chance(rates, k, score, answer == hypothesis) for score in scores]
+        total += sum(map(log, chances)) / (1 + (m - 1) * rho)
+    return exp(total)
 
 
 def over_candidates(rates: Rates, attempts: list[Attempt], wrong_answers: int) -> list[float]:
@@ -131,8 +132,8 @@ def over_labels(rates: Rates, attempts: list[Attempt]) -> tuple[list[list[float]
                 else:
                     to_right = rates.repair[k] * factor
                 chance *= to_right if right else 1 - to_right
-                if right and score is not None:
-                    chance *= likelihood_ratio(rates, k, score)
+                if score is not None:
+                    chance *= score_chance(rates, k, score, right)
             classes[k] += chance
             for index, right in enumerate(labels):
                 joint[index][k] += chance if right else 0.0

@@ -32,13 +32,17 @@ def blind(repair, corruption, in_hand, n):
     return (np.array([in_hand, 1.0 - in_hand]) @ np.linalg.matrix_power(step, n))[0], float(n)
 
 
-def plurality(initial, wrong_values, in_hand, n):
-    """The chance that the plurality of the answer in hand and n draws is right, ties shared."""
+def plurality(initial, wrong_values, in_hand, n, right_votes=1.0, wrong_votes=1.0):
+    """The chance that the plurality of the answer in hand and the draws that vote is right."""
     total = 0.0
     answers = range(wrong_values + 1)  # 0 is right
-    for draws in product(answers, repeat=n):
-        chance = math.prod(initial if a == 0 else (1 - initial) / wrong_values for a in draws)
-        votes = Counter([0 if in_hand else 1, *draws])
+    silent = -1
+    chances = {a: (1 - initial) / wrong_values * wrong_votes for a in answers}
+    chances[0] = initial * right_votes
+    chances[silent] = 1 - sum(chances.values())
+    for draws in product(chances, repeat=n):
+        chance = math.prod(chances[a] for a in draws)
+        votes = Counter([0 if in_hand else 1, *(a for a in draws if a != silent)])
         leaders = [a for a in answers if votes[a] == max(votes.values())]
         total += chance * (0 in leaders) / len(leaders)
     return total, float(n)
@@ -56,7 +60,9 @@ def plans(known, actions, n, factor, keyed, k, y):
         if n == 1:
             yield "generate", p, 1.0
         if keyed:
-            yield "generate", *plurality(p, round(1 / known.coincidence), y, n)
+            wrong_values = round(1 / known.coincidence)
+            yield "generate", *plurality(p, wrong_values, y, n)
+            yield "generate", *plurality(p, wrong_values, y, n, s, 1 - u)
 
 
 def in_order(rows):
@@ -126,14 +132,16 @@ def test_following_a_verified_commitment_brings_what_it_says():
     assert rounds / runs == pytest.approx(table.rounds[row][1], abs=5 * 1.0 / math.sqrt(runs))
 
 
-def draws_and_votes(initial, wrong_values, in_hand, n, runs, seed):
+def draws_and_votes(initial, wrong_values, in_hand, n, runs, seed, accepts):
     random = np.random.default_rng(seed)
     right = random.random((runs, n)) < initial
     answers = np.where(right, 0, random.integers(1, wrong_values + 1, (runs, n)))
     held = np.zeros((runs, 1), int) if in_hand else random.integers(1, wrong_values + 1, (runs, 1))
-    votes = np.apply_along_axis(
-        np.bincount, 1, np.hstack([held, answers]), minlength=wrong_values + 1
-    )
+    votes_at_all = random.random((runs, n)) < np.where(right, *accepts)
+    silent = wrong_values + 1
+    answers = np.where(votes_at_all, answers, silent)
+    votes = np.apply_along_axis(np.bincount, 1, np.hstack([held, answers]), minlength=silent + 1)
+    votes = votes[:, :silent]
     leads = votes == votes.max(axis=1, keepdims=True)
     return (leads[:, 0] / leads.sum(axis=1)).mean()
 
@@ -145,11 +153,13 @@ def draws_and_votes(initial, wrong_values, in_hand, n, runs, seed):
 def test_agreement_is_what_simulated_votes_show(initial, wrong_values, n, in_hand):
     known = replace(ONE, initial=initial, coincidence=1 / wrong_values)
     table = commitments(known, ("generate",), n, 0, keyed=True)
-    found = table.gains[-1][0 if in_hand else 1] + in_hand
     runs = 8_000
-    seen = draws_and_votes(initial, wrong_values, in_hand, n, runs, seed=n)
-    assert found == pytest.approx(seen, abs=5 * 0.5 / math.sqrt(runs))
-    assert table.rounds[-1] == pytest.approx(n)
+    verdicts = known.sensitivity[0], 1 - known.specificity[0]
+    for row, accepts in ((-2, (1.0, 1.0)), (-1, verdicts)):
+        found = table.gains[row][0 if in_hand else 1] + in_hand
+        seen = draws_and_votes(initial, wrong_values, in_hand, n, runs, n, accepts)
+        assert found == pytest.approx(seen, abs=5 * 0.5 / math.sqrt(runs))
+        assert table.rounds[row] == pytest.approx(n)
 
 
 @pytest.mark.parametrize("most", [1, 2, 7, 64])

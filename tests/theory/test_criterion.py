@@ -171,7 +171,8 @@ def test_anything_with_rates_will_do_as_a_calibration():
 
 def gains_of_one_round(known, right, wrong, factor, keyed):
     """What each plan of one round adds, from P(class, best is right) and P(class, it is wrong)."""
-    gains = {"revise": [0.0, 0.0], "generate": [0.0, 0.0, 0.0 if keyed else -1.0]}
+    of_votes = [0.0, 0.0] if keyed else [-1.0, -1.0]
+    gains = {"revise": [0.0, 0.0], "generate": [0.0, 0.0, *of_votes]}
     for k in range(known.n_classes):
         s, u, p = known.sensitivity[k], known.specificity[k], known.initial[k]
         for weight, y, revised in (
@@ -184,6 +185,10 @@ def gains_of_one_round(known, right, wrong, factor, keyed):
                 gains[action][1] += weight * (new - y)  # taken as it comes
             if keyed:  # the draw and the answer in hand share where they differ
                 gains["generate"][2] += weight * ((p + y) / 2 - y)
+                accepted_right, accepted_wrong = p * s, (1 - p) * (1 - u)
+                votes = accepted_right + accepted_wrong
+                shared = accepted_right * (1 + y) / 2 + accepted_wrong * y / 2
+                gains["generate"][3] += weight * (shared + (1 - votes) * y - y)
     return {action: max(values) for action, values in gains.items()}
 
 

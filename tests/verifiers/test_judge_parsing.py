@@ -175,6 +175,8 @@ def test_a_mere_echo_is_never_a_pass(text: str) -> None:
 def test_long_replies_are_read_in_linear_time(unit: str, ending: str) -> None:
     text = unit * (200_000 // len(unit)) + ending
     read_judgement(text, [text])
+    text = " " * 100_000 + unit * (100_000 // len(unit)) + ending
+    read_judgement(text, [text])
 
 
 @pytest.mark.parametrize(

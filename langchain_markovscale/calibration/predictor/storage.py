@@ -1,6 +1,5 @@
 """A predictor in a file of plain JSON: nothing in it is executed when it is read."""
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from langchain_markovscale.calibration.documents import read_document, write_document
 from langchain_markovscale.calibration.predictor.class_predictor import ClassPredictor, Committee
 from langchain_markovscale.calibration.predictor.features import FeatureColumns
 from langchain_markovscale.calibration.predictor.inputs import Inputs, Sources
@@ -15,16 +15,13 @@ from langchain_markovscale.calibration.predictor.networks import Networks
 
 logger = logging.getLogger(__name__)
 
-FORMAT = "langchain-markovscale class predictor"
-VERSION = 1
+_KIND, _VERSION = "class predictor", 1
 
 
 def write(predictor: ClassPredictor, path: str | Path) -> None:
     """Write a predictor; the file is replaced whole or not at all."""
     committee = predictor.committee
     content = {
-        "format": FORMAT,
-        "version": VERSION,
         "usual_weights": predictor.usual_weights,
         "questions": predictor.questions,
         "gain": predictor.gain,
@@ -33,25 +30,12 @@ def write(predictor: ClassPredictor, path: str | Path) -> None:
         "features": predictor.sources.features_name,
         "committee": None if committee is None else _written(committee),
     }
-    target = Path(path)
-    draft = target.with_name(target.name + ".tmp")
-    draft.write_text(json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
-    draft.replace(target)
+    write_document(path, _KIND, _VERSION, content)
 
 
 def read(path: str | Path, sources: Sources) -> ClassPredictor:
     """Read a predictor, see `ClassPredictor.load`."""
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a predictor: it holds no JSON ({error}).") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(f"{path} is not a predictor: its 'format' is not {FORMAT!r}.")
-    if content.get("version") != VERSION:
-        raise ValueError(
-            f"{path} is a predictor of version {content.get('version')!r}, but this release reads "
-            f"version {VERSION}: train again, or install the release that wrote it."
-        )
+    content = read_document(path, _KIND, _VERSION, "train again")
     if content.get("committee") is not None:
         _check_sources(path, content, sources)
     try:
@@ -64,9 +48,9 @@ def read(path: str | Path, sources: Sources) -> ClassPredictor:
             None if content["committee"] is None else _read(content["committee"]),
         )
     except KeyError as error:
-        raise ValueError(f"{path} is not a valid predictor: missing {error}.") from None
+        raise ValueError(f"{path} is not a valid class predictor: missing {error}.") from None
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{path} is not a valid predictor: {error}") from None
+        raise ValueError(f"{path} is not a valid class predictor: {error}") from None
 
 
 def _check_sources(path: str | Path, content: dict[str, Any], sources: Sources) -> None:

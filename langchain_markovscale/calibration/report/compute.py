@@ -44,7 +44,7 @@ def find(
     horizon = max(len(rounds) - 1, 1)
     gains = [_gain(calibration.rates, t) for t in range(1, horizon + 1)]
     costs = tuple(sorted({*COSTS, cost_per_round}))
-    keyed = _has_keys(calibration)
+    keyed = fitted.keyed if fitted else True
     outcomes = _cost_curve(calibration, costs, max_rounds, seed, keyed)
     drift = fitted.drift if fitted else ()
     return Findings(
@@ -71,12 +71,6 @@ def find(
         outcomes=outcomes,
         recommended=outcomes[costs.index(cost_per_round)],
     )
-
-
-def _has_keys(calibration: Calibration) -> bool:
-    """Tell from a fit to answers without keys: it leaves κ and σ at their common prior mean."""
-    rates = calibration.rates
-    return calibration.fitted is None or rates.coincidence != rates.retention
 
 
 def _over_draws(

@@ -10,15 +10,17 @@ from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.calibration.traces import Trace
 from langchain_markovscale.evaluation.comparison import contrasts
 from langchain_markovscale.evaluation.comparison.comparison import Comparison
-from langchain_markovscale.evaluation.comparison.crossfit import Crossfit, Settings, Strategies
-from langchain_markovscale.evaluation.comparison.findings import Budget, Findings
+from langchain_markovscale.evaluation.comparison.crossfit import Crossfit, Strategies
+from langchain_markovscale.evaluation.comparison.findings import Findings
+from langchain_markovscale.evaluation.comparison.rules import Budget, Prices, Settings
 from langchain_markovscale.evaluation.pool import Pool
-from langchain_markovscale.theory.checks import non_negative, whole
+from langchain_markovscale.theory.checks import whole
 from langchain_markovscale.theory.variants import Variant
 
-COSTS = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.25)
-
-_MOST_REPEATS, _ENOUGH_RUNS = 6, 1200
+COSTS = (
+    *(0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05),
+    *(0.07, 0.1, 0.13, 0.17, 0.22, 0.3, 0.45),
+)
 
 
 def compare_strategies(
@@ -33,7 +35,7 @@ def compare_strategies(
     calibration: Calibration | None = None,
     verification_tokens: float | None = None,
     budget: Budget | None = None,
-    repeats: int | None = None,
+    repeats: int = 6,
     level: float = 0.95,
     n_bootstrap: int = 2000,
     seed: int = 0,
@@ -67,8 +69,7 @@ def compare_strategies(
             traces' metadata, and unknown where that is missing.
         budget: What the rules spend: `"tokens"`, `"calls"` or `"attempts"`; by default tokens, or
             attempts where the tokens of some rule are unknown.
-        repeats: How often the pool is halved and replayed, each time from another fresh draw; by
-            default up to six times, the fewer the more questions there are.
+        repeats: How often the pool is halved and replayed, each time from another fresh draw.
         level: Coverage of the intervals, in (0, 1).
         n_bootstrap: How often questions are resampled for them.
         seed: Of the halves, the fits and the resampling: the same pool and seed give the same
@@ -80,31 +81,43 @@ def compare_strategies(
     Raises:
         ValueError: If an argument leaves its range, or an attempt has no label.
     """
-    pool = pool if isinstance(pool, Pool) else Pool(pool)
-    settings = Settings(
-        _checked_costs(costs), _checked_variants(variants), max_rounds, tuple(actions), choices, seed
-    )
     whole("n_bootstrap", n_bootstrap, least=1)
+    whole("repeats", repeats, least=1)
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, got {level!r}: 0.95 is a 95 % interval.")
-    if verification_tokens is not None:
-        non_negative("verification_tokens", verification_tokens)
-    if repeats is None:
-        repeats = max(1, min(_MOST_REPEATS, _ENOUGH_RUNS // len(pool)))
-    crossfit = Crossfit(pool, settings, strategies, verification_tokens)
-    for repeat in range(int(whole("repeats", repeats, least=1))):
-        crossfit.run(repeat, calibration)
+    if not isinstance(pool, Pool) or verification_tokens is not None:
+        traces = pool.traces if isinstance(pool, Pool) else pool
+        pool = Pool(traces, verification_tokens=verification_tokens)
+    settings = Settings(
+        costs=_checked_costs(costs),
+        variants=_checked_variants(variants),
+        max_rounds=max_rounds,
+        actions=tuple(actions),
+        choices=choices,
+        budget=_checked_budget(budget, pool),
+        seed=seed,
+    )
+    crossfit = Crossfit(pool, settings, strategies, calibration)
+    for repeat in range(repeats):
+        crossfit.run(repeat)
     tallies = crossfit.tallies
-    spent = _checked_budget(budget, contrasts.known_budget(tallies))
     sample = contrasts.Sample.of(
-        tallies, spent, repeats, resamples=n_bootstrap, seed=seed, level=level
+        tallies,
+        settings.budget,
+        repeats,
+        round_price=Prices.of(pool, settings.budget).round,
+        resamples=n_bootstrap,
+        seed=seed,
+        level=level,
     )
     return Comparison(
         Findings(
             rows=contrasts.rows(tallies, sample, repeats),
-            duels=tuple(duel for variant in variants for duel in sample.duels(variant)),
-            standings=tuple(each for variant in variants for each in sample.standings(variant)),
-            budget=spent,
+            duels=tuple(duel for variant in settings.variants for duel in sample.duels(variant)),
+            standings=tuple(
+                each for variant in settings.variants for each in sample.standings(variant)
+            ),
+            budget=settings.budget,
             questions=len(pool),
             repeats=repeats,
             level=level,
@@ -134,13 +147,13 @@ def _checked_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:
     return tuple(dict.fromkeys(variants))
 
 
-def _checked_budget(wanted: Budget | None, known: Budget) -> Budget:
+def _checked_budget(wanted: Budget | None, pool: Pool) -> Budget:
     if wanted is None:
-        return known
+        return "tokens" if pool.priced else "attempts"
     if wanted not in get_args(Budget):
         names = ", ".join(map(repr, get_args(Budget)))
         raise ValueError(f"budget must be one of {names}, got {wanted!r}.")
-    if wanted == "tokens" != known:
+    if wanted == "tokens" and not pool.priced:
         raise ValueError(
             "budget='tokens' needs the tokens of every attempt and of every verification: record "
             "them, give verification_tokens, or compare by 'calls' or 'attempts'."

@@ -1,2 +1,3 @@
 class Comparison:
-    def __init__(self,f): self.findings=f
+    def __init__(self, f):
+        self.findings = f

@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langchain_markovscale.calibration.report.estimates import Estimate
-from langchain_markovscale.evaluation.comparison.crossfit import NEVER, Rule, Tally
-from langchain_markovscale.evaluation.comparison.findings import Budget, Duel, Row, Standing
+from langchain_markovscale.evaluation.comparison.crossfit import Tally
+from langchain_markovscale.evaluation.comparison.findings import Duel, Row, Standing
 from langchain_markovscale.evaluation.comparison.resampling import (
     interpolated,
     reached,
     resampled_means,
 )
+from langchain_markovscale.evaluation.comparison.rules import NEVER, Budget, Rule
 from langchain_markovscale.theory.variants import Variant
 
 Floats = NDArray[np.float64]
@@ -26,15 +27,15 @@ class Sample:
     Attributes:
         rules: R of them.
         accuracy: Shape (1 + B, R).
-        attempts: Shape (1 + B, R).
         spent: What is spent of the budget, shape (1 + B, R).
+        round_price: What a round takes of the budget, an attempt and its verification.
         level: Coverage of intervals.
     """
 
     rules: tuple[Rule, ...]
     accuracy: Floats
-    attempts: Floats
     spent: Floats
+    round_price: float
     level: float
 
     @classmethod
@@ -44,6 +45,7 @@ class Sample:
         budget: Budget,
         repeats: int,
         *,
+        round_price: float,
         resamples: int,
         seed: int,
         level: float,
@@ -51,13 +53,12 @@ class Sample:
         """Resample the questions."""
         columns = [
             *(tally.correct for tally in tallies.values()),
-            *(tally.attempts for tally in tallies.values()),
             *(_spent(tally, budget) for tally in tallies.values()),
         ]
         values = np.stack(columns, axis=1) / repeats
         means = np.vstack([values.mean(axis=0), resampled_means(values, resamples, seed)])
-        accuracy, attempts, spent = np.hsplit(means, 3)
-        return cls(tuple(tallies), accuracy, attempts, spent, level)
+        accuracy, spent = np.hsplit(means, 2)
+        return cls(tuple(tallies), accuracy, spent, round_price, level)
 
     def estimate(self, quantity: Floats) -> Estimate:
         """Return a quantity, shape (1 + B,), with the interval of its resamples."""
@@ -86,7 +87,7 @@ class Sample:
                 continue
             affordable = rules[self.spent[0, rules] <= self.spent[0, place] + 1e-9]
             rival = affordable[self.accuracy[0, affordable].argmax()]
-            worth = self.accuracy - rule.cost * self.attempts
+            worth = self.accuracy - rule.cost * self.spent / self.round_price
             best = rules[worth[0, rules].argmax()]
             yield Standing(
                 variant,
@@ -132,12 +133,6 @@ def rows(tallies: Mapping[Rule, Tally], sample: Sample, repeats: int) -> tuple[R
             )
         )
     return tuple(found)
-
-
-def known_budget(tallies: Mapping[Rule, Tally]) -> Budget:
-    """Return tokens where they are known of every rule, else attempts."""
-    unknown = any(np.isnan(tally.tokens).any() for tally in tallies.values())
-    return "attempts" if unknown else "tokens"
 
 
 def _spent(tally: Tally, budget: Budget) -> Floats:

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.evaluation.comparison.half import Half
-from langchain_markovscale.evaluation.comparison.rules import NEVER, Player, Rule, Settings
+from langchain_markovscale.evaluation.comparison.rules import (
+    NEVER,
+    Kind,
+    Player,
+    Prices,
+    Questions,
+    Rule,
+    Settings,
+)
 from langchain_markovscale.evaluation.pool import Pool
 from langchain_markovscale.evaluation.replay import Strategy
 from langchain_markovscale.evaluation.strategies import (
@@ -64,7 +72,6 @@ class Crossfit:
         settings: How MarkovScale is run.
         strategies: The rules to beat; None for the usual ones.
         calibration: One that was fitted to other questions; None to fit each half.
-        verification_tokens: Of one verification, for each question, shape (Q,); NaN if unknown.
         tallies: What came out, by rule, in the order of the rules.
     """
 
@@ -72,7 +79,6 @@ class Crossfit:
     settings: Settings
     strategies: Strategies | None
     calibration: Calibration | None
-    verification_tokens: Floats
     tallies: dict[Rule, Tally] = field(default_factory=dict)
 
     def run(self, repeat: int) -> None:
@@ -83,9 +89,20 @@ class Crossfit:
         """
         one, other = self.pool.halves(self.settings.seed, repeat)
         for learned_from, tried_on in ((one, other), (other, one)):
-            half = Half.of(self.pool, learned_from, tried_on, self._fitted(learned_from), repeat)
+            half = self._half(learned_from, tried_on, repeat)
             for rule, player in self._players(half):
                 self._add(rule, player, half, tried_on)
+
+    def _half(self, learned_from: list[int], tried_on: list[int], start: int) -> Half:
+        learned = Questions.of(self.pool, learned_from)
+        return Half(
+            calibration=self._fitted(learned_from),
+            learned=learned,
+            tried=Questions.of(self.pool, tried_on),
+            prices=Prices.of(learned.scored, self.settings.budget),
+            start=start,
+            seed=self.settings.seed,
+        )
 
     def _fitted(self, learned_from: Sequence[int]) -> Calibration:
         if self.calibration is not None:
@@ -99,7 +116,7 @@ class Crossfit:
     def _players(self, half: Half) -> Iterator[tuple[Rule, Player]]:
         named = {"single pass": SinglePass(), **self._named(half.calibration)}
         for name, strategy in named.items():
-            kind = "bound" if isinstance(strategy, OracleGate) else "rule"
+            kind: Kind = "bound" if isinstance(strategy, OracleGate) else "rule"
             yield Rule(name, kind), Player(strategy, looks_at_scores(strategy))
         for variant in self.settings.variants:
             yield Rule.markovscale(variant, NEVER), Player(SinglePass(), verifies=False)
@@ -128,5 +145,6 @@ class Crossfit:
         tally.exhausted[where] += outcome.exhausted
         verified = outcome.verified * player.verifies
         tally.verified[where] += verified
-        tokens = verified * np.where(verified > 0, self.verification_tokens[where], 0.0)
-        tally.tokens[where] += outcome.tokens + tokens
+        price = [question.verification_tokens for question in half.tried.scored]
+        each = np.array([np.nan if tokens is None else tokens for tokens in price])
+        tally.tokens[where] += outcome.tokens + np.where(verified > 0, verified * each, 0.0)

@@ -4,12 +4,9 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from langchain_markovscale.calibration.report.estimates import Estimate
-from langchain_markovscale.evaluation.comparison.crossfit import Rule
+from langchain_markovscale.evaluation.comparison.rules import Budget, Rule
 from langchain_markovscale.theory.checks import TOLERANCE
 from langchain_markovscale.theory.variants import Variant
-
-Budget = Literal["tokens", "calls", "attempts"]
-"""What is spent: tokens, calls (of model and verifier), or attempts (of the model alone)."""
 
 Finding = Literal["more", "less", "same", "untold"]
 """Whether MarkovScale is more or less accurate; `untold` where the interval holds both."""
@@ -75,7 +72,8 @@ class Standing(NamedTuple):
         accuracy: Its accuracy.
         rival: The most accurate rule that spends no more.
         lead: By how much MarkovScale is more accurate than that, paired over questions.
-        worth: Its accuracy less c for each round.
+        worth: Its accuracy less c for as much of the budget as a round takes: an attempt and its
+            verification.
         best: The rule for which that is highest.
         regret: By how much it is higher for that rule, paired over questions.
     """

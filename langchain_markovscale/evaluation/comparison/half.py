@@ -6,17 +6,19 @@ verification takes as much as an attempt and says little, the same budget buys m
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.calibration.traces import Trace
 from langchain_markovscale.evaluation.comparison.rules import Player, Prices, Questions, Settings
 from langchain_markovscale.evaluation.replay import Strategy
 from langchain_markovscale.evaluation.strategies import Predicted, looks_at_scores
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.variants import Variant
+
+if TYPE_CHECKING:
+    from langchain_markovscale.calibration.predictor.class_predictor import ClassPredictor
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Half:
         tried: The questions of this half.
         prices: What an attempt and its verification take, in the other half.
         start: The fresh draw that runs begin with.
+        seed: Of what is learned.
     """
 
     calibration: Calibration
@@ -36,6 +39,14 @@ class Half:
     tried: Questions
     prices: Prices
     start: int
+    seed: int
+
+    @cached_property
+    def predictor(self) -> "ClassPredictor":
+        """What the other half teaches of classes, by the features recorded with the traces."""
+        from langchain_markovscale.calibration.predictor.class_predictor import ClassPredictor
+
+        return ClassPredictor.fit(self.learned.traces, self.calibration, seed=self.seed)
 
     def player(self, variant: Variant, cost: float, settings: Settings) -> Player:
         """Return MarkovScale for this half, with or without the verifier.
@@ -50,7 +61,8 @@ class Half:
             return verifying
         bare = self.calibration.decision_rates.without_verifier()
         bare_cost = cost * self.prices.attempt / self.prices.round
-        options = [(self.calibration, cost), (bare, bare_cost)]
+        options: tuple[tuple[Calibration | Rates, float], ...]
+        options = ((self.calibration, cost), (bare, bare_cost))
         rehearsed = (
             self._player(source, variant, price, settings, self.learned)
             for source, price in options
@@ -86,5 +98,9 @@ class Half:
         )
         strategy: Strategy | Sequence[Strategy] = criterion
         if variant == "map":
-            strategy = [Predicted(criterion, each) for each in self.class_weights(questions)]
+            weights = self.predictor.weights_of(
+                [trace["question"] for trace in questions.traces],
+                [trace.get("features") for trace in questions.traces],
+            )
+            strategy = [Predicted(criterion, each) for each in weights]
         return Player(strategy, looks_at_scores(criterion))

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Literal, NamedTuple
 
 from langchain_markovscale.attempts import Action
-from langchain_markovscale.evaluation.pool import PooledQuestion
+from langchain_markovscale.calibration.traces import Trace
+from langchain_markovscale.evaluation.pool import Pool, PooledQuestion
 from langchain_markovscale.evaluation.replay import Outcome, Strategy, replay
 from langchain_markovscale.theory.variants import Variant
 
@@ -50,6 +52,56 @@ class Rule:
         return cls(name, "markovscale", variant, cost)
 
 
+class Questions(NamedTuple):
+    """Some questions of the pool.
+
+    Attributes:
+        traces: As recorded.
+        scored: With the scores and the feedback of their attempts.
+        bare: Without.
+    """
+
+    traces: list[Trace]
+    scored: list[PooledQuestion]
+    bare: list[PooledQuestion]
+
+    @classmethod
+    def of(cls, pool: Pool, indices: Sequence[int]) -> "Questions":
+        """Return the questions of a pool at some indices."""
+        scored = [pool[index] for index in indices]
+        return cls(
+            [pool.traces[index] for index in indices],
+            scored,
+            [question.without_verdicts() for question in scored],
+        )
+
+
+class Prices(NamedTuple):
+    """What is spent of the budget, on average.
+
+    Attributes:
+        attempt: By an attempt.
+        verification: By its verification.
+    """
+
+    attempt: float
+    verification: float
+
+    @property
+    def round(self) -> float:
+        """By both."""
+        return self.attempt + self.verification
+
+    @classmethod
+    def of(cls, questions: Sequence[PooledQuestion], budget: Budget) -> "Prices":
+        """Return the prices that some questions paid; those of tokens must be known."""
+        if budget != "tokens":
+            return cls(1.0, 1.0 if budget == "calls" else 0.0)
+        tokens = [each["tokens"] or 0 for question in questions for each in question.attempts]
+        checked = [question.verification_tokens or 0.0 for question in questions]
+        return cls(fmean(tokens), fmean(checked))
+
+
 class Player(NamedTuple):
     """A rule, made ready for half of the questions.
 
@@ -61,14 +113,7 @@ class Player(NamedTuple):
     strategy: Strategy | Sequence[Strategy]
     verifies: bool
 
-    def replayed(self, questions: "Questions", start: int) -> Outcome:
+    def replayed(self, questions: Questions, start: int) -> Outcome:
         """Replay it, beginning with that fresh draw."""
         seen = questions.scored if self.verifies else questions.bare
         return replay(self.strategy, seen, starts=(start,))
-
-
-class Questions(NamedTuple):
-    """Questions of the pool, with and without their scores."""
-
-    scored: list[PooledQuestion]
-    bare: list[PooledQuestion]

@@ -62,7 +62,7 @@ class BatchedChatHuggingFace(ChatHuggingFace):
     """
 
     llm: HuggingFacePipeline
-    """The pipeline whose model and tokenizer are used; a `ChatHuggingFace` on a pipeline is accepted, with its settings."""
+    """The pipeline that is served; a `ChatHuggingFace` on one is accepted, with its settings."""
     stop: str | list[str] | None = Field(
         default=None, validation_alias=AliasChoices("stop", "stop_sequences")
     )
@@ -76,7 +76,7 @@ class BatchedChatHuggingFace(ChatHuggingFace):
     max_batch_size: int | None = None
     """Most requests in the batch; by default 64 on a CPU, 256 elsewhere."""
     max_batch_tokens: int | None = None
-    """Most tokens in the batch, prompts and reserved answers together; by default what fits into half of the free memory."""
+    """Most tokens in the batch, prompts and ``max_tokens`` together; by default half of memory."""
     gather_seconds: float = 0.003
     """How long an idle engine waits for company for the first request."""
 
@@ -91,7 +91,10 @@ class BatchedChatHuggingFace(ChatHuggingFace):
             kwargs.setdefault("tokenizer", llm.tokenizer)
             llm = llm.llm
         if not isinstance(llm, HuggingFacePipeline):
-            msg = f"llm={llm!r} must be a HuggingFacePipeline or a ChatHuggingFace on one; other backends batch by themselves"
+            msg = (
+                f"llm={llm!r} must be a HuggingFacePipeline or a ChatHuggingFace on one; "
+                "other backends batch by themselves"
+            )
             raise ValueError(msg)
         if kwargs.get("tokenizer") is None:
             kwargs["tokenizer"] = llm.pipeline.tokenizer
@@ -118,7 +121,10 @@ class BatchedChatHuggingFace(ChatHuggingFace):
     def _reject_unsupported(self) -> "BatchedChatHuggingFace":
         for name in _UNSUPPORTED:
             if getattr(self, name) not in (None, 1 if name == "n" else None):
-                msg = f"{name}={getattr(self, name)!r} is not supported by the local engine; leave it out"
+                msg = (
+                    f"{name}={getattr(self, name)!r} is not supported by the local engine; "
+                    "leave it out"
+                )
                 raise ValueError(msg)
         return self
 
@@ -138,7 +144,10 @@ class BatchedChatHuggingFace(ChatHuggingFace):
             ValueError: If task or backend is another.
         """
         if task not in (None, "text-generation") or backend != "pipeline":
-            msg = f"task={task!r}, backend={backend!r}: the local engine knows 'text-generation' and 'pipeline' only"
+            msg = (
+                f"task={task!r}, backend={backend!r}: the local engine knows 'text-generation' and "
+                "'pipeline' only"
+            )
             raise ValueError(msg)
         options = {name: kwargs.pop(name) for name in list(kwargs) if name not in cls.model_fields}
         return cls(llm=load_pipeline(model_id, **options), **kwargs)
@@ -256,7 +265,7 @@ class BatchedChatHuggingFace(ChatHuggingFace):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> list[AIMessage]:
-        """Call the model on many inputs at once; by default with as many threads as keep the batch full."""
+        """Call the model on many inputs, with as many threads as keep its batch full."""
         configs = self._wide(config, len(inputs))
         return super().batch(inputs, configs, return_exceptions=return_exceptions, **kwargs)
 
@@ -291,7 +300,7 @@ class BatchedChatHuggingFace(ChatHuggingFace):
     def _wide(
         self, config: RunnableConfig | list[RunnableConfig] | None, count: int
     ) -> list[RunnableConfig]:
-        """The configs of a batch, with enough threads to keep the engine's batch full unless they say otherwise."""
+        """The configs of a batch, with enough threads unless they say how many."""
         workers = self._workers(count)
         return [
             {**one, "max_concurrency": one.get("max_concurrency") or workers}
@@ -302,13 +311,19 @@ class BatchedChatHuggingFace(ChatHuggingFace):
         return max(1, min(count, 2 * self._engine.max_batch_size))
 
     def bind_tools(self, tools: Any, **kwargs: Any) -> NoReturn:
-        """Raise NotImplementedError: local models' ways of calling tools differ from model to model."""
-        msg = "the local engine does not support tools; serve the model with vLLM or TGI and use langchain-openai"
+        """Raise NotImplementedError: every local model has its own way of calling tools."""
+        msg = (
+            "the local engine does not support tools; "
+            "serve the model with vLLM or TGI and use langchain-openai"
+        )
         raise NotImplementedError(msg)
 
     def with_structured_output(self, schema: Any = None, **kwargs: Any) -> NoReturn:
         """Raise NotImplementedError, for the same reason as `bind_tools`."""
-        msg = "the local engine does not support structured output; parse the text, or serve the model with vLLM or TGI"
+        msg = (
+            "the local engine does not support structured output; parse the text, "
+            "or serve the model with vLLM or TGI and use langchain-openai"
+        )
         raise NotImplementedError(msg)
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:

@@ -5,15 +5,14 @@ pass. Rows join and leave between two passes; transformers' own continuous batch
 but on its paged cache, which on a CPU is slower than padded batches.
 """
 
-import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 
-from langchain_markovscale.integrations.huggingface.jobs import BatchTooLarge
 from langchain_markovscale.integrations.huggingface.kv_cache import BatchCache, batch_cache
+from langchain_markovscale.integrations.huggingface.memory import memory_errors
 from langchain_markovscale.integrations.huggingface.prefill import Reader, call
 from langchain_markovscale.integrations.huggingface.sampling import draw, log_probabilities
 from langchain_markovscale.integrations.huggingface.sequences import (
@@ -50,8 +49,8 @@ class DecodingBatch:
         prompts = [job.ids for job in jobs]
         # A job that is alone from the start reads its prompt in one pass: what it writes then
         # depends on nothing that was read before, not even in the last bit.
-        whole = not self._cache.can_join or len(prompts) == 1 and not self._jobs
-        with _memory_errors():
+        whole = not self._cache.can_join or (len(prompts) == 1 and not self._jobs)
+        with memory_errors():
             for filled in (
                 [self._reader.read_whole(prompts)] if whole else self._reader.read(prompts)
             ):
@@ -65,7 +64,7 @@ class DecodingBatch:
         """Draw every row's next token; see `Batch`."""
         if self._logits is None:
             return []
-        with _memory_errors():
+        with memory_errors():
             finished = [*self._probed(self._logits), *self._written(self._logits)]
         self.leave([job for job, _ in finished])
         return finished
@@ -73,7 +72,7 @@ class DecodingBatch:
     @torch.inference_mode()
     def advance(self) -> None:
         """Compute the logits after the tokens just drawn; see `Batch`."""
-        with _memory_errors():
+        with memory_errors():
             ids = [job.ids for job in self._jobs]
             last = torch.tensor([[tokens[-1]] for tokens in ids])
             positions = torch.tensor([[len(tokens) - 1] for tokens in ids])
@@ -130,26 +129,3 @@ def _logprobs(
         for row, (logprob, top) in zip(rows, found, strict=True):
             entries[row] = TokenLogProbability(tokens[row], logprob, top[: wanted[row]])
     return entries
-
-
-@contextlib.contextmanager
-def _memory_errors() -> Iterator[None]:
-    """Turn torch's ways of saying "out of memory" into `BatchTooLarge`."""
-    try:
-        yield
-        return
-    except (MemoryError, RuntimeError) as error:
-        if not _is_memory_error(error):
-            raise
-        message = str(error)
-    # Out here the failed computation's tensors are no longer held by the error's traceback.
-    if torch.accelerator.is_available():
-        torch.accelerator.empty_cache()
-    raise BatchTooLarge(message)
-
-
-def _is_memory_error(error: Exception) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    message = str(error).lower()
-    return "out of memory" in message or "can't allocate memory" in message

@@ -2,14 +2,10 @@
 
 from typing import Any
 
-import psutil
-import torch
-
 from langchain_markovscale.integrations.huggingface.decoding import DecodingBatch
+from langchain_markovscale.integrations.huggingface.memory import tokens_that_fit
 from langchain_markovscale.integrations.huggingface.scheduler import Scheduler
 from langchain_markovscale.integrations.huggingface.sequences import Prompted
-
-_MEMORY_SHARE = 0.5  # of what is free when the engine starts, for keys and values
 
 
 class Engine:
@@ -45,17 +41,22 @@ class Engine:
                 msg = f"{name}={limit} must be at least 1, or None for the default"
                 raise ValueError(msg)
         if model.config.is_encoder_decoder:
-            msg = f"{type(model).__name__} is an encoder-decoder; the local engine serves causal language models"
+            msg = (
+                f"{type(model).__name__} is an encoder-decoder; "
+                "the local engine serves causal language models"
+            )
             raise ValueError(msg)
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.end_tokens = _end_tokens(model, tokenizer)
-        self.context: int | None = getattr(_text_config(model), "max_position_embeddings", None)
+        self.context: int | None = getattr(
+            model.config.get_text_config(decoder=True), "max_position_embeddings", None
+        )
         on_cpu = model.device.type == "cpu"
         self._scheduler: Scheduler[Prompted] = Scheduler(
             DecodingBatch(model),
             max_jobs=max_batch_size or (64 if on_cpu else 256),
-            max_cost=max_batch_tokens or _tokens_that_fit(model),
+            max_cost=max_batch_tokens or tokens_that_fit(model),
             gather_seconds=gather_seconds,
         )
         self.max_batch_size = max_batch_size or (64 if on_cpu else 256)
@@ -73,7 +74,10 @@ class Engine:
         if self.context is None:
             return None
         if prompt_tokens >= self.context:
-            msg = f"the prompt has {prompt_tokens} tokens, the model's context {self.context}; shorten the conversation"
+            msg = (
+                f"the prompt has {prompt_tokens} tokens and the model's context only "
+                f"{self.context}; shorten the conversation"
+            )
             raise ValueError(msg)
         return self.context - prompt_tokens
 
@@ -82,29 +86,8 @@ class Engine:
         self._scheduler.close()
 
 
-def _text_config(model: Any) -> Any:
-    return model.config.get_text_config(decoder=True)
-
-
 def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
     """The tokens with which a model ends its turn: its generation config's and its tokenizer's."""
     configured = model.generation_config.eos_token_id
     ends = configured if isinstance(configured, list) else [configured]
     return frozenset(int(end) for end in (*ends, tokenizer.eos_token_id) if end is not None)
-
-
-def _tokens_that_fit(model: Any) -> float:
-    """Tokens whose keys and values fit into the memory that is meant for them."""
-    config = _text_config(model)
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    per_token = 2 * config.num_hidden_layers * heads * size * model.dtype.itemsize
-    return max(1.0, _free_memory(model.device) * _MEMORY_SHARE / per_token)
-
-
-def _free_memory(device: torch.device) -> float:
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    if device.type == "mps":
-        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-    return float(psutil.virtual_memory().available)

@@ -42,13 +42,13 @@ class Batch(Protocol[J]):
     """
 
     def cost(self, jobs: Sequence[J]) -> float:
-        """Return the memory, in tokens, that these jobs take together; infinite where they cannot run together now."""
+        """Return the tokens that these jobs take together; infinite where they cannot."""
 
     def join(self, jobs: Sequence[J]) -> None:
         """Take in more jobs and compute what they need to be collected from."""
 
     def collect(self) -> Sequence[tuple[J, Any]]:
-        """Read off what was computed last; jobs that are finished by it leave, with their results."""
+        """Read off what was computed last; finished jobs leave, with their results."""
 
     def advance(self) -> None:
         """Compute the next step of all jobs."""

@@ -24,10 +24,10 @@ class BatchCache(Protocol):
     """
 
     can_join: bool
-    past: Cache
+    past: Any
 
-    def add(self, filled: Cache, mask: torch.Tensor) -> None:
-        """Append the rows of a cache that the model filled; ``mask`` (rows, columns) says which columns are tokens."""
+    def add(self, filled: Any, mask: torch.Tensor) -> None:
+        """Append a filled cache's rows; ``mask`` (rows, columns) tells tokens from padding."""
 
     def drop(self, leaving: Sequence[int]) -> list[int]:
         """Drop rows by their indices, and return for each row that is left which one it was."""
@@ -61,14 +61,15 @@ class RowCache(Cache):
 
     def __init__(self) -> None:
         super().__init__(layers=[])
-        self.past = self
+        self.layers: list[Any] = []
+        self.past: Any = self
         self.rows = 0
         self.start = 0  # the first column in use
         self.end = 0  # one past the last
         self._firsts: list[int] = []  # column of each row's first token
         self._mask = torch.empty(0, 0, dtype=torch.bool)  # (slots, columns)
 
-    def add(self, filled: Cache, mask: torch.Tensor) -> None:
+    def add(self, filled: Any, mask: torch.Tensor) -> None:
         """Append rows; see `BatchCache`."""
         count, width = mask.shape
         if not self.layers:
@@ -144,16 +145,16 @@ def _moved(
     return moved
 
 
-class _RowLayer(CacheLayerMixin):
+class _RowLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
     """One layer's keys and values, shape (slots, heads, columns, dimensions)."""
 
     is_sliding = False
 
     def __init__(self, cache: RowCache, like: Any) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._cache = cache
-        self.keys = like.keys[:0, :, :0]
-        self.values = like.values[:0, :, :0]
+        self.keys: torch.Tensor = like.keys[:0, :, :0]
+        self.values: torch.Tensor = like.values[:0, :, :0]
         self.is_initialized = True
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
@@ -184,15 +185,15 @@ class _RowLayer(CacheLayerMixin):
 
 
 class WaveCache:
-    """For all other models: the library's own cache, whose rows start together and leave one by one."""
+    """For all other models: the library's own cache; rows start together and leave one by one."""
 
     can_join = False
 
     def __init__(self) -> None:
-        self.past = Cache(layers=[])
+        self.past: Any = None
         self._mask = torch.empty(0, 0, dtype=torch.bool)
 
-    def add(self, filled: Cache, mask: torch.Tensor) -> None:
+    def add(self, filled: Any, mask: torch.Tensor) -> None:
         """Take the rows over; see `BatchCache`."""
         self.past = filled
         self._mask = mask.bool()

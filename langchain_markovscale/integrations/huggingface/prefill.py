@@ -1,13 +1,13 @@
 """Prompts into keys, values and the logits of the first token.
 
-Computing costs by the token here, so no token is computed in vain: what prompts begin with is computed once, and
-prompts are padded only to others of about their length.
+Computing costs by the token here, so no token is computed in vain: what prompts begin with is
+computed once, and prompts are padded only to others of about their length.
 """
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from transformers import Cache
@@ -95,7 +95,7 @@ def call(
     model: Any, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, past: Cache
 ) -> torch.Tensor:
     """Call a model, and return the logits of the last column, shape (rows, vocabulary)."""
-    names = _parameters(type(model))
+    names = _parameters(cast(Hashable, type(model)))
     options: dict[str, Any] = {}
     if "position_ids" in names:
         options["position_ids"] = positions

@@ -1,7 +1,7 @@
 """What prompts begin with: computed once, and kept for the next prompts that begin so.
 
-Prompts of one kind share their system message and their instructions; drafts of one question share all but the seed. A
-verifier's prompts are often mostly shared.
+Prompts of one kind share their system message and their instructions; drafts of one question share
+all but the seed; a verifier's prompts are mostly shared.
 """
 
 from collections import OrderedDict
@@ -57,7 +57,7 @@ class Prefixes:
             prompts: Token ids.
 
         Yields:
-            A prefix, and which prompts begin with it; at least one token of each prompt is behind it.
+            A prefix, and which prompts begin with it and go on.
         """
         groups: dict[tuple[int, ...], list[int]] = {}
         for i, prompt in enumerate(prompts):

@@ -32,8 +32,8 @@ def prompt_ids(tokenizer: Any, messages: Sequence[BaseMessage]) -> list[int]:
         raise ValueError(msg)
     if not getattr(tokenizer, "chat_template", None):
         msg = (
-            f"the tokenizer of {tokenizer.name_or_path!r} has no chat template; take an instruction-tuned model, or set "
-            "tokenizer.chat_template"
+            f"the tokenizer of {tokenizer.name_or_path!r} has no chat template; "
+            "take an instruction-tuned model, or set tokenizer.chat_template"
         )
         raise ValueError(msg)
     chat = [{"role": _role(message), "content": _text(message)} for message in messages]
@@ -51,7 +51,10 @@ def encode(tokenizer: Any, text: str) -> list[int]:
 def _role(message: BaseMessage) -> str:
     role = getattr(message, "role", None) or _ROLES.get(message.type)
     if role is None:
-        msg = f"a message of type {message.type!r} cannot be given to a local model; use one of {sorted(_ROLES)}"
+        msg = (
+            f"a message of type {message.type!r} cannot be given to a local model; "
+            f"use one of {sorted(_ROLES)}"
+        )
         raise ValueError(msg)
     return str(role)
 

@@ -28,7 +28,7 @@ class SchedulerClosed(RuntimeError):
 
 
 class _Signals:
-    """What the worker thread may hold while it sleeps; not the scheduler, so that that can be collected."""
+    """What the thread holds while it sleeps: not the scheduler, so that it can be collected."""
 
     def __init__(self) -> None:
         self.work = threading.Event()
@@ -36,7 +36,7 @@ class _Signals:
 
 
 class Scheduler(Generic[J]):
-    """Runs jobs in batches on one thread, which starts with the first job and ends with the scheduler.
+    """Runs jobs in batches, on a thread that starts with the first job and ends with the scheduler.
 
     Args:
         batch: What computes; used by the worker thread alone.
@@ -84,7 +84,7 @@ class Scheduler(Generic[J]):
         self._signals.work.set()
 
     def close(self) -> None:
-        """End the thread after the step in hand; jobs that are not finished fail with `SchedulerClosed`."""
+        """End the thread after the step in hand; unfinished jobs fail with `SchedulerClosed`."""
         with self._lock:
             self._signals.closed = True
             thread = self._thread
@@ -147,7 +147,7 @@ class Scheduler(Generic[J]):
             job.answer.set_running_or_notify_cancel()  # tells those who wait on several answers
 
     def _joining(self) -> list[J]:
-        """Take those from the queue who may join now, in order of arrival, as far as places and memory go."""
+        """Take those from the queue who may join now: in order of arrival, as many as fit."""
         together = list(self._running)
         for job in list(self._waiting):
             if together and not self._fit([*together, job]):

@@ -1,4 +1,4 @@
-"""What can be asked of the decoding batch: to go on writing, or how likely certain next tokens are."""
+"""What can be asked of the decoding batch: to write on, or how likely certain tokens are next."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ FinishReason = Literal["stop", "length"]
 
 @dataclass(frozen=True)
 class TokenLogProbability:
-    """A token that was written, how likely it was, and the most likely ones in its place (natural logarithms)."""
+    """A token that was written, and the most likely ones in its place; natural logarithms."""
 
     token: int
     logprob: float

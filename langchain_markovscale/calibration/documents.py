@@ -1,0 +1,57 @@
+"""JSON files with a format and a version, written whole or not at all, and checked when read."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def write_document(
+    path: str | Path, kind: str, version: int, content: dict[str, Any], *, indent: int | None = None
+) -> None:
+    """Write plain JSON values, with the kind and version of the file before them.
+
+    Args:
+        path: The file; it is replaced whole or not at all.
+        kind: What the file holds, in a word: `"calibration"`.
+        version: Version of what it holds.
+        content: Plain JSON values.
+        indent: As `json.dumps` takes it.
+    """
+    target = Path(path)
+    document = {"format": _format(kind), "version": version, **content}
+    text = json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)
+    draft = target.with_name(target.name + ".tmp")
+    draft.write_text(text + "\n", encoding="utf-8")
+    draft.replace(target)
+
+
+def read_document(path: str | Path, kind: str, version: int, remedy: str) -> dict[str, Any]:
+    """Read what `write_document` wrote, without format and version.
+
+    Args:
+        path: The file.
+        kind: What it should hold.
+        version: The version that it should have.
+        remedy: What to do where it has another one: `"calibrate again"`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds no JSON, something else, or another version.
+    """
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a {kind}: it holds no JSON ({error}).") from None
+    if not isinstance(document, dict) or document.pop("format", None) != _format(kind):
+        raise ValueError(f"{path} is not a {kind}: its 'format' is not {_format(kind)!r}.")
+    found = document.pop("version", None)
+    if found != version:
+        raise ValueError(
+            f"{path} is a {kind} of version {found!r}, but this release reads version {version}: "
+            f"{remedy}, or install the release that wrote it."
+        )
+    return document
+
+
+def _format(kind: str) -> str:
+    return f"langchain-markovscale {kind}"

@@ -1,0 +1,106 @@
+"""Agreement as evidence: an answer that fresh draws arrive at too is more likely to be right.
+
+Needs no verifier model and no labels. It costs ``draws`` calls per verdict, and is worth them where
+wrong answers scatter.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.runnables import Runnable, RunnableConfig
+
+from langchain_markovscale.answer_keys import resolve_answer_key
+from langchain_markovscale.attempts import Usage
+from langchain_markovscale.models import resolve_model
+from langchain_markovscale.usage import add_usage, no_usage, usage_of
+from langchain_markovscale.verifiers.base import Verdict, Verifier, VerifierInput
+from langchain_markovscale.verifiers.verdicts import text_of
+
+
+class AgreementVerifier(Verifier):
+    """Scores an answer by the share of fresh draws that have its key.
+
+    The draws are made at once; a model that batches runs them as one batch. They agree for no
+    reason where the model does not sample: give it a temperature above 0, and no fixed seed.
+
+    Args:
+        model: A chat model; any Runnable from messages to a message or a str; or a name for
+            ``init_chat_model``.
+        draws: How many fresh answers to draw, at least 1.
+        answer_key: How answers are compared: a name such as ``last_number``, or a function from
+            text to key; should be the graph's own.
+        messages: Makes the messages from the question; by default the question alone.
+        name: The name that traces and errors show.
+
+    Raises:
+        TypeError: If ``model`` is of another kind.
+        ValueError: If there are no draws, or the answer key is unknown.
+    """
+
+    def __init__(
+        self,
+        model: Runnable[Any, Any] | str,
+        *,
+        draws: int = 4,
+        answer_key: str | Callable[[str], str | None] = "last_number",
+        messages: Callable[[str], Sequence[BaseMessage]] | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        if draws < 1:
+            msg = f"draws={draws} must be at least 1"
+            raise ValueError(msg)
+        self.model = resolve_model(model)
+        self.draws = draws
+        self.answer_key = resolve_answer_key(answer_key)
+        self.messages = messages or (lambda question: [HumanMessage(question)])
+
+    def verify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:
+        """Draw answers and compare; keyword arguments are handed on to the model."""
+        key = self._key(given)
+        if key is None:
+            return _NO_VERDICT.copy()
+        replies = self.model.batch(self._inputs(given), self._configs(config), **kwargs)
+        return self._verdict_from(key, replies)
+
+    async def averify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:
+        """Draw answers without blocking, and compare."""
+        key = self._key(given)
+        if key is None:
+            return _NO_VERDICT.copy()
+        replies = await self.model.abatch(self._inputs(given), self._configs(config), **kwargs)
+        return self._verdict_from(key, replies)
+
+    def _key(self, given: VerifierInput) -> str | None:
+        return self.answer_key(given["answer"]) if given["key"] is None else given["key"]
+
+    def _inputs(self, given: VerifierInput) -> list[list[BaseMessage]]:
+        return [list(self.messages(given["question"])) for _ in range(self.draws)]
+
+    def _configs(self, config: RunnableConfig) -> list[RunnableConfig]:
+        inner = {part: value for part, value in config.items() if part != "run_id"}
+        wide = {"max_concurrency": self.draws, **inner, "run_name": "draw"}
+        return [cast(RunnableConfig, wide)] * self.draws
+
+    def _verdict_from(self, key: str, replies: Sequence[object]) -> Verdict:
+        usage = no_usage()
+        agreeing = 0
+        for reply in replies:
+            text = text_of(reply)
+            if text is None:
+                msg = (
+                    f"the model of {self.get_name()} returned {type(reply).__name__}; "
+                    "it must return a message or a str"
+                )
+                raise TypeError(msg)
+            usage = add_usage(usage, usage_of(reply))
+            agreeing += self.answer_key(text) == key
+        return Verdict(score=agreeing / self.draws, feedback=None, usage=usage)
+
+
+_NO_VERDICT = Verdict(
+    score=None,
+    feedback=None,
+    usage=Usage(calls=0, input_tokens=0, output_tokens=0, unknown=0),
+)

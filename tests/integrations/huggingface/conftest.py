@@ -1,0 +1,32 @@
+"""The real model, loaded once for all tests that need it."""
+
+import pytest
+import torch
+from tiny_models import tiny_pipeline
+
+from langchain_markovscale.integrations.huggingface import BatchedChatHuggingFace
+from langchain_markovscale.integrations.huggingface.weights import load_pipeline
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _two_threads():
+    torch.set_num_threads(min(2, torch.get_num_threads()))
+
+
+@pytest.fixture(scope="session")
+def smollm2_pipeline():
+    return load_pipeline("smollm2")
+
+
+@pytest.fixture(scope="session")
+def smollm2(smollm2_pipeline):
+    model = BatchedChatHuggingFace(llm=smollm2_pipeline, max_tokens=16)
+    yield model
+    model.close()
+
+
+@pytest.fixture
+def tiny():
+    model = BatchedChatHuggingFace(llm=tiny_pipeline(), max_tokens=12)
+    yield model
+    model.close()
