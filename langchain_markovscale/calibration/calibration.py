@@ -49,7 +49,7 @@ class Calibration:
 
     @property
     def decision_rates(self) -> Rates:
-        """The rates to decide with: the classes of several draws side by side, so that doubt counts.
+        """The rates to decide with: classes of several draws side by side, so that doubt counts.
 
         The more traces, the closer the draws are to each other, and to `rates`.
         """

@@ -30,7 +30,7 @@ def compare_strategies(
     *,
     max_rounds: int = 8,
     variants: Sequence[Variant] = ("mixture", "gate", "training_free"),
-    actions: Sequence[Action] = ("revise", "generate"),
+    actions: Sequence[Action] | None = None,
     choices: int | None = None,
     calibration: Calibration | None = None,
     verification_tokens: float | None = None,
@@ -61,7 +61,7 @@ def compare_strategies(
         max_rounds: The most attempts of a run, the first included.
         variants: Of MarkovScale; the verdict is about the first. `"map"` learns from features that
             were recorded with the traces, and needs the extra `huggingface`.
-        actions: What MarkovScale may do after the first attempt.
+        actions: What MarkovScale may do after the first attempt; by default what was recorded.
         choices: Number of possible answers where they are a closed list.
         calibration: One to decide with that was fitted on other questions; by default each half of
             the pool is fitted.
@@ -92,7 +92,7 @@ def compare_strategies(
         costs=_checked_costs(costs),
         variants=_checked_variants(variants),
         max_rounds=max_rounds,
-        actions=tuple(actions),
+        actions=_recorded_actions(pool) if actions is None else tuple(actions),
         choices=choices,
         budget=_checked_budget(budget, pool),
         seed=seed,
@@ -145,6 +145,16 @@ def _checked_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:
         names = ", ".join(map(repr, known))
         raise ValueError(f"variants must name at least one of {names}, got {variants!r}.")
     return tuple(dict.fromkeys(variants))
+
+
+def _recorded_actions(pool: Pool) -> tuple[Action, ...]:
+    """Return what the pool has something for, both where it has neither."""
+    found: list[Action] = []
+    if pool.longest_chain > 1:
+        found.append("revise")
+    if pool.most_draws > 1:
+        found.append("generate")
+    return tuple(found) or get_args(Action)
 
 
 def _checked_budget(wanted: Budget | None, pool: Pool) -> Budget:

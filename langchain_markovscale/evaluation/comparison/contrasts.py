@@ -119,20 +119,23 @@ class Sample:
 
 def rows(tallies: Mapping[Rule, Tally], sample: Sample, repeats: int) -> tuple[Row, ...]:
     """Return how each rule fared."""
-    found = []
-    for place, (rule, tally) in enumerate(tallies.items()):
-        tokens = float(tally.tokens.mean()) / repeats
-        found.append(
-            Row(
-                rule,
-                sample.estimate(sample.accuracy[:, place]),
-                float(tally.attempts.mean()) / repeats,
-                float((tally.attempts + tally.verified).mean()) / repeats,
-                None if np.isnan(tokens) else tokens,
-                float(tally.exhausted.mean()) / repeats,
-            )
+    return tuple(
+        Row(
+            rule=rule,
+            accuracy=sample.estimate(sample.accuracy[:, place]),
+            attempts=float(tally.attempts.mean()) / repeats,
+            calls=float((tally.attempts + tally.verified).mean()) / repeats,
+            tokens=_known(tally.tokens, repeats),
+            exhausted=float(tally.exhausted.mean()) / repeats,
+            belief=_known(tally.belief, repeats),
         )
-    return tuple(found)
+        for place, (rule, tally) in enumerate(tallies.items())
+    )
+
+
+def _known(sums: Floats, repeats: int) -> float | None:
+    mean = float(sums.mean()) / repeats
+    return None if np.isnan(mean) else mean
 
 
 def _spent(tally: Tally, budget: Budget) -> Floats:

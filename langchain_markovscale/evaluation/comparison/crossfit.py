@@ -49,6 +49,7 @@ class Tally:
         verified: Those that the rule had verified.
         tokens: Of both; NaN where some are unknown.
         exhausted: Runs that ended because the pool had no more.
+        belief: What the rule believed of its answers; NaN where it has no beliefs.
     """
 
     correct: Floats
@@ -56,11 +57,12 @@ class Tally:
     verified: Floats
     tokens: Floats
     exhausted: Floats
+    belief: Floats
 
     @classmethod
     def zero(cls, questions: int) -> "Tally":
         """Return the tally before any run."""
-        return cls(*np.zeros((5, questions)))
+        return cls(*np.zeros((6, questions)))
 
 
 @dataclass
@@ -143,6 +145,7 @@ class Crossfit:
         tally.correct[where] += outcome.correct
         tally.attempts[where] += outcome.attempts
         tally.exhausted[where] += outcome.exhausted
+        tally.belief[where] += outcome.belief
         verified = outcome.verified * player.verifies
         tally.verified[where] += verified
         price = [question.verification_tokens for question in half.tried.scored]

@@ -22,6 +22,8 @@ class Row(NamedTuple):
         calls: The same and the verifier's.
         tokens: Of both; None where some are unknown.
         exhausted: Share of runs that ended because the pool had no more.
+        belief: What it believed of its answers, to be compared with its accuracy; None where it
+            has no beliefs.
     """
 
     rule: Rule
@@ -30,6 +32,7 @@ class Row(NamedTuple):
     calls: float
     tokens: float | None
     exhausted: float
+    belief: float | None
 
     def spent(self, budget: Budget) -> float:
         """Return what it spends of the budget; NaN where nobody knows."""

@@ -73,12 +73,15 @@ class Half:
         return self._player(bare, variant, bare_cost, settings, self.tried)
 
     def _worth(self, player: Player, cost: float) -> float:
-        """Return what a player earns on the other half: accuracy less what it pays for it."""
+        """Return what a player expects to earn on the other half, less what it pays for it.
+
+        By its own beliefs, which are surer than a few dozen labels.
+        """
         outcome = player.replayed(self.learned, self.start)
         paid = outcome.attempts * self.prices.attempt
         if player.verifies:
             paid = paid + outcome.verified * self.prices.verification
-        return float(outcome.correct.mean() - cost * paid.mean() / self.prices.round)
+        return float(outcome.belief.mean() - cost * paid.mean() / self.prices.round)
 
     def _player(
         self,
