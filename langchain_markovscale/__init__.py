@@ -15,9 +15,17 @@ _NAMES_BY_MODULE = {
     "calibration.traces": ("Trace", "read_traces", "write_traces"),
     "evaluation.past_runs": ("traces_from_messages",),
     "evaluation.record": ("arecord_traces", "record_traces"),
+    "graph.authors": ("EmptyReplyError",),
+    "graph.budget": ("Budget",),
     "graph.builder": ("create_markovscale_graph",),
+    "graph.human": ("HumanVerifier",),
+    "graph.nodes": ("generate_node", "revise_node", "verify_proxy_node"),
     "graph.prompts": ("Prompts",),
     "graph.router": ("MarkovScaleRouter",),
+    "graph.settings": ("MarkovScaleContext",),
+    "graph.state": ("MarkovScaleState",),
+    "integrations.chat_model": ("ChatMarkovScale",),
+    "integrations.middleware": ("MarkovScaleMiddleware",),
     "theory.belief": ("Belief",),
     "theory.chain": ("TwoStateChain",),
     "theory.costs": ("round_costs",),
@@ -57,11 +65,25 @@ if TYPE_CHECKING:
         arecord_traces as arecord_traces,
         record_traces as record_traces,
     )
+    from langchain_markovscale.graph.authors import EmptyReplyError as EmptyReplyError
+    from langchain_markovscale.graph.budget import Budget as Budget
     from langchain_markovscale.graph.builder import (
         create_markovscale_graph as create_markovscale_graph,
     )
+    from langchain_markovscale.graph.human import HumanVerifier as HumanVerifier
+    from langchain_markovscale.graph.nodes import (
+        generate_node as generate_node,
+        revise_node as revise_node,
+        verify_proxy_node as verify_proxy_node,
+    )
     from langchain_markovscale.graph.prompts import Prompts as Prompts
     from langchain_markovscale.graph.router import MarkovScaleRouter as MarkovScaleRouter
+    from langchain_markovscale.graph.settings import MarkovScaleContext as MarkovScaleContext
+    from langchain_markovscale.graph.state import MarkovScaleState as MarkovScaleState
+    from langchain_markovscale.integrations.chat_model import ChatMarkovScale as ChatMarkovScale
+    from langchain_markovscale.integrations.middleware import (
+        MarkovScaleMiddleware as MarkovScaleMiddleware,
+    )
     from langchain_markovscale.theory.belief import Belief as Belief
     from langchain_markovscale.theory.chain import TwoStateChain as TwoStateChain
     from langchain_markovscale.theory.costs import round_costs as round_costs

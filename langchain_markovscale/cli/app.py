@@ -7,15 +7,14 @@ from typing import Annotated, ParamSpec
 import typer
 
 from langchain_markovscale.cli.calibrate import calibrate
+from langchain_markovscale.cli.compare import compare
 from langchain_markovscale.cli.console import say
 from langchain_markovscale.cli.demo import demo
+from langchain_markovscale.cli.exit_codes import BAD_INPUT, INTERRUPTED
 from langchain_markovscale.cli.plan import plan
 from langchain_markovscale.cli.record import record
 from langchain_markovscale.cli.report import report
 from langchain_markovscale.cli.solve import solve
-
-BAD_INPUT = 2
-INTERRUPTED = 130
 
 _Parameters = ParamSpec("_Parameters")
 
@@ -73,5 +72,5 @@ def one_line_errors(command: Callable[_Parameters, None]) -> Callable[_Parameter
     return run
 
 
-for _command in (demo, solve, plan, record, calibrate, report):
+for _command in (demo, solve, plan, record, calibrate, report, compare):
     app.command()(one_line_errors(_command))

@@ -7,14 +7,20 @@ from rich.console import Console
 from rich.text import Text
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Let the error rise: rich would end the process from within an asyncio task."""
+        raise
+
+
 def results() -> Console:
     """Return a console on stdout, made anew since a test or a pipe may have replaced it."""
-    return Console(highlight=False)
+    return _Console(highlight=False)
 
 
 def remarks() -> Console:
     """Return a console on stderr, for progress and for what went wrong."""
-    return Console(stderr=True, highlight=False)
+    return _Console(stderr=True, highlight=False)
 
 
 def say(message: str, style: str = "") -> None:

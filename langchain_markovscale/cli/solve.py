@@ -9,13 +9,11 @@ import typer
 
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import results, say
+from langchain_markovscale.cli.exit_codes import FAILED, INTERRUPTED
 
 if TYPE_CHECKING:
     from langchain_markovscale.answer_keys import AnswerKey
     from langchain_markovscale.cli.runs import Run, Watcher
-
-FAILED = 1
-INTERRUPTED = 130
 
 
 def solve(
@@ -97,6 +95,10 @@ def go(graph: Any, runs: "Sequence[Run]", watcher: "Watcher", concurrency: int =
         asyncio.run(run_all(graph, runs, watcher, concurrency))
     except KeyboardInterrupt:
         return True
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from None  # the first run's trouble, such as a closed pipe
+    finally:
+        watcher.close()
     return False
 
 

@@ -50,9 +50,7 @@ class LiveTables:
 
     def finished(self, run: Run) -> None:
         """End the table with the outcome."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        self.close()
         verdict = _verdict(run, self._answer_key)
         self._console.print(
             Group(
@@ -63,6 +61,12 @@ class LiveTables:
                 "",
             )
         )
+
+    def close(self) -> None:
+        """Stop drawing."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
 
 class Lines:
@@ -99,6 +103,10 @@ class Lines:
             self._console.print(Padding(Group(answer, why), _INDENT))
         self._bar.advance()
 
+    def close(self) -> None:
+        """Take the bar away."""
+        self._bar.stop()
+
 
 class JsonLines:
     """One JSON object for each run that has ended on stdout, a progress bar on stderr.
@@ -125,12 +133,16 @@ class JsonLines:
         write_json(as_json(run, self._places[id(run)], self._answer_key))
         self._bar.advance()
 
+    def close(self) -> None:
+        """Take the bar away."""
+        self._bar.stop()
+
 
 class Bar:
     """A progress bar that is there only where somebody sees it, and only for more than one run."""
 
     def __init__(self, total: int, console: Console) -> None:
-        self._total, self._done, self._began = total, 0, False
+        self._began = False
         self._progress = Progress(
             TextColumn("questions"),
             BarColumn(),
@@ -149,11 +161,8 @@ class Bar:
             self._progress.start()
 
     def advance(self) -> None:
-        """Count a run, and take the bar away after the last."""
-        self._done += 1
+        """Count a run."""
         self._progress.advance(self._task)
-        if self._done == self._total:
-            self.stop()
 
     def stop(self) -> None:
         """Take it away."""

@@ -26,6 +26,7 @@ class PooledQuestion:
         correct: The label of each.
         draws: Indices of the fresh draws, in the order in which they are handed out.
         revisions: For each attempt, the indices of its recorded revisions.
+        verified: Whether a verifier scored or criticised any attempt.
         verification_tokens: Tokens of one verification, 0 where there was none; None if unknown.
     """
 
@@ -34,6 +35,7 @@ class PooledQuestion:
     correct: tuple[bool, ...]
     draws: tuple[int, ...]
     revisions: tuple[tuple[int, ...], ...]
+    verified: bool
     verification_tokens: float | None
 
     def starting_with(self, first: int) -> "PooledQuestion":
@@ -147,19 +149,21 @@ def _pooled(trace: Trace, verification_tokens: float | None) -> PooledQuestion:
         (draws if parent is None else revisions[parent]).append(index)
     if not draws:
         raise ValueError(f"question {trace['id']!r} has no attempt: leave it out.")
+    verified = any(each["score"] is not None or each["feedback"] is not None for each in attempts)
     return PooledQuestion(
         trace["id"],
         tuple(attempts),
         tuple(correct),
         tuple(draws),
         tuple(map(tuple, revisions)),
-        _verification_tokens(trace) if verification_tokens is None else verification_tokens,
+        verified,
+        _verification_tokens(trace, verification_tokens) if verified else 0.0,
     )
 
 
-def _verification_tokens(trace: Trace) -> float | None:
-    if all(each["score"] is None and each["feedback"] is None for each in trace["attempts"]):
-        return 0.0
+def _verification_tokens(trace: Trace, given: float | None) -> float | None:
+    if given is not None:
+        return given
     tokens = trace["metadata"].get("verification_tokens")
     if tokens is None:
         return None

@@ -225,7 +225,7 @@ def baselines(
         named[f"{rounds} rounds, best score"] = FixedRoundsBestScore(rounds)
         named[f"revise until accepted, {rounds}"] = ScoreThreshold(threshold, rounds)
     if rounds > 1 and criticised:
-        named[f"revise until critic is silent, {rounds}"] = CriticSilent(threshold, rounds)
+        named[f"until critic is silent, {rounds}"] = CriticSilent(threshold, rounds)
     if draws > 1 and scored:
         named[f"restart until accepted, {draws}"] = RestartUntilAccepted(threshold, draws)
     for n in sorted({3, 5, draws} & set(range(2, draws + 1))):
@@ -234,7 +234,7 @@ def baselines(
         if scored:
             named[f"best of {n} by score"] = BestOfN(n)
     if draws > 1 and keyed:
-        named["early-stopping self-consistency"] = EarlyStoppingSelfConsistency(draws=most)
+        named["early-stopping consistency"] = EarlyStoppingSelfConsistency(draws=most)
         named["adaptive consistency"] = AdaptiveConsistency(draws=most)
     if rounds > 1:
         named["oracle, revising"] = OracleGate("revise", rounds)

@@ -14,6 +14,7 @@ from langchain_markovscale.answer_keys import AnswerKey
 from langchain_markovscale.attempts import Action, Step
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.graph.authors import AuthorLike, ChatLike, generator, reviser
+from langchain_markovscale.graph.budget import Budget
 from langchain_markovscale.graph.choices import Choices, key_for
 from langchain_markovscale.graph.class_weights import PredictorLike, as_predictor, check_predictor
 from langchain_markovscale.graph.node import Safety
@@ -25,6 +26,7 @@ from langchain_markovscale.graph.nodes import (
 )
 from langchain_markovscale.graph.prompts import Prompts
 from langchain_markovscale.graph.router import MarkovScaleRouter
+from langchain_markovscale.graph.settings import MarkovScaleContext, PerRun
 from langchain_markovscale.graph.state import (
     MarkovScaleInput,
     MarkovScaleOutput,
@@ -41,6 +43,7 @@ _LABELS: dict[Step, str] = {
 }
 _STEPS_PER_ATTEMPT = 2
 _STEPS_BESIDE = 5
+_ROUNDS_PER_RUN = 5_000  # a context may ask for as many, the steps being laid out in advance
 
 
 def create_markovscale_graph(
@@ -52,6 +55,7 @@ def create_markovscale_graph(
     predictor: PredictorLike | None = None,
     cost_per_round: float | Mapping[Action, float] = 0.01,
     max_rounds: int = 8,
+    budget: Budget | None = None,
     actions: Sequence[Action] = ("revise", "generate"),
     answer_key: AnswerKey | str | None = None,
     choices: Choices | None = None,
@@ -65,7 +69,7 @@ def create_markovscale_graph(
     cache_policy: CachePolicy[Any] | None = None,
     cache: BaseCache[Any] | None = None,
     timeout: float | timedelta | None = None,
-) -> CompiledStateGraph[MarkovScaleState, None, MarkovScaleInput, MarkovScaleOutput]:
+) -> CompiledStateGraph[MarkovScaleState, MarkovScaleContext, MarkovScaleInput, MarkovScaleOutput]:
     """Return a graph that answers a question and stops when another round is not worth its cost.
 
     A question is drawn (`generate`), scored (`verify_proxy`), and then revised (`revise`), drawn
@@ -79,6 +83,9 @@ def create_markovscale_graph(
 
     `stream_mode="messages"` shows the answer and no draft; `stream_mode="custom"` shows an event
     for each attempt, decision and failure.
+
+    `context={"cost_per_round": …, "max_rounds": …, "budget": …}` sets these for one run, see
+    `MarkovScaleContext`.
 
     Example::
 
@@ -105,6 +112,9 @@ def create_markovscale_graph(
             in units of accuracy: 0.01 is one point. One number, or one for each action;
             `round_costs` makes them from prices.
         max_rounds: The most attempts, the first included; at least 1.
+        budget: The most that a run may use, in tokens, money, time or rounds, see `Budget`. Where
+            the next call would go beyond it, the best answer so far is returned, with
+            `decision["reason"] == "budget"` and what was used up under `error`.
         actions: What may be done after the first attempt: `"revise"`, `"generate"`, or both.
         answer_key: Makes the key of an answer; equal keys are the same answer. A function of the
             text, or a name such as `"last_number"`.
@@ -159,17 +169,21 @@ def create_markovscale_graph(
     check_predictor(predictor, router.criterion)
     prompts = prompts or Prompts()
     policies = _policies(retry_policy)
-    safety = Safety(router.criterion, policies)
+    per_run = PerRun(router.criterion, budget, max(_ROUNDS_PER_RUN, router.criterion.max_rounds))
+    safety = Safety(per_run, policies)
     seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
 
     builder = StateGraph(
-        MarkovScaleState, input_schema=MarkovScaleInput, output_schema=MarkovScaleOutput
+        MarkovScaleState,
+        MarkovScaleContext,
+        input_schema=MarkovScaleInput,
+        output_schema=MarkovScaleOutput,
     )
     builder.set_node_defaults(retry_policy=policies or None, cache_policy=cache_policy)
     draw = generator(generate, model, prompts)
     asked = as_predictor(predictor)
     builder.add_node(GenerateNode(draw, router.answer_key, safety, seconds, asked))
-    builder.add_node(VerifyProxyNode(verifier, router.criterion, safety, seconds))
+    builder.add_node(VerifyProxyNode(verifier, per_run, safety, seconds))
     if "revise" in router.criterion.actions:
         rework = reviser(revise, model, prompts)
         builder.add_node(ReviseNode("revise", rework, router.answer_key, safety, seconds))
@@ -178,7 +192,8 @@ def create_markovscale_graph(
     builder.add_edge("generate", "verify_proxy")
     builder.add_conditional_edges("verify_proxy", router, router.path_map())
     graph = builder.compile(checkpointer, cache=cache, store=store, name=name)
-    limit = _STEPS_PER_ATTEMPT * router.criterion.max_rounds + _STEPS_BESIDE
+    rounds = max(_ROUNDS_PER_RUN, router.criterion.max_rounds)
+    limit = _STEPS_PER_ATTEMPT * rounds + _STEPS_BESIDE
     return graph.with_config(recursion_limit=limit)
 
 

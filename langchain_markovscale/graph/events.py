@@ -5,6 +5,7 @@ They reach whoever streams with `stream_mode="custom"`:
     {"type": "attempt", "index": 0, "attempt": {…}, "question": "…"}       after its verification
     {"type": "decision", "decision": {…}, "question": "…"}
     {"type": "error", "node": "revise", "error": "…", "try": 1, "question": "…"}
+    {"type": "budget", "node": "revise", "error": "…", "question": "…"}   a call that was not made
 """
 
 from collections.abc import Mapping

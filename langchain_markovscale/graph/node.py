@@ -12,7 +12,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, time
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -22,12 +22,13 @@ from langgraph.errors import GraphBubbleUp, NodeTimeoutError
 from langgraph.types import RetryPolicy
 
 from langchain_markovscale.attempts import Attempt, Purpose, Usage
+from langchain_markovscale.graph.budget import Seconds, shortfall
 from langchain_markovscale.graph.endings import ending, stopped
 from langchain_markovscale.graph.events import current_runtime, tell
 from langchain_markovscale.graph.metering import Books, Meter, Unbooked, booked
 from langchain_markovscale.graph.questions import values_of
+from langchain_markovscale.graph.settings import PerRun
 from langchain_markovscale.graph.state import Run
-from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.verifiers.base import quiet
 
 logger = logging.getLogger(__name__)
@@ -40,11 +41,11 @@ class Safety:
     """How a node of a whole loop knows that its state is complete, and when to give up.
 
     Attributes:
-        criterion: Picks the best attempt so far.
+        per_run: The criterion, which picks the best attempt so far, and the budget.
         retry_policies: Those that the node was added with, in LangGraph's order.
     """
 
-    criterion: Criterion
+    per_run: PerRun
     retry_policies: Sequence[RetryPolicy] = ()
 
     def gives_up(self, error: Exception, tries: int) -> bool:
@@ -68,6 +69,7 @@ class Work(NamedTuple):
         contexts: What the generator returned beside the attempts.
         update: What the node writes whatever the call returns.
         class_weights: Those of the question, where a predictor has said any.
+        seconds: Time that was spent on the attempts, where the budget limits it.
     """
 
     runnable: Runnable[Any, Any]
@@ -79,6 +81,7 @@ class Work(NamedTuple):
     contexts: Sequence[dict[str, Any] | None] = ()
     update: Mapping[str, Any] = MappingProxyType({})
     class_weights: Sequence[float] | None = None
+    seconds: Seconds = MappingProxyType({})
 
 
 class LoopNode(Runnable[Any, Update]):
@@ -89,6 +92,7 @@ class LoopNode(Runnable[Any, Update]):
         purpose: What the call is paid for.
         metered: Whether model calls below have to be counted, because what is called does not say
             what it has cost.
+        free: Whether it is known that the call takes no tokens.
         safety: Given by the whole loop; None in a graph of somebody else, where all errors rise.
         timeout: Seconds that the call may take, under asyncio; None for no limit.
     """
@@ -101,10 +105,12 @@ class LoopNode(Runnable[Any, Update]):
         metered: bool,
         safety: Safety | None,
         timeout: float | None,
+        free: bool = False,
     ) -> None:
         self.name = name
         self._purpose = purpose
         self._metered = metered
+        self._free = free
         self._safety = safety
         self._timeout = timeout
         self._unbooked = Unbooked()
@@ -133,6 +139,8 @@ class LoopNode(Runnable[Any, Update]):
         work = self._prepare(values_of(input))
         if work is None:
             return {}
+        if (refused := self._refused(work)) is not None:
+            return refused
         if self._timeout is not None:
             raise ValueError(
                 f"timeout={self._timeout} needs ainvoke or astream: a call that blocks its thread "
@@ -156,6 +164,8 @@ class LoopNode(Runnable[Any, Update]):
         work = self._prepare(values_of(input))
         if work is None:
             return {}
+        if (refused := self._refused(work)) is not None:
+            return refused
         call, meter = self._called(config)
         output = None
         try:
@@ -166,6 +176,31 @@ class LoopNode(Runnable[Any, Update]):
             raise
         except Exception as error:
             return self._failed(work, error, output, meter)
+
+    def _refused(self, work: Work) -> Update | None:
+        """Return the best answer so far if the budget does not allow the call."""
+        if self._safety is None:
+            return None
+        criterion, budget = self._safety.per_run.now()
+        if budget is None or not work.attempts:
+            return None
+        told = shortfall(
+            budget, self._purpose, work.attempts, work.books, work.seconds, free=self._free
+        )
+        if told is None:
+            return None
+        logger.info("Node %r was not run. %s", self.name, told)
+        question = work.run["question"]
+        decision = stopped(criterion, work.attempts, "budget", work.class_weights)
+        tell(
+            {"type": "budget", "node": self.name, "error": told, "question": question},
+            {"type": "decision", "decision": decision, "question": question},
+        )
+        return {
+            **work.update,
+            "error": told,
+            **ending(work.run, work.attempts, decision, work.books),
+        }
 
     def _called(self, config: RunnableConfig | None) -> tuple[RunnableConfig, Meter | None]:
         """Return the config of the call, whose words are no part of the stream, and its meter."""
@@ -198,7 +233,20 @@ class LoopNode(Runnable[Any, Update]):
         update = {**work.update, **self._update(work, result, cost, books)}
         if books is not work.books:
             update["usage"] = books
-        return update
+        return update | self._timed(work)
+
+    def _timed(self, work: Work) -> Update:
+        """Return what the task has taken, its failed tries included, if the budget limits it."""
+        if self._safety is None:
+            return {}
+        budget = self._safety.per_run.now().budget
+        info = current_runtime().execution_info
+        if budget is None or "seconds" not in budget or info is None:
+            return {}
+        now = time()
+        took = max(0.0, now - (info.node_first_attempt_time or now))
+        before = work.seconds.get(self._purpose, 0.0)
+        return {"seconds": {**work.seconds, self._purpose: before + took}}
 
     def _interrupted(self, meter: Meter | None) -> None:
         """The node will be called again from its start, when whoever was asked has answered."""
@@ -223,10 +271,11 @@ class LoopNode(Runnable[Any, Update]):
             exc_info=error,
         )
         books = booked(work.books, self._purpose, self._unbooked.take(_task()))
-        decision = stopped(safety.criterion, work.attempts, "error", work.class_weights)
+        criterion = safety.per_run.now().criterion
+        decision = stopped(criterion, work.attempts, "error", work.class_weights)
         tell({"type": "decision", "decision": decision, "question": question})
         update = ending(work.run, work.attempts, decision, books)
-        return {**work.update, "usage": books, "error": text, **update}
+        return {**work.update, "usage": books, "error": text, **self._timed(work), **update}
 
 
 def _matches(policy: RetryPolicy, error: Exception) -> bool:

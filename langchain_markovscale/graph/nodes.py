@@ -35,6 +35,7 @@ from langchain_markovscale.graph.metering import UNKNOWN_CALL, Books
 from langchain_markovscale.graph.node import LoopNode, Safety, Update, Work
 from langchain_markovscale.graph.prompts import Prompts
 from langchain_markovscale.graph.questions import open_question, values_of
+from langchain_markovscale.graph.settings import PerRun
 from langchain_markovscale.graph.state import Run
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.verifiers.base import Verdict, Verifier, quiet, to_verdict
@@ -162,6 +163,8 @@ class GenerateNode(WritingNode):
             update |= {key: None for key in ("decision", "answer") if values.get(key)}
             if values.get("contexts"):
                 update["contexts"] = []
+            if values.get("seconds"):
+                update["seconds"] = {}
         if opening.added is not None:
             # A dictionary, because stream_mode="messages" shows the messages that a node writes,
             # and what the user asked is no part of the answer.
@@ -177,6 +180,7 @@ class GenerateNode(WritingNode):
             contexts=() if opening.new else values.get("contexts") or (),
             update=update,
             class_weights=None if opening.new else values.get(KEY),
+            seconds={} if opening.new else values.get("seconds") or {},
         )
 
 
@@ -205,6 +209,7 @@ class ReviseNode(WritingNode):
             books=values.get("usage") or {},
             parent=parent,
             class_weights=values.get(KEY),
+            seconds=values.get("seconds") or {},
         )
 
 
@@ -217,15 +222,22 @@ class VerifyProxyNode(LoopNode):
     def __init__(
         self,
         verifier: VerifierLike | None,
-        criterion: Criterion | None,
+        per_run: PerRun | None,
         safety: Safety | None = None,
         timeout: float | None = None,
     ) -> None:
         self._verifier = as_verifier(verifier) or NoVerifier()
-        # Verifiers of this package say what they have cost.
-        metered = not isinstance(self._verifier, (Verifier, NoVerifier))
-        super().__init__("verify_proxy", "verify", metered=metered, safety=safety, timeout=timeout)
-        self._criterion = criterion
+        ours = isinstance(self._verifier, Verifier)
+        none = isinstance(self._verifier, NoVerifier)
+        super().__init__(
+            "verify_proxy",
+            "verify",
+            metered=not (ours or none),  # verifiers of this package say what they have cost
+            free=none or (isinstance(self._verifier, Verifier) and not self._verifier.asks_model),
+            safety=safety,
+            timeout=timeout,
+        )
+        self._per_run = per_run
 
     def _prepare(self, values: Mapping[str, Any]) -> Work | None:
         attempts = _attempts(values, self.name)
@@ -244,7 +256,8 @@ class VerifyProxyNode(LoopNode):
             run,
             attempts,
             books=values.get("usage") or {},
-            class_weights=weights_in(values, self._criterion),
+            class_weights=weights_in(values, None if self._per_run is None else self._per_run.own),
+            seconds=values.get("seconds") or {},
         )
 
     def _read(self, output: Any) -> Verdict:
@@ -265,10 +278,10 @@ class VerifyProxyNode(LoopNode):
         attempts = [*work.attempts[:index], attempt]
         question = work.run["question"]
         tried = {"type": "attempt", "index": index, "attempt": attempt, "question": question}
-        if self._criterion is None:
+        if self._per_run is None:
             tell(tried)
             return {"attempts": attempts}
-        decision = self._criterion.decide(attempts, work.class_weights)
+        decision = self._per_run.now().criterion.decide(attempts, work.class_weights)
         tell(tried, {"type": "decision", "decision": decision, "question": question})
         if decision["action"] == "stop":
             return {"attempts": attempts, **ending(work.run, attempts, decision, books)}
@@ -319,10 +332,12 @@ def verify_proxy_node(
     Args:
         verifier: The verify-proxy; None where agreement between answers is the only evidence.
         criterion: If given, the node also writes `decision` and, when that is to stop, `answer` and
-            the AI message in `messages`.
+            the AI message in `messages`. The run's context may change its costs and rounds, see
+            `MarkovScaleContext`.
         timeout: Seconds that a call may take, under asyncio.
     """
-    return VerifyProxyNode(verifier, criterion, timeout=timeout)
+    per_run = None if criterion is None else PerRun(criterion)
+    return VerifyProxyNode(verifier, per_run, timeout=timeout)
 
 
 def revise_node(

@@ -1,13 +1,16 @@
 """The looping edge: a pure function from a state to where to go next.
 
 No clock, no randomness, nothing written: the same state takes the same edge, so that a resumed run
-goes the same way. In a graph of somebody else it is told which keys of the state to read.
+goes the same way. A decision in the state is followed whatever the settings of the run; only one
+that has still to be made is made with them. In a graph of somebody else it is told which keys of
+the state to read.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, cast, get_args
 
 from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.config import set_config_context
 from langgraph.constants import END
 
 from langchain_markovscale.answer_keys import AnswerKey
@@ -18,6 +21,7 @@ from langchain_markovscale.graph.class_weights import KEY, weights_in
 from langchain_markovscale.graph.questions import values_of
 from langchain_markovscale.graph.reading import AttemptsReader
 from langchain_markovscale.graph.remembering import RememberingCriterion
+from langchain_markovscale.graph.settings import PerRun
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.variants import Variant, rates_for
 
@@ -36,7 +40,8 @@ class MarkovScaleRouter(Runnable[Any, str]):
     all made by one action); two parallel lists of answers and scores; or a conversation in which
     every AI message is an attempt. The last two don't say how an answer was made: each is taken for
     a revision of the one before, or for a fresh draw with `actions=("generate",)`. The answer to
-    return is `router.decide(state)["best"]`.
+    return is `router.decide(state)["best"]`. A run can bring a cost and a number of rounds of its
+    own as context, see `MarkovScaleContext`.
 
     Args:
         calibration: A `Calibration` or bare `Rates`; by default `Calibration.training_free()`.
@@ -100,6 +105,7 @@ class MarkovScaleRouter(Runnable[Any, str]):
             choices=count_of(choices),
             variant=variant,
         )
+        self._per_run = PerRun(self.criterion)
         self.answer_key = key_for(answer_key, choices)
         allowed = self.criterion.actions
         self._reader = AttemptsReader(
@@ -131,19 +137,23 @@ class MarkovScaleRouter(Runnable[Any, str]):
                 "written an answer."
             )
         weights = weights_in(values, self.criterion, self._class_weights_key)
-        return self.criterion.decide(self._reader.attempts(raw, values), weights)
+        criterion = self._per_run.now().criterion
+        return criterion.decide(self._reader.attempts(raw, values), weights)
 
     def __call__(self, state: Any) -> str:
         """Return `"stop"`, `"revise"` or `"generate"`, or what `routes` has for it."""
         return self._routes[self.decide(state)["action"]]
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
-        """As a call."""
-        return self(input)
+        """As a call, with the settings of the run that `config` belongs to."""
+        if config is None:
+            return self(input)
+        with set_config_context(config) as context:  # LangGraph does it for nodes alone
+            return context.run(self, input)
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
-        """As a call; it takes microseconds and needs no thread."""
-        return self(input)
+        """As `invoke`; it takes microseconds and needs no thread."""
+        return self.invoke(input, config)
 
     def path_map(
         self, *, stop: str = END, revise: str = "revise", generate: str = "generate"

@@ -49,7 +49,8 @@ class MarkovScaleOutput(TypedDict, total=False):
         attempts: All attempts, in the order in which they were made.
         decision: The last decision, which says why the run stopped.
         usage: Calls and tokens by purpose, failed calls included.
-        error: What went wrong where `decision["reason"]` is `"error"`, else None.
+        error: What went wrong where `decision["reason"]` is `"error"`, what was used up where it
+            is `"budget"`, else None.
     """
 
     answer: str | None
@@ -69,8 +70,10 @@ class MarkovScaleState(MarkovScaleInput, MarkovScaleOutput, total=False):
             None for revisions, which see the context of the draw that they go back to.
         class_weights: What a predictor said of the question, one share for each class; None
             where there is no predictor.
+        seconds: Time at work by purpose, where the run's budget limits it.
     """
 
     run: Run
     contexts: list[dict[str, Any] | None]
     class_weights: list[float] | None
+    seconds: dict[Purpose, float]

@@ -202,7 +202,7 @@ def test_overhead_where_no_decision_has_been_made_before(benchmark, figure, monk
     """The same without remembered decisions: each is computed. A figure without a limit."""
     made = parts("RunnableLambdas")
     ours = loop(*made)
-    criterion = ours.nodes["verify_proxy"].bound._criterion
+    criterion = ours.nodes["verify_proxy"].bound._per_run.own
     monkeypatch.setattr(criterion, "decide", partial(Criterion.decide, criterion))
     times = ratio(benchmark, timed, ours, by_hand(*made, native_async=False))
     figure("graph over a loop by hand, sync, every decision new", times, "×")

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from langchain_markovscale.answer_keys import last_number
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.cli.app import app
-from langchain_markovscale.cli.baselines import chance_of, fixed_rounds
+from langchain_markovscale.cli.demo_baselines import chance_of, fixed_rounds
 from langchain_markovscale.cli.questions import Question
 from langchain_markovscale.cli.scores import Score
 from langchain_markovscale.graph.prompts import Prompts

@@ -64,17 +64,23 @@ def test_the_version_is_that_of_the_package() -> None:
     assert CliRunner().invoke(app, ["--version"]).stdout.strip() == __version__
 
 
-def test_ctrl_c_in_a_terminal_prints_what_is_done_and_exits_with_130() -> None:
-    process = python(
+def solving(*arguments: str) -> subprocess.Popen[str]:
+    """Start `markovscale solve` with a scripted model that takes its time."""
+    return python(
         f"import sys; sys.path.insert(0, {str(HERE)!r})\n"
         "from conftest import ScriptedChatModel\n"
         "from langchain_markovscale.cli import loop, main\n"
         "model = ScriptedChatModel(replies=['It is 8.', 'It is 7.'], wait=0.3)\n"
         "loop.chat_model = lambda name, **options: model\n"
         "sys.argv = ['markovscale', 'solve', 'What is 3 + 4?', 'What is 1 + 1?', 'What is 2 + 2?',"
-        " '--verifier', 'nines', '--answer-key', 'last_number', '--cost', '.3', '--model', 'a:b']\n"
+        " '--verifier', 'nines', '--answer-key', 'last_number', '--cost', '.3', '--model', 'a:b',"
+        f" *{arguments!r}]\n"
         "main()"
     )
+
+
+def test_ctrl_c_in_a_terminal_prints_what_is_done_and_exits_with_130() -> None:
+    process = solving()
     assert process.stdout is not None
     shown = ""
     while "[2/3]" not in shown:
@@ -88,4 +94,16 @@ def test_ctrl_c_in_a_terminal_prints_what_is_done_and_exits_with_130() -> None:
     assert "[3/3]" not in rest
     assert "of 3 questions" in rest
     assert "Interrupted: " in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("arguments", [(), ("--json",)])
+def test_a_reader_that_leaves_ends_it_quietly(arguments: tuple[str, ...]) -> None:
+    with solving(*arguments) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        err = process.stderr.read()
+    assert process.returncode == 1
     assert "Traceback" not in err

@@ -123,6 +123,7 @@ def compare_strategies(
             level=level,
             seed=seed,
             max_rounds=max_rounds,
+            unverified=_unverified(crossfit, settings, repeats),
             source=None if calibration is None else calibration.source,
             left_out=_left_out(pool) if strategies is None else (),
         )
@@ -169,6 +170,12 @@ def _checked_budget(wanted: Budget | None, pool: Pool) -> Budget:
             "them, give verification_tokens, or compare by 'calls' or 'attempts'."
         )
     return wanted
+
+
+def _unverified(crossfit: Crossfit, settings: Settings, repeats: int) -> float:
+    first = settings.variants[0]
+    declined = sum(n for rule, n in crossfit.declined.items() if rule.variant == first)
+    return declined / (len(settings.costs) * len(crossfit.pool) * repeats)
 
 
 def _left_out(pool: Pool) -> tuple[str, ...]:

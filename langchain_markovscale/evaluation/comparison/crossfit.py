@@ -6,6 +6,7 @@ round. Each repeat halves the pool anew and begins with another fresh draw, so t
 split nor one first answer decides.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -75,6 +76,7 @@ class Crossfit:
         strategies: The rules to beat; None for the usual ones.
         calibration: One that was fitted to other questions; None to fit each half.
         tallies: What came out, by rule, in the order of the rules.
+        declined: Questions that a rule was tried on without a verifier that was there.
     """
 
     pool: Pool
@@ -82,6 +84,7 @@ class Crossfit:
     strategies: Strategies | None
     calibration: Calibration | None
     tallies: dict[Rule, Tally] = field(default_factory=dict)
+    declined: Counter[Rule] = field(default_factory=Counter)
 
     def run(self, repeat: int) -> None:
         """Replay every rule once at every question.
@@ -141,6 +144,7 @@ class Crossfit:
 
     def _add(self, rule: Rule, player: Player, half: Half, where: list[int]) -> None:
         outcome = player.replayed(half.tried, half.start)
+        self.declined[rule] += player.declined * len(where)
         tally = self.tallies.setdefault(rule, Tally.zero(len(self.pool)))
         tally.correct[where] += outcome.correct
         tally.attempts[where] += outcome.attempts

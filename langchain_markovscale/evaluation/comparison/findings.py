@@ -107,6 +107,8 @@ class Findings:
         seed: Of the halves, the fits and the resampling.
         max_rounds: The most attempts that MarkovScale may make.
         source: Where the calibration comes from; None where each half was fitted.
+        unverified: Share of MarkovScale's runs, over the costs of the first variant, that went
+            without a verifier that was there.
         left_out: Kinds of rules that the pool has nothing for.
     """
 
@@ -120,6 +122,7 @@ class Findings:
     seed: int
     max_rounds: int
     source: str | None
+    unverified: float
     left_out: tuple[str, ...]
 
     @property

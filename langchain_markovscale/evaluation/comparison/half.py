@@ -57,20 +57,17 @@ class Half:
             settings: The rest.
         """
         verifying = self._player(self.calibration, variant, cost, settings, self.tried)
-        if not verifying.verifies or not self.prices.verification:
+        if not self.prices.verification:
             return verifying
         bare = self.calibration.decision_rates.without_verifier()
         bare_cost = cost * self.prices.attempt / self.prices.round
-        options: tuple[tuple[Calibration | Rates, float], ...]
-        options = ((self.calibration, cost), (bare, bare_cost))
-        rehearsed = (
-            self._player(source, variant, price, settings, self.learned)
-            for source, price in options
-        )
-        worths = [self._worth(player, cost) for player in rehearsed]
-        if worths[0] >= worths[1]:
-            return verifying
-        return self._player(bare, variant, bare_cost, settings, self.tried)
+        if verifying.verifies:
+            with_it = self._player(self.calibration, variant, cost, settings, self.learned)
+            without = self._player(bare, variant, bare_cost, settings, self.learned)
+            if self._worth(with_it, cost) >= self._worth(without, cost):
+                return verifying
+        declining = self._player(bare, variant, bare_cost, settings, self.tried)
+        return declining._replace(declined=True)
 
     def _worth(self, player: Player, cost: float) -> float:
         """Return what a player expects to earn on the other half, less what it pays for it.

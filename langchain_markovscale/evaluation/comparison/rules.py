@@ -96,7 +96,8 @@ class Prices(NamedTuple):
     def of(cls, questions: Sequence[PooledQuestion], budget: Budget) -> "Prices":
         """Return the prices that some questions paid; those of tokens must be known."""
         if budget != "tokens":
-            return cls(1.0, 1.0 if budget == "calls" else 0.0)
+            verified = any(question.verified for question in questions)
+            return cls(1.0, 1.0 if budget == "calls" and verified else 0.0)
         tokens = [each["tokens"] or 0 for question in questions for each in question.attempts]
         checked = [question.verification_tokens or 0.0 for question in questions]
         return cls(fmean(tokens), fmean(checked))
@@ -108,10 +109,13 @@ class Player(NamedTuple):
     Attributes:
         strategy: A strategy, or one for each question.
         verifies: Whether it has attempts verified; else it sees no scores.
+        declined: Whether it could have had them verified, and does not since that costs more than
+            it brings.
     """
 
     strategy: Strategy | Sequence[Strategy]
     verifies: bool
+    declined: bool = False
 
     def replayed(self, questions: Questions, start: int) -> Outcome:
         """Replay it, beginning with that fresh draw."""

@@ -20,7 +20,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ContextThreadPoolExecutor, get_config_list
 from langchain_huggingface import ChatHuggingFace, HuggingFacePipeline
-from pydantic import AliasChoices, Field, PrivateAttr, model_validator
+from pydantic import AliasChoices, ConfigDict, Field, PrivateAttr, model_validator
 
 from langchain_markovscale.integrations.huggingface.engine import Engine
 from langchain_markovscale.integrations.huggingface.prompts import prompt_ids
@@ -36,7 +36,7 @@ from langchain_markovscale.integrations.huggingface.settings import (
     from_transformers,
 )
 from langchain_markovscale.integrations.huggingface.text import TextReader
-from langchain_markovscale.integrations.huggingface.weights import load_pipeline
+from langchain_markovscale.integrations.huggingface.weights import LOADING_OPTIONS, load_pipeline
 
 _UNSUPPORTED = ("frequency_penalty", "presence_penalty", "logit_bias", "n")
 
@@ -60,6 +60,8 @@ class BatchedChatHuggingFace(ChatHuggingFace):
         >>> model = BatchedChatHuggingFace.from_model_id("HuggingFaceTB/SmolLM2-135M-Instruct")
         >>> model.batch(["What is 2 + 3?", "What is 4 + 4?"], temperature=0.7, max_tokens=32)
     """
+
+    model_config = ConfigDict(extra="forbid")
 
     llm: HuggingFacePipeline
     """The pipeline that is served; a `ChatHuggingFace` on one is accepted, with its settings."""
@@ -149,7 +151,7 @@ class BatchedChatHuggingFace(ChatHuggingFace):
                 "'pipeline' only"
             )
             raise ValueError(msg)
-        options = {name: kwargs.pop(name) for name in list(kwargs) if name not in cls.model_fields}
+        options = {name: kwargs.pop(name) for name in LOADING_OPTIONS & kwargs.keys()}
         return cls(llm=load_pipeline(model_id, **options), **kwargs)
 
     @property

@@ -174,10 +174,8 @@ class RewardModelVerifier(Verifier):
         return job
 
     def _text(self, given: VerifierInput) -> str:
-        question, answer = (visible(given[part]) for part in ("question", "answer"))
+        question, answer = (self._harmless(given[part]) for part in ("question", "answer"))
         if self.step_token is not None:
-            # Only we may write markers; one in the answer would be scored as a step.
-            question, answer = (text.replace(self.step_token, "") for text in (question, answer))
             steps = [step for step in self.split(answer) if step.strip()] or [answer]
             answer = "".join(step + self.step_token for step in steps)
         if not getattr(self.tokenizer, "chat_template", None):
@@ -187,6 +185,12 @@ class RewardModelVerifier(Verifier):
             chat.insert(0, {"role": "system", "content": self.system})
         text: str = self.tokenizer.apply_chat_template(chat, tokenize=False)
         return text
+
+    def _harmless(self, text: str) -> str:
+        """Text without markers of its own: one in the answer would be scored as a step."""
+        while self.step_token is not None and self.step_token in text:
+            text = text.replace(self.step_token, "")
+        return visible(text)
 
     def _read_off(self, job: Scored, logits: Sequence[Sequence[float]]) -> Verdict:
         scores = [_probability(row) for row in logits]

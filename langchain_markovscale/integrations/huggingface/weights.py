@@ -5,6 +5,7 @@ differs between these (which file, which device, which number format) is settled
 engine only ever sees a loaded model with its tokenizer.
 """
 
+import inspect
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -91,6 +92,10 @@ def load_pipeline(
         model_id=source.name,
         pipeline_kwargs={"return_full_text": False, "add_special_tokens": False},
     )
+
+
+LOADING_OPTIONS = frozenset(inspect.signature(load_pipeline).parameters) - {"name_or_path"}
+"""The names of `load_pipeline`'s options."""
 
 
 def find_source(name_or_path: str) -> Source:

@@ -1,5 +1,5 @@
-from langchain_markovscale.cli.baselines import Strategy
-from langchain_markovscale.cli.comparison import in_words
+from langchain_markovscale.cli.demo_baselines import Strategy
+from langchain_markovscale.cli.demo_comparison import in_words
 from langchain_markovscale.usage import no_usage
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from langchain_markovscale.cli.baselines import Strategy, chance_of
+from langchain_markovscale.cli.demo_baselines import Strategy, chance_of
 
 
 def comparison(strategies: Sequence[Strategy]) -> Table:

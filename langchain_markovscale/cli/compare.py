@@ -1,0 +1,106 @@
+"""`markovscale compare`: stopping rules side by side on the same recorded runs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from langchain_markovscale.cli import options
+from langchain_markovscale.cli.console import remarks, results, say, write_json
+from langchain_markovscale.cli.report_view import show
+
+if TYPE_CHECKING:
+    from langchain_markovscale.calibration.report.report import Report
+    from langchain_markovscale.evaluation.comparison.rules import Budget
+    from langchain_markovscale.theory.variants import Variant
+
+
+def compare(
+    pool: Annotated[
+        Path,
+        typer.Argument(
+            help="JSONL file of labelled traces, several fresh starts and revisions of each "
+            "question, as `markovscale record` writes it.",
+            show_default=False,
+        ),
+    ],
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Write a page with a plot to this file instead of printing."),
+    ] = None,
+    costs: Annotated[
+        str | None,
+        typer.Option(
+            help="Costs of a round to try, separated by commas: .01 is one point of accuracy.",
+            show_default="fifteen from 0.2 to 45 points",
+        ),
+    ] = None,
+    max_rounds: options.MaxRounds = 8,
+    variants: Annotated[
+        str,
+        typer.Option(
+            help="Variants of MarkovScale, separated by commas: mixture, gate, training_free, map. "
+            "The verdict is about the first."
+        ),
+    ] = "mixture,gate,training_free",
+    verification_tokens: Annotated[
+        float | None,
+        typer.Option(
+            help="Tokens that a verification takes.", show_default="as the traces' metadata tell"
+        ),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="What is compared: tokens, calls or attempts.",
+            show_default="tokens, or attempts where some are unknown",
+        ),
+    ] = None,
+    repeats: Annotated[
+        int, typer.Option(help="How often the questions are halved and replayed.")
+    ] = 6,
+    level: Annotated[float, typer.Option(help="Coverage of the intervals.")] = 0.95,
+    seed: Annotated[int, typer.Option(help="Seed of every random step.")] = 0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print every number as one JSON object.")
+    ] = False,
+) -> None:
+    """Compare stopping rules on recorded runs: what accuracy each buys for what it spends.
+
+    No model is called. What is learned from one half of the questions is tried on the other.
+    """
+    from langchain_markovscale.calibration.traces import read_traces
+    from langchain_markovscale.evaluation.comparison.compare import COSTS, compare_strategies
+
+    with remarks().status("Replaying …"):
+        comparison = compare_strategies(
+            read_traces(pool),
+            costs=COSTS if costs is None else _numbers(costs),
+            max_rounds=max_rounds,
+            variants=cast(
+                "list[Variant]",
+                [name.strip().replace("-", "_") for name in variants.split(",")],
+            ),
+            verification_tokens=verification_tokens,
+            budget=cast("Budget | None", budget),
+            repeats=repeats,
+            level=level,
+            seed=seed,
+        )
+    if html is not None:
+        html.write_text(comparison.html(), encoding="utf-8")
+    if as_json:
+        write_json(comparison.as_dict())
+    elif html is None:
+        show(cast("Report", comparison), results())
+    else:
+        say(comparison.verdict)
+    if html is not None:
+        say(f"The page is in {html}.")
+
+
+def _numbers(listed: str) -> list[float]:
+    try:
+        return [float(each) for each in listed.split(",")]
+    except ValueError:
+        raise ValueError(f"--costs must be numbers separated by commas, got {listed!r}.") from None

@@ -1,0 +1,192 @@
+"""What a run may use at most, checked before each call: nothing is bought that may not be paid.
+
+The criterion weighs what a round is worth and knows nothing of a purse. A budget is the purse: it
+stops a run whose next call would go beyond it, and the best answer so far is returned.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from typing_extensions import TypedDict
+
+from langchain_markovscale.attempts import Attempt, Purpose, Usage
+from langchain_markovscale.graph.metering import Books
+from langchain_markovscale.theory.checks import non_negative, whole
+
+Price = float | Mapping[Purpose, float]
+Seconds = Mapping[Purpose, float]
+
+_PURPOSES: tuple[Purpose, ...] = ("generate", "revise", "verify")
+# Whose calls tell what a call costs: its own kind's, else those that are most like it.
+_LIKE: dict[Purpose, tuple[Purpose, ...]] = {
+    "generate": ("generate", "revise"),
+    "revise": ("revise", "generate"),
+    "verify": ("verify",),
+}
+_ROUNDING = 1 + 1e-9
+
+
+class Budget(TypedDict, total=False):
+    """The most that a run may use; what is left out has no limit.
+
+    The first attempt is always made, for there is no answer without it. From then on a call is made
+    only if what has been used, and what such a call has taken on average in this run, stay within
+    the budget; the first call of its kind is made as long as anything is left. A single call can
+    therefore go beyond the budget by what it takes more than the average. It ends the run.
+
+    Calls that did not report their tokens count as the average of the calls for the same purpose
+    that did. Where none did, a budget of tokens or of money can't be kept, and the run ends.
+
+    Attributes:
+        rounds: Attempts, the first included; at least 1. `max_rounds` is the same limit, known to
+            the criterion, which then plans with it.
+        tokens: Tokens read and written in all calls, the verifier's included; at least 1.
+        usd: Money for the tokens; above 0. Needs both prices.
+        usd_per_input_token: Price of a token read; one number, or one for each of `"generate"`,
+            `"revise"` and `"verify"`, where the verifier is another model.
+        usd_per_output_token: Price of a token written, in the same way.
+        seconds: Time at work, retries and their pauses included; above 0. Time between two nodes,
+            such as waiting for a human, does not count.
+    """
+
+    rounds: int
+    tokens: int
+    usd: float
+    usd_per_input_token: Price
+    usd_per_output_token: Price
+    seconds: float
+
+
+def checked_budget(budget: Mapping[str, object] | None) -> Budget | None:
+    """Return a budget as it is, or None where it limits nothing.
+
+    Raises:
+        ValueError: If it has a limit that there is not, a number that leaves its range, or an
+            amount of money without prices.
+    """
+    if budget is None:
+        return None
+    if not isinstance(budget, Mapping):
+        raise ValueError(
+            f"budget must be a dictionary such as Budget(tokens=5000), got {budget!r}."
+        )
+    if unknown := sorted(set(budget).difference(Budget.__annotations__)):
+        raise ValueError(
+            f"budget has no {', '.join(map(repr, unknown))}; it may have "
+            f"{', '.join(map(repr, Budget.__annotations__))}."
+        )
+    given: Budget = {**budget}  # type: ignore[typeddict-item]
+    for count in ("rounds", "tokens"):
+        if count in given:
+            whole(f"budget[{count!r}]", given[count], least=1)
+    for amount in ("usd", "seconds"):
+        if amount in given and not non_negative(f"budget[{amount!r}]", given[amount]) > 0:
+            raise ValueError(f"budget[{amount!r}] must be above 0, got {given[amount]!r}.")
+    for price in ("usd_per_input_token", "usd_per_output_token"):
+        if price in given:
+            _check_price(f"budget[{price!r}]", given[price])
+        elif "usd" in given:
+            raise ValueError(
+                f"budget['usd'] needs the price of tokens: give {price!r}, 0 where it is free."
+            )
+    return given or None
+
+
+def shortfall(
+    budget: Budget,
+    purpose: Purpose,
+    attempts: Sequence[Attempt],
+    books: Books,
+    seconds: Seconds,
+    *,
+    free: bool,
+) -> str | None:
+    """Return why the budget does not allow the next call, None where it does.
+
+    Args:
+        budget: The budget.
+        purpose: What the call is for.
+        attempts: The attempts so far.
+        books: What they have cost.
+        seconds: How long they have taken.
+        free: Whether it is known that the call takes no tokens.
+    """
+    writes = purpose != "verify"
+    if writes and "rounds" in budget and len(attempts) >= budget["rounds"]:
+        return f"The budget of {budget['rounds']} rounds is used up."
+    if "seconds" in budget:
+        told = _beyond("seconds", budget["seconds"], purpose, seconds, attempts)
+        if told is not None:
+            return told
+    if free or not {"tokens", "usd"}.intersection(budget):
+        return None
+    if silent := [name for name, usage in books.items() if _is_silent(usage)]:
+        return (
+            "The budget can't be kept, because no call to "
+            f"{' or '.join(map(repr, silent))} reported its tokens: let the model report "
+            "usage_metadata, or the verifier return its usage; one that is a plain function takes "
+            "none as FunctionVerifier."
+        )
+    if "tokens" in budget:
+        tokens = {name: _estimate(usage, 1.0, 1.0) for name, usage in books.items()}
+        told = _beyond("tokens", budget["tokens"], purpose, tokens, attempts)
+        if told is not None:
+            return told
+    if "usd" not in budget:
+        return None
+    read, written = budget["usd_per_input_token"], budget["usd_per_output_token"]
+    paid = {
+        name: _estimate(usage, _price(read, name), _price(written, name))
+        for name, usage in books.items()
+    }
+    return _beyond("usd", budget["usd"], purpose, paid, attempts)
+
+
+def _beyond(
+    unit: str,
+    limit: float,
+    purpose: Purpose,
+    used: Mapping[Purpose, float],
+    attempts: Sequence[Attempt],
+) -> str | None:
+    total = sum(used.values())
+    if total >= limit:
+        return f"The budget of {limit:g} {unit} is used up: {total:.6g} went into the calls so far."
+    made = dict.fromkeys(_PURPOSES, 0)
+    for attempt in attempts:
+        made[attempt["action"]] += 1
+    made["verify"] = len(attempts) - (purpose == "verify")
+    average = next((used.get(like, 0.0) / made[like] for like in _LIKE[purpose] if made[like]), 0.0)
+    if total + average <= limit * _ROUNDING:
+        return None
+    return (
+        f"The budget of {limit:g} {unit} does not allow the next call to {purpose}: {total:.6g} "
+        f"are used, and one takes about {average:.6g}."
+    )
+
+
+def _is_silent(usage: Usage) -> bool:
+    return 0 < usage["calls"] <= usage["unknown"]
+
+
+def _estimate(usage: Usage, input_token: float, output_token: float) -> float:
+    """What calls have cost: those that did not say it as much as those that did."""
+    known = usage["calls"] - usage["unknown"]
+    told = usage["input_tokens"] * input_token + usage["output_tokens"] * output_token
+    return told * usage["calls"] / known if known else told
+
+
+def _price(price: Price, purpose: Purpose) -> float:
+    return float(price[purpose] if isinstance(price, Mapping) else price)
+
+
+def _check_price(name: str, price: object) -> None:
+    if not isinstance(price, Mapping):
+        non_negative(name, price)  # type: ignore[arg-type]
+        return
+    if missing := [purpose for purpose in _PURPOSES if purpose not in price]:
+        raise ValueError(
+            f"{name} has no price for {', '.join(map(repr, missing))}, got {dict(price)!r}: give "
+            "one number for all calls, or one for each purpose."
+        )
+    for purpose in _PURPOSES:
+        non_negative(f"{name}[{purpose!r}]", price[purpose])

@@ -1,0 +1,210 @@
+"""The loop as a chat model, for all that takes one: chains, agents' helpers, evaluation tools."""
+
+import re
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any, NoReturn
+
+from langchain_core.callbacks import (
+    AsyncCallbackManager,
+    AsyncCallbackManagerForLLMRun,
+    BaseCallbackManager,
+    CallbackManager,
+    CallbackManagerForLLMRun,
+)
+from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models.base import LangSmithParams
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph.state import CompiledStateGraph
+from pydantic import Field, field_validator
+
+from langchain_markovscale.verifiers.base import quiet
+
+_PIECES = re.compile(r"\s*\S+\s*|\s+")
+
+
+class ChatMarkovScale(BaseChatModel):
+    """A chat model that answers with the best attempt of a whole loop.
+
+    The last human message is the question, what comes before it is the conversation. Sync, async,
+    batched and streamed calls all run the graph; a stream begins when the loop has stopped, because
+    only then it is known which attempt is the answer. `usage_metadata` is that of the whole loop,
+    the verifier's calls included, and None where a part of it is unknown;
+    `response_metadata["markovscale"]` has `attempts`, `belief`, `reason`, the whole `decision`, the
+    `usage` by purpose and the `error`, if there was one.
+
+    The calls within are runs of their own below this one: whoever adds up the usage of all runs
+    of a trace counts them twice.
+
+    Tools and structured output are not supported: give an agent `MarkovScaleMiddleware` instead.
+    Options of the model (temperature, …) are set where the graph is made; of options at call time
+    there is only `stop`, at which the answer is cut.
+
+    Example::
+
+        graph = create_markovscale_graph(model, verifier=JudgeVerifier(model))
+        chat = ChatMarkovScale(graph=graph)
+        chat.invoke("What is 17 * 23?").text
+
+    Raises:
+        ValueError: If the graph has a checkpointer, or a call has an option that is not known.
+    """
+
+    graph: CompiledStateGraph[Any, Any, Any, Any] = Field(exclude=True, repr=False)
+    """A compiled graph of `create_markovscale_graph`, without a checkpointer of its own."""
+    model_name: str = "markovscale"
+    """The name that traces and `response_metadata` show."""
+
+    @field_validator("graph")
+    @classmethod
+    def _without_threads(cls, graph: Any) -> Any:
+        if graph.checkpointer not in (None, False):
+            msg = (
+                "graph has a checkpointer, and a chat model has no threads: make the graph "
+                "without checkpointer=, and keep the conversation where the chat model is used"
+            )
+            raise ValueError(msg)
+        return graph
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        _refuse(kwargs)
+        output = self.graph.invoke({"messages": messages}, _below(run_manager))
+        return ChatResult(generations=[ChatGeneration(message=self._message(output, stop))])
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        _refuse(kwargs)
+        output = await self.graph.ainvoke({"messages": messages}, _below(run_manager))
+        return ChatResult(generations=[ChatGeneration(message=self._message(output, stop))])
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        _refuse(kwargs)
+        output = self.graph.invoke({"messages": messages}, _below(run_manager))
+        for chunk in _chunks(self._message(output, stop)):
+            yield chunk
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        _refuse(kwargs)
+        output = await self.graph.ainvoke({"messages": messages}, _below(run_manager))
+        for chunk in _chunks(self._message(output, stop)):
+            yield chunk
+
+    def _message(self, output: dict[str, Any], stop: Sequence[str] | None) -> AIMessage:
+        answer: AIMessage = output["messages"][-1]
+        told = {
+            **answer.response_metadata.get("markovscale", {}),
+            "decision": output["decision"],
+            "usage": output.get("usage") or {},
+            "error": output.get("error"),
+        }
+        return AIMessage(
+            _cut(output["answer"], stop),
+            usage_metadata=answer.usage_metadata,
+            response_metadata={"model_name": self.model_name, "markovscale": told},
+        )
+
+    def bind_tools(self, tools: Any, **kwargs: Any) -> NoReturn:
+        """Raise NotImplementedError: an attempt is an answer, and a tool call is none."""
+        msg = (
+            "ChatMarkovScale takes no tools: verify an agent's answers with "
+            "create_agent(model, tools, middleware=[MarkovScaleMiddleware(verifier=…)])"
+        )
+        raise NotImplementedError(msg)
+
+    def with_structured_output(self, schema: Any = None, **kwargs: Any) -> NoReturn:
+        """Raise NotImplementedError, for the same reason as `bind_tools`."""
+        msg = (
+            "ChatMarkovScale has no structured output: use create_agent(model, "
+            "response_format=…, middleware=[MarkovScaleMiddleware(verifier=…)])"
+        )
+        raise NotImplementedError(msg)
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        name = str(kwargs.get("model") or self.model_name)
+        params = LangSmithParams(
+            ls_provider="markovscale", ls_model_name=name, ls_model_type="chat"
+        )
+        if stop:
+            params["ls_stop"] = stop
+        return params
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        """What a cache of answers has to tell apart: two loops are never the same."""
+        return {"model_name": self.model_name, "graph": id(self.graph)}
+
+    @property
+    def _llm_type(self) -> str:
+        return "markovscale"
+
+
+def _below(
+    run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None,
+) -> RunnableConfig:
+    """Return the config of the graph's run: below this one, and out of the user's stream."""
+    if run_manager is None:
+        return quiet(None)
+    # A model's run is no parent by itself, for models rarely call anything.
+    under_asyncio = isinstance(run_manager, AsyncCallbackManagerForLLMRun)
+    manager: type[BaseCallbackManager] = AsyncCallbackManager if under_asyncio else CallbackManager
+    callbacks = manager(
+        handlers=list(run_manager.inheritable_handlers),
+        inheritable_handlers=list(run_manager.inheritable_handlers),
+        parent_run_id=run_manager.run_id,
+        inheritable_tags=list(run_manager.inheritable_tags),
+        inheritable_metadata=dict(run_manager.inheritable_metadata),
+    )
+    return quiet({"callbacks": callbacks})
+
+
+def _refuse(options: dict[str, Any]) -> None:
+    unknown = sorted(name for name, value in options.items() if value is not None)
+    if unknown:
+        msg = (
+            f"ChatMarkovScale takes no call option {', '.join(map(repr, unknown))}: set it on the "
+            "model that create_markovscale_graph is given, such as model.bind(temperature=1)"
+        )
+        raise ValueError(msg)
+
+
+def _cut(text: str, stop: Sequence[str] | None) -> str:
+    ends = [at for at in (text.find(end) for end in stop or () if end) if at >= 0]
+    return text[: min(ends)] if ends else text
+
+
+def _chunks(message: AIMessage) -> Iterator[ChatGenerationChunk]:
+    """Cut a message into words; the last chunk has what is known of the whole."""
+    for piece in _PIECES.findall(message.text):
+        yield ChatGenerationChunk(message=AIMessageChunk(content=piece))
+    yield ChatGenerationChunk(
+        message=AIMessageChunk(
+            content="",
+            usage_metadata=message.usage_metadata,
+            response_metadata=message.response_metadata,
+            chunk_position="last",
+        )
+    )

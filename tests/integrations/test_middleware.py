@@ -1,0 +1,327 @@
+"""An agent whose final answers are verified: what it is told, and what is left at the end."""
+
+import asyncio
+import logging
+
+import pytest
+from langchain.agents import create_agent
+from langchain.agents.structured_output import ToolStrategy
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.runnables import RunnableLambda
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command, interrupt
+from loop_fakes import Scripted, accepting, said
+from pydantic import BaseModel
+
+from langchain_markovscale import Calibration, JudgeVerifier, MarkovScaleMiddleware
+
+SURE = Calibration.from_rates(
+    initial=0.5, repair=0.6, corruption=0.1, sensitivity=0.95, specificity=0.95
+)
+
+
+def _sync(agent, *args, **kwargs):
+    return agent.invoke(*args, **kwargs)
+
+
+def _async(agent, *args, **kwargs):
+    return asyncio.run(agent.ainvoke(*args, **kwargs))
+
+
+@pytest.fixture(params=[_sync, _async], ids=["sync", "async"])
+def run(request):
+    return request.param
+
+
+def agent_of(model, verifier, tools=(), *, checkpointer=None, response_format=None, **options):
+    middleware = MarkovScaleMiddleware(
+        verifier=verifier,
+        **{"calibration": SURE, "actions": ("revise",), "cost_per_round": 0.1, **options},
+    )
+    return create_agent(
+        model,
+        list(tools),
+        middleware=[middleware],
+        checkpointer=checkpointer,
+        response_format=response_format,
+    )
+
+
+def asked(text="What is 17 * 23?"):
+    return {"messages": [HumanMessage(text)]}
+
+
+def texts(output):
+    return [message.text for message in output["messages"]]
+
+
+def multiply(a: int, b: int) -> int:
+    """Multiply two numbers."""
+    return a * b
+
+
+def told(output):
+    return output["messages"][-1].response_metadata["markovscale"]
+
+
+def test_good_answer_is_left_as_it_is(run):
+    model = Scripted(script=["391"])
+    output = run(agent_of(model, accepting("391")), asked())
+    assert texts(output) == ["What is 17 * 23?", "391"]
+    assert len(model.asked) == 1
+    assert told(output)["attempts"] == 1
+    assert told(output)["reason"] == "gain_below_cost"
+
+
+def test_bad_answer_is_revised_with_its_critique(run):
+    model = Scripted(script=["390", "391"])
+    output = run(agent_of(model, accepting("391")), asked())
+    question, draft, critique = model.texts_asked(1)
+    assert (question, draft) == ("What is 17 * 23?", "390")
+    assert "not 390" in critique
+    assert texts(output) == ["What is 17 * 23?", "391"]
+    assert told(output)["attempts"] == 2
+
+
+def test_fresh_draw_sees_neither_draft_nor_critique(run):
+    model = Scripted(script=["390", "391"])
+    output = run(agent_of(model, accepting("391"), actions=("generate",)), asked())
+    assert model.texts_asked(1) == ["What is 17 * 23?"]
+    assert texts(output) == ["What is 17 * 23?", "391"]
+
+
+def scoring(*scores):
+    """A verifier that gives one score after the other."""
+    left = iter(scores)
+    return lambda answer: next(left)
+
+
+TO_THE_END = {
+    "calibration": Calibration.from_rates(
+        initial=0.5, repair=0.6, corruption=0.1, sensitivity=0.7, specificity=0.95
+    ),
+    "max_rounds": 3,
+    "cost_per_round": 0.0,
+    "actions": ("generate",),
+}
+
+
+def test_best_answer_is_returned_when_later_ones_are_worse(run):
+    model = Scripted(script=["391", "390", "389"])
+    agent = agent_of(model, scoring(0.6, 0.0, 0.0), **TO_THE_END, answer_key="last_number")
+    output = run(agent, asked())
+    assert len(model.asked) == 3
+    assert texts(output) == ["What is 17 * 23?", "391"]
+    assert told(output)["reason"] == "max_rounds"
+
+
+def test_nothing_is_verified_between_tool_calls(run):
+    seen = []
+    model = Scripted(script=[said("", multiply={"a": 17, "b": 23}), "It is 391"])
+    agent = agent_of(model, lambda answer: seen.append(answer) or 0.95, [multiply])
+    output = run(agent, asked())
+    assert seen == ["It is 391"]
+    kinds = [type(message) for message in output["messages"]]
+    assert kinds == [HumanMessage, AIMessage, ToolMessage, AIMessage]
+
+
+def test_revision_may_call_tools_and_keeps_what_led_to_the_answer(run):
+    first, second = said("", multiply={"a": 17, "b": 32}), said("", multiply={"a": 17, "b": 23})
+    second.tool_calls[0]["id"] = "second"
+    model = Scripted(script=[first, "544", second, "391"])
+    output = run(agent_of(model, accepting("391"), [multiply]), asked())
+    assert model.texts_asked(2)[2:4] == ["544", "544"]  # the tool's result, then the draft
+    assert "not 544" in model.texts_asked(2)[4]
+    assert texts(output) == ["What is 17 * 23?", "", "544", "", "391", "391"]
+    assert [m.id for m in output["messages"]] == list(
+        dict.fromkeys(m.id for m in output["messages"])
+    )
+
+
+def test_fresh_draw_starts_before_the_tool_calls(run):
+    model = Scripted(script=[said("", multiply={"a": 17, "b": 32}), "544", "391"])
+    agent = agent_of(model, accepting("391"), [multiply], actions=("generate",))
+    output = run(agent, asked())
+    assert model.texts_asked(2) == ["What is 17 * 23?"]
+    assert texts(output) == ["What is 17 * 23?", "391"]
+
+
+def test_verifier_sees_what_the_tools_returned():
+    seen = []
+    verifier = RunnableLambda(lambda given: seen.append(given) or 0.95)
+    model = Scripted(script=[said("", multiply={"a": 17, "b": 23}), "It is 391"])
+    agent_of(model, verifier, [multiply]).invoke(asked())
+    assert seen == [
+        {
+            "question": "What is 17 * 23?",
+            "answer": "It is 391",
+            "key": None,
+            "context": {"tools": ["391"]},
+        }
+    ]
+
+
+class Product(BaseModel):
+    """The product."""
+
+    value: int
+
+
+@pytest.mark.parametrize("tools", [[], [multiply]], ids=["no tools", "tools"])
+def test_structured_response_is_verified_and_revised(run, tools):
+    wrong, right = said("", Product={"value": 390}), said("", Product={"value": 391})
+    right.tool_calls[0]["id"] = "second"
+    model = Scripted(script=[wrong, right])
+    agent = agent_of(
+        model, accepting('{"value":391}'), tools, response_format=ToolStrategy(Product)
+    )
+    output = run(agent, asked())
+    assert output["structured_response"] == Product(value=391)
+    assert len(model.asked) == 2
+    assert [type(m) for m in output["messages"]] == [HumanMessage, AIMessage, ToolMessage]
+
+
+def test_structured_response_of_the_best_attempt_is_returned(run):
+    script = [said("", Product={"value": value}) for value in (391, 390, 389)]
+    for number, message in enumerate(script):
+        message.tool_calls[0]["id"] = str(number)
+    agent = agent_of(
+        Scripted(script=script),
+        scoring(0.6, 0.0, 0.0),
+        **TO_THE_END,
+        answer_key=lambda text: text,
+        response_format=ToolStrategy(Product),
+    )
+    output = run(agent, asked())
+    assert output["messages"][1].response_metadata["markovscale"]["attempts"] == 3
+    assert output["structured_response"] == Product(value=391)
+    assert [message.tool_calls for message in output["messages"][1:2]] == [script[0].tool_calls]
+    assert isinstance(output["messages"][2], ToolMessage)
+
+
+def test_new_question_on_a_thread_starts_anew(run):
+    model = Scripted(script=["390", "391", "5"])
+    agent = agent_of(model, accepting("391", "5"), checkpointer=InMemorySaver())
+    thread = {"configurable": {"thread_id": "1"}}
+    run(agent, asked(), thread)
+    output = run(agent, asked("What is 2 + 3?"), thread)
+    assert texts(output) == ["What is 17 * 23?", "391", "What is 2 + 3?", "5"]
+    assert told(output)["attempts"] == 1
+
+
+def test_counters_are_private_to_the_run(run):
+    output = run(agent_of(Scripted(script=["391"]), accepting("391")), asked())
+    assert set(output) == {"messages"}
+
+
+def test_same_agent_serves_two_questions_at_once():
+    answers = {"first": iter(["bad", "good"]), "second": iter(["good"])}
+    model = RunnableModel(answers=answers)
+    agent = agent_of(model, accepting("good"))
+
+    async def both():
+        return await asyncio.gather(*(agent.ainvoke(asked(text)) for text in answers))
+
+    assert [told(output)["attempts"] for output in asyncio.run(both())] == [2, 1]
+
+
+class RunnableModel(Scripted):
+    """Answers by question."""
+
+    script: tuple = ()
+    answers: dict
+
+    def _next(self, messages):
+        return AIMessage(next(self.answers[messages[0].text]))
+
+
+def test_usage_of_all_attempts_and_verdicts_is_told(run):
+    judge = Scripted(script=[said("VERDICT: FAIL", 20, 4), said("VERDICT: PASS", 20, 4)])
+    model = Scripted(script=["390", "391"])
+    output = run(agent_of(model, JudgeVerifier(judge)), asked())
+    assert told(output)["usage"] == {
+        "generate": {"calls": 1, "input_tokens": 7, "output_tokens": 3, "unknown": 0},
+        "revise": {"calls": 1, "input_tokens": 7, "output_tokens": 3, "unknown": 0},
+        "verify": {"calls": 2, "input_tokens": 40, "output_tokens": 8, "unknown": 0},
+    }
+
+
+def _streamed(agent, mode):
+    return list(agent.stream(asked(), stream_mode=mode))
+
+
+def _astreamed(agent, mode):
+    async def collect():
+        return [part async for part in agent.astream(asked(), stream_mode=mode)]
+
+    return asyncio.run(collect())
+
+
+@pytest.mark.parametrize("stream", [_streamed, _astreamed], ids=["sync", "async"])
+def test_stream_shows_the_agents_words_and_none_of_the_judges(stream):
+    judge = Scripted(script=["CRITIQUE: odd\nVERDICT: FAIL", "VERDICT: PASS"])
+    model = Scripted(script=["It is 390", "It is 391"])
+    parts = stream(agent_of(model, JudgeVerifier(judge)), "messages")
+    shown = "".join(message.text for message, _ in parts)
+    assert shown == "It is 390It is 391"
+    assert all(isinstance(message, AIMessage) for message, _ in parts)
+
+
+def test_stream_ends_with_the_best_answer():
+    model = Scripted(script=["It is 391", "It is 390", "It is 389"])
+    agent = agent_of(model, scoring(0.6, 0.0, 0.0), **TO_THE_END, answer_key="last_number")
+    parts = _streamed(agent, "messages")
+    assert parts[-1][0].text == "It is 391"
+    assert parts[-1][0].id not in {message.id for message, _ in parts[:-1]}
+
+
+def test_events_tell_attempts_and_decisions():
+    agent = agent_of(Scripted(script=["390", "391"]), accepting("391"))
+    events = _streamed(agent, "custom")
+    assert [event["type"] for event in events] == ["attempt", "decision"] * 2
+    assert [event["attempt"]["score"] for event in events[::2]] == [0.05, 0.95]
+
+
+def test_failing_verifier_leaves_the_best_answer(run, caplog):
+    verdicts = iter([(0.05, "wrong")])
+    model = Scripted(script=["390", "391"])
+    with caplog.at_level(logging.WARNING):
+        output = run(agent_of(model, lambda answer: next(verdicts)), asked())
+    assert told(output)["reason"] == "error"
+    assert told(output)["attempts"] == 2
+    assert "The verifier failed" in caplog.text
+
+
+def test_human_verifier_pauses_the_agent_and_goes_on():
+    verifier = RunnableLambda(lambda given: interrupt(given["answer"]))
+    agent = agent_of(Scripted(script=["391"]), verifier, checkpointer=InMemorySaver())
+    thread = {"configurable": {"thread_id": "1"}}
+    paused = agent.invoke(asked(), thread)
+    assert paused["__interrupt__"][0].value == "391"
+    output = agent.invoke(Command(resume=0.95), thread)
+    assert texts(output) == ["What is 17 * 23?", "391"]
+    assert told(output)["attempts"] == 1
+
+
+def test_no_evidence_is_refused():
+    with pytest.raises(ValueError, match="verifier=None leaves no evidence"):
+        MarkovScaleMiddleware(verifier=None)
+
+
+def test_variant_that_needs_a_predictor_is_refused():
+    with pytest.raises(ValueError, match="variant='map' needs a predictor"):
+        MarkovScaleMiddleware(verifier=accepting("391"), variant="map")
+
+
+def test_agreement_alone_can_decide(run):
+    model = Scripted(script=["391", "It is 391", "391", "391"])
+    agent = agent_of(model, None, actions=("generate",), answer_key="last_number", max_rounds=4)
+    output = run(agent, asked())
+    assert "verify" not in told(output)["usage"]
+    assert output["messages"][-1].text.endswith("391")
+
+
+def test_conversation_without_a_question_is_refused():
+    agent = agent_of(Scripted(script=["391"]), accepting("391"))
+    with pytest.raises(ValueError, match="messages has no human message"):
+        agent.invoke({"messages": [AIMessage("Hello")]})
