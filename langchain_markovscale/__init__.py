@@ -24,6 +24,7 @@ _NAMES_BY_MODULE = {
     "graph.router": ("MarkovScaleRouter",),
     "graph.settings": ("MarkovScaleContext",),
     "graph.state": ("MarkovScaleState",),
+    "integrations.chains": ("with_markovscale",),
     "integrations.chat_model": ("ChatMarkovScale",),
     "integrations.middleware": ("MarkovScaleMiddleware",),
     "theory.belief": ("Belief",),
@@ -32,7 +33,9 @@ _NAMES_BY_MODULE = {
     "theory.criterion": ("Criterion",),
     "theory.mixture": ("ChainMixture",),
     "theory.rates": ("Rates",),
+    "verifiers.entailment": ("EntailmentVerifier",),
     "verifiers.function": ("FunctionVerifier",),
+    "verifiers.groundedness": ("GroundednessVerifier",),
     "verifiers.judge": ("JudgeVerifier",),
 }
 _MODULE_OF = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
@@ -80,6 +83,7 @@ if TYPE_CHECKING:
     from langchain_markovscale.graph.router import MarkovScaleRouter as MarkovScaleRouter
     from langchain_markovscale.graph.settings import MarkovScaleContext as MarkovScaleContext
     from langchain_markovscale.graph.state import MarkovScaleState as MarkovScaleState
+    from langchain_markovscale.integrations.chains import with_markovscale as with_markovscale
     from langchain_markovscale.integrations.chat_model import ChatMarkovScale as ChatMarkovScale
     from langchain_markovscale.integrations.middleware import (
         MarkovScaleMiddleware as MarkovScaleMiddleware,
@@ -90,7 +94,11 @@ if TYPE_CHECKING:
     from langchain_markovscale.theory.criterion import Criterion as Criterion
     from langchain_markovscale.theory.mixture import ChainMixture as ChainMixture
     from langchain_markovscale.theory.rates import Rates as Rates
+    from langchain_markovscale.verifiers.entailment import EntailmentVerifier as EntailmentVerifier
     from langchain_markovscale.verifiers.function import FunctionVerifier as FunctionVerifier
+    from langchain_markovscale.verifiers.groundedness import (
+        GroundednessVerifier as GroundednessVerifier,
+    )
     from langchain_markovscale.verifiers.judge import JudgeVerifier as JudgeVerifier
 
     __version__: str

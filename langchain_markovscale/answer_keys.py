@@ -10,13 +10,13 @@ The conventions are the field's: where a text holds several candidates, the *las
 """
 
 import json
-import unicodedata
 from collections.abc import Callable
 from functools import partial
 from typing import Any, overload
 
 from langchain_markovscale.reading.boxes import last_box, normalized_latex
 from langchain_markovscale.reading.choices import choice_patterns, chosen_letter
+from langchain_markovscale.reading.folding import folded
 from langchain_markovscale.reading.json_text import json_objects
 from langchain_markovscale.reading.numerals import canonical_number, last_numeral
 
@@ -64,7 +64,8 @@ def choice_letter(text: str, letters: str = "ABCDE") -> str | None:
     The clearest form decides, and among equals the last: a statement ("the answer is B", "B is
     correct"), then a letter set off ("(B)", "**B**", "\boxed{B}", "option B", "B" alone on a line),
     then one that labels a line ("B. Paris", unless the lines list several options), then a capital
-    in prose. The article "A" and the pronoun "I" are no choice.
+    in prose. The article "A" and the pronoun "I" are no choice, nor are alternatives ("A or B") and
+    what is denied ("not C").
 
     Args:
         text: The whole text of an answer.
@@ -80,16 +81,15 @@ def choice_letter(text: str, letters: str = "ABCDE") -> str | None:
 
 
 _EDGE_PUNCTUATION = ".,;:?…\"'\u201c\u201d\u2018\u2019«»()[]{}*_`~\u3002\u3001"
-_FOLDED_AT_ONCE = 500  # characters
 _ARTICLES = frozenset({"a", "an", "the"})
 
 
 def normalized_text(text: str) -> str | None:
     """Return a short answer folded so that spelling variants meet.
 
-    NFKC and case folding; single spaces; punctuation trimmed from both ends of each word (not
-    within: "u.s", "c++" and "-5" stay); leading articles dropped; a text that is one number gets
-    its canonical form.
+    NFKC and case folding; straight apostrophes; single spaces; punctuation trimmed from both ends
+    of each word (not within: "u.s", "c++" and "-5" stay); leading articles dropped; a text that is
+    one number gets its canonical form.
 
     Args:
         text: The whole text of an answer.
@@ -97,21 +97,14 @@ def normalized_text(text: str) -> str | None:
     Returns:
         The folded text, or None where nothing is left of it.
     """
-    folded = _folded(text)
-    number = canonical_number(folded)
+    whole = folded(text)
+    number = canonical_number(whole)
     if number is not None:
         return number
-    words = [trimmed for word in folded.split() if (trimmed := _trimmed(word))]
+    words = [trimmed for word in whole.split() if (trimmed := _trimmed(word))]
     first = next((i for i, word in enumerate(words) if word not in _ARTICLES), 0)
     kept = " ".join(words[first:])
     return canonical_number(kept) or kept or None
-
-
-def _folded(text: str) -> str:
-    # Piece by piece, because normalising a long run of combining marks takes quadratic time.
-    pieces = (text[i : i + _FOLDED_AT_ONCE] for i in range(0, len(text), _FOLDED_AT_ONCE))
-    folded = (unicodedata.normalize("NFKC", piece).casefold() for piece in pieces)
-    return "".join(unicodedata.normalize("NFKC", piece) for piece in folded)
 
 
 def _trimmed(word: str) -> str:

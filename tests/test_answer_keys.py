@@ -187,6 +187,27 @@ def test_prose_is_no_choice(text: str) -> None:
     assert choice_letter(text) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("the answer is A and not C", "A"),
+        ("The answer is A but not C.", "A"),
+        ("It is A. It isn't C.", "A"),
+        ("A rather than C", "A"),
+        ("A or B? The answer is B.", "B"),
+        ("The answer is C, not A or B.", "C"),
+        ("A or B", None),
+        ("The answer is A or B.", None),
+        ("Either (A), (B), or (C)", None),
+        ("**A** or **B**", None),
+        ("not C", None),
+        ("I saw it or a friend did: A.", "A"),
+    ],
+)
+def test_a_denied_letter_or_an_alternative_is_no_choice(text: str, letter: str | None) -> None:
+    assert choice_letter(text) == letter
+
+
 def test_choice_letters_can_be_set() -> None:
     assert choice_letter("Answer: F") is None
     assert choice_letter("Answer: F", letters="EFG") == "F"
@@ -205,6 +226,8 @@ def test_choice_letters_can_be_set() -> None:
         ("75.00", "75"),
         ("$1,000", "1000"),
         ("“Yes.”", "yes"),
+        ("five o\u2019clock", "five o'clock"),
+        ("cafe\u0301", "caf\u00e9"),
     ],
 )
 def test_spelling_variants_have_one_text_key(left: str, right: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -60,7 +61,7 @@ class Calibration:
     @classmethod
     def fit(
         cls,
-        traces: Iterable[Trace] | NDArray[Any],
+        traces: Iterable[Trace] | NDArray[Any] | str | PathLike[str],
         *,
         n_classes: int | Literal["auto"] = "auto",
         settling: bool = True,
@@ -78,8 +79,8 @@ class Calibration:
         all, some or no attempts.
 
         Args:
-            traces: Traces, also as a stream (`read_traces(path)`), or an array of 0 and 1 of shape
-                (questions, rounds) or (questions, fresh starts, rounds).
+            traces: Traces, also as a stream, the path of a file of them, or an array of 0 and 1 of
+                shape (questions, rounds) or (questions, fresh starts, rounds).
             n_classes: K, or `"auto"`: two, and more where held-out questions clearly ask for it.
             settling: Whether rates may fall with the depth of revision.
             accept_threshold: The score from which the verifier accepts, in [0, 1]; None for the one

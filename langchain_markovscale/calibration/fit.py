@@ -149,11 +149,17 @@ def choose_classes(problem: Problem, rng: np.random.Generator) -> tuple[int, dic
 def bootstrap(
     problem: Problem, mode: Mode, n_draws: int, rng: np.random.Generator
 ) -> em.Parameters:
-    """Refit on questions drawn with replacement, from the mode; a batch of `n_draws`."""
+    """Refit on questions drawn with replacement, from the mode; a batch of `n_draws`.
+
+    Pseudo-counts are drawn as well: resampling alone would repeat what the prior says of a rate
+    that was hardly seen, as if it were certain.
+    """
     n = int(problem.questions.sum())
     questions = rng.multinomial(n, problem.questions / n, size=n_draws).astype(np.float64)
     start = em.Parameters(*(np.repeat(each, n_draws, axis=0) for each in mode.parameters))
-    return in_order(em.fit(problem.events, questions, start, settling=problem.settling).parameters)
+    prior = em.random_prior(n_draws, start.weights.shape[1], rng)
+    found = em.fit(problem.events, questions, start, settling=problem.settling, prior=prior)
+    return in_order(found.parameters)
 
 
 def in_order(parameters: em.Parameters) -> em.Parameters:

@@ -1,7 +1,9 @@
 """The whole way from traces to a calibration's parts: fit, uncertainty, checks, warnings."""
 
-from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterable, Iterator
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,8 @@ from langchain_markovscale.calibration.hypotheses import Evidence
 from langchain_markovscale.calibration.scores import ScoreModel, fit_scores
 from langchain_markovscale.calibration.statistics import Statistics, collect, collect_table
 from langchain_markovscale.calibration.summary import FitSummary
-from langchain_markovscale.calibration.traces import Trace
+from langchain_markovscale.calibration.trace_checks import checked
+from langchain_markovscale.calibration.traces import Trace, read_traces
 from langchain_markovscale.explain import percent, points
 from langchain_markovscale.theory.checks import whole
 from langchain_markovscale.theory.rates import Rates
@@ -37,7 +40,7 @@ class Fitted(NamedTuple):
 
 
 def fit_traces(
-    traces: Iterable[Trace] | Any,
+    traces: Any,
     *,
     n_classes: int | Literal["auto"],
     settling: bool,
@@ -47,7 +50,7 @@ def fit_traces(
     seed: int,
 ) -> Fitted:
     """Fit rates to traces; see `Calibration.fit` for the arguments."""
-    check_arguments(n_classes, n_bootstrap, level)
+    check_arguments(n_classes, n_bootstrap, level, seed)
     statistics = _statistics(traces)
     fit.check_identifiable(statistics)
     # A generator for each stage, so that an option of one does not change what another finds.
@@ -73,6 +76,9 @@ def fit_traces(
         chosen = first
     fit.check_identified(statistics, mode)
     resampled = fit.bootstrap(problem, mode, n_bootstrap, of_bootstrap) if n_bootstrap else None
+    if not statistics.depths:
+        mode = mode._replace(parameters=_untried(mode.parameters))
+        resampled = resampled and _untried(resampled)
     rates = _rates(
         mode.parameters, 0, evidence, model, (evidence.sensitivity, evidence.specificity)
     )
@@ -82,12 +88,12 @@ def fit_traces(
         if resampled
     )
     summary = _summary(
-        statistics, problem, mode, resampled, model, tried, tried[chosen], seed, level
+        statistics, problem, mode, resampled, model, tried, tried[chosen], seed, level, n_bootstrap
     )
     return Fitted(rates, draws, summary)
 
 
-def check_arguments(n_classes: Any, n_bootstrap: int, level: float) -> None:
+def check_arguments(n_classes: Any, n_bootstrap: int, level: float, seed: int) -> None:
     """Refuse options of a fit that make no sense.
 
     Raises:
@@ -96,12 +102,34 @@ def check_arguments(n_classes: Any, n_bootstrap: int, level: float) -> None:
     if n_classes != "auto":
         whole("n_classes", n_classes, least=1)
     whole("n_bootstrap", n_bootstrap)
-    if not 0 < level < 1:
+    whole("seed", seed)
+    if not isinstance(level, (int, float)) or not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, got {level!r}: 0.9 is a 90 % interval.")
 
 
 def _statistics(traces: Any) -> Statistics:
-    return collect_table(traces) if hasattr(traces, "shape") else collect(traces)
+    if hasattr(traces, "shape"):
+        return collect_table(traces)
+    if isinstance(traces, (str, PathLike)):
+        return collect(read_traces(Path(traces)))
+    return collect(_checked(traces))
+
+
+def _checked(traces: Iterable[Trace]) -> Iterator[Trace]:
+    for number, trace in enumerate(traces):
+        try:
+            yield cast("Trace", checked(trace))
+        except ValueError as error:
+            raise ValueError(
+                f"traces[{number}]: {error} Give traces as read_traces yields them, the path of "
+                "such a file, or an array of 0 and 1."
+            ) from None
+
+
+def _untried(parameters: em.Parameters) -> em.Parameters:
+    """Without a single revision in the traces, a revision is not expected to change anything."""
+    nothing = np.zeros_like(parameters.repair)
+    return parameters._replace(repair=nothing, corruption=nothing)
 
 
 def _rates(
@@ -138,6 +166,7 @@ def _summary(
     held_out: fit.HeldOut,
     seed: int,
     level: float,
+    n_bootstrap: int,
 ) -> FitSummary:
     rounds = max(problem.events.depths, statistics.seen.shape[1] - 1)
     tails = ((1 - level) / 2, (1 + level) / 2)
@@ -161,7 +190,7 @@ def _summary(
         auc=None if np.isnan(model.auc) else model.auc,
         auc_interval=model.auc_interval,
         reliability=tuple(map(_floats, model.reliability)),
-        warnings=tuple(_warnings(statistics, model, foretold)),
+        warnings=tuple(_warnings(statistics, model, foretold, n_bootstrap)),
     )
 
 
@@ -210,19 +239,36 @@ def _drift(problem: fit.Problem, parameters: em.Parameters) -> tuple[tuple[float
     return tuple(map(_floats, rows))
 
 
-def _warnings(statistics: Statistics, model: ScoreModel, foretold: Floats) -> list[str]:
+def _warnings(
+    statistics: Statistics, model: ScoreModel, foretold: Floats, n_bootstrap: int
+) -> list[str]:
     said = []
     if statistics.n_questions < _FEW_QUESTIONS:
+        questions = (
+            "1 question" if statistics.n_questions == 1 else f"{statistics.n_questions} questions"
+        )
+        care = (
+            "decisions take that into account"
+            if n_bootstrap
+            else "decisions take them for certain, since n_bootstrap is 0"
+        )
+        said.append(f"only {questions}: the rates are uncertain, and {care}.")
+    if not statistics.depths:
         said.append(
-            f"only {statistics.n_questions} questions: the rates are uncertain, and decisions "
-            "take that into account."
+            "no revision was recorded: the loop will not revise. Record revisions too, for "
+            "instance three of every first answer."
         )
     if not statistics.several_starts:
         said.append(
             "one fresh start for each question: classes of questions can hardly be told apart. "
             "Record at least two."
         )
-    if model.n and not model.informative:
+    if model.n and np.isnan(model.auc):
+        said.append(
+            "the verifier could not be measured, because all labels agree: its scores are given "
+            "no weight."
+        )
+    elif model.n and not model.informative:
         low, high = model.auc_interval
         said.append(
             "the verifier is no better than chance: it scores a correct answer above a wrong one "

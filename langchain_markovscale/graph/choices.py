@@ -1,9 +1,15 @@
 """A closed list of possible answers: how many there are, and which of them a text gives."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from langchain_markovscale.answer_keys import AnswerKey, normalized_text, resolve_answer_key
+from langchain_markovscale.answer_keys import (
+    AnswerKey,
+    last_number,
+    normalized_text,
+    resolve_answer_key,
+)
+from langchain_markovscale.reading.folding import folded
 
 Choices = int | Sequence[str]
 
@@ -29,19 +35,52 @@ def key_for(answer_key: AnswerKey | str | None, choices: Choices | None) -> Answ
     if answer_key is not None or choices is None or isinstance(choices, int):
         return resolve_answer_key(answer_key)
     if all(re.fullmatch("[A-Za-z]", choice) for choice in choices):
-        return resolve_answer_key(f"choice:{''.join(choices)}")
+        return _lettered(choices)
     return _mentioned(choices)
 
 
-def _mentioned(choices: Sequence[str]) -> Callable[[str], str | None]:
-    """The last choice that a text mentions as words; of two that begin together, the longer."""
-    names = {normalized_text(choice): choice for choice in choices}
-    longest_first = sorted((name for name in names if name), key=len, reverse=True)
-    pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
+def _lettered(choices: Sequence[str]) -> AnswerKey:
+    """The letter that a text chooses, as the list spells it; alone it may be of either case."""
+    spelling = {choice.upper(): choice for choice in choices}
+    chosen = resolve_answer_key(f"choice:{''.join(choices)}")
 
     def key(text: str) -> str | None:
-        folded = " ".join(text.casefold().split())
-        found = pattern.findall(folded)
-        return names[found[-1]] if found else None
+        alone = (normalized_text(text) or "").upper()
+        return spelling.get(alone) or spelling.get(chosen(text) or "")
 
     return key
+
+
+def _mentioned(choices: Sequence[str]) -> AnswerKey:
+    """The choice that a text is, in any spelling, or else the last one that it mentions.
+
+    Choices are looked for as words, numbers as whole numbers ("1" is not in "1/2"); of two that
+    begin together the longer counts. Where all choices are numbers the last number of the text
+    decides before that, because the numbers of a reasoning come earlier.
+    """
+    names = {name: choice for choice in choices if (name := normalized_text(choice))}
+    numbers = {name: choice for name, choice in names.items() if last_number(name) == name}
+    worded = {name: choice for name, choice in names.items() if name not in numbers}
+    spelled = worded | {_spelling(choice): choice for choice in choices}
+    pattern = re.compile("|".join(map(_as_word, sorted(filter(None, spelled), key=len)[::-1])))
+
+    def key(text: str) -> str | None:
+        if (whole := names.get(normalized_text(text) or "")) is not None:
+            return whole
+        number = numbers.get(last_number(text) or "")
+        if number is not None and not worded:
+            return number
+        found = pattern.findall(_spelling(text))
+        return spelled[found[-1]] if found else number
+
+    return key
+
+
+def _spelling(text: str) -> str:
+    return " ".join(folded(text).split())
+
+
+def _as_word(spelling: str) -> str:
+    number = spelling[0].isdigit()
+    begin = r"(?<!\w)(?<!\d[.,/])" + (r"(?:(?<![-\u2212])|(?<=\d[-\u2212]))" if number else "")
+    return rf"{begin}{re.escape(spelling)}(?!\w|[.,/]\d)"

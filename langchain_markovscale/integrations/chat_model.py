@@ -98,8 +98,7 @@ class ChatMarkovScale(BaseChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         _refuse(kwargs)
         output = self.graph.invoke({"messages": messages}, _below(run_manager))
-        for chunk in _chunks(self._message(output, stop)):
-            yield chunk
+        yield from _chunks(self._message(output, stop))
 
     async def _astream(
         self,

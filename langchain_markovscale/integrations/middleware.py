@@ -5,17 +5,25 @@ same other middleware. Only the conversation is arranged for it, and put in orde
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, NamedTuple, NotRequired
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple, NotRequired, cast
 from uuid import uuid4
 
-from langchain.agents.middleware import AgentMiddleware, AgentState, hook_config
+from langchain.agents.middleware import (
+    AgentMiddleware,
+    AgentState,
+    ExtendedModelResponse,
+    ModelRequest,
+    ModelResponse,
+    hook_config,
+)
 from langchain.agents.middleware.types import PrivateStateAttr
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
+from langgraph.types import Command
 
 from langchain_markovscale.answer_keys import AnswerKey
 from langchain_markovscale.attempts import Action, Attempt, Decision
@@ -77,9 +85,13 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
     have made of an answer. Every question is a turn of its own, also on a thread.
 
     A stream of messages shows drafts as the agent writes them, and the best answer last;
-    `stream_mode="custom"` shows an event for each attempt and decision. A verifier that fails ends
-    the turn with the best answer so far and the reason `"error"`; give `verifier.with_retry()` to
-    have it asked again. An error of the agent's own model or tools rises.
+    `stream_mode="custom"` shows an event for each attempt and decision.
+
+    Nothing paid for is lost: if the verifier fails, or the model after a first answer, the turn
+    ends with the best answer so far and the reason `"error"`. Give `verifier.with_retry()` and, for
+    the model, `ModelRetryMiddleware` to have them asked again before. Errors before the first
+    answer rise, and so do those of tools. A turn that is broken off and never resumed leaves its
+    last draft and critique in the conversation.
 
     Example::
 
@@ -153,8 +165,8 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
     def after_model(self, state: MarkovScaleAgentState, runtime: Runtime[Any]) -> Update | None:
         """Verify a final answer and decide; do nothing between tool calls."""
         due = self._due(state)
-        if due is None:
-            return None
+        if not isinstance(due, _Due):
+            return due
         config, meter = self._called()
         try:
             returned = self._verifier.invoke(due.request, config)
@@ -170,8 +182,8 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
     ) -> Update | None:
         """Verify a final answer and decide; do nothing between tool calls."""
         due = self._due(state)
-        if due is None:
-            return None
+        if not isinstance(due, _Due):
+            return due
         config, meter = self._called()
         try:
             returned = await self._verifier.ainvoke(due.request, config)
@@ -181,10 +193,59 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         except Exception as error:
             return self._failed(due, error, meter)
 
-    def _due(self, state: MarkovScaleAgentState) -> _Due | None:
+    def wrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
+    ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
+        """Call the model; where it fails after a first answer, end with the best one."""
+        try:
+            return handler(request)
+        except GraphBubbleUp:
+            raise
+        except Exception as error:
+            return self._without_model(request, error)
+
+    async def awrap_model_call(
+        self,
+        request: ModelRequest[Any],
+        handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
+    ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
+        """Call the model; where it fails after a first answer, end with the best one."""
+        try:
+            return await handler(request)
+        except GraphBubbleUp:
+            raise
+        except Exception as error:
+            return self._without_model(request, error)
+
+    def _without_model(
+        self, request: ModelRequest[Any], error: Exception
+    ) -> ExtendedModelResponse[Any]:
+        before = cast("MarkovScaleAgentState", request.state).get("markovscale")
+        turn = turn_of(since_question(request.state["messages"], before).question, before)
+        if not turn["attempts"]:
+            raise error
+        failed: Command[Any] = Command(update={"markovscale": self._told(turn, error, "model")})
+        return ExtendedModelResponse(ModelResponse(result=[]), failed)
+
+    def _told(self, turn: Turn, error: Exception, who: str) -> Turn:
+        """Tell of an error that does not rise, and note it."""
+        logger.warning(
+            "The %s failed; the answer is the best of the %d made before.",
+            who,
+            len(turn["attempts"]),
+            exc_info=error,
+        )
+        text, question = f"{type(error).__name__}: {error}", turn["run"]["question"]
+        tell({"type": "error", "node": who, "error": text, "try": 1, "question": question})
+        return {**turn, "error": text}
+
+    def _due(self, state: MarkovScaleAgentState) -> _Due | Update | None:
+        """Return what has to be verified, or the update where nothing has to."""
         before = state.get("markovscale")
         since = since_question(state["messages"], before)
         turn = turn_of(since.question, before)
+        if turn["error"] is not None:
+            return self._gave_up(turn, since)
         trail = final_answer(since.messages, state.get("structured_response"), turn)
         if trail is None:
             return None
@@ -248,16 +309,13 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         return self._decided(turn, due.since, self._criterion.decide(attempts))
 
     def _failed(self, due: _Due, error: Exception, meter: Meter | None) -> Update:
-        logger.warning(
-            "The verifier failed; the answer is the best of the %d made before.",
-            len(due.turn["attempts"]),
-            exc_info=error,
-        )
-        text, question = f"{type(error).__name__}: {error}", due.turn["run"]["question"]
-        tell({"type": "error", "node": self.name, "error": text, "try": 1, "question": question})
         cost = (meter and meter.usage) or UNKNOWN_CALL
-        turn: Turn = {**due.turn, "usage": booked(due.turn["usage"], "verify", cost)}
-        return self._decided(turn, due.since, stopped(self._criterion, turn["attempts"], "error"))
+        turn = self._told(due.turn, error, "verifier")
+        turn["usage"] = booked(turn["usage"], "verify", cost)
+        return self._gave_up(turn, due.since)
+
+    def _gave_up(self, turn: Turn, since: Since) -> Update:
+        return self._decided(turn, since, stopped(self._criterion, turn["attempts"], "error"))
 
     def _decided(self, turn: Turn, since: Since, decision: Decision) -> Update:
         tell({"type": "decision", "decision": decision, "question": turn["run"]["question"]})

@@ -43,6 +43,7 @@ class Turn(TypedDict):
         decision: The last decision; None before the first attempt.
         usage: Calls and tokens by purpose.
         critique_id: Id of the message that asks for the revision that is due; None for none.
+        error: What went wrong, where the turn ends for the reason `"error"`; else None.
     """
 
     run: Run
@@ -51,6 +52,7 @@ class Turn(TypedDict):
     decision: Decision | None
     usage: dict[Purpose, Usage]
     critique_id: str | None
+    error: str | None
 
 
 class Since(NamedTuple):
@@ -87,7 +89,15 @@ def turn_of(question: HumanMessage, turn: Turn | None) -> Turn:
     if turn is not None and turn["run"]["message_id"] == question.id and not _stopped(turn):
         return turn
     run: Run = {"question": str(question.text), "message_id": question.id}
-    return Turn(run=run, attempts=[], trails=[], decision=None, usage={}, critique_id=None)
+    return Turn(
+        run=run,
+        attempts=[],
+        trails=[],
+        decision=None,
+        usage={},
+        critique_id=None,
+        error=None,
+    )
 
 
 def final_answer(
@@ -152,6 +162,7 @@ def best_answer(turn: Turn, decision: Decision) -> tuple[list[AnyMessage], Any]:
         "belief": decision["belief"],
         "reason": decision["reason"],
         "usage": turn["usage"],
+        "error": turn["error"],
     }
     changes: dict[str, Any] = {
         "response_metadata": {**message.response_metadata, "markovscale": told}

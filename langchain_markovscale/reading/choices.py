@@ -10,8 +10,12 @@ from typing import NamedTuple
 
 
 class ChoicePatterns(NamedTuple):
-    """Patterns of a chosen letter, from clear to faint; each finds it in its last group."""
+    """Patterns of a chosen letter, from clear to faint; each finds it in its last group.
 
+    `alternatives` is the exception: what it finds ("A or B") leaves the choice open.
+    """
+
+    alternatives: re.Pattern[str]
     stated: re.Pattern[str]
     set_off: re.Pattern[str]
     label: re.Pattern[str]
@@ -20,6 +24,7 @@ class ChoicePatterns(NamedTuple):
 
 def chosen_letter(text: str, patterns: ChoicePatterns) -> str | None:
     """Return the letter that a text chooses, in upper case, or None; among equals the last."""
+    text = patterns.alternatives.sub(" ", text)
     found = _letters(patterns.stated, text) or _letters(patterns.set_off, text)
     if found:
         return found[-1]
@@ -52,12 +57,22 @@ def choice_patterns(letters: str) -> ChoicePatterns:
         msg = f"letters must be distinct letters from A to Z, such as 'ABCD', not {letters!r}"
         raise ValueError(msg)
     # No initials or compounds ("D.C.", "B-flat", "C++", "A/B", "B's", "B = 5"), nothing denied.
-    before = r"(?<![A-Za-z0-9.+/&-])(?<![A-Za-z0-9]['\u2019])(?<!not )(?<!not \()"
+    before = (
+        r"(?<![A-Za-z0-9.+/&-])(?<![A-Za-z0-9]['\u2019])"
+        r"(?<!not )(?<!not \()(?<!n['\u2019]t )(?<!than )"
+    )
     after = r"(?![A-Za-z0-9+#/&^=(]|[.'\u2019_-][A-Za-z0-9]| =)"
-    no_article = r"(?<![AIai](?=[ \t]{1,4}(?!(?:is|because|since)\b)[A-Za-z]))"  # "a cat", "I am"
+    no_article = (  # "a cat", "I am"; but "A and not C"
+        r"(?<![Aa](?=[ \t]{1,4}(?!(?:is|because|since|and|or|but|not|rather than)\b)[A-Za-z]))"
+        r"(?<![Ii](?=[ \t]{1,4}(?!(?:is|because|since)\b)[A-Za-z]))"
+    )
+    any_case = f"[{options}{options.lower()}]"
     upper = f"{before}([{options}]){after}{no_article}"
-    either = f"{before}([{options}{options.lower()}]){after}{no_article}"
+    either = f"{before}({any_case}){after}{no_article}"
+    marked = rf"[(\[*_\"'`]{{0,3}}{any_case}{after}[)\]*_\"'`]{{0,3}}"
     patterns = (
+        rf"(?<![A-Za-z0-9])(?:{marked},\s?){{0,8}}{marked},?\s{{1,3}}or\s{{1,3}}"
+        rf"(?:option\s)?[(\[*_\"'`]{{0,3}}{any_case}{after}{no_article}[)\]*_\"'`]{{0,3}}",
         f"{_STATEMENT}{either}|{upper}{_IS_CORRECT}",
         rf"(?<![A-Za-z0-9])[(\[]{either}[)\]]|\*{upper}[.):]?\*"
         rf"|\\boxed\{{(?:\\(?:text|textbf|mathrm)\{{)?{either}\}}"

@@ -59,7 +59,7 @@ class Criterion:
         self.cost_per_round = costs_by_action(cost_per_round, self.actions)
         self.max_rounds = int(whole("max_rounds", max_rounds, least=1))
         self.belief = Belief(rates_for(variant, calibration), choices)
-        self._plans: dict[tuple[int, bool], _Plans] = {}
+        self._plans: dict[tuple[int, bool, bool], _Plans] = {}
 
     @property
     def rates(self) -> Rates:
@@ -99,7 +99,8 @@ class Criterion:
         if plan is None or plan.pays:
             depth = posterior.depths[best] if self.rates.settling < 1 else 0
             joint = posterior.joint[answer]
-            plan = self._best_plan(joint, posterior.classes, depth, posterior.keyed, left)
+            silent = _silent(attempts)
+            plan = self._best_plan(joint, posterior.classes, depth, posterior.keyed, silent, left)
         action: Step = plan.action if plan.pays else "stop"
         reason: Reason = "gain_exceeds_cost" if plan.pays else "gain_below_cost"
         return _decision(action, best, belief, len(attempts), reason, plan.gain, plan.cost)
@@ -114,10 +115,10 @@ class Criterion:
         """The best plan for a first answer of which nothing is known but its question."""
         classes = self.belief.prior(class_weights)
         joint = classes * self.rates.initial
-        return self._best_plan(joint, classes, 0, keyed, self.max_rounds - 1)
+        return self._best_plan(joint, classes, 0, keyed, False, self.max_rounds - 1)
 
     def _best_plan(
-        self, joint: Floats, classes: Floats, depth: int, keyed: bool, left: int
+        self, joint: Floats, classes: Floats, depth: int, keyed: bool, silent: bool, left: int
     ) -> "_Plan":
         """Return the commitment that is worth most.
 
@@ -126,11 +127,13 @@ class Criterion:
             classes: P(class k), shape (K,).
             depth: Revisions between the best answer and its fresh draw.
             keyed: Whether answers have keys.
+            silent: Whether the verifier is not to be counted on.
             left: Attempts that are left.
         """
-        key = (depth, keyed)
+        key = (depth, keyed, silent)
         if key not in self._plans:
-            table = commitments(self.rates, self.actions, self.max_rounds - 1, depth, keyed=keyed)
+            rates = self.rates.without_verifier() if silent else self.rates
+            table = commitments(rates, self.actions, self.max_rounds - 1, depth, keyed=keyed)
             each = np.array([self.cost_per_round[action] for action in table.actions])
             self._plans[key] = _Plans(table, table.gains - each[:, None] * table.rounds)
         table, worths = self._plans[key]
@@ -155,6 +158,11 @@ class _Plan(NamedTuple):
     gain: float
     cost: float
     pays: bool
+
+
+def _silent(attempts: Sequence[Attempt]) -> bool:
+    """Return whether the verifier has given no score at all, which twice is no accident."""
+    return len(attempts) > 1 and all(attempt["score"] is None for attempt in attempts)
 
 
 def _check_actions(actions: Sequence[Action]) -> tuple[Action, ...]:

@@ -37,6 +37,21 @@ def training_free_rates() -> Rates:
     return Rates(weights, initial, repair, corruption, sensitivity=0.8, specificity=0.75)
 
 
+def rates_of(calibration: HasRates | Rates) -> Rates:
+    """Return the rates to decide with.
+
+    Raises:
+        TypeError: If `calibration` has none.
+    """
+    rates = getattr(calibration, "decision_rates", calibration)
+    if not isinstance(rates, Rates):
+        raise TypeError(
+            f"calibration must be a Calibration or Rates, got {calibration!r}: "
+            "Calibration.load(path) reads one from a file."
+        )
+    return rates
+
+
 def rates_for(variant: Variant, calibration: HasRates | Rates) -> Rates:
     """Return the rates that a variant decides with.
 
@@ -49,7 +64,7 @@ def rates_for(variant: Variant, calibration: HasRates | Rates) -> Rates:
     if variant not in get_args(Variant):
         names = ", ".join(map(repr, get_args(Variant)))
         raise ValueError(f"variant must be one of {names}, got {variant!r}.")
-    rates = calibration if isinstance(calibration, Rates) else calibration.decision_rates
+    rates = rates_of(calibration)
     if variant != "training_free":
         return rates
     free = training_free_rates()

@@ -122,7 +122,7 @@ def _weighed(stated: list[_Statement], kind: _Kind, claims: _Claims) -> bool | f
 
 _MARKUP = r"[*_\"'\u201c\u201d`]"  # emphasis, code and quotation marks around a word
 _LABEL = re.compile(
-    r"\b(?P<name>verdict|score|probability(?:[ ]of[ ][a-z ]{1,40}|[ ]?\([a-z ]{1,40}\))?)"
+    r"\b(?P<name>verdict|score|probability(?:[ ](?:of|that)[ ][a-z'\u2019 ]{1,40}|[ ]?\([a-z ]{1,40}\))?)"
     rf"(?P<close>{_MARKUP}*+)[ \t]*+(?P<colon>[:=\uff1a]|$)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -131,7 +131,16 @@ _LINE_OPENING = re.compile(
     r"(?:(?:my|the|final|overall)[ ]){0,2}",
     re.IGNORECASE,
 )
+_SENTENCE_OPENING = re.compile(
+    rf"[.!?;,)\u2013\u2014-]{_MARKUP}{{0,3}}[ \t]{{1,3}}[*_]{{0,3}}"
+    r"(?:(?:so|thus|my|the|final|overall)[ ]){0,3}[*_]{0,3}",
+    re.IGNORECASE,
+)
+_LAST_WORD = re.compile(
+    r"[ \t*_]*+[A-Za-z]++[ \t*_.!)]*+(?:[,;:(\u2013\u2014-][^.!?\"'`]*+[.!)]?)?\s*+"
+)
 _LONGEST_OPENING = 100  # characters before a label that opens a line
+_LONGEST_SENTENCE_OPENING = 30
 _LONGEST_VALUE = 400  # characters below a label that are looked at
 
 
@@ -148,10 +157,11 @@ def _replied(text: str) -> list[_Statement]:
 def _labelled(text: str, *, strict: bool) -> list[_Statement]:
     """Find labelled statements; strictly, those that are the writer's own."""
     found: list[_Statement] = []
+    conclusion = _conclusion(text) if strict else 0
     for start, line in _lines(text):
         if strict and line.lstrip().startswith(">"):
             continue
-        labels = _own_labels(line) if strict else list(_LABEL.finditer(line))
+        labels = _own_labels(line, last=start >= conclusion) if strict else _labels(line)
         ends = [*(label.start() for label in labels[1:]), len(line)]
         for label, end in zip(labels, ends, strict=False):
             begin = 0 if _opens_line(label) else label.start()
@@ -162,15 +172,32 @@ def _labelled(text: str, *, strict: bool) -> list[_Statement]:
     return found
 
 
-def _own_labels(line: str) -> list[re.Match[str]]:
+def _labels(line: str) -> list[re.Match[str]]:
+    return list(_LABEL.finditer(line))
+
+
+def _conclusion(text: str) -> int:
+    """Return where the last line begins that is more than a labelled statement."""
+    position = len(text)
+    for line in reversed(text.split("\n")):
+        position -= len(line)
+        label = _LABEL.search(line)
+        if line.strip() and not (label and _opens_line(label)):
+            return position
+        position -= 1
+    return 0
+
+
+def _own_labels(line: str, *, last: bool) -> list[re.Match[str]]:
     """Return the labels that are the writer's own.
 
     Such a label opens a line or follows one that does; or it is in capitals, as asked for, or the
-    name of a JSON field. And it is not in a quotation.
+    name of a JSON field; or it is the verdict with which the last line ends. And it is not in a
+    quotation.
     """
     own: list[re.Match[str]] = []
     reached, double, back, curly = 0, 0, 0, 0
-    for label in _LABEL.finditer(line):
+    for label in _labels(line):
         start = label.start()
         double += line.count('"', reached, start)
         back += line.count("`", reached, start)
@@ -180,7 +207,7 @@ def _own_labels(line: str) -> list[re.Match[str]]:
         is_name = before in ('"', "'") and label["close"].startswith(before)
         if (double % 2 or back % 2 or curly > 0) and not is_name:
             continue
-        plain = own or is_name or label["name"].isupper()
+        plain = own or is_name or label["name"].isupper() or (last and _concludes(label))
         if _opens_line(label) or (plain and label["colon"]):
             own.append(label)
     return own
@@ -190,6 +217,18 @@ def _opens_line(label: re.Match[str]) -> bool:
     if label.start() > _LONGEST_OPENING:
         return False
     return _LINE_OPENING.fullmatch(label.string, 0, label.start()) is not None
+
+
+def _concludes(label: re.Match[str]) -> bool:
+    """Whether a label opens the sentence that ends its line with a verdict: "I agree. Verdict: X"."""
+    line, start = label.string, label.start()
+    if label["name"].lower() != "verdict":
+        return False
+    near = max(0, start - _LONGEST_SENTENCE_OPENING)
+    opens = any(_SENTENCE_OPENING.fullmatch(line, begin, start) for begin in range(near, start))
+    other = _LABEL.search(line, label.end())
+    value = line[label.end() : other.start() if other else len(line)]
+    return opens and _LAST_WORD.fullmatch(value) is not None
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -211,7 +250,10 @@ def _next_line(text: str, position: int) -> tuple[str, int]:
 def _statement(label: re.Match[str], value: str, start: int, end: int) -> _Statement:
     if "verdict" in label["name"].lower():
         return _Statement("verdict", read_verdict(value), start, end)
-    probability = None if is_about_error(label["name"]) else read_probability(value)
+    percent = "probability" in label["name"].lower()
+    probability = (
+        None if is_about_error(label["name"]) else read_probability(value, percent=percent)
+    )
     return _Statement("probability", probability, start, end)
 
 
@@ -246,12 +288,10 @@ def _json_statements(objects: list[JsonObject]) -> list[_Statement]:
             verdict = read_verdict(verdict)
         if isinstance(verdict, bool):
             found.append(_Statement("verdict", verdict, start, end))
-        numbers = [fields[name] for name in ("probability", "score") if name in fields]
-        found += [
-            _Statement("probability", read_probability(number), start, end)
-            for number in numbers
-            if isinstance(number, str)
-        ]
+        for name in ("probability", "score"):
+            if isinstance(number := fields.get(name), str):
+                probability = read_probability(number, percent=name == "probability")
+                found.append(_Statement("probability", probability, start, end))
     return found
 
 

@@ -50,9 +50,14 @@ def read_verdict(phrase: str) -> bool | None:
     return None
 
 
+_OPPOSITE = re.compile(
+    rf"\b{_FAIL}\b|{_NOT}|\b(?:errors?|mistaken?s?|flaw(?:ed|s)?|false|invalid)\b", re.IGNORECASE
+)
+
+
 def is_about_error(phrase: str) -> bool:
-    """Whether a phrase names the opposite of being correct ("probability of being wrong")."""
-    return _ANY_FAIL.search(phrase) is not None
+    """Whether a phrase may name the opposite of being correct ("probability of being wrong")."""
+    return _OPPOSITE.search(phrase) is not None
 
 
 _PROBABILITY = re.compile(
@@ -70,11 +75,15 @@ _PROBABILITY = re.compile(
 )
 
 
-def read_probability(phrase: str) -> float | None:
+_LEAST_PERCENT = 11  # 8 may mean 8 % or 8 of 10
+
+
+def read_probability(phrase: str, *, percent: bool = False) -> float | None:
     """Read the probability that opens a phrase: 0.85, .85, 85%, 85/100, 8 out of 10.
 
     Args:
         phrase: The phrase; words may follow the number ("0.85, the sum is right").
+        percent: Whether a whole number from 11 to 100 without a scale is a percentage.
 
     Returns:
         The probability, in [0, 1]. None where the phrase opens otherwise, the number leaves [0, 1]
@@ -94,4 +103,6 @@ def read_probability(phrase: str) -> float | None:
         if number == whole == 50:
             return 0.5
         number = number / whole if whole > 0 else -1.0
+    elif percent and match["number"].isdigit() and number >= _LEAST_PERCENT:
+        number /= 100
     return number if 0 <= number <= 1 else None

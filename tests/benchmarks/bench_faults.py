@@ -9,7 +9,7 @@ import asyncio
 import gc
 import random
 import re
-import tracemalloc
+import sys
 from collections import Counter, defaultdict
 from statistics import median
 from time import process_time
@@ -29,14 +29,17 @@ from langchain_markovscale.graph.authors import EmptyReplyError
 from langchain_markovscale.graph.builder import create_markovscale_graph
 
 RUNS = 2_000
-AT_ONCE = 250
+AT_ONCE = 100
 FAULTS = 0.2
-TIMEOUT = 1.0
+# What goes wrong, and how often; a call that hangs is ended by the loop, a timeout by the client.
+KINDS = {"error": 6, "timeout": 5, "hang": 1, "empty": 6, "tool call": 6}
+TIMEOUT = 10.0  # far above what a busy event loop keeps a call waiting
 CONCURRENT = 1_000
 CALIBRATION = Calibration.from_rates(
     initial=0.4, repair=0.4, corruption=0.05, sensitivity=0.9, specificity=0.9
 )
-CLEAR = (ConnectionError, NodeTimeoutError, EmptyReplyError)
+CLEAR = (ConnectionError, TimeoutError, NodeTimeoutError, EmptyReplyError)
+_RAISED = {"error": ConnectionError, "timeout": TimeoutError}
 
 
 class Ledger:
@@ -57,7 +60,7 @@ class Ledger:
     def fault(self) -> str | None:
         kind = None
         if self.random.random() < FAULTS:
-            kind = self.random.choice(["error", "hang", "empty", "tool call"])
+            (kind,) = self.random.choices(list(KINDS), KINDS.values())
         self.kinds[kind or "fine"] += 1
         return kind
 
@@ -79,10 +82,11 @@ class Fragile(BaseChatModel):
     async def _agenerate(self, messages, stop=None, run_manager=None, **kwargs):
         question = re.search(r"question \d+", str(messages[0].content)).group()
         fault = self.ledger.fault()
-        if fault in ("error", "hang"):
+        if fault in _RAISED:
             self.ledger.book(question, self.purpose)
-            if fault == "error":
-                raise ConnectionError("the line is dead")
+            raise _RAISED[fault]()
+        if fault == "hang":
+            self.ledger.book(question, self.purpose)
             await asyncio.sleep(3600)
         read, written = self.ledger.random.randrange(1, 500), self.ledger.random.randrange(1, 200)
         self.ledger.book(question, self.purpose, read, written)
@@ -137,7 +141,8 @@ def ended_well(outcome, said):
     return outcome["answer"] in said and decision["action"] == "stop" and told
 
 
-def test_every_run_ends_well_on_parts_that_fail(figure):
+def test_every_run_ends_well_on_parts_that_fail(figure, caplog):
+    caplog.set_level("CRITICAL", logger="langchain_markovscale")  # thousands of warnings
     ledger = Ledger(seed=5)
     outcomes = asyncio.run(all_runs(fragile_graph(ledger)))
     badly, wrong_books, with_answer = 0, 0, 0
@@ -171,7 +176,7 @@ def test_overhead_of_concurrent_runs(figure):
     ours, theirs = loop(*made), by_hand(*made, native_async=True)
     took = {"ours": [], "theirs": []}
     with asyncio.Runner() as runner:
-        for _ in range(5):  # in turn, so that both see the same machine
+        for _ in range(3):  # in turn, so that both see the same machine
             took["theirs"].append(runner.run(at_once(theirs)))
             took["ours"].append(runner.run(at_once(ours)))
     times = median(took["ours"]) / median(took["theirs"])
@@ -183,16 +188,12 @@ def test_finished_runs_leave_nothing_behind(figure):
 
     def held():
         gc.collect()
-        return tracemalloc.get_traced_memory()[0]
+        return sum(map(sys.getsizeof, gc.get_objects()))
 
     with asyncio.Runner() as runner:
-        tracemalloc.start()
-        try:
+        runner.run(at_once(graph))
+        before = held()
+        for _ in range(2):
             runner.run(at_once(graph))
-            before = held()
-            for _ in range(3):
-                runner.run(at_once(graph))
-            kept = (held() - before) / (3 * CONCURRENT)
-        finally:
-            tracemalloc.stop()
+        kept = (held() - before) / (2 * CONCURRENT)
     figure("memory that a finished run keeps", kept, "bytes", at_most=16)

@@ -8,6 +8,7 @@ import pytest
 from simulated_loops import Loop
 
 from langchain_markovscale.calibration.calibration import DECISION_DRAWS, Calibration
+from langchain_markovscale.calibration.traces import write_traces
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.variants import training_free_rates
 
@@ -242,3 +243,68 @@ def test_a_file_that_is_no_json_is_named(tmp_path):
     path.write_text("{")
     with pytest.raises(ValueError, match="holds no JSON"):
         Calibration.load(path)
+
+
+def test_a_rate_of_which_nothing_was_seen_is_not_known():
+    """Thirty questions, all right and never broken: of repair nothing is known."""
+    perfect = Loop(initial=(1.0, 1.0), corruption=(0.0, 0.0))
+    traces = perfect.traces(30, 2, 3, seed=1)
+    draws = Calibration.fit(traces, n_classes=1, settling=False).draws
+    repair = np.array([draw.repair[0] for draw in draws])
+    assert np.quantile(repair, 0.05) < 0.15
+    assert np.quantile(repair, 0.95) > 0.85
+    # The rule of three: never in 180 revisions is less than 3/180 with 95 % confidence.
+    corruption = np.array([draw.corruption[0] for draw in draws])
+    assert np.quantile(corruption, 0.95) == pytest.approx(3 / 180, rel=0.5)
+
+
+def test_a_loop_of_which_no_revision_was_recorded_does_not_revise():
+    calibration = Calibration.fit(Loop().traces(40, 3, 0, seed=2))
+    criterion = Criterion(calibration, 0.0, actions=("revise",))
+    attempt = {**Loop().traces(1, 1, 0, seed=3)[0]["attempts"][0], "key": None, "score": 0.0}
+    assert criterion.decide([attempt])["action"] == "stop"
+    assert any("no revision was recorded" in said for said in calibration.fitted.warnings)
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [Loop(initial=(1.0, 1.0), corruption=(0.0, 0.0)), Loop(initial=(0.0, 0.0), repair=(0.0, 0.0))],
+    ids=["all right", "all wrong"],
+)
+def test_odd_data_leave_no_nan_in_what_is_said(loop):
+    calibration = Calibration.fit(loop.traces(30, 2, 2, seed=4))
+    assert "nan" not in calibration.report().text.lower()
+    assert any("could not be measured" in said for said in calibration.fitted.warnings)
+
+
+def test_without_draws_the_doubt_is_said_not_to_count():
+    fitted = Calibration.fit(Loop().traces(20, 2, 1, seed=5), n_bootstrap=0).fitted
+    assert any("take them for certain" in said for said in fitted.warnings)
+
+
+def test_a_path_will_do(tmp_path):
+    traces = Loop().traces(30, 2, 1, seed=6)
+    write_traces(traces, tmp_path / "traces.jsonl")
+    by_path = Calibration.fit(tmp_path / "traces.jsonl", n_bootstrap=0)
+    assert by_path == Calibration.fit(traces, n_bootstrap=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"score": float("nan")}, r"traces\[0\].*score"),
+        ({"score": -1.0}, r"traces\[0\].*score"),
+        ({"correct": "yes"}, r"traces\[0\].*correct"),
+        ({"key": 7}, r"traces\[0\].*key"),
+    ],
+)
+def test_traces_in_memory_are_checked_like_files(change, message):
+    trace = Loop().traces(1, 1, 1, seed=7)[0]
+    trace["attempts"][1].update(change)
+    with pytest.raises(ValueError, match=message):
+        Calibration.fit([trace])
+
+
+def test_lists_that_are_no_traces_are_refused_by_name():
+    with pytest.raises(ValueError, match=r"traces\[0\].*an array of 0 and 1"):
+        Calibration.fit([[1, 0, 1], [0, 0, 1]])

@@ -117,6 +117,40 @@ def test_choices_are_found_as_words_and_the_last_counts():
     assert count_of(["yes", "no", "not sure"]) == 3
 
 
+@pytest.mark.parametrize(
+    ("choices", "text", "chosen"),
+    [
+        (["1/2", "3/4", "1"], "It is 1/2", "1/2"),
+        (["1/2", "3/4", "1"], "3/4", "3/4"),
+        (["1/2", "3/4", "1"], "1. I add them up and get 0.5", "1/2"),
+        (["1", "2"], "It is 1/3.", None),
+        (["1", "none"], "Perhaps 1.5 or -1", None),
+        (["1/2", "none of these"], "So it is .5 then", "1/2"),
+        (["1,000", "2,000"], "That makes 1,000", "1,000"),
+        (["1,000", "2,000"], "2000 in all", "2,000"),
+        (["caf\u00e9", "bar"], "a cafe\u0301, surely", "caf\u00e9"),
+        (["cafe\u0301", "bar"], "a caf\u00e9, surely", "cafe\u0301"),
+        (["five o'clock", "noon"], "At five o\u2019clock!", "five o'clock"),
+        (["\u2163", "\u2164"], "Henry \u2163 it was", "\u2163"),
+        (["the cat", "the dog"], "I saw a cat.", "the cat"),
+        (["New York", "York"], "It is New York", "New York"),
+        (["true", "false"], "TRUE", "true"),
+    ],
+)
+def test_a_choice_is_found_in_any_spelling(choices, text, chosen):
+    assert key_for(None, choices)(text) == chosen
+
+
+@pytest.mark.parametrize("choices", [["a", "b", "c"], ["A", "B", "C"]])
+@pytest.mark.parametrize("text", ["b", "B", "b.", "(b)", "The answer is b", "B, not C", "**B**"])
+def test_a_letter_comes_back_as_the_list_spells_it(choices, text):
+    assert key_for(None, choices)(text) == choices[1]
+
+
+def test_alternatives_are_no_letter_of_a_list():
+    assert key_for(None, ["a", "b"])("a or b") is None
+
+
 def test_the_store_reaches_the_runnables(run):
     from langgraph.config import get_store
     from langgraph.store.memory import InMemoryStore

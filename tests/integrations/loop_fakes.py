@@ -33,7 +33,7 @@ class Scripted(BaseChatModel):
     def _next(self, messages: list[BaseMessage]) -> AIMessage:
         self.asked.append(list(messages))
         reply = self.script[len(self.asked) - 1]
-        if isinstance(reply, Exception):
+        if isinstance(reply, BaseException):
             raise reply
         return reply if isinstance(reply, AIMessage) else said(reply)
 

@@ -5,6 +5,7 @@ import logging
 
 import pytest
 from langchain.agents import create_agent
+from langchain.agents.middleware import AgentMiddleware
 from langchain.agents.structured_output import ToolStrategy
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableLambda
@@ -283,13 +284,45 @@ def test_events_tell_attempts_and_decisions():
 
 
 def test_failing_verifier_leaves_the_best_answer(run, caplog):
-    verdicts = iter([(0.05, "wrong")])
+    def verify(answer):
+        if answer == "391":
+            raise ConnectionError("gone")
+        return 0.05, "wrong"
+
     model = Scripted(script=["390", "391"])
     with caplog.at_level(logging.WARNING):
-        output = run(agent_of(model, lambda answer: next(verdicts)), asked())
+        output = run(agent_of(model, verify), asked())
     assert told(output)["reason"] == "error"
     assert told(output)["attempts"] == 2
+    assert told(output)["error"] == "ConnectionError: gone"
     assert "The verifier failed" in caplog.text
+
+
+@pytest.mark.parametrize("action", ["revise", "generate"])
+def test_failing_model_leaves_the_best_answer(run, caplog, action):
+    model = Scripted(script=["390", ConnectionError("gone")])
+    with caplog.at_level(logging.WARNING):
+        output = run(agent_of(model, accepting("391"), actions=(action,)), asked())
+    assert texts(output) == ["What is 17 * 23?", "390"]
+    assert told(output)["reason"] == "error"
+    assert told(output)["error"] == "ConnectionError: gone"
+    assert "The model failed" in caplog.text
+
+
+def test_error_before_the_first_answer_rises(run):
+    agent = agent_of(Scripted(script=[ConnectionError("gone")]), accepting("391"))
+    with pytest.raises(ConnectionError, match="gone"):
+        run(agent, asked())
+
+
+def test_model_that_fails_on_a_thread_leaves_the_next_question_alone(run):
+    model = Scripted(script=["390", ConnectionError("gone"), "5"])
+    agent = agent_of(model, accepting("5"), checkpointer=InMemorySaver())
+    thread = {"configurable": {"thread_id": "1"}}
+    run(agent, asked(), thread)
+    output = run(agent, asked("What is 2 + 3?"), thread)
+    assert texts(output) == ["What is 17 * 23?", "390", "What is 2 + 3?", "5"]
+    assert told(output)["error"] is None
 
 
 def test_human_verifier_pauses_the_agent_and_goes_on():
@@ -301,6 +334,62 @@ def test_human_verifier_pauses_the_agent_and_goes_on():
     output = agent.invoke(Command(resume=0.95), thread)
     assert texts(output) == ["What is 17 * 23?", "391"]
     assert told(output)["attempts"] == 1
+
+
+class Shouting(AgentMiddleware):
+    """Rewrites answers, and counts how often it is asked."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+
+    def after_model(self, state, runtime):
+        self.calls += 1
+        last = state["messages"][-1]
+        if isinstance(last, AIMessage) and not last.tool_calls:
+            return {"messages": [last.model_copy(update={"content": last.text.upper()})]}
+        return None
+
+
+@pytest.mark.parametrize("tools", [[], [multiply]], ids=["no tools", "tools"])
+def test_in_first_place_it_sees_what_other_middleware_made_of_an_answer(tools):
+    other = Shouting()
+    middleware = MarkovScaleMiddleware(
+        verifier=accepting("B"), calibration=SURE, cost_per_round=0.1, actions=("revise",)
+    )
+    agent = create_agent(Scripted(script=["a", "b"]), tools, middleware=[middleware, other])
+    output = agent.invoke(asked())
+    assert texts(output) == ["What is 17 * 23?", "B"]
+    assert other.calls == 2
+
+
+@pytest.mark.parametrize("tools", [[], [multiply]], ids=["no tools", "tools"])
+def test_in_last_place_it_works_as_well(tools):
+    middleware = MarkovScaleMiddleware(
+        verifier=accepting("b"), calibration=SURE, cost_per_round=0.1, actions=("generate",)
+    )
+    agent = create_agent(Scripted(script=["a", "b"]), tools, middleware=[Shouting(), middleware])
+    assert texts(agent.invoke(asked())) == ["What is 17 * 23?", "B"]
+
+
+def test_run_goes_on_from_a_checkpoint_between_attempts():
+    """A verdict that was checkpointed is not asked for again."""
+    verdicts = []
+
+    def verify(answer):
+        verdicts.append(answer)
+        return accepting("391")(answer)
+
+    saver = InMemorySaver()
+    thread = {"configurable": {"thread_id": "1"}}
+    first = agent_of(Scripted(script=["390", KeyboardInterrupt()]), verify, checkpointer=saver)
+    with pytest.raises(KeyboardInterrupt):
+        first.invoke(asked(), thread, durability="sync")
+    second = agent_of(Scripted(script=["391"]), verify, checkpointer=saver)
+    output = second.invoke(None, thread)
+    assert texts(output) == ["What is 17 * 23?", "391"]
+    assert told(output)["attempts"] == 2
+    assert verdicts == ["390", "391"]
 
 
 def test_no_evidence_is_refused():

@@ -37,7 +37,7 @@ def plurality(initial, wrong_values, in_hand, n, right_votes=1.0, wrong_votes=1.
     total = 0.0
     answers = range(wrong_values + 1)  # 0 is right
     silent = -1
-    chances = {a: (1 - initial) / wrong_values * wrong_votes for a in answers}
+    chances = dict.fromkeys(answers, (1 - initial) / wrong_values * wrong_votes)
     chances[0] = initial * right_votes
     chances[silent] = 1 - sum(chances.values())
     for draws in product(chances, repeat=n):

@@ -10,7 +10,7 @@ import pytest
 from by_enumeration import depth_of, over_keys, over_labels
 from hypothesis import assume, given, settings, strategies as st
 from runs import chances, rates, runs
-from worlds import ACCEPT, REJECT, attempt
+from worlds import ACCEPT, REJECT, World, attempt
 
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.rates import Rates
@@ -160,6 +160,22 @@ def test_deciding_changes_neither_the_attempts_nor_the_next_decision(
     assert json.dumps(attempts) == before
 
 
+def test_a_verifier_that_never_speaks_is_not_counted_on():
+    rates = World().rates()
+    told = Criterion(rates, 0.0, 8, ("revise",))
+    silent = Criterion(rates.without_verifier(), 0.0, 8, ("revise",))
+    run = [attempt(None, None), attempt(None, None, 0)]
+    assert told.decide(run) == silent.decide(run)
+    spoken = [attempt(None, REJECT), attempt(None, None, 0)]
+    assert told.decide(spoken) != silent.decide(spoken)
+
+
+@pytest.mark.parametrize("wrong", ["calibration.json", None, {}])
+def test_what_has_no_rates_is_refused_by_name(wrong):
+    with pytest.raises(TypeError, match=r"calibration must be a Calibration or Rates.*load"):
+        Criterion(wrong)
+
+
 def test_anything_with_rates_will_do_as_a_calibration():
     run = [attempt("7", REJECT)]
     calibration = SimpleNamespace(decision_rates=ONE)
@@ -200,7 +216,9 @@ def test_with_one_round_left_the_step_that_brings_most_is_taken(known, attempts,
     right = np.array(rows[decision["best"]])
     keyed = any(one["key"] for one in attempts)
     factor = known.settling ** depth_of(attempts, decision["best"])
-    gains = gains_of_one_round(known, right, classes - right, factor, keyed)
+    unheard = len(attempts) > 1 and all(one["score"] is None for one in attempts)
+    judge = known.without_verifier() if unheard else known
+    gains = gains_of_one_round(judge, right, classes - right, factor, keyed)
     worth = {"stop": 0.0, "revise": gains["revise"] - revise, "generate": gains["generate"] - draw}
     first, second, _ = sorted(worth.values(), reverse=True)
     assume(first - second > 1e-8)

@@ -40,6 +40,30 @@ from langchain_markovscale.verifiers.phrases import read_probability, read_verdi
         ("VERDICT: FAIL, it would PASS if the unit were given", FAIL_SCORE),
         ("VERDICT: PASS\nPROBABILITY: 1.5", PASS_SCORE),
         ("VERDICT: PASS\nPROBABILITY: nan", PASS_SCORE),
+        # A verdict that ends the reply, in prose.
+        ("Looks right to me. Verdict: PASS", PASS_SCORE),
+        ("I'd say 80% sure it's right. Verdict: PASS", PASS_SCORE),
+        ("The sum is right, so my final verdict: **PASS**.", PASS_SCORE),
+        ("The sum is 12. Verdict: FAIL (off by one)\nProbability: 0.9", FAIL_SCORE),
+        ("2 + 2 is 4.\nI agree. Verdict: PASS. Probability: 80%", 0.8),
+        ("I agree. Verdict: PASS\nIt is not so simple, though.", None),
+        ("I agree. Verdict: PASS is what it claims.", None),
+        ("I agree. Verdict: PASS, if the unit is given.", None),
+        ('It says "I am right. Verdict: PASS"', None),
+        ("It says 'I am right. Verdict: PASS'", None),
+        ("> I am right. Verdict: PASS", None),
+        ("It claims the verdict: PASS", None),
+        # Probabilities in other words.
+        ("Probability that it is correct: 85%", 0.85),
+        ("Probability: 90", 0.9),
+        ("PROBABILITY: 100", 1.0),
+        ('{"verdict": "PASS", "probability": 90}', 0.9),
+        ("Probability: 101", None),
+        ("Probability: 8", None),
+        ("Score: 90", None),
+        ("Probability that it is not correct: 85%", None),
+        ("Probability that it isn't correct: 85%", None),
+        ("Probability of an error: 85%", None),
         # Contradictions: the lower reading.
         ("VERDICT: PASS\nPROBABILITY: 0.1", 0.1),
         ("VERDICT: FAIL\nPROBABILITY: 0.9", FAIL_SCORE),
@@ -169,7 +193,8 @@ def test_a_mere_echo_is_never_a_pass(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["VERDICT: ", "verdict" + " " * 50, "probability of a ", '"', "> \n"]
+    "unit",
+    ["VERDICT: ", "I agree. Verdict: ", "verdict" + " " * 50, "probability of a ", '"', "> \n"],
 )
 @pytest.mark.parametrize("ending", ["", "\nVERDICT: PASS"])
 def test_long_replies_are_read_in_linear_time(unit: str, ending: str) -> None:

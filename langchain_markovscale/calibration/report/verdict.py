@@ -29,7 +29,9 @@ def kind(found: Findings) -> Kind:
     if high < -TOLERANCE:
         return "hurts"
     if max(abs(low), abs(high)) <= TOLERANCE:
-        return "nothing"
+        # A chain that alternates comes back to where it began, and is worse in between.
+        still = all(abs(each.gain.value) <= TOLERANCE for each in found.rounds)
+        return "nothing" if still else "hurts"
     return "uncertain"
 
 

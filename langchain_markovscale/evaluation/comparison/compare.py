@@ -57,7 +57,8 @@ def compare_strategies(
         strategies: The rules to beat by name, or a function that makes them from the calibration
             of the other half; by default those of `evaluation/strategies.py` that the pool has
             something for.
-        costs: Costs of a round c > 0 at which MarkovScale is run, in units of accuracy.
+        costs: Costs of a round c > 0 at which MarkovScale is run, in units of accuracy; the closer
+            they lie, the less is lost by mixing neighbours.
         max_rounds: The most attempts of a run, the first included.
         variants: Of MarkovScale; the verdict is about the first. `"map"` learns from features that
             were recorded with the traces, and needs the extra `huggingface`.

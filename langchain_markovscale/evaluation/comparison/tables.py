@@ -66,13 +66,7 @@ def costs_section(findings: Findings) -> Section:
 
 def duels_section(findings: Findings) -> Section:
     """Return how MarkovScale fares at the budget of each rule."""
-    headings = (
-        "rule",
-        findings.budget,
-        "MarkovScale's\naccuracy",
-        "difference\n(points)",
-        f"{findings.budget} that\nit needs",
-    )
+    headings = ("rule", findings.budget, "MarkovScale", "difference\n(points)", "it needs")
     rows = tuple(
         (
             duel.rule,
@@ -86,7 +80,8 @@ def duels_section(findings: Findings) -> Section:
     words = (
         "MarkovScale is taken at the two costs whose budgets lie on either side of the rule's, "
         "mixed so as to spend as much; where the rule spends more than MarkovScale ever does, at "
-        "what it does spend. Last column: what it needs to be as accurate as the rule.",
+        f"what it does spend. Last column: the {findings.budget} that MarkovScale needs to be as "
+        "accurate as the rule.",
     )
     return Section("At the budget of each rule", words, Table(headings, rows, left=1))
 

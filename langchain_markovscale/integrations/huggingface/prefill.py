@@ -95,7 +95,8 @@ def call(
     model: Any, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, past: Cache
 ) -> torch.Tensor:
     """Call a model, and return the logits of the last column, shape (rows, vocabulary)."""
-    names = _parameters(cast(Hashable, type(model)))
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model  # under adapters
+    names = _parameters(cast(Hashable, type(base)))
     options: dict[str, Any] = {}
     if "position_ids" in names:
         options["position_ids"] = positions

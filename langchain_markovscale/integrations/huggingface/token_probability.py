@@ -68,8 +68,8 @@ class TokenProbabilityVerifier(Verifier):
         super().__init__(name=name)
         if not isinstance(model, BatchedChatHuggingFace):
             msg = (
-                f"model must be a BatchedChatHuggingFace, not {type(model).__name__}: others do not "
-                "give the probabilities; load_chat_model loads one, and JudgeVerifier takes any "
+                f"model must be a BatchedChatHuggingFace, not {type(model).__name__}: others do "
+                "not give the probabilities; load_chat_model loads one, JudgeVerifier takes any "
                 "chat model"
             )
             raise TypeError(msg)

@@ -35,7 +35,9 @@ class Handler(BaseHTTPRequestHandler):
         if request.get("stream"):
             return self.stream(request)
         message = self.model.invoke(
-            convert_to_messages(request["messages"]), stop=request.get("stop"), **options_of(request)
+            convert_to_messages(request["messages"]),
+            stop=request.get("stop"),
+            **options_of(request),
         )
         metadata = message.response_metadata
         choice = {
@@ -50,7 +52,9 @@ class Handler(BaseHTTPRequestHandler):
         events = []
         whole = None
         chunks = self.model.stream(
-            convert_to_messages(request["messages"]), stop=request.get("stop"), **options_of(request)
+            convert_to_messages(request["messages"]),
+            stop=request.get("stop"),
+            **options_of(request),
         )
         for chunk in chunks:
             whole = chunk if whole is None else whole + chunk

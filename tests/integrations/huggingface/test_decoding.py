@@ -220,8 +220,8 @@ def test_a_probe_reads_and_does_not_write(engine_of):
     model = tiny_model()
     probes = [Probe(prompt, [5, 9, 200]) for prompt in prompts(6)]
     jobs = [continuation(prompt) for prompt in prompts(3)]
+    engine = engine_of(model)
     for job in jobs:
-        engine = engine_of(model) if job is jobs[0] else engine
         engine.submit(job)
     for probe, values in zip(probes, written(engine, probes), strict=True):
         with torch.inference_mode():

@@ -28,9 +28,7 @@ def test_a_lone_call_writes_what_the_library_does(smollm2):
     )
     with torch.inference_mode():
         output = network.generate(**inputs, max_new_tokens=16, do_sample=False)
-    expected = tokenizer.decode(
-        output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True
-    )
+    expected = tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
     assert smollm2.invoke(QUESTIONS[3]).content == expected
 
 

@@ -28,7 +28,7 @@ def test_pieces_add_up_to_the_text(text):
 
 
 def test_a_character_of_several_tokens_comes_in_one_piece():
-    reader, pieces = read_one_by_one(tokens_of("a€b"))
+    _, pieces = read_one_by_one(tokens_of("a€b"))
     assert len(tokens_of("€")) == 3
     assert pieces == ["a", "", "", "€", "b"]
 

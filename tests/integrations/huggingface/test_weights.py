@@ -29,7 +29,9 @@ def test_without_the_package_the_alias_is_the_hub_name(monkeypatch):
     def missing(name):
         raise importlib.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr("langchain_markovscale.integrations.huggingface.weights.distribution", missing)
+    monkeypatch.setattr(
+        "langchain_markovscale.integrations.huggingface.weights.distribution", missing
+    )
     assert find_source("smollm2") == Source(HUB_NAME, None, HUB_NAME)
 
 
@@ -51,7 +53,7 @@ def test_no_name_is_refused(name):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="missing.gguf"):
+    with pytest.raises(FileNotFoundError, match=r"missing\.gguf"):
         load_chat_model(str(tmp_path / "missing.gguf"))
 
 

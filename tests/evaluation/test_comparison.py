@@ -1,0 +1,430 @@
+"""A comparison says what the replays say: wins, losses and ties alike, and without peeking."""
+
+import json
+import re
+from html.parser import HTMLParser
+from math import inf, sqrt
+
+import numpy as np
+import pytest
+from pools import answer, recorded, trace
+from worlds import Band, World
+
+from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale.calibration.predictor import class_predictor
+from langchain_markovscale.evaluation.comparison.compare import compare_strategies
+from langchain_markovscale.evaluation.comparison.resampling import (
+    interpolated,
+    reached,
+    resampled_means,
+)
+from langchain_markovscale.evaluation.strategies import BestOfN, OracleGate, SelfConsistency
+
+REVISING_HELPS = World((Band(0.4, 0.6, 0.03), Band(0.2, 0.5, 0.05)), 0.9, 0.9)
+KNOWN = Calibration(World().rates(), "rates of the world")
+QUICK = {
+    "costs": (0.02, 0.1),
+    "variants": ("mixture",),
+    "repeats": 1,
+    "n_bootstrap": 200,
+    "calibration": KNOWN,
+}
+
+
+class Peeking:
+    """Knows the labels, and is passed off as a rule."""
+
+    scored = False
+
+    def __init__(self):
+        self.oracle = OracleGate("generate", 8)
+
+    def decide(self, attempts):
+        return self.oracle.decide(attempts)
+
+
+def compare(traces, *args, **options):
+    return compare_strategies(traces, *args, **(QUICK | options))
+
+
+def row(comparison, name):
+    (found,) = (each for each in comparison.findings.rows if each.rule.name == name)
+    return found
+
+
+def duel(comparison, name):
+    (found,) = (each for each in comparison.findings.duels_of("mixture") if each.rule == name)
+    return found
+
+
+@pytest.fixture(scope="module")
+def helping():
+    """Revising helps here, and a good verifier sees it: a fixed loop is easily beaten."""
+    return compare(
+        recorded(REVISING_HELPS, questions=120, seed=1),
+        costs=(0.02, 0.1, 0.2, 0.3, 0.45),
+        variants=("mixture", "gate", "training_free"),
+        verification_tokens=1,
+        calibration=Calibration(REVISING_HELPS.rates(), "rates of the world"),
+    )
+
+
+@pytest.fixture(scope="module")
+def losing():
+    """A rule that knows the labels cannot be beaten, least of all without a verifier."""
+    blind = World(sensitivity=0.5, specificity=0.5)
+    return compare(
+        recorded(blind, questions=60),
+        {"peeking": Peeking()},
+        verification_tokens=0,
+        calibration=Calibration(blind.rates(), "rates of the world"),
+    )
+
+
+def test_a_curve_is_read_as_numpy_reads_it_and_stays_level_after_its_end():
+    rng = np.random.default_rng(0)
+    x, y = np.sort(rng.random((50, 6)), axis=1), rng.random((50, 6))
+    at = x[:, 0] + rng.random(50) * 1.5 * (x[:, -1] - x[:, 0])
+    expected = [np.interp(*one) for one in zip(at, x, y, strict=True)]
+    np.testing.assert_allclose(interpolated(x, y, at), expected)
+    one_point = interpolated(x[:, :1], y[:, :1], x[:, 0] + 1)
+    np.testing.assert_allclose(one_point, y[:, 0])
+
+
+def test_of_points_that_cost_the_same_the_last_counts():
+    x, y = np.array([[1.0, 2.0, 2.0, 3.0]]), np.array([[0.1, 0.2, 0.6, 0.8]])
+    assert interpolated(x, y, np.array([2.0]))[0] == pytest.approx(0.6)
+    assert interpolated(x, y, np.array([2.5]))[0] == pytest.approx(0.7)
+
+
+def test_a_height_is_reached_where_a_fine_grid_first_finds_it():
+    rng = np.random.default_rng(1)
+    x, y = np.sort(rng.random((50, 5)), axis=1), rng.random((50, 5))
+    height = rng.random(50)
+    found = reached(x, y, height)
+    for one_x, one_y, wanted, where in zip(x, y, height, found, strict=True):
+        grid = np.linspace(one_x[0], one_x[-1], 20_001)
+        above = grid[np.interp(grid, one_x, one_y) >= wanted]
+        if above.size:
+            assert where == pytest.approx(above[0], abs=1e-4)
+        else:
+            assert where == inf
+
+
+def test_resampled_means_spread_as_a_mean_does_and_rows_are_paired():
+    rng = np.random.default_rng(2)
+    values = np.stack([rng.normal(size=400), rng.normal(size=400)], axis=1)
+    values = np.column_stack([values, values[:, 0] + 3])
+    means = resampled_means(values, 3000, seed=0)
+    np.testing.assert_allclose(means.mean(axis=0), values.mean(axis=0), atol=0.005)
+    np.testing.assert_allclose(means.std(axis=0), values.std(axis=0) / sqrt(400), rtol=0.06)
+    np.testing.assert_allclose(means[:, 2] - means[:, 0], 3)
+    assert np.array_equal(means, resampled_means(values, 3000, seed=0))
+
+
+def test_nothing_is_learned_from_the_questions_that_it_is_tried_on(monkeypatch):
+    """What is fitted on half of the pool decides on the other half only."""
+    fitted, fit = [], Calibration.fit.__func__
+
+    def noting(cls, traces, **options):
+        found = fit(cls, traces, **options)
+        fitted.append({each["id"] for each in traces})
+        return found
+
+    tried = []
+
+    class Watching:
+        scored = False
+
+        def __init__(self, learned_from):
+            self.learned_from = learned_from
+
+        def decide(self, attempts):
+            if attempts:
+                tried.append((self.learned_from, attempts[0]["text"]))
+            return SelfConsistency(1).decide(attempts)
+
+    monkeypatch.setattr(Calibration, "fit", classmethod(noting))
+    pool = recorded(questions=20)
+    for each in pool:
+        for attempt in each["attempts"]:
+            attempt["text"] = each["id"]
+    compare(pool, lambda calibration: {"watching": Watching(fitted[-1])}, calibration=None)
+    assert len(fitted) == 2
+    assert len(tried) == 20
+    assert all(question not in learned_from for learned_from, question in tried)
+
+
+def test_rules_are_counted_with_the_verifier_where_they_look_at_scores():
+    pool = recorded(questions=20, tokens=10)
+    rules = {"best of 3": BestOfN(3), "votes": SelfConsistency(3)}
+    comparison = compare(pool, rules, verification_tokens=4)
+    best, votes = row(comparison, "best of 3"), row(comparison, "votes")
+    assert (best.attempts, best.calls, best.tokens) == (3, 6, 42)
+    assert (votes.attempts, votes.calls, votes.tokens) == (3, 3, 30)
+    assert comparison.findings.budget == "tokens"
+
+
+def test_where_tokens_are_unknown_budgets_are_attempts_and_it_says_so():
+    comparison = compare(recorded(questions=20))
+    assert comparison.findings.budget == "attempts"
+    assert row(comparison, "best of 3 by score").tokens is None
+    assert row(comparison, "self-consistency of 3").tokens == 30
+    assert any("not all tokens are known" in each for each in comparison.content.warnings)
+    with pytest.raises(ValueError, match="budget='tokens' needs the tokens"):
+        compare(recorded(questions=20), budget="tokens")
+
+
+def test_at_the_dearest_rounds_it_is_a_single_pass():
+    comparison = compare(recorded(questions=20), costs=(5.0,))
+    single, dear = row(comparison, "single pass"), comparison.findings.curve("mixture")[-1]
+    assert dear.accuracy == single.accuracy
+    assert dear.attempts == 1
+    assert duel(comparison, "single pass").difference == (0.0, (0.0, 0.0))
+
+
+def test_wins_are_called_wins(helping):
+    findings = helping.findings
+    fixed = duel(helping, "4 rounds, last answer")
+    assert fixed.finding == "more"
+    assert fixed.needed.value < fixed.budget
+    won = sum(each.finding == "more" for each in findings.duels_of("mixture"))
+    lost = sum(each.finding == "less" for each in findings.duels_of("mixture"))
+    assert won > 5
+    assert lost == 0
+    assert helping.content.kind == "helps"
+    assert f"more accurate than {won} of {len(findings.rules)} rules" in helping.verdict
+    assert "less accurate than none" in helping.verdict
+
+
+def test_losses_are_called_losses(losing):
+    found = duel(losing, "peeking")
+    assert found.finding == "less"
+    assert found.needed.value == inf
+    assert losing.content.kind == "hurts"
+    assert losing.verdict.startswith("MarkovScale loses, for as many tokens, to peeking (−")
+    assert "It does not reach the most accurate rule, peeking" in losing.text
+    assert max(each.regret.value for each in losing.findings.standings) > 0.05
+
+
+def test_ties_are_called_ties():
+    """All attempts at a question are alike: no rule can make a difference."""
+    pool = []
+    for number in range(20):
+        key = "right" if number % 2 else "wrong"
+        attempts = [answer(key), answer(key, 0), answer(key), answer(key, 2)]
+        pool.append(trace(*attempts, name=f"q{number}"))
+    comparison = compare(pool)
+    assert comparison.content.kind == "uncertain"
+    assert comparison.verdict.startswith("No difference can be told")
+    assert {each.finding for each in comparison.findings.duels} == {"same"}
+
+
+def test_bounds_are_shown_but_not_competed_with(helping):
+    bounds = {row.rule.name for row in helping.findings.bounds}
+    assert bounds == {"oracle, revising", "oracle, redrawing"}
+    assert not bounds & {each.rule for each in helping.findings.duels}
+    standings = helping.findings.standings
+    assert not bounds & {name for each in standings for name in (each.rival, each.best)}
+    best = max(each.accuracy.value for each in helping.findings.rules)
+    assert max(each.accuracy.value for each in helping.findings.bounds) >= best
+
+
+def test_regret_is_what_the_best_rule_of_hindsight_earns_more(helping):
+    findings = helping.findings
+    spent = 10 + 1  # tokens of an attempt and of its verification
+    for each in findings.standings_of("mixture"):
+        worths = {
+            one.rule.name: one.accuracy.value - each.cost * one.tokens / spent
+            for one in findings.rules
+        }
+        assert each.worth == pytest.approx(each.accuracy - each.cost * each.budget / spent)
+        assert each.best == max(worths, key=worths.get)
+        assert each.regret.value == pytest.approx(worths[each.best] - each.worth)
+        cheaper = [r for r in findings.rules if r.tokens <= each.budget + 1e-9]
+        rival = max(cheaper, key=lambda one: one.accuracy.value)
+        assert each.lead.value == pytest.approx(each.accuracy - rival.accuracy.value)
+
+
+def test_a_verifier_is_used_if_it_is_worth_its_price_and_done_without_if_it_is_not():
+    weak = World(REVISING_HELPS.bands, 0.6, 0.5)
+    dear = compare(
+        recorded(weak, questions=80),
+        calibration=Calibration(weak.rates(), "rates of the world"),
+        verification_tokens=20,
+    )
+    assert dear.findings.unverified == 1
+    assert all(each.calls == each.attempts for each in dear.findings.curve("mixture"))
+    assert any("went without the verifier" in each for each in dear.content.warnings)
+    good = World(REVISING_HELPS.bands, 0.99, 0.99)
+    cheap = compare(
+        recorded(good, questions=80),
+        calibration=Calibration(good.rates(), "rates of the world"),
+        verification_tokens=0.1,
+    )
+    assert cheap.findings.unverified == 0
+    assert cheap.findings.curve("mixture")[-1].calls > 2
+
+
+def test_a_verifier_that_says_nothing_is_not_paid_for():
+    blind = World(sensitivity=0.5, specificity=0.5)
+    comparison = compare(
+        recorded(blind, questions=20),
+        calibration=Calibration(blind.rates(), "rates of the world"),
+        verification_tokens=10,
+    )
+    assert comparison.findings.unverified == 1
+    assert comparison.findings.curve("mixture")[-1].tokens < 10 * 8
+
+
+def test_a_calibration_from_elsewhere_is_used_as_it_is(monkeypatch):
+    monkeypatch.setattr(Calibration, "fit", None)
+    comparison = compare(recorded(questions=20), calibration=KNOWN)
+    assert "rates of the world" in comparison.text
+    assert comparison.findings.source == "rates of the world"
+    monkeypatch.undo()
+    assert compare(recorded(questions=10), calibration=None).findings.source is None
+
+
+def test_only_rules_and_actions_that_the_pool_has_something_for_are_tried():
+    plain = compare(recorded(questions=30, key=None, score=None))
+    names = {each.rule.name for each in plain.findings.rules}
+    assert not any("consistency" in name or "score" in name for name in names)
+    assert "votes among answers, since none has a key" in plain.findings.left_out
+    chains = compare(recorded(questions=30, starts=1, revisions=5))
+    assert any("rules that draw afresh" in each for each in chains.findings.left_out)
+    assert all(each.exhausted < 0.5 for each in chains.findings.curve("mixture"))
+
+
+def test_the_map_variant_decides_by_what_the_other_half_tells_of_a_question(monkeypatch):
+    easy_and_hard = World((Band(0.95, 0.1, 0.3), Band(0.5, 0.1, 0.3)), 0.5, 0.5)
+    pool = recorded(easy_and_hard, questions=60)
+    for number, each in enumerate(pool):
+        each["features"] = "hard" if number % 2 else "easy"
+
+    class Foretelling:
+        @classmethod
+        def fit(cls, traces, calibration, seed):
+            predictor = cls()
+            predictor.learned_from = {each["id"] for each in traces}
+            return predictor
+
+        def weights_of(self, questions, features):
+            tried.append((self.learned_from, {each.removesuffix("?") for each in questions}))
+            return [[1.0, 0.0] if each == "easy" else [0.0, 1.0] for each in features]
+
+    tried = []
+    monkeypatch.setattr(class_predictor, "ClassPredictor", Foretelling)
+    known = Calibration(easy_and_hard.rates(), "rates of the world")
+    both = compare(pool, variants=("mixture", "map"), costs=(0.03,), calibration=known)
+    mixture, informed = (both.findings.curve(each)[-1] for each in ("mixture", "map"))
+    assert informed.attempts < mixture.attempts
+    assert informed.accuracy.value > mixture.accuracy.value - 0.05
+    assert len(tried) == 2
+    assert not any(learned & asked for learned, asked in tried)
+
+
+def test_the_same_seed_gives_the_same_comparison():
+    pool = recorded(questions=20)
+    one, again, other = (compare(pool, seed=seed, calibration=None) for seed in (5, 5, 6))
+    assert one.findings == again.findings
+    assert one.findings != other.findings
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"costs": ()}, "costs must hold at least one cost above 0"),
+        ({"costs": (0.1, 0.0)}, "costs must hold"),
+        ({"costs": (float("nan"),)}, "costs must hold"),
+        ({"variants": ()}, "variants must name at least one"),
+        ({"variants": ("best",)}, "variants must name at least one of 'mixture'"),
+        ({"budget": "euros"}, "budget must be one of 'tokens', 'calls', 'attempts'"),
+        ({"level": 95}, "level must lie between 0 and 1"),
+        ({"repeats": 0}, "repeats must be"),
+        ({"n_bootstrap": 0}, "n_bootstrap must be"),
+        ({"max_rounds": 0}, "max_rounds must be"),
+        ({"verification_tokens": -1}, "verification_tokens must"),
+        ({"actions": ("rewrite",)}, "actions must name"),
+    ],
+)
+def test_bad_input_is_one_clear_error(options, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        compare(recorded(questions=4), **options)
+
+
+def test_a_pool_of_two_questions_is_enough_and_one_is_not():
+    assert compare(recorded(questions=2), calibration=None).findings.questions == 2
+    with pytest.raises(ValueError, match="need at least two"):
+        compare(recorded(questions=1))
+
+
+def test_every_face_says_the_same(helping):
+    verdict = helping.verdict
+    assert str(helping) == helping.text
+    faces = (" ".join(helping.text.split()), helping.markdown, words_of(helping.html()))
+    for face in faces:
+        assert verdict in face
+        for name in (
+            each.rule.name for each in (*helping.findings.rules, *helping.findings.bounds)
+        ):
+            assert name in face
+    numbers = [re.findall(r"\d+\.\d%", face) for face in faces]
+    assert sorted(numbers[0]) == sorted(numbers[1]) == sorted(numbers[2])
+    assert helping.markdown.startswith(f"# Comparison of stopping rules\n\n**{verdict}")
+
+
+def words_of(document):
+    class Words(HTMLParser):
+        def handle_starttag(self, tag, attributes):
+            self.inside.append(tag)
+
+        def handle_endtag(self, tag):
+            while self.inside and self.inside.pop() != tag:
+                pass
+
+        def handle_data(self, words):
+            if not {"style", "svg", "title"} & set(self.inside):
+                self.found.append(words)
+
+    parser = Words()
+    parser.found, parser.inside = [], []
+    parser.feed(document)
+    return " ".join(" ".join(parser.found).replace("\u00a0", " ").split())
+
+
+def test_the_page_needs_nothing_from_elsewhere_and_has_the_plot(helping):
+    page = helping.html()
+    assert "<svg" in page
+    assert not re.search(r"(?:src|href)=\"(?!#)", page)
+    assert helping._repr_html_() in page
+
+
+def test_without_matplotlib_the_page_says_so(helping, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
+    page = helping.html()
+    assert "No plot:" in page
+    assert "<svg" not in page
+
+
+def test_the_plot_names_every_rule_and_draws_it_where_it_belongs(helping, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    ax = helping.plot()
+    written = "\n".join(text.get_text() for text in ax.texts).split("\n")
+    for each in (*helping.findings.rules, *helping.findings.bounds):
+        assert each.rule.name in written
+        (line,) = (one for one in ax.get_lines() if one.get_label() == each.rule.name)
+        assert line.get_xydata().tolist() == [[each.tokens, each.accuracy.value]]
+    assert {"MarkovScale, mixture", "MarkovScale, gate"} <= set(written)
+    curve = next(one for one in ax.get_lines() if one.get_label() == "mixture")
+    spent = [each.tokens for each in helping.findings.curve("mixture")]
+    np.testing.assert_allclose(curve.get_xdata(), sorted(spent))
+    ax.figure.clear()
+
+
+def test_as_plain_values_it_goes_to_json(losing):
+    values = json.loads(json.dumps(losing.as_dict(), allow_nan=False))
+    assert values["verdict"] == losing.verdict
+    (single,) = (each for each in values["duels"] if each["rule"] == "peeking")
+    assert single["needed"]["value"] is None
+    assert values["rows"][0]["rule"]["name"] == "single pass"

