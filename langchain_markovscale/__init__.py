@@ -13,8 +13,10 @@ _NAMES_BY_MODULE = {
     "calibration.predictor.class_predictor": ("ClassPredictor",),
     "calibration.tables": ("traces_from_table",),
     "calibration.traces": ("Trace", "read_traces", "write_traces"),
+    "evaluation.comparison.compare": ("compare_strategies",),
     "evaluation.past_runs": ("traces_from_messages",),
     "evaluation.record": ("arecord_traces", "record_traces"),
+    "explain": ("explain", "explain_outcome"),
     "graph.authors": ("EmptyReplyError",),
     "graph.budget": ("Budget",),
     "graph.builder": ("create_markovscale_graph",),
@@ -26,6 +28,10 @@ _NAMES_BY_MODULE = {
     "graph.state": ("MarkovScaleState",),
     "integrations.chains": ("with_markovscale",),
     "integrations.chat_model": ("ChatMarkovScale",),
+    "integrations.huggingface.chat": ("BatchedChatHuggingFace",),
+    "integrations.huggingface.loading": ("load_chat_model",),
+    "integrations.huggingface.reward": ("RewardModelVerifier",),
+    "integrations.huggingface.token_probability": ("TokenProbabilityVerifier",),
     "integrations.middleware": ("MarkovScaleMiddleware",),
     "theory.belief": ("Belief",),
     "theory.chain": ("TwoStateChain",),
@@ -33,6 +39,7 @@ _NAMES_BY_MODULE = {
     "theory.criterion": ("Criterion",),
     "theory.mixture": ("ChainMixture",),
     "theory.rates": ("Rates",),
+    "verifiers.agreement": ("AgreementVerifier",),
     "verifiers.entailment": ("EntailmentVerifier",),
     "verifiers.function": ("FunctionVerifier",),
     "verifiers.groundedness": ("GroundednessVerifier",),
@@ -61,12 +68,19 @@ if TYPE_CHECKING:
         read_traces as read_traces,
         write_traces as write_traces,
     )
+    from langchain_markovscale.evaluation.comparison.compare import (
+        compare_strategies as compare_strategies,
+    )
     from langchain_markovscale.evaluation.past_runs import (
         traces_from_messages as traces_from_messages,
     )
     from langchain_markovscale.evaluation.record import (
         arecord_traces as arecord_traces,
         record_traces as record_traces,
+    )
+    from langchain_markovscale.explain import (
+        explain as explain,
+        explain_outcome as explain_outcome,
     )
     from langchain_markovscale.graph.authors import EmptyReplyError as EmptyReplyError
     from langchain_markovscale.graph.budget import Budget as Budget
@@ -85,6 +99,18 @@ if TYPE_CHECKING:
     from langchain_markovscale.graph.state import MarkovScaleState as MarkovScaleState
     from langchain_markovscale.integrations.chains import with_markovscale as with_markovscale
     from langchain_markovscale.integrations.chat_model import ChatMarkovScale as ChatMarkovScale
+    from langchain_markovscale.integrations.huggingface.chat import (
+        BatchedChatHuggingFace as BatchedChatHuggingFace,
+    )
+    from langchain_markovscale.integrations.huggingface.loading import (
+        load_chat_model as load_chat_model,
+    )
+    from langchain_markovscale.integrations.huggingface.reward import (
+        RewardModelVerifier as RewardModelVerifier,
+    )
+    from langchain_markovscale.integrations.huggingface.token_probability import (
+        TokenProbabilityVerifier as TokenProbabilityVerifier,
+    )
     from langchain_markovscale.integrations.middleware import (
         MarkovScaleMiddleware as MarkovScaleMiddleware,
     )
@@ -94,6 +120,7 @@ if TYPE_CHECKING:
     from langchain_markovscale.theory.criterion import Criterion as Criterion
     from langchain_markovscale.theory.mixture import ChainMixture as ChainMixture
     from langchain_markovscale.theory.rates import Rates as Rates
+    from langchain_markovscale.verifiers.agreement import AgreementVerifier as AgreementVerifier
     from langchain_markovscale.verifiers.entailment import EntailmentVerifier as EntailmentVerifier
     from langchain_markovscale.verifiers.function import FunctionVerifier as FunctionVerifier
     from langchain_markovscale.verifiers.groundedness import (

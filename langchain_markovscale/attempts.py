@@ -1,7 +1,7 @@
 """The words that every room shares: an attempt, a decision, and the compute that was paid for.
 
-All three are plain dictionaries of strings, numbers and lists, because they live in a graph's state:
-checkpointers store them, streams send them, and other people's graphs read them.
+All three are plain dictionaries of strings, numbers and lists, because they live in a graph's
+state: checkpointers store them, streams send them, and other people's graphs read them.
 """
 
 from typing import Literal

@@ -58,6 +58,17 @@ class Calibration:
             return self.rates
         return Rates.pooled(self.rates, self.draws[:DECISION_DRAWS])
 
+    def __repr__(self) -> str:
+        rates = (
+            f"{name} {', '.join(f'{value:.2f}' for value in getattr(self.rates, name)[:4])}"
+            f"{', …' if self.rates.n_classes > 4 else ''}"
+            for name in ("initial", "repair", "corruption")
+        )
+        return f"<Calibration: {'; '.join(rates)} ({self.source})>"
+
+    def _repr_html_(self) -> str:
+        return self.report()._repr_html_()
+
     @classmethod
     def fit(
         cls,

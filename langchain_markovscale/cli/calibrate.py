@@ -12,6 +12,7 @@ from langchain_markovscale.cli.console import remarks, results, say
 from langchain_markovscale.cli.report_view import show
 
 if TYPE_CHECKING:
+    from langchain_markovscale.calibration.counts import AttemptCounts
     from langchain_markovscale.calibration.traces import Trace
 
 _CHUNK = 1 << 20
@@ -57,12 +58,14 @@ def calibrate(
     """
     n_classes = _n_classes(classes)
     from langchain_markovscale.calibration.calibration import Calibration
+    from langchain_markovscale.calibration.counts import AttemptCounts
     from langchain_markovscale.calibration.traces import read_traces
 
+    counts = AttemptCounts()
     console = remarks()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         fitted = Calibration.fit(
-            _watched(read_traces(traces), progress, _lines(traces)),
+            _watched(read_traces(traces), progress, _lines(traces), counts),
             n_classes=n_classes,
             settling=settling,
             accept_threshold=accept_threshold,
@@ -71,6 +74,7 @@ def calibrate(
             seed=seed,
             source=f"fitted to {traces.name}",
         )
+    say(str(counts))
     if output is not None:
         fitted.save(output)
     show(fitted.report(cost_per_round=cost, max_rounds=max_rounds, seed=seed), results())
@@ -89,10 +93,13 @@ def _n_classes(classes: str) -> int | Literal["auto"]:
         raise ValueError(f"--classes must be a number or auto, got {classes!r}.") from None
 
 
-def _watched(traces: "Iterable[Trace]", progress: Progress, total: int) -> "Iterator[Trace]":
-    """Yield traces while a bar fills, and say when they are all read and the fit begins."""
+def _watched(
+    traces: "Iterable[Trace]", progress: Progress, total: int, counts: "AttemptCounts"
+) -> "Iterator[Trace]":
+    """Yield traces while they are counted and a bar fills; it says when the fit begins."""
     task = progress.add_task("Reading", total=total)
     for trace in traces:
+        counts.add(trace["attempts"])
         yield trace
         progress.advance(task)
     progress.remove_task(task)

@@ -1,12 +1,16 @@
 """`markovscale record`: what the loop does in every round, as traces for a calibration."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import results, say
+
+if TYPE_CHECKING:
+    from langchain_markovscale.evaluation.graders import Grader
 
 FAILED = 1
 
@@ -30,8 +34,12 @@ def record(
     verifier: options.VerifierName = "judge",
     answer_key: options.AnswerKeyName = None,
     grader: Annotated[
-        str, typer.Option(help="exact (equal keys), numeric[:<relative tolerance>], or math.")
-    ] = "exact",
+        str | None,
+        typer.Option(
+            help="exact (equal keys), numeric[:<relative tolerance>], or math.",
+            show_default="exact, with --answer-key",
+        ),
+    ] = None,
     rounds: Annotated[int, typer.Option(help="Revisions of each fresh start.")] = 3,
     fresh_starts: Annotated[
         int, typer.Option(help="Fresh draws for each question; at least 2 to tell classes apart.")
@@ -57,12 +65,16 @@ def record(
     question is written at once: when the command is broken off, the same command goes on.
     """
     from langchain_markovscale.cli.loop import build_loop
+    from langchain_markovscale.evaluation.plan import Plan
     from langchain_markovscale.evaluation.questions import read_questions
     from langchain_markovscale.evaluation.record import record_traces
+
+    plan = Plan(rounds, fresh_starts)
 
     questions = read_questions(
         dataset, question_field=question_field, reference_field=reference_field
     )
+    grading = _grading(grader, answer_key, [question.reference for question in questions])
     loop = build_loop(
         model_name=model,
         verifier_name=verifier,
@@ -78,9 +90,9 @@ def record(
             loop.graph,
             questions,
             path=output,
-            grader=grader,
-            rounds=rounds,
-            fresh_starts=fresh_starts,
+            grader=grading,
+            rounds=plan.rounds,
+            fresh_starts=plan.fresh_starts,
             max_concurrency=max_concurrency,
             metadata={"model": model, "verifier": verifier},
         )
@@ -90,3 +102,22 @@ def record(
     results().print(str(recording), markup=False, soft_wrap=True)
     if recording.failed:
         raise typer.Exit(FAILED)
+
+
+def _grading(
+    grader: str | None, answer_key: str | None, references: Sequence[str | None]
+) -> "Grader":
+    """Return the grader, tried on the references: all that can be wrong with it, in no time."""
+    from langchain_markovscale.evaluation.graders import check_reference, resolve_grader
+
+    known = [reference for reference in references if reference is not None]
+    if known and grader is None and answer_key is None:
+        raise ValueError(
+            "without --answer-key a whole answer would be compared with the reference, and 'The "
+            "answer is 4.' is not '4': give --answer-key, such as last_number, or --grader "
+            "numeric or math; --grader exact compares whole texts on purpose."
+        )
+    grading = resolve_grader(grader or "exact", answer_key)
+    for reference in known:
+        check_reference(grading, reference)
+    return grading

@@ -220,16 +220,23 @@ def resolve_grader(
     """Turn what a user gives for a grader into a function.
 
     Args:
-        grader: `"exact"` (also None), `"numeric"`, `"numeric:0.01"` for a relative tolerance,
-            `"math"`, or a function of the answer's text and the reference.
+        grader: `"exact"` (also None, where there is an answer key), `"numeric"`, `"numeric:0.01"`
+            for a relative tolerance, `"math"`, or a function of the answer's text and the
+            reference.
         answer_key: For `"exact"`, makes the keys that are compared; for `"numeric"`, finds the
             part of the text that holds the number.
 
     Raises:
-        ValueError: If the name is unknown.
+        ValueError: If the name is unknown, or there is neither a grader nor an answer key.
         TypeError: If it is neither a name nor a function.
         ModuleNotFoundError: If the extra `math` is needed and not installed.
     """
+    if grader is None and answer_key is None:
+        raise ValueError(
+            "without a key, answers and references would be compared as whole texts, in which "
+            "'The answer is 4.' is not '4': give answer_key=, such as answer_key='last_number', or "
+            f"grader= ({_VALID}, or a function); grader='exact' compares whole texts on purpose."
+        )
     if grader is None or grader == "exact":
         return ExactKey(answer_key)
     if isinstance(grader, str):

@@ -3,6 +3,7 @@
 Nothing has to be run again to learn from them, as long as somebody knows the right answers.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -16,6 +17,8 @@ from langchain_markovscale.evaluation.graders import Grader, resolve_grader
 from langchain_markovscale.graph.questions import values_of
 from langchain_markovscale.graph.reading import AttemptsReader
 from langchain_markovscale.verifiers.base import to_verdict
+
+logger = logging.getLogger(__name__)
 
 
 class _PastRun(NamedTuple):
@@ -55,14 +58,16 @@ def traces_from_messages(
         One trace for each run, in their order.
 
     Raises:
-        ValueError: If a run has no question or no answers to read, or the numbers of runs and
-            references differ.
+        ValueError: If a run has no question or no answers to read, if the numbers of runs and
+            references differ or no run asks a question that has a reference, or if there are
+            references and neither a grader nor an answer key.
     """
     past = _past_runs(runs)
     key = resolve_answer_key(answer_key)
     traces = [_trace(run, key, scores_key) for run in past]
     if references is not None:
-        _label(traces, references, resolve_grader(grader, key))
+        found = _references_of(traces, references)
+        _label(traces, found, resolve_grader(grader, key))
     return traces
 
 
@@ -169,21 +174,37 @@ def _last_human(messages: Sequence[AnyMessage]) -> str | None:
     return humans[-1] if humans else None
 
 
-def _label(
-    traces: Sequence[Trace],
-    references: Mapping[str, str] | Sequence[str | None],
-    grader: Grader,
-) -> None:
-    if isinstance(references, Mapping):
-        found = [references.get(trace["question"]) for trace in traces]
-    elif len(references) == len(traces):
-        found = list(references)
-    else:
+def _references_of(
+    traces: Sequence[Trace], references: Mapping[str, str] | Sequence[str | None]
+) -> list[str | None]:
+    """The references by trace."""
+    if not isinstance(references, Mapping):
+        if len(references) == len(traces):
+            return list(references)
         raise ValueError(
-            f"references must be one for each of {len(traces)} runs, got {len(references)}: or "
+            f"references must be as many as the runs ({len(traces)}), got {len(references)}: or "
             "give a mapping from questions to references."
         )
-    for trace, reference in zip(traces, found, strict=True):
+    found = [references.get(trace["question"]) for trace in traces]
+    unknown = [trace["question"] for trace in traces if trace["question"] not in references]
+    if unknown and len(unknown) == len(traces):
+        raise ValueError(
+            f"references must name questions as the runs ask them, such as {unknown[0]!r:.80}; got "
+            f"{list(references)[:1]!r:.80}, and no run would have a label."
+        )
+    if unknown:
+        logger.warning(
+            "%d of %d runs ask a question that references do not have, such as %.80r; they have no "
+            "labels.",
+            len(unknown),
+            len(traces),
+            unknown[0],
+        )
+    return found
+
+
+def _label(traces: Sequence[Trace], references: Sequence[str | None], grader: Grader) -> None:
+    for trace, reference in zip(traces, references, strict=True):
         trace["reference"] = reference
         if reference is not None:
             for attempt in trace["attempts"]:

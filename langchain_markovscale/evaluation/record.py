@@ -8,7 +8,7 @@ question at once. Many questions run at a time, so that a local engine's batches
 import asyncio
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from itertools import islice
 from pathlib import Path
@@ -21,7 +21,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langchain_markovscale.answer_keys import AnswerKey
 from langchain_markovscale.evaluation.graders import Grader, resolve_grader
 from langchain_markovscale.evaluation.plan import Plan
-from langchain_markovscale.evaluation.questions import as_questions
+from langchain_markovscale.evaluation.questions import Question, as_questions
 from langchain_markovscale.evaluation.recorder import QuestionRun, Recorder, Recording
 from langchain_markovscale.graph.builder import create_markovscale_graph
 from langchain_markovscale.graph.router import MarkovScaleRouter
@@ -69,7 +69,8 @@ def record_traces(
         grader: `"exact"` (equal keys), `"numeric"`, `"numeric:0.01"` (relative tolerance),
             `"math"` (math-verify, extra `math`), or a function of the answer's text and the
             reference that returns True, False, or None where it cannot say. A function of yours is
-            called in worker threads.
+            called in worker threads. By default `"exact"`, which needs an answer key; given
+            without one it compares whole texts.
         answer_key: Makes the keys for the grader; by default that of the graph.
         rounds: Revisions of each fresh start.
         fresh_starts: Fresh draws for each question. With one, classes of questions can hardly be
@@ -85,7 +86,8 @@ def record_traces(
         What the recording has come to; questions that failed are counted there and in the log.
 
     Raises:
-        ValueError: If an argument is wrong, a reference cannot be read by the grader, or the file
+        ValueError: If an argument is wrong, there is neither a grader nor an answer key while
+            references are given, a reference cannot be read by the grader, or the file
             has another question under one of the ids; before anything is paid for.
         OSError: If the file cannot be written.
     """
@@ -176,16 +178,25 @@ def _recorder(
             "fresh_starts=1: with one fresh start for each question its class can hardly be told "
             "from luck, and a calibration is unsure of the rates; record at least two."
         )
+    questions = as_questions(dataset)
     return Recorder(
         graph_or_parts,
-        as_questions(dataset),
-        grader=resolve_grader(grader, answer_key or _key_of(graph_or_parts)),
+        questions,
+        grader=_grader(grader, answer_key or _key_of(graph_or_parts), questions),
         plan=plan,
         path=Path(path),
         config=config,
         metadata=metadata,
         progress=progress,
     )
+
+
+def _grader(
+    grader: Grader | str | None, answer_key: AnswerKey | str | None, questions: Sequence[Question]
+) -> Grader:
+    if all(question.reference is None for question in questions):
+        grader = grader or "exact"  # nothing to grade, so that any will do
+    return resolve_grader(grader, answer_key)
 
 
 def _key_of(graph: CompiledStateGraph[Any, Any, Any, Any]) -> AnswerKey | None:

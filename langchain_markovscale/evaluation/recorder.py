@@ -19,6 +19,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import merge_configs
 from langgraph.graph.state import CompiledStateGraph
 
+from langchain_markovscale.calibration.counts import AttemptCounts
 from langchain_markovscale.calibration.traces import LabelledAttempt, Trace, trace_line
 from langchain_markovscale.evaluation.graders import CheckedGrader, Grader, check_reference
 from langchain_markovscale.evaluation.plan import Plan, planned
@@ -43,6 +44,7 @@ class Recording:
         failed: Why questions could not be finished, by id; recording again goes on with them.
         attempts: Attempts that were made now.
         seconds: How long it took.
+        counts: What the attempts at the questions that were finished now have.
     """
 
     path: Path
@@ -51,6 +53,7 @@ class Recording:
     failed: Mapping[str, str]
     attempts: int
     seconds: float
+    counts: AttemptCounts = field(default_factory=AttemptCounts)
 
     def __str__(self) -> str:
         before = f" ({self.already_there} were there before)" if self.already_there else ""
@@ -64,7 +67,7 @@ class Recording:
                 f" {_counted(len(self.failed), 'question')} failed, {name!r} with "
                 f"{error.rstrip('.')}. Record again to go on with what failed."
             )
-        return text
+        return f"{text} {self.counts}" if self.counts.attempts else text
 
 
 @dataclass
@@ -169,6 +172,7 @@ class Recorder:
         self._progress.begin(plan.attempts * len(self.todo) - prior)
         self._failed: dict[str, str] = {}
         self._recorded = self._attempts = self._alike = 0
+        self._counts = AttemptCounts()
 
     def work(self, question: Question) -> QuestionRun:
         """Take a question through the loop; errors are noted in the run."""
@@ -211,6 +215,7 @@ class Recorder:
         if self._is_whole(run):
             self._file.add(self._trace(run))
             self._recorded += 1
+            self._counts.add(run.attempts)
             self._watch_draws(run)
         else:
             self._leave(run)
@@ -244,6 +249,7 @@ class Recorder:
             self._failed,
             self._attempts,
             monotonic() - self._began,
+            self._counts,
         )
 
     def _is_whole(self, run: QuestionRun) -> bool:

@@ -1,7 +1,7 @@
 """How accuracy moves from round to round when nothing is known but the rates.
 
 The two-state chain over {correct, wrong} is the idea of MarkovScale (arXiv 2602.01120); the
-formulas are derived from it here, because the paper's body is not public. With repair α,
+formulas are derived anew here, and checked against matrix powers and simulation. With repair α,
 corruption β and initial accuracy p₀:
 
     π = α/(α+β)        λ = 1−α−β        a_t = π + (p₀−π) λᵗ

@@ -6,6 +6,7 @@ from langchain_markovscale.attempts import Action, Purpose
 from langchain_markovscale.theory.checks import non_negative
 
 _ACTIONS: tuple[Action, ...] = ("generate", "revise")
+_PURPOSES: tuple[Purpose, ...] = (*_ACTIONS, "verify")
 
 
 def round_costs(
@@ -45,18 +46,22 @@ def round_costs(
         Cost by action, in units of accuracy, as `cost_per_round` takes it.
 
     Raises:
-        ValueError: If a price is negative, `right_answer` is not above 0, or tokens have a price
-            but a purpose has no count.
+        ValueError: If a price is negative, `right_answer` is not above 0, a purpose is unknown, or
+            tokens have a price but a purpose has no count.
     """
-    if not non_negative("right_answer", right_answer) > 0:
+    if not 0 < right_answer < float("inf"):
         raise ValueError(
-            f"right_answer must be above 0, got {right_answer!r}: it is what a right answer is "
-            "worth, in the currency of the prices."
+            f"right_answer must be finite and above 0, got {right_answer!r}: it is what a right "
+            "answer is worth, in the currency of the prices."
         )
     for name, token_price in (("input_token", input_token), ("output_token", output_token)):
         non_negative(name, token_price)
+    for name, given in (("call", call), ("tokens", tokens)):
+        if isinstance(given, Mapping):
+            _check_purposes(name, given)
 
     def price(purpose: Purpose) -> float:
+        by_purpose = isinstance(call, Mapping)
         of_call = call.get(purpose, 0.0) if isinstance(call, Mapping) else call
         read, written = (tokens or {}).get(purpose, (0.0, 0.0))
         if (input_token or output_token) and purpose not in (tokens or {}):
@@ -64,9 +69,18 @@ def round_costs(
                 f"tokens has no count for {purpose!r}, but tokens have a price: give "
                 f"tokens={{{purpose!r}: (read, written), …}}, (0, 0) where it asks no model."
             )
-        paid = non_negative(f"call[{purpose!r}]", of_call)
+        paid = non_negative(f"call[{purpose!r}]" if by_purpose else "call", of_call)
         read, written = non_negative(f"tokens[{purpose!r}]", (read, written))
         return float(paid + read * input_token + written * output_token)
 
     verify = price("verify")
     return {action: (price(action) + verify) / right_answer for action in _ACTIONS}
+
+
+def _check_purposes(name: str, given: Mapping[Purpose, object]) -> None:
+    for purpose in given:
+        if purpose not in _PURPOSES:
+            raise ValueError(
+                f"{name} has a value for {purpose!r}, which is no purpose of a call: the purposes "
+                f"are {', '.join(_PURPOSES)}."
+            )

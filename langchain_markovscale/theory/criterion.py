@@ -89,6 +89,8 @@ class Criterion:
         posterior = self.belief.posterior(attempts, class_weights)
         beliefs = posterior.beliefs
         answer = int(beliefs.argmax())
+        if not posterior.keyed:
+            answer = _best_scored(attempts, beliefs, answer)
         best, belief = posterior.latest[answer], float(beliefs[answer])
         left = self.max_rounds - len(attempts)
         if left <= 0:
@@ -158,6 +160,15 @@ class _Plan(NamedTuple):
     gain: float
     cost: float
     pays: bool
+
+
+def _best_scored(attempts: Sequence[Attempt], beliefs: Floats, answer: int) -> int:
+    """Among answers believed as much as `answer`, return the one that was scored highest.
+
+    A verifier of which only a threshold is known leaves accepted answers equally likely.
+    """
+    alike = np.flatnonzero(beliefs >= beliefs[answer] - TOLERANCE).tolist()
+    return max(alike, key=lambda index: attempts[index]["score"] or 0.0) if alike else answer
 
 
 def _silent(attempts: Sequence[Attempt]) -> bool:

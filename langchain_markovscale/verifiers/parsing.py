@@ -122,7 +122,8 @@ def _weighed(stated: list[_Statement], kind: _Kind, claims: _Claims) -> bool | f
 
 _MARKUP = r"[*_\"'\u201c\u201d`]"  # emphasis, code and quotation marks around a word
 _LABEL = re.compile(
-    r"\b(?P<name>verdict|score|probability(?:[ ](?:of|that)[ ][a-z'\u2019 ]{1,40}|[ ]?\([a-z ]{1,40}\))?)"
+    r"\b(?P<name>verdict|score"
+    r"|probability(?:[ ](?:of|that)[ ][a-z'\u2019 ]{1,40}|[ ]?\([a-z ]{1,40}\))?)"
     rf"(?P<close>{_MARKUP}*+)[ \t]*+(?P<colon>[:=\uff1a]|$)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -133,7 +134,7 @@ _LINE_OPENING = re.compile(
 )
 _SENTENCE_OPENING = re.compile(
     rf"[.!?;,)\u2013\u2014-]{_MARKUP}{{0,3}}[ \t]{{1,3}}[*_]{{0,3}}"
-    r"(?:(?:so|thus|my|the|final|overall)[ ]){0,3}[*_]{0,3}",
+    r"(?:(?:so|thus|my|the|final|overall)[ ]){0,3}[*_]{0,3}\Z",
     re.IGNORECASE,
 )
 _LAST_WORD = re.compile(
@@ -220,15 +221,14 @@ def _opens_line(label: re.Match[str]) -> bool:
 
 
 def _concludes(label: re.Match[str]) -> bool:
-    """Whether a label opens the sentence that ends its line with a verdict: "I agree. Verdict: X"."""
+    """Whether a label opens the sentence in which its line ends: "I agree. Verdict: PASS"."""
     line, start = label.string, label.start()
     if label["name"].lower() != "verdict":
         return False
-    near = max(0, start - _LONGEST_SENTENCE_OPENING)
-    opens = any(_SENTENCE_OPENING.fullmatch(line, begin, start) for begin in range(near, start))
+    before = line[max(0, start - _LONGEST_SENTENCE_OPENING) : start]
     other = _LABEL.search(line, label.end())
     value = line[label.end() : other.start() if other else len(line)]
-    return opens and _LAST_WORD.fullmatch(value) is not None
+    return bool(_SENTENCE_OPENING.search(before) and _LAST_WORD.fullmatch(value))
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

@@ -9,7 +9,7 @@ import numpy as np
 from langchain_markovscale.calibration.calibration import Calibration
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "calibration"))
-from simulated_loops import Loop  # noqa: E402
+from simulated_loops import Loop
 
 SEEDS = 20
 RATES = ("initial", "repair", "corruption")

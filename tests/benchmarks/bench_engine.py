@@ -152,14 +152,14 @@ def ratio(benchmark):
     return measure
 
 
-def bench_batch_against_one_padded_generate(ways, ratio, figure):
+def test_batch_against_one_padded_generate(ways, ratio, figure):
     value = ratio(
         lambda: ways.chat.batch(PROMPTS[:16], max_tokens=32), lambda: ways.padded(PROMPTS[:16], 32)
     )
     figure("engine: 16 × 32 tokens, throughput / padded generate", value, "×", at_least=0.9)
 
 
-def bench_batch_against_chat_hugging_face(ways, ratio, figure):
+def test_batch_against_chat_hugging_face(ways, ratio, figure):
     options = {"max_new_tokens": 32, "eos_token_id": None, "do_sample": False}
     value = ratio(
         lambda: ways.chat.batch(PROMPTS[:16], max_tokens=32),
@@ -168,18 +168,18 @@ def bench_batch_against_chat_hugging_face(ways, ratio, figure):
     figure("engine: 16 × 32 tokens, throughput / ChatHuggingFace.batch", value, "×", at_least=4)
 
 
-def bench_mixed_lengths(ways, ratio, figure):
+def test_mixed_lengths(ways, ratio, figure):
     value = ratio(ways.mixed, ways.in_order)
     figure("engine: 64 × 8 to 64 tokens, throughput / padded batches", value, "×", at_least=1.4)
 
 
-def bench_lone_request(ways, ratio, figure):
+def test_lone_request(ways, ratio, figure):
     value = ratio(
         lambda: ways.chat.invoke(PROMPTS[0], max_tokens=32), lambda: ways.padded(PROMPTS[:1], 32)
     )
     figure("engine: one request, latency / generate", 1 / value, "×", at_most=1.1)
 
 
-def bench_token_probability(ways, ratio, figure):
+def test_token_probability(ways, ratio, figure):
     value = ratio(lambda: ways.verifier.batch(ways.asked, {"max_concurrency": 64}), ways.one_by_one)
     figure("verdicts by token probability, speed / writing them", value, "×", at_least=3)

@@ -57,6 +57,10 @@ def test_traces_become_a_calibration_and_a_report(run, traces, tmp_path):
     path = tmp_path / "calibration.json"
     result = run("calibrate", traces, "-o", path, *QUICK)
     assert result.exit_code == 0
+    attempts = [one for trace in read_traces(traces) for one in trace["attempts"]]
+    right = sum(one["correct"] for one in attempts)
+    assert f"Of {len(attempts)} attempts: " in result.stderr
+    assert f"{len(attempts)} with a label, {right} right." in result.stderr
     kept = Calibration.load(path)
     assert kept.fitted.questions == 60
     assert kept.source == "fitted to traces.jsonl"
@@ -65,7 +69,7 @@ def test_traces_become_a_calibration_and_a_report(run, traces, tmp_path):
     assert report.verdict.startswith("Revising hurts here")
     for section in report.content.sections:
         assert section.title in result.stdout
-    assert flat(result.stderr) == f"The calibration is in {path}."
+    assert flat(result.stderr).endswith(f"right. The calibration is in {path}.")
 
 
 def test_without_an_output_the_calibration_is_not_kept(run, traces, tmp_path):

@@ -47,9 +47,9 @@ def run(tmp_path, model):
     records = [{"question": "one?", "answer": 1}, {"question": "never?", "answer": 3}]
     dataset.write_text("".join(json.dumps(one) + "\n" for one in records))
 
-    def run(*options):
-        arguments = [dataset, "-o", output, "--model", "openai:none", "--verifier", "none"]
-        arguments += ["--answer-key", "last_number", "--rounds", "2", *options]
+    def run(*options, key=("--answer-key", "last_number"), verifier="none"):
+        arguments = [dataset, "-o", output, "--model", "openai:none", "--verifier", verifier]
+        arguments += [*key, "--rounds", "2", *options]
         return CliRunner().invoke(app, list(map(str, arguments)))
 
     run.output = output
@@ -60,7 +60,11 @@ def test_questions_of_a_file_are_recorded(run):
     result = run("--fresh-starts", "2")
     assert result.exit_code == 0, result.output
     assert "2 questions recorded in" in result.stdout
-    assert "12 attempts" in result.stdout
+    # The answers are 1, 3, 3, and so on; right are both draws of the one and both revisions of both
+    # draws of the other question.
+    assert "Of 12 attempts: 12 with a key, 0 with a score, 12 with a label, 6 right." in (
+        result.stdout
+    )
     traces = {trace["question"]: trace for trace in read_traces(run.output)}
     # A fresh draw sees the question; a revision also the answer, and that it shall be reconsidered.
     keys = [attempt["key"] for attempt in traces["one?"]["attempts"]]
@@ -93,6 +97,35 @@ def test_bad_input_is_one_line(run, model):
     assert (result.exit_code, model.asked) == (2, [])
     assert "error: reference 'one?' has no key" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--grader", "foo"), "unknown grader 'foo'"),
+        (("--rounds", "-1"), "rounds must be a whole number of at least 0, got -1"),
+        (("--fresh-starts", "0"), "fresh_starts must be a whole number of at least 1"),
+        (("--reference-field", "question"), "reference 'one?' has no key"),
+    ],
+)
+def test_what_is_quick_to_check_is_checked_before_a_model_is_loaded(
+    run, monkeypatch, options, told
+):
+    loaded = []
+    monkeypatch.setattr("langchain_markovscale.cli.loop.build_loop", lambda **_: loaded.append(1))
+    result = run(*options)
+    assert (result.exit_code, loaded) == (2, [])
+    assert told in result.stderr
+
+
+def test_without_a_key_whole_texts_are_not_graded_by_accident(run, model):
+    result = run(key=(), verifier="judge")
+    assert (result.exit_code, model.asked) == (2, [])
+    assert "give --answer-key, such as last_number, or --grader" in result.stderr
+    assert not run.output.exists()
+    result = run("--grader", "exact", key=(), verifier="judge")
+    assert result.exit_code == 0, result.output
+    assert "12 attempts: 0 with a key" in result.stdout
 
 
 def test_ctrl_c_says_that_nothing_is_lost(run, monkeypatch):

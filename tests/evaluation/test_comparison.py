@@ -59,7 +59,7 @@ def duel(comparison, name):
 
 @pytest.fixture(scope="module")
 def helping():
-    """Revising helps here, and a good verifier sees it: a fixed loop is easily beaten."""
+    """Revising helps here, and a good verifier sees it: who draws afresh is easily beaten."""
     return compare(
         recorded(REVISING_HELPS, questions=120, seed=1),
         costs=(0.02, 0.1, 0.2, 0.3, 0.45),
@@ -185,12 +185,12 @@ def test_at_the_dearest_rounds_it_is_a_single_pass():
 
 def test_wins_are_called_wins(helping):
     findings = helping.findings
-    fixed = duel(helping, "4 rounds, last answer")
-    assert fixed.finding == "more"
-    assert fixed.needed.value < fixed.budget
+    redrawing = duel(helping, "best of 3 by score")
+    assert redrawing.finding == "more"
+    assert redrawing.needed.value < redrawing.budget
     won = sum(each.finding == "more" for each in findings.duels_of("mixture"))
     lost = sum(each.finding == "less" for each in findings.duels_of("mixture"))
-    assert won > 5
+    assert won >= 5
     assert lost == 0
     assert helping.content.kind == "helps"
     assert f"more accurate than {won} of {len(findings.rules)} rules" in helping.verdict

@@ -26,7 +26,8 @@ def answer(request):
     return "4"
 
 graph = create_markovscale_graph(generate=answer, revise=answer, verifier=lambda answer: 0.5)
-record_traces(graph, [(f"{n}?", "4") for n in range(12)], path=path, rounds=1, max_concurrency=3)
+questions = [(f"{n}?", "4") for n in range(12)]
+record_traces(graph, questions, path=path, rounds=1, max_concurrency=3, grader="exact")
 """
 PER_QUESTION = 4
 

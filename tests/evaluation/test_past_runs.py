@@ -79,15 +79,24 @@ def test_greetings_and_calls_of_tools_are_no_attempts():
 
 def test_messages_may_be_plain():
     run = [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "4"}]
-    (trace,) = traces_from_messages([run], references={"2 + 2?": "4", "another": "7"})
+    (trace,) = traces_from_messages(
+        [run], references={"2 + 2?": "4", "another": "7"}, grader="exact"
+    )
     assert (trace["reference"], trace["attempts"][0]["correct"]) == ("4", True)
 
 
-def test_a_question_without_a_reference_has_no_labels():
-    run = [("user", "2 + 2?"), ("ai", "4")]
-    (trace,) = traces_from_messages([run], references={"another": "7"})
-    assert trace["reference"] is None
-    assert "correct" not in trace["attempts"][0]
+def test_a_question_without_a_reference_has_no_labels(caplog):
+    runs = [[("user", "2 + 2?"), ("ai", "4")], [("user", "3 + 4?"), ("ai", "7")]]
+    unknown, known = traces_from_messages(runs, references={"3 + 4?": "7"}, grader="exact")
+    assert (unknown["reference"], known["reference"]) == (None, "7")
+    assert "correct" not in unknown["attempts"][0]
+    assert "1 of 2 runs ask a question that references do not have, such as '2 + 2?'" in caplog.text
+
+
+def test_answers_without_keys_are_not_labelled_by_accident():
+    run = [("user", "2 + 2?"), ("ai", "The answer to 2 + 2 is 4.")]
+    with pytest.raises(ValueError, match=r"answer_key='last_number'.*grader="):
+        traces_from_messages([run], references=["4"])
 
 
 def test_scores_come_from_the_state():
@@ -145,7 +154,12 @@ def test_threads_of_another_graph_are_read_from_their_history():
         ([HumanMessage("?"), AIMessage("4")], {}, "run 1 has neither messages nor attempts"),
         ([{"answer": "4"}], {}, "run 1 has neither messages nor attempts"),
         ([[AIMessage("4")]], {}, "run 1 has no human message"),
-        ([[("user", "?")]], {"references": []}, "one for each of 1 runs, got 0"),
+        ([[("user", "?")]], {"references": []}, r"as many as the runs \(1\), got 0"),
+        (
+            [[("user", "2 + 2?"), ("ai", "4")]],
+            {"references": {"nope": "4"}, "grader": "exact"},
+            r"references must name questions as the runs ask them, such as '2 \+ 2\?'",
+        ),
         (
             [{"messages": [("user", "?"), ("ai", "4")], "scores": [2.0]}],
             {"scores_key": "scores"},

@@ -137,6 +137,7 @@ def test_parts_will_do_instead_of_a_graph(record, parts, path):
         {"generate": parts.generate, "revise": parts.revise, "verifier": parts.verify},
         QUESTIONS,
         path=path,
+        grader="exact",
         rounds=1,
     )
     assert (recording.recorded, recording.attempts, recording.failed) == (6, 24, {})
@@ -160,7 +161,7 @@ def test_documents_go_to_the_reviser_of_their_draw(record, path):
         return "5"
 
     graph = create_markovscale_graph(generate=retrieve, revise=revise, verifier=lambda answer: 0.5)
-    record(graph, QUESTIONS[:1], path=path, rounds=2, fresh_starts=2)
+    record(graph, QUESTIONS[:1], path=path, rounds=2, fresh_starts=2, grader="exact")
     assert seen == ["page 0", "page 0", "page 1", "page 1"]
 
 
@@ -172,7 +173,7 @@ def test_a_trace_tells_which_model_made_it(record, path):
             return {**super()._get_ls_params(*args, **kwargs), "ls_model_name": "tiny"}
 
     graph = create_markovscale_graph(Model(responses=["4"]), verifier=lambda answer: 0.5)
-    record(graph, QUESTIONS[:1], path=path, rounds=1, metadata={"site": "lab"})
+    record(graph, [("What is 2 + 2?", None)], path=path, rounds=1, metadata={"site": "lab"})
     (trace,) = read_traces(path)
     told = trace["metadata"]
     assert told["models"]["generate"] == {"model": "tiny", "temperature": 0.7}
@@ -303,9 +304,9 @@ def test_half_a_chain_whose_documents_are_lost_is_made_again(record, path):
         revise=revise,
         verifier=lambda answer: 0.5,
     )
-    assert record(graph, QUESTIONS[:1], path=path, rounds=2).failed
+    assert record(graph, QUESTIONS[:1], path=path, rounds=2, grader="exact").failed
     assert len(next(read_traces(partial(path)))["attempts"]) == 3
-    assert record(graph, QUESTIONS[:1], path=path, rounds=2).attempts == 3
+    assert record(graph, QUESTIONS[:1], path=path, rounds=2, grader="exact").attempts == 3
 
 
 def test_the_retry_policy_of_the_graph_holds(record, parts, path):
@@ -377,7 +378,7 @@ def test_so_many_questions_run_at_a_time(record, path):
 
     draw = generate if record is record_traces else agenerate
     graph = create_markovscale_graph(generate=draw, revise=draw, verifier=lambda answer: 0.5)
-    options = {"rounds": 0, "fresh_starts": 2, "max_concurrency": 3}
+    options = {"rounds": 0, "fresh_starts": 2, "max_concurrency": 3, "grader": "exact"}
     recording = record(graph, QUESTIONS, path=path, **options)
     assert recording.failed == {}
     assert most == [3]
@@ -406,6 +407,30 @@ def test_math_verify_is_called_where_it_can_keep_time(record, parts, path, monke
 
 
 # What is said
+
+
+def test_answers_without_keys_are_not_graded_by_accident(record, path):
+    asked = []
+    graph = create_markovscale_graph(
+        generate=lambda request: asked.append(request) or 'The answer to "2+2" is 4.',
+        verifier=lambda answer: 0.5,
+        actions=("generate",),
+    )
+    with pytest.raises(ValueError, match=r"answer_key='last_number'.*grader="):
+        record(graph, [("What is 2+2?", "4")], path=path, rounds=0)
+    assert (asked, path.exists()) == ([], False)
+    record(graph, [("What is 2+2?", "4")], path=path, rounds=0, answer_key="last_number")
+    assert [one["correct"] for one in next(read_traces(path))["attempts"]] == [True, True]
+
+
+def test_the_last_line_counts_what_there_is_to_learn_from(record, parts, path):
+    recording = record(parts.graph(), [("Q?", "2"), ("Unknown?", None)], path=path, rounds=1)
+    assert "8 attempts: 8 with a key, 8 with a score, 4 with a label, 2 right." in str(recording)
+
+
+def test_a_recording_in_which_nothing_is_right_asks_why(record, parts, path):
+    recording = record(parts.graph(), [("Q?", "17")], path=path, rounds=1)
+    assert "None is right: do the answer key and the grader fit" in str(recording)
 
 
 def test_a_bar_shows_the_attempts(record, parts, path, capsys):
@@ -440,7 +465,7 @@ def test_draws_that_are_always_the_same_are_noticed(path, caplog, answers, warne
         return answers[turns[request["question"]] % len(answers)]
 
     graph = create_markovscale_graph(generate=draw, revise=draw, verifier=lambda answer: 0.5)
-    record_traces(graph, questions, path=path, rounds=0)
+    record_traces(graph, questions, path=path, rounds=0, grader="exact")
     assert ("word for word the same" in caplog.text) == warned
 
 
@@ -475,7 +500,7 @@ def other_graph():
         ({"max_concurrency": 0}, "max_concurrency must be at least 1"),
         ({"grader": "judge"}, "unknown grader 'judge'"),
         ({"graph_or_parts": "gpt"}, "graph_or_parts must be"),
-        ({"graph_or_parts": other_graph()}, "has no node 'generate'"),
+        ({"graph_or_parts": other_graph(), "grader": "exact"}, "has no node 'generate'"),
     ],
 )
 def test_wrong_arguments_are_refused_before_anything_is_paid_for(

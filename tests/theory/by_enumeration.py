@@ -6,6 +6,8 @@ Slow, and for that reason easy to compare with the theory line by line.
 from itertools import product
 from math import exp, log
 
+from hypothesis import reject
+
 from langchain_markovscale.attempts import Attempt
 from langchain_markovscale.theory.rates import Rates
 
@@ -43,6 +45,8 @@ def over_keys(
             row.append(chance * _evidence(rates, attempts, hypothesis, k))
         joint[hypothesis] = row
     total = sum(map(sum, joint.values()))
+    if total == 0:  # what contradicts its rates has no posterior to compare with
+        reject()
     return {h: [chance / total for chance in row] for h, row in joint.items()}, keys
 
 

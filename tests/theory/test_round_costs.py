@@ -64,3 +64,19 @@ def test_costs_are_what_a_criterion_takes():
 def test_bad_prices_are_refused_by_name(name, arguments):
     with pytest.raises(ValueError, match=name):
         round_costs(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("told", "arguments"),
+    [
+        (r"call has a value for 'verfiy'.*generate, revise, verify", {"call": {"verfiy": 0.1}}),
+        (r"tokens has a value for 'judge'", {"tokens": {"judge": (1, 1)}}),
+        (r"^call must", {"call": -1.0}),
+        (r"^call\['verify'\] must", {"call": {"verify": -1.0}}),
+        (r"^right_answer must be finite and above 0, got nan", {"right_answer": math.nan}),
+        (r"^right_answer must be finite and above 0, got inf", {"right_answer": math.inf}),
+    ],
+)
+def test_a_refusal_names_what_was_given(told, arguments):
+    with pytest.raises(ValueError, match=told):
+        round_costs(**({"right_answer": 1.0} | arguments))

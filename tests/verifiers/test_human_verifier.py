@@ -178,4 +178,3 @@ def test_the_wait_outlives_the_process(tmp_path):
     assert "'no'" in error
     # The draw is not repeated: the model of this process would say something else.
     assert process({"resume": False}, "four") == [["five", "four"], [0.0, None], None]
-    assert process({"resume": 0.9}, "never") == [["five", "four"], [0.0, 0.9], None]

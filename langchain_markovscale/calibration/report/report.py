@@ -69,6 +69,9 @@ class Report:
     def __str__(self) -> str:
         return self.text
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.verdict}>"
+
     def plot(self) -> "dict[str, Axes]":
         """Plot everything on one new figure; return its axes by name."""
         return plots.overview(self.findings)

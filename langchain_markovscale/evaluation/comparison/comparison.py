@@ -62,6 +62,9 @@ class Comparison:
     def __str__(self) -> str:
         return self.text
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.verdict}>"
+
     def as_dict(self) -> dict[str, Any]:
         """Return the verdict and every number as plain JSON values; infinite ones are None."""
         values: dict[str, Any] = _plain({"verdict": self.verdict, **asdict(self.findings)})
