@@ -57,8 +57,12 @@ def compare(
         ),
     ] = None,
     repeats: Annotated[
-        int, typer.Option(help="How often the questions are halved and replayed.")
-    ] = 6,
+        int | None,
+        typer.Option(
+            help="How often the questions are halved and replayed.",
+            show_default="six, less often for more than 500 questions",
+        ),
+    ] = None,
     level: Annotated[float, typer.Option(help="Coverage of the intervals.")] = 0.95,
     seed: Annotated[int, typer.Option(help="Seed of every random step.")] = 0,
     as_json: Annotated[
@@ -69,12 +73,11 @@ def compare(
 
     No model is called. What is learned from one half of the questions is tried on the other.
     """
-    from langchain_markovscale.calibration.traces import read_traces
     from langchain_markovscale.evaluation.comparison.compare import COSTS, compare_strategies
 
     with remarks().status("Replaying …"):
         comparison = compare_strategies(
-            read_traces(pool),
+            pool,
             costs=COSTS if costs is None else _numbers(costs),
             max_rounds=max_rounds,
             variants=cast(

@@ -73,7 +73,7 @@ class Pool(Sequence[PooledQuestion]):
         keyed: Whether any answer has a key.
         scored: Whether any attempt has a score.
         criticised: Whether any attempt has feedback.
-        priced: Whether all tokens are known, those of verifications included.
+        priced: Whether all tokens are known, those of verifications included, and any were used.
         most_draws: The most fresh draws of a question.
         longest_chain: The most attempts from a fresh draw to its last revision.
 
@@ -94,9 +94,9 @@ class Pool(Sequence[PooledQuestion]):
         self.keyed = any(each["key"] is not None for each in attempts)
         self.scored = any(each["score"] is not None for each in attempts)
         self.criticised = any(each["feedback"] for each in attempts)
-        self.priced = all(each["tokens"] is not None for each in attempts) and all(
-            question.verification_tokens is not None for question in self
-        )
+        tokens: list[float | None] = [each["tokens"] for each in attempts]
+        tokens += [question.verification_tokens for question in self]
+        self.priced = None not in tokens and any(tokens)
         self.most_draws = max(len(question.draws) for question in self)
         self.longest_chain = max(question.longest_chain for question in self)
 

@@ -12,12 +12,14 @@ from worlds import Band, World
 
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.calibration.predictor import class_predictor
+from langchain_markovscale.calibration.traces import write_traces
 from langchain_markovscale.evaluation.comparison.compare import compare_strategies
 from langchain_markovscale.evaluation.comparison.resampling import (
     interpolated,
     reached,
     resampled_means,
 )
+from langchain_markovscale.evaluation.pool import Pool
 from langchain_markovscale.evaluation.strategies import BestOfN, OracleGate, SelfConsistency
 
 REVISING_HELPS = World((Band(0.4, 0.6, 0.03), Band(0.2, 0.5, 0.05)), 0.9, 0.9)
@@ -351,6 +353,30 @@ def test_the_same_seed_gives_the_same_comparison():
 def test_bad_input_is_one_clear_error(options, complaint):
     with pytest.raises(ValueError, match=complaint):
         compare(recorded(questions=4), **options)
+
+
+def test_strategies_must_be_called_the_same_on_both_halves():
+    calls = iter("ab")
+    with pytest.raises(ValueError, match="same names for every calibration"):
+        compare(recorded(questions=4), lambda calibration: {next(calls): SelfConsistency(3)})
+
+
+def test_a_pool_may_be_traces_or_a_pool_or_a_file(tmp_path):
+    traces, path = recorded(questions=6), tmp_path / "pool.jsonl"
+    write_traces(traces, path)
+    expected = compare(traces, verification_tokens=3).findings
+    for pool in (path, str(path), Pool(traces), Pool(traces, verification_tokens=3)):
+        assert compare(pool, verification_tokens=3).findings == expected
+    assert compare(Pool(traces, verification_tokens=3)).findings == expected
+    with pytest.raises(FileNotFoundError):
+        compare(tmp_path / "missing.jsonl")
+
+
+@pytest.mark.parametrize(("questions", "repeats"), [(4, 6), (1500, 2), (5000, 1)])
+def test_the_more_questions_the_fewer_repeats_are_needed(questions, repeats):
+    alike = [trace(answer("right"), name=f"q{number}") for number in range(questions)]
+    comparison = compare(alike, {}, repeats=None, n_bootstrap=1)
+    assert comparison.findings.repeats == repeats
 
 
 def test_a_pool_of_two_questions_is_enough_and_one_is_not():

@@ -55,6 +55,7 @@ def test_tokens_are_known_only_where_all_of_them_are():
     assert Pool([told, scored], verification_tokens=3)[0].verification_tokens == 3
     assert Pool([scored], verification_tokens=3).priced
     assert not Pool([trace(answer("a", tokens=None))]).priced
+    assert not Pool([trace(answer("a", tokens=0))]).priced
 
 
 def test_nothing_is_paid_for_a_verification_that_was_not_made():

@@ -1,13 +1,14 @@
 """`compare_strategies`: stopping rules side by side on the same recorded runs."""
 
 from collections.abc import Iterable, Sequence
+from os import PathLike
 from typing import get_args
 
 import numpy as np
 
 from langchain_markovscale.attempts import Action
 from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.calibration.traces import Trace
+from langchain_markovscale.calibration.traces import Trace, read_traces
 from langchain_markovscale.evaluation.comparison import contrasts
 from langchain_markovscale.evaluation.comparison.comparison import Comparison
 from langchain_markovscale.evaluation.comparison.crossfit import Crossfit, Strategies
@@ -22,9 +23,11 @@ COSTS = (
     *(0.07, 0.1, 0.13, 0.17, 0.22, 0.3, 0.45),
 )
 
+_REPEATS, _RUNS = 6, 3000  # by default: at most so often, and so many runs of each rule
+
 
 def compare_strategies(
-    pool: Pool | Iterable[Trace],
+    pool: Pool | Iterable[Trace] | str | PathLike[str],
     strategies: Strategies | None = None,
     costs: Sequence[float] = COSTS,
     *,
@@ -35,7 +38,7 @@ def compare_strategies(
     calibration: Calibration | None = None,
     verification_tokens: float | None = None,
     budget: Budget | None = None,
-    repeats: int = 6,
+    repeats: int | None = None,
     level: float = 0.95,
     n_bootstrap: int = 2000,
     seed: int = 0,
@@ -49,11 +52,11 @@ def compare_strategies(
     the other for the rest.
 
     Example:
-        comparison = compare_strategies(read_traces("pool.jsonl"))
+        comparison = compare_strategies("pool.jsonl")
 
     Args:
         pool: Recorded attempts, all of them labelled: several fresh draws of each question and
-            their revisions, as `record_traces` makes them.
+            their revisions, as `record_traces` makes them; also the file that they are in.
         strategies: The rules to beat by name, or a function that makes them from the calibration
             of the other half; by default those of `evaluation/strategies.py` that the pool has
             something for.
@@ -70,7 +73,8 @@ def compare_strategies(
             traces' metadata, and unknown where that is missing.
         budget: What the rules spend: `"tokens"`, `"calls"` or `"attempts"`; by default tokens, or
             attempts where the tokens of some rule are unknown.
-        repeats: How often the pool is halved and replayed, each time from another fresh draw.
+        repeats: How often the pool is halved and replayed, each time from another fresh draw; by
+            default six times, and less often where there are more than 500 questions.
         level: Coverage of the intervals, in (0, 1).
         n_bootstrap: How often questions are resampled for them.
         seed: Of the halves, the fits and the resampling: the same pool and seed give the same
@@ -83,12 +87,12 @@ def compare_strategies(
         ValueError: If an argument leaves its range, or an attempt has no label.
     """
     whole("n_bootstrap", n_bootstrap, least=1)
-    whole("repeats", repeats, least=1)
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, got {level!r}: 0.95 is a 95 % interval.")
-    if not isinstance(pool, Pool) or verification_tokens is not None:
-        traces = pool.traces if isinstance(pool, Pool) else pool
-        pool = Pool(traces, verification_tokens=verification_tokens)
+    pool = _opened(pool, verification_tokens)
+    if repeats is None:
+        repeats = max(1, min(_REPEATS, _RUNS // len(pool)))
+    whole("repeats", repeats, least=1)
     settings = Settings(
         costs=_checked_costs(costs),
         variants=_checked_variants(variants),
@@ -129,6 +133,18 @@ def compare_strategies(
             left_out=_left_out(pool) if strategies is None else (),
         )
     )
+
+
+def _opened(
+    pool: Pool | Iterable[Trace] | str | PathLike[str], verification_tokens: float | None
+) -> Pool:
+    if isinstance(pool, Pool):
+        if verification_tokens is None:
+            return pool
+        pool = pool.traces
+    elif isinstance(pool, (str, PathLike)):
+        pool = read_traces(pool)
+    return Pool(pool, verification_tokens=verification_tokens)
 
 
 def _checked_costs(costs: Sequence[float]) -> tuple[float, ...]:

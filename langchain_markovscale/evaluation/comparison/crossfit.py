@@ -140,7 +140,14 @@ class Crossfit:
                 scored=pool.scored,
                 criticised=pool.criticised,
             )
-        return self.strategies(calibration) if callable(self.strategies) else self.strategies
+        named = self.strategies(calibration) if callable(self.strategies) else self.strategies
+        before = [rule.name for rule in self.tallies if rule.kind != "markovscale"]
+        if before and {*named, "single pass"} != set(before):
+            raise ValueError(
+                "strategies must return rules of the same names for every calibration, got "
+                f"{sorted(named)} after {sorted(before)}."
+            )
+        return named
 
     def _add(self, rule: Rule, player: Player, half: Half, where: list[int]) -> None:
         outcome = player.replayed(half.tried, half.start)

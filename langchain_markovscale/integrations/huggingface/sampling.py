@@ -8,18 +8,17 @@ with the batch's shape).
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import torch
 from transformers import (
-    LogitsProcessorList,
     MinPLogitsWarper,
     RepetitionPenaltyLogitsProcessor,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
-    TopPLogitsWarper,
 )
+
+_NUCLEUS = 512  # tokens looked at before the whole vocabulary is sorted
 
 
 @dataclass(frozen=True)
@@ -116,23 +115,32 @@ def _penalized(
 
 
 def _warped(scores: torch.Tensor, sampling: Sampling) -> torch.Tensor:
-    warped: torch.Tensor = _warpers(sampling)(None, scores)
-    return warped
-
-
-@lru_cache(maxsize=256)
-def _warpers(sampling: Sampling) -> Any:
-    """The library's own warpers, in the order in which its `generate` applies them."""
-    warpers = LogitsProcessorList()
+    """Scores under the settings, in the order in which the library's `generate` applies them."""
+    ids: Any = None  # the warpers do not look at the tokens before
     if sampling.temperature != 1:
-        warpers.append(TemperatureLogitsWarper(sampling.temperature))
+        scores = TemperatureLogitsWarper(sampling.temperature)(ids, scores)
     if sampling.top_k:
-        warpers.append(TopKLogitsWarper(sampling.top_k))
+        scores = TopKLogitsWarper(sampling.top_k)(ids, scores)
     if sampling.top_p < 1:
-        warpers.append(TopPLogitsWarper(sampling.top_p))
+        scores = _nucleus(scores, sampling.top_p)
     if sampling.min_p:
-        warpers.append(MinPLogitsWarper(sampling.min_p))
-    return warpers
+        scores = MinPLogitsWarper(sampling.min_p)(ids, scores)
+    return scores
+
+
+def _nucleus(scores: torch.Tensor, top_p: float) -> torch.Tensor:
+    """Keep the smallest set of tokens that has the probability ``top_p``.
+
+    The library's warper sorts the vocabulary, which on a CPU takes as long as a pass of a small
+    model. The set is nearly always among a few hundred tokens.
+    """
+    probabilities = scores.softmax(dim=-1)
+    likely, tokens = probabilities.topk(min(_NUCLEUS, scores.shape[-1]))
+    if float(likely.sum(dim=-1).min()) < top_p:
+        likely, tokens = probabilities.sort(dim=-1, descending=True)
+    beyond = likely.cumsum(dim=-1) - likely >= top_p
+    kept = scores.gather(-1, tokens).masked_fill(beyond, -torch.inf)
+    return torch.full_like(scores, -torch.inf).scatter(-1, tokens, kept)
 
 
 def _invert(probabilities: torch.Tensor, uniforms: Sequence[float]) -> torch.Tensor:

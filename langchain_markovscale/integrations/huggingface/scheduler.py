@@ -156,7 +156,7 @@ class Scheduler(Generic[J]):
         joining = together[len(self._running) :]
         # Joining costs a pass over the weights, whether one joins or many; so a full batch takes
         # several at a time.
-        if len(joining) < min(len(self._running) // 8, len(self._waiting)):
+        if len(joining) < min(math.isqrt(len(self._running)), len(self._waiting)):
             return []
         for _ in joining:
             self._waiting.popleft()

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from transformers import TopPLogitsWarper
 
 from langchain_markovscale.integrations.huggingface.sampling import (
     Row,
@@ -46,6 +47,22 @@ def test_top_p_keeps_the_smallest_set_that_is_likely_enough():
     kept = np.where(np.isin(np.arange(6), order[:size]), LOGITS.numpy(), -np.inf)
     assert 1 < size < 5
     assert frequencies(Sampling(1.0, top_p=0.7)) == pytest.approx(softmax(kept), abs=2e-4)
+
+
+@pytest.mark.parametrize("top_p", [0.1, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("spread", [0.1, 5.0])
+def test_a_large_vocabulary_is_cut_as_the_library_cuts_it(spread, top_p):
+    # The flat one has no small set that is likely enough.
+    logits = torch.randn(4, 3000, generator=torch.Generator().manual_seed(3)) * spread
+    expected = TopPLogitsWarper(top_p)(None, logits).softmax(dim=-1)
+    for uniform in np.linspace(0, 0.999, 50):
+        rows = [Row(Sampling(1.0, top_p=top_p), (), float(uniform))] * 4
+        tokens = draw(logits, rows)
+        reached = expected.cumsum(dim=-1)[range(4), tokens]
+        below = reached - expected[range(4), tokens]
+        assert (expected[range(4), tokens] > 0).all()
+        assert (below <= uniform + 1e-4).all()
+        assert (reached >= uniform - 1e-4).all()
 
 
 def test_min_p_keeps_what_is_likely_beside_the_most_likely():
