@@ -16,8 +16,18 @@ def write_document(
         version: Version of what it holds.
         content: Plain JSON values.
         indent: As `json.dumps` takes it.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        IsADirectoryError: If the path is a folder.
     """
     target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: name a file in it for the {kind}.")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"there is no folder {target.parent} to write the {kind} into: make it first."
+        )
     document = {"format": _format(kind), "version": version, **content}
     text = json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)
     draft = target.with_name(target.name + ".tmp")

@@ -16,7 +16,7 @@ from langchain_markovscale.calibration.summary import FitSummary
 from langchain_markovscale.calibration.trace_checks import checked
 from langchain_markovscale.calibration.traces import Trace, read_traces
 from langchain_markovscale.explain import percent, points
-from langchain_markovscale.theory.checks import whole
+from langchain_markovscale.theory.checks import single, whole
 from langchain_markovscale.theory.rates import Rates
 
 Floats = NDArray[np.float64]
@@ -50,7 +50,7 @@ def fit_traces(
     seed: int,
 ) -> Fitted:
     """Fit rates to traces; see `Calibration.fit` for the arguments."""
-    check_arguments(n_classes, n_bootstrap, level, seed)
+    _check_arguments(n_classes, settling, n_bootstrap, level, seed)
     statistics = _statistics(traces)
     fit.check_identifiable(statistics)
     # A generator for each stage, so that an option of one does not change what another finds.
@@ -93,14 +93,14 @@ def fit_traces(
     return Fitted(rates, draws, summary)
 
 
-def check_arguments(n_classes: Any, n_bootstrap: int, level: float, seed: int) -> None:
-    """Refuse options of a fit that make no sense.
-
-    Raises:
-        ValueError: Naming the option, its value and the remedy.
-    """
+def _check_arguments(
+    n_classes: Any, settling: bool, n_bootstrap: int, level: float, seed: int
+) -> None:
+    """Refuse options of a fit that make no sense."""
     if n_classes != "auto":
-        whole("n_classes", n_classes, least=1)
+        single("n_classes", whole("n_classes", n_classes, least=1))
+    if not isinstance(settling, (bool, np.bool_)):
+        raise ValueError(f"settling must be True or False, got {settling!r}.")
     whole("n_bootstrap", n_bootstrap)
     whole("seed", seed)
     if not isinstance(level, (int, float)) or not 0 < level < 1:
@@ -112,6 +112,8 @@ def _statistics(traces: Any) -> Statistics:
         return collect_table(traces)
     if isinstance(traces, (str, PathLike)):
         return collect(read_traces(Path(traces)))
+    if not isinstance(traces, Iterable):
+        raise ValueError(f"traces must be traces, a path or an array, got {traces!r}.")
     return collect(_checked(traces))
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langchain_markovscale.attempts import Attempt, Decision
-from langchain_markovscale.theory.checks import whole
+from langchain_markovscale.theory.checks import single, whole
 from langchain_markovscale.theory.rates import Rates
 
 Floats = NDArray[np.float64]
@@ -114,7 +114,7 @@ def simulate(
     Raises:
         ValueError: If `questions` is not a whole number of at least 1.
     """
-    n = int(whole("questions", questions, least=1))
+    n = int(single("questions", whole("questions", questions, least=1)))
     world = _World(rates, n, seed, scores or verdict_law(rates), keyed)
     root = _History(policy, [])
     right = attempts = revisions = 0

@@ -39,7 +39,7 @@ class Bounds(NamedTuple):
     upper: Numbers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TwoStateChain:
     """A reflect-and-revise loop as a Markov chain over {correct, wrong}.
 
@@ -50,7 +50,7 @@ class TwoStateChain:
         corruption: β = P(wrong after a revision | correct before), in [0, 1].
 
     Raises:
-        ValueError: If a rate is NaN or outside [0, 1].
+        ValueError: If a rate is NaN or outside [0, 1], or the shapes do not go together.
     """
 
     repair: Any
@@ -59,6 +59,24 @@ class TwoStateChain:
     def __post_init__(self) -> None:
         for name in ("repair", "corruption"):
             object.__setattr__(self, name, plain(probabilities(name, getattr(self, name))))
+        shapes = np.shape(self.repair), np.shape(self.corruption)
+        try:
+            np.broadcast_shapes(*shapes)
+        except ValueError:
+            raise ValueError(
+                f"repair and corruption must have shapes that go together, got {shapes[0]} and "
+                f"{shapes[1]}: give one number, or as many of both."
+            ) from None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TwoStateChain):
+            return NotImplemented
+        return np.array_equal(self.repair, other.repair) and np.array_equal(
+            self.corruption, other.corruption
+        )
+
+    def __hash__(self) -> int:
+        return hash((np.asarray(self.repair).tobytes(), np.asarray(self.corruption).tobytes()))
 
     @property
     def stationary_accuracy(self) -> Numbers:

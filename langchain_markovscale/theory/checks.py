@@ -1,6 +1,7 @@
 """One way to refuse bad numbers: name the argument, the value and the remedy."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,12 @@ from langchain_markovscale.attempts import Action
 
 Numbers = float | NDArray[np.float64]
 """A plain float for scalar arguments, an array where any argument was one."""
+
+_ATTEMPT_FIELDS: dict[str, tuple[type[Any], str]] = {
+    "key": (Hashable, "a string"),
+    "parent": (Integral, "the index of an earlier attempt"),
+    "score": (Real, "a number in [0, 1]"),
+}
 
 TOLERANCE = 1e-12
 """Differences up to this size are rounding, not gain."""
@@ -65,9 +72,41 @@ def numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:
         ) from None
 
 
+def single(name: str, array: NDArray[np.float64]) -> float:
+    """Return the one number of a checked argument, or raise where it is an array.
+
+    Raises:
+        ValueError: If there are several.
+    """
+    if array.ndim:
+        raise ValueError(f"{name} must be one number, got an array of shape {array.shape}.")
+    return float(array)
+
+
 def plain(array: NDArray[Any]) -> Any:
     """Return a zero-dimensional array as the Python value in it, any other array as it is."""
     return array.item() if array.ndim == 0 else array
+
+
+def check_attempts(attempts: Sequence[Any]) -> None:
+    """Refuse attempts that a belief cannot be formed of.
+
+    Raises:
+        ValueError: If one is no mapping, lacks a field, or holds something else in it.
+    """
+    for index, attempt in enumerate(attempts):
+        if not isinstance(attempt, Mapping):
+            raise ValueError(f"attempts[{index}] must be a dictionary, got {attempt!r}.")
+        if missing := [name for name in _ATTEMPT_FIELDS if name not in attempt]:
+            raise ValueError(
+                f"attempts[{index}] has no {', '.join(map(repr, missing))}, got {attempt!r}: give "
+                "each attempt a key, a parent and a score, None where there is none."
+            )
+        for name, (kinds, wanted) in _ATTEMPT_FIELDS.items():
+            if attempt[name] is not None and not isinstance(attempt[name], kinds):
+                raise ValueError(
+                    f"attempts[{index}][{name!r}] must be {wanted} or None, got {attempt[name]!r}."
+                )
 
 
 def costs_by_action(
@@ -79,13 +118,14 @@ def costs_by_action(
         ValueError: If a cost is negative or not a number, or an action has none.
     """
     if not isinstance(value, Mapping):
-        return dict.fromkeys(actions, float(non_negative("cost_per_round", value)))
+        return dict.fromkeys(actions, _cost("cost_per_round", value))
     if missing := [action for action in actions if action not in value]:
         raise ValueError(
             f"cost_per_round has no cost for {', '.join(missing)}, got {dict(value)!r}: "
             "give one number for all actions or one for each."
         )
-    return {
-        action: float(non_negative(f"cost_per_round[{action!r}]", value[action]))
-        for action in actions
-    }
+    return {action: _cost(f"cost_per_round[{action!r}]", value[action]) for action in actions}
+
+
+def _cost(name: str, value: ArrayLike) -> float:
+    return single(name, non_negative(name, value))

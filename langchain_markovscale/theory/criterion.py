@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 
 from langchain_markovscale.attempts import Action, Attempt, Decision, Reason, Step
 from langchain_markovscale.theory.belief import Belief
-from langchain_markovscale.theory.checks import TOLERANCE, costs_by_action, whole
+from langchain_markovscale.theory.checks import (
+    TOLERANCE,
+    check_attempts,
+    costs_by_action,
+    single,
+    whole,
+)
 from langchain_markovscale.theory.commitments import Commitments, commitments
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.variants import HasRates, Variant, rates_for
@@ -57,7 +63,7 @@ class Criterion:
         self.variant = variant
         self.actions = _check_actions(actions)
         self.cost_per_round = costs_by_action(cost_per_round, self.actions)
-        self.max_rounds = int(whole("max_rounds", max_rounds, least=1))
+        self.max_rounds = int(single("max_rounds", whole("max_rounds", max_rounds, least=1)))
         self.belief = Belief(rates_for(variant, calibration), choices)
         self._plans: dict[tuple[int, bool, bool], _Plans] = {}
 
@@ -81,12 +87,16 @@ class Criterion:
             where it does not pay.
 
         Raises:
-            ValueError: If a score is NaN or outside [0, 1], a parent is no earlier attempt, or
-                `class_weights` do not fit the rates.
+            ValueError: If an attempt lacks a field, a score is NaN or outside [0, 1], a parent is
+                no earlier attempt, or `class_weights` do not fit the rates.
         """
         if not attempts:
             return self._first(class_weights)
-        posterior = self.belief.posterior(attempts, class_weights)
+        try:
+            posterior = self.belief.posterior(attempts, class_weights)
+        except (KeyError, TypeError, AttributeError):
+            check_attempts(attempts)
+            raise
         beliefs = posterior.beliefs
         answer = int(beliefs.argmax())
         if not posterior.keyed:

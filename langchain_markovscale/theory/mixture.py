@@ -21,6 +21,7 @@ from langchain_markovscale.theory.checks import (
     numbers,
     plain,
     probabilities,
+    single,
     whole,
 )
 
@@ -101,8 +102,8 @@ class ChainMixture:
         Returns:
             The fewest rounds that reach the maximum, or `math.inf` where it lies in the limit.
         """
-        c = float(non_negative("cost", cost))
-        last = min(self._horizon, np.inf if cap is None else float(whole("cap", cap)))
+        c = single("cost", non_negative("cost", cost))
+        last = min(self._horizon, np.inf if cap is None else single("cap", whole("cap", cap)))
         if c > 0:
             last = min(last, np.ceil(1 / c))  # more rounds than that cost more than all accuracy
         best = self._peak(lambda t: self.accuracy(t) - c * t, last)

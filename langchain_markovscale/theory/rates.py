@@ -7,6 +7,7 @@ to JSON as they are.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -130,7 +131,7 @@ class Rates:
         """
         if choices is None:
             return self
-        if isinstance(choices, bool) or choices < 2 or choices != int(choices):
+        if not isinstance(choices, Integral) or isinstance(choices, bool) or choices < 2:
             raise ValueError(
                 f"choices must be the number of possible answers, at least 2, got {choices!r}."
             )

@@ -23,7 +23,16 @@ def test_rates_of_a_known_mixture_come_back():
     assert rates.repair == pytest.approx(loop.repair, abs=0.10)
     assert rates.corruption == pytest.approx(loop.corruption, abs=0.04)
     assert rates.weights == pytest.approx(loop.weights, abs=0.06)
-    assert rates.settling > 0.93
+    assert rates.settling == 1
+
+
+def test_only_many_traces_rule_settling_out():
+    few, many = (
+        Calibration.fit(Loop().table(n, 2, 3, seed=1), n_bootstrap=0).rates.settling
+        for n in (60, 4000)
+    )
+    assert few < 0.99
+    assert many == 1
 
 
 def test_settling_comes_back():
@@ -303,6 +312,33 @@ def test_traces_in_memory_are_checked_like_files(change, message):
     trace["attempts"][1].update(change)
     with pytest.raises(ValueError, match=message):
         Calibration.fit([trace])
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("n_classes", {"n_classes": [1, 2]}),
+        ("settling", {"settling": "yes"}),
+        ("level", {"level": 1.0}),
+    ],
+)
+def test_bad_options_are_refused_by_name(name, arguments):
+    with pytest.raises(ValueError, match=name):
+        Calibration.fit(np.ones((3, 2)), **arguments)
+
+
+def test_nothing_to_fit_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"traces must be .* got None"):
+        Calibration.fit(None)
+
+
+def test_a_calibration_that_cannot_be_written_says_why(tmp_path):
+    calibration = Calibration.training_free()
+    with pytest.raises(FileNotFoundError, match=r"no folder .*missing"):
+        calibration.save(tmp_path / "missing" / "calibration.json")
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        calibration.save(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_lists_that_are_no_traces_are_refused_by_name():

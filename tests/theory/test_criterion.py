@@ -361,7 +361,10 @@ def test_far_limits_and_answers_without_number_are_no_trouble(coincidence, most)
         ("actions", {"actions": ()}),
         ("actions", {"actions": ("revise", "reflect")}),
         ("actions", {"actions": "revise"}),
+        ("max_rounds", {"max_rounds": [3, 4]}),
+        ("cost_per_round", {"cost_per_round": [0.1, 0.2]}),
         ("choices", {"choices": 1}),
+        ("choices", {"choices": ["a", "b"]}),
     ],
 )
 def test_bad_arguments_are_refused_by_name(name, arguments):
@@ -373,3 +376,21 @@ def test_bad_arguments_are_refused_by_name(name, arguments):
 def test_a_bad_score_is_refused_before_it_decides_anything(score):
     with pytest.raises(ValueError, match="score"):
         Criterion(ONE).decide([attempt("7", score)])
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        ("7", r"attempts\[1\] must be a dictionary, got '7'"),
+        ({"key": "7", "score": 0.5}, r"attempts\[1\] has no 'parent'"),
+        (
+            {"key": "7", "score": "high", "parent": None},
+            r"attempts\[1\]\['score'\] must be a number",
+        ),
+        ({"key": "7", "score": 0.5, "parent": "0"}, r"attempts\[1\]\['parent'\] must be the index"),
+        ({"key": ["7"], "score": 0.5, "parent": None}, r"attempts\[1\]\['key'\] must be a string"),
+    ],
+)
+def test_a_malformed_attempt_is_refused_by_name(bad, told):
+    with pytest.raises(ValueError, match=told):
+        Criterion(ONE).decide([attempt("7", 0.5), bad])

@@ -278,3 +278,16 @@ def test_what_is_no_number_of_rounds_is_refused_by_name(bad):
         chain.accuracy(0.2, bad)
     with pytest.raises(ValueError, match="cap"):
         chain.optimal_rounds(0.2, 0.0, cap=bad)
+
+
+def test_rates_whose_shapes_do_not_go_together_are_refused():
+    with pytest.raises(ValueError, match=r"repair and corruption .* \(2,\) and \(3,\)"):
+        TwoStateChain(np.array([0.1, 0.2]), np.array([0.1, 0.2, 0.3]))
+
+
+def test_chains_with_equal_rates_are_equal_arrays_included():
+    rates = np.array([0.1, 0.2]), np.array([0.3, 0.4])
+    assert TwoStateChain(*rates) == TwoStateChain(*map(np.copy, rates))
+    assert len({TwoStateChain(*rates), TwoStateChain(*map(np.copy, rates))}) == 1
+    assert TwoStateChain(*rates) != TwoStateChain(0.1, 0.3)
+    assert TwoStateChain(0.1, 0.3) != "a chain"
