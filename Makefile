@@ -26,7 +26,7 @@ help:  ## print this table
 demo: $(INSTALLED)  ## a dozen questions to a small local model, and what the loop made of them
 	@$(VENV)/bin/markovscale demo $(ARGS)
 
-test: $(INSTALLED)  ## the tests
+test: $(INSTALLED)  ## the tests; those over PostgreSQL as well: .ci/with-postgres make test
 	@$(RUN) pytest $(ARGS)
 
 bench: $(INSTALLED)  ## the timed figures, with their limits (kept in build/benchmarks.txt)

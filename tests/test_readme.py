@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import langchain_markovscale
 from langchain_markovscale.cli import app as cli
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -27,12 +26,14 @@ def test_there_is_something_to_check() -> None:
 def test_every_name_of_an_example_is_known(block: str) -> None:
     tree = ast.parse(block)
     names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     imported = {alias.name for node in imports for alias in node.names}
     made = {name.id for name in names if isinstance(name.ctx, ast.Store)}
+    made |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
     used = {name.id for name in names if isinstance(name.ctx, ast.Load)}
     assert used <= imported | made | READERS_OWN | set(dir(builtins))
-    assert all(hasattr(langchain_markovscale, name) for name in imported)
+    for node in imports:
+        exec(ast.unparse(node), {})
 
 
 @pytest.mark.parametrize("command", COMMANDS)

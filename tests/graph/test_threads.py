@@ -3,21 +3,14 @@
 A run that was broken off goes on without paying twice.
 """
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from graph_fakes import PowerCut, Scripted, ScriptedModel, accepts, rejecting
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.checkpoint.sqlite import SqliteSaver
 
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.graph.builder import create_markovscale_graph
 
-ROOT = Path(__file__).parents[2]
 THREAD = {"configurable": {"thread_id": "1"}}
 REPAIRING = Calibration.from_rates(
     initial=0.5, repair=0.6, corruption=0.05, sensitivity=0.9, specificity=0.9
@@ -182,46 +175,3 @@ def test_threads_do_not_mix(run):
     run(graph, {"question": "one?"}, THREAD)
     other = run(graph, {"question": "two?"}, {"configurable": {"thread_id": "2"}})
     assert texts(other) == ["two?", "2"]
-
-
-STRICT = """
-import sys
-sys.path.insert(0, "tests/graph")
-from graph_fakes import ScriptedModel, accepts
-from langgraph.checkpoint.sqlite import SqliteSaver
-from langchain_core.documents import Document
-from langchain_markovscale.graph.builder import create_markovscale_graph
-
-thread = {"configurable": {"thread_id": "1"}}
-with SqliteSaver.from_conn_string(sys.argv[1]) as saver:
-    graph = create_markovscale_graph(
-        ScriptedModel(script=["Paris"]), verifier=accepts("four", "Paris"), checkpointer=saver,
-        max_rounds=1,
-    )
-    state = graph.get_state(thread).values
-    assert state["answer"] == "four", state
-    assert state["contexts"] == [{"context": [Document("a fact")]}], state
-    after = graph.invoke({"question": "Capital of France?"}, thread)
-    assert [message.text for message in after["messages"]] == [
-        "2 + 2?", "four", "Capital of France?", "Paris"
-    ]
-"""
-
-
-def test_another_process_reads_the_state_under_strict_msgpack(tmp_path):
-    from langchain_core.documents import Document
-
-    file = str(tmp_path / "threads.sqlite")
-    with SqliteSaver.from_conn_string(file) as saver:
-        generate = Scripted({"answer": "four", "context": [Document("a fact")]})
-        graph = graph_of(
-            None, accepts("four"), generate=generate, actions=("generate",), checkpointer=saver
-        )
-        graph.invoke({"question": "2 + 2?"}, THREAD)
-    environment = {**os.environ, "LANGGRAPH_STRICT_MSGPACK": "true", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-W", "error", "-c", STRICT, file]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "msgpack" not in done.stderr

@@ -1,11 +1,6 @@
 """A human as verifier: the run pauses, survives its process, and goes on with what was said."""
 
 import asyncio
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from langchain_core.language_models import FakeListChatModel
@@ -15,7 +10,6 @@ from langgraph.types import Command
 from langchain_markovscale import Calibration, HumanVerifier, create_markovscale_graph
 from langchain_markovscale.graph.budget import Budget
 
-ROOT = Path(__file__).parents[2]
 THREAD = {"configurable": {"thread_id": "1"}}
 QUESTION = {"question": "What is 2 + 2?"}
 REPAIRING = Calibration.from_rates(
@@ -132,49 +126,3 @@ def test_outside_of_a_graph_nobody_can_be_asked():
         HumanVerifier().invoke(given)
     with pytest.raises(RuntimeError, match="create_markovscale_graph"):
         asyncio.run(HumanVerifier().ainvoke(given))
-
-
-PROCESS = """
-import json, sys
-from langchain_core.language_models import FakeListChatModel
-from langgraph.checkpoint.sqlite import SqliteSaver
-from langgraph.types import Command
-from langchain_markovscale import Calibration, HumanVerifier, create_markovscale_graph
-
-file, given, *responses = sys.argv[1:]
-given = json.loads(given)
-with SqliteSaver.from_conn_string(file) as saver:
-    graph = create_markovscale_graph(
-        FakeListChatModel(responses=responses),
-        verifier=HumanVerifier(),
-        calibration=Calibration.from_rates(
-            initial=0.5, repair=0.6, corruption=0.05, sensitivity=0.9, specificity=0.9
-        ),
-        actions=("revise",), max_rounds=2, cost_per_round=0.0, checkpointer=saver,
-    )
-    given = Command(resume=given["resume"]) if "resume" in given else given
-    state = graph.invoke(given, {"configurable": {"thread_id": "1"}})
-    waiting = state.pop("__interrupt__", None)
-    texts = [attempt["text"] for attempt in state["attempts"]]
-    scores = [attempt["score"] for attempt in state["attempts"]]
-    print(json.dumps([texts, scores, waiting and waiting[0].value.get("error")]))
-"""
-
-
-def test_the_wait_outlives_the_process(tmp_path):
-    def process(given, *responses):
-        command = [sys.executable, "-W", "error", "-c", PROCESS, str(tmp_path / "threads.sqlite")]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "LANGGRAPH_STRICT_MSGPACK": "true"}
-        done = subprocess.run(
-            [*command, json.dumps(given), *responses],
-            env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    assert process(QUESTION, "five") == [["five"], [None], None]
-    texts, scores, error = process({"resume": "no"}, "never")
-    assert (texts, scores) == (["five"], [None])
-    assert "'no'" in error
-    # The draw is not repeated: the model of this process would say something else.
-    assert process({"resume": False}, "four") == [["five", "four"], [0.0, None], None]
