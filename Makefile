@@ -27,7 +27,7 @@ demo: $(INSTALLED)  ## a dozen questions to a small local model, and what the lo
 	@$(VENV)/bin/markovscale demo $(ARGS)
 
 test: $(INSTALLED)  ## the tests; those over PostgreSQL as well: .ci/with-postgres make test
-	@$(RUN) pytest $(ARGS)
+	@$(RUN) pytest -n auto --dist loadgroup $(ARGS)
 
 bench: $(INSTALLED)  ## the timed figures, with their limits (kept in build/benchmarks.txt)
 	@$(RUN) pytest tests/benchmarks -o python_files='bench_*.py test_*.py' \

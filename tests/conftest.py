@@ -2,8 +2,10 @@
 
 import os
 import signal
+from collections import Counter
 
 import hypothesis
+import pytest
 
 # Before any test module imports the libraries that read them.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -18,3 +20,48 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The examples of hypothesis' own profile for CI: seeded by the test, without a time limit.
 hypothesis.settings.load_profile("ci")
+
+LEFT_OUT = pytest.StashKey[Counter[str]]()
+"""How many tests of each file are left out for want of a server."""
+
+
+@pytest.hookimpl(trylast=True)  # after -k
+def pytest_collection_modifyitems(config, items):
+    # Workers that share the tests (pytest -n) take whole files, for the fixtures of a module, and
+    # one of them all that needs the real model, which takes a while to load.
+    for item in items:
+        shares = "the model" if "smollm2" in item.fixturenames else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(shares))
+    left_out = [] if "MARKOVSCALE_POSTGRES" in os.environ else list(filter(_over_postgres, items))
+    files = (item.path.relative_to(config.rootpath) for item in left_out)
+    config.stash[LEFT_OUT] = Counter(map(str, files))
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def _over_postgres(item):
+    if item.path.parent.name != "persistence" or not hasattr(item, "callspec"):
+        return False
+    return "postgres" in item.callspec.params.values()
+
+
+def pytest_sessionfinish(session):
+    worker = getattr(session.config, "workeroutput", None)
+    if worker is not None:  # only the process that started the workers writes a summary
+        worker["left_out"] = dict(session.config.stash.get(LEFT_OUT, {}))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    node.config.stash[LEFT_OUT] = Counter(getattr(node, "workeroutput", {}).get("left_out"))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if files := config.stash.get(LEFT_OUT, None):
+        which = ", ".join(f"{file} ({count})" for file, count in files.items())
+        terminalreporter.write_line(
+            f"Left out: {files.total()} tests over PostgreSQL, because MARKOVSCALE_POSTGRES names "
+            f"no server ('.ci/with-postgres make test' runs them): {which}",
+            yellow=True,
+        )

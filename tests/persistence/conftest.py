@@ -1,36 +1,9 @@
-"""Everything here holds over both databases; without a server, what needs one is left out."""
+"""Everything here holds over both databases."""
 
 import asyncio
-from collections import Counter
 
 import pytest
-from savers import SERVER, address_of, async_saver_at, saver_at
-
-LEFT_OUT = pytest.StashKey[list[pytest.Item]]()
-
-
-@pytest.hookimpl(trylast=True)  # after -k
-def pytest_collection_modifyitems(config, items):
-    left_out = [] if SERVER else [item for item in items if _over_postgres(item)]
-    config.stash[LEFT_OUT] = left_out
-    if left_out:
-        items[:] = [item for item in items if item not in left_out]
-        config.hook.pytest_deselected(items=left_out)
-
-
-def _over_postgres(item):
-    return hasattr(item, "callspec") and "postgres" in item.callspec.params.values()
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    if left_out := config.stash.get(LEFT_OUT, []):
-        files = Counter(item.path.relative_to(config.rootpath) for item in left_out)
-        which = ", ".join(f"{file} ({count})" for file, count in files.items())
-        terminalreporter.write_line(
-            f"Left out: {len(left_out)} tests over PostgreSQL, because MARKOVSCALE_POSTGRES names "
-            f"no server ('.ci/with-postgres make test' runs them): {which}",
-            yellow=True,
-        )
+from savers import address_of, async_saver_at, saver_at
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
