@@ -16,7 +16,7 @@ _NAMES_BY_MODULE = {
     "evaluation.comparison.compare": ("compare_strategies",),
     "evaluation.past_runs": ("traces_from_messages",),
     "evaluation.record": ("arecord_traces", "record_traces"),
-    "explain": ("explain", "explain_outcome"),
+    "explanations": ("explain", "explain_outcome"),
     "graph.authors": ("EmptyReplyError",),
     "graph.budget": ("Budget",),
     "graph.builder": ("create_markovscale_graph",),
@@ -44,6 +44,7 @@ _NAMES_BY_MODULE = {
     "verifiers.function": ("FunctionVerifier",),
     "verifiers.groundedness": ("GroundednessVerifier",),
     "verifiers.judge": ("JudgeVerifier",),
+    "views.show": ("show",),
 }
 _MODULE_OF = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
 
@@ -78,7 +79,7 @@ if TYPE_CHECKING:
         arecord_traces as arecord_traces,
         record_traces as record_traces,
     )
-    from langchain_markovscale.explain import (
+    from langchain_markovscale.explanations import (
         explain as explain,
         explain_outcome as explain_outcome,
     )
@@ -127,6 +128,7 @@ if TYPE_CHECKING:
         GroundednessVerifier as GroundednessVerifier,
     )
     from langchain_markovscale.verifiers.judge import JudgeVerifier as JudgeVerifier
+    from langchain_markovscale.views.show import show as show
 
     __version__: str
 

@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         shares = "the model" if "smollm2" in item.fixturenames else str(item.path)
         item.add_marker(pytest.mark.xdist_group(shares))
-    left_out = [] if "MARKOVSCALE_POSTGRES" in os.environ else list(filter(_over_postgres, items))
+    left_out = [] if os.environ.get("TEST_POSTGRES") else list(filter(_over_postgres, items))
     files = (item.path.relative_to(config.rootpath) for item in left_out)
     config.stash[LEFT_OUT] = Counter(map(str, files))
     if left_out:
@@ -61,7 +61,7 @@ def pytest_terminal_summary(terminalreporter, config):
     if files := config.stash.get(LEFT_OUT, None):
         which = ", ".join(f"{file} ({count})" for file, count in files.items())
         terminalreporter.write_line(
-            f"Left out: {files.total()} tests over PostgreSQL, because MARKOVSCALE_POSTGRES names "
+            f"Left out: {files.total()} tests over PostgreSQL, because TEST_POSTGRES names "
             f"no server ('.ci/with-postgres make test' runs them): {which}",
             yellow=True,
         )

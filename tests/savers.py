@@ -13,7 +13,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-SERVER = os.environ.get("MARKOVSCALE_POSTGRES", "")
+SERVER = os.environ.get("TEST_POSTGRES", "")
 
 
 @contextmanager

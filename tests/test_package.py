@@ -32,21 +32,24 @@ class Room(NamedTuple):
 ROOMS = (
     Room("extras"),
     Room("attempts", ("typing_extensions",)),
-    Room("explain"),
+    Room("explanations"),
     Room("reading"),
     Room("answer_keys"),
     Room("theory", ("numpy",)),
+    Room("faces", (), ("matplotlib",)),
     Room("calibration", ("scipy",), ("matplotlib",)),
     Room("usage", ("langchain_core", "pydantic")),
     Room("models", (), ("langchain",)),
-    Room("verifiers"),
+    Room("verifiers", (), ("sentence_transformers",)),
     Room("graph", ("langgraph",)),
+    Room("views"),
     Room("calibration/predictor/training", ("torch",)),
     Room(
         "integrations",
         (
             "accelerate",
             "gguf",
+            "huggingface_hub",
             "langchain",
             "langchain_huggingface",
             "psutil",
@@ -86,6 +89,11 @@ def test_closed_forms_load_numpy_alone():
 @pytest.mark.parametrize("name", langchain_markovscale.__all__)
 def test_public_name_resolves(name):
     assert getattr(langchain_markovscale, name) is not None
+
+
+def test_no_public_name_is_hidden_by_a_module_of_the_same_name():
+    modules = {each.stem for each in PACKAGE.iterdir()}
+    assert not modules & set(langchain_markovscale.__all__)
 
 
 def test_star_import_brings_every_public_name():
@@ -133,6 +141,7 @@ def test_type_checkers_see_the_names_that_load():
         ("matplotlib.pyplot", "plot"),
         ("typer", "cli"),
         ("math_verify", "math"),
+        ("sentence_transformers", "nli"),
         ("numpy", None),
         ("langchain_core", None),
         ("no_such_package", None),

@@ -15,7 +15,7 @@ from langchain_markovscale.calibration.statistics import Statistics, collect, co
 from langchain_markovscale.calibration.summary import FitSummary
 from langchain_markovscale.calibration.trace_checks import checked
 from langchain_markovscale.calibration.traces import Trace, read_traces
-from langchain_markovscale.explain import percent, points
+from langchain_markovscale.explanations import percent, points
 from langchain_markovscale.theory.checks import single, whole
 from langchain_markovscale.theory.rates import Rates
 

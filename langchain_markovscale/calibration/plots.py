@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from langchain_markovscale.calibration.plot_parts import (
+from langchain_markovscale.calibration.report.findings import COSTS, Drift, Findings
+from langchain_markovscale.explanations import percent
+from langchain_markovscale.faces.estimates import price
+from langchain_markovscale.faces.plot_parts import (
     BLUE,
     GREEN,
     GREY,
@@ -28,9 +31,6 @@ from langchain_markovscale.calibration.plot_parts import (
     report_axes,
     widened,
 )
-from langchain_markovscale.calibration.report.estimates import price
-from langchain_markovscale.calibration.report.findings import COSTS, Drift, Findings
-from langchain_markovscale.explain import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,6 +9,7 @@ from rich.progress import Progress
 
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import remarks, results, say
+from langchain_markovscale.cli.outputs import check_output
 from langchain_markovscale.cli.report_view import show
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def calibrate(
     The cost and the number of attempts matter to what is recommended, not to the rates.
     """
     n_classes = _n_classes(classes)
+    check_output("--output", output)
     from langchain_markovscale.calibration.calibration import Calibration
     from langchain_markovscale.calibration.counts import AttemptCounts
     from langchain_markovscale.calibration.traces import read_traces

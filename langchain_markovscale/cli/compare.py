@@ -7,10 +7,10 @@ import typer
 
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import remarks, results, say, write_json
+from langchain_markovscale.cli.outputs import check_output, write_pages
 from langchain_markovscale.cli.report_view import show
 
 if TYPE_CHECKING:
-    from langchain_markovscale.calibration.report.report import Report
     from langchain_markovscale.evaluation.comparison.rules import Budget
     from langchain_markovscale.theory.variants import Variant
 
@@ -24,10 +24,8 @@ def compare(
             show_default=False,
         ),
     ],
-    html: Annotated[
-        Path | None,
-        typer.Option(help="Write a page with a plot to this file instead of printing."),
-    ] = None,
+    html: options.Page = None,
+    markdown: options.MarkdownFile = None,
     costs: Annotated[
         str | None,
         typer.Option(
@@ -73,6 +71,8 @@ def compare(
 
     No model is called. What is learned from one half of the questions is tried on the other.
     """
+    check_output("--html", html)
+    check_output("--markdown", markdown)
     from langchain_markovscale.evaluation.comparison.compare import COSTS, compare_strategies
 
     with remarks().status("Replaying …"):
@@ -90,16 +90,13 @@ def compare(
             level=level,
             seed=seed,
         )
-    if html is not None:
-        html.write_text(comparison.html(), encoding="utf-8")
     if as_json:
         write_json(comparison.as_dict())
-    elif html is None:
-        show(cast("Report", comparison), results())
+    elif html is None and markdown is None:
+        show(comparison, results())
     else:
         say(comparison.verdict)
-    if html is not None:
-        say(f"The page is in {html}.")
+    write_pages(comparison, html, markdown)
 
 
 def _numbers(listed: str) -> list[float]:

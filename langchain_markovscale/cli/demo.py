@@ -8,6 +8,7 @@ import typer
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import results, say
 from langchain_markovscale.cli.exit_codes import FAILED, INTERRUPTED
+from langchain_markovscale.cli.outputs import check_output
 
 if TYPE_CHECKING:
     from langchain_markovscale.cli.loop import Loop
@@ -35,6 +36,7 @@ def demo(
     from langchain_markovscale.demo import setting
 
     calibration = None
+    check_output("--measure", measure)
     if measure is None:
         calibration = setting.calibration() if model == PACKAGED else None
         results().print(
@@ -66,11 +68,10 @@ def _show(loop: "Loop", seed: int | None) -> None:
     from langchain_markovscale.answer_keys import resolve_answer_key
     from langchain_markovscale.cli.demo_baselines import fixed_rounds, of_loop
     from langchain_markovscale.cli.demo_comparison import comparison, in_words
-    from langchain_markovscale.cli.questions import parse_questions
-    from langchain_markovscale.cli.runs import Run
-    from langchain_markovscale.cli.solve import go
+    from langchain_markovscale.cli.runs import Run, go
     from langchain_markovscale.cli.watchers import LiveTables
     from langchain_markovscale.demo import setting
+    from langchain_markovscale.evaluation.questions import parse_questions
 
     questions = parse_questions(setting.questions(), "the demo's questions")
     key = resolve_answer_key(setting.ANSWER_KEY)

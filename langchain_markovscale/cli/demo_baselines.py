@@ -9,9 +9,9 @@ from langchain_core.messages import AIMessage, HumanMessage
 
 from langchain_markovscale.answer_keys import AnswerKey
 from langchain_markovscale.attempts import Action, Attempt, Usage
-from langchain_markovscale.cli.questions import Question
 from langchain_markovscale.cli.runs import Run, is_correct
 from langchain_markovscale.cli.scores import Score
+from langchain_markovscale.evaluation.questions import Question
 from langchain_markovscale.graph.prompts import Prompts
 from langchain_markovscale.usage import add_usage, no_usage, usage_of
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.calibration.traces import read_traces
 from langchain_markovscale.cli.loop import Loop
-from langchain_markovscale.cli.questions import parse_questions
 from langchain_markovscale.demo import setting
+from langchain_markovscale.evaluation.questions import parse_questions
 from langchain_markovscale.evaluation.record import record_traces
 from langchain_markovscale.evaluation.recorder import Recording
 
@@ -30,7 +30,7 @@ def measure(loop: Loop, model_name: str, output: Path) -> Recording:
     questions = parse_questions(setting.questions_to_measure(), "the questions to measure on")
     recording = record_traces(
         loop.graph,
-        [(question.text, question.reference) for question in questions],
+        questions,
         path=traces,
         answer_key=loop.answer_key,
         rounds=REVISIONS,

@@ -1,6 +1,6 @@
 """From the options of the command line to a graph."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -46,6 +46,7 @@ def build_loop(
     temperature: float | None = None,
     max_tokens: int | None = None,
     seed: int | None = None,
+    calls_made: Mapping[str, int] | None = None,
     prompts: Prompts | None = None,
 ) -> Loop:
     """Return the loop that the options describe.
@@ -64,6 +65,7 @@ def build_loop(
         temperature: Sampling temperature.
         max_tokens: Most tokens of an answer.
         seed: Makes runs repeatable, with models that take a seed.
+        calls_made: How often each question was asked before, where a seeded recording goes on.
         prompts: Templates for the model.
 
     Raises:
@@ -89,7 +91,7 @@ def build_loop(
         say(f"Loading {model_name} …", style="dim")
     model = chat_model(model_name, temperature=temperature, max_tokens=max_tokens)
     if seed is not None:
-        authors = SeededAuthors(model, seed)
+        authors = SeededAuthors(model, seed, calls_made or {})
         settings["generate"] = authors.author(settings["prompts"].for_draw)
         settings["revise"] = authors.author(settings["prompts"].for_revision)
     graph = create_markovscale_graph(model, verifier=make_verifier(model), **settings)

@@ -1,5 +1,6 @@
 """Options that several subcommands share, so that they are called the same and mean the same."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -48,12 +49,22 @@ CalibrationFile = Annotated[
 ]
 Temperature = Annotated[
     float | None,
-    typer.Option(help="Sampling temperature; at 0 every fresh draw is the same."),
+    typer.Option(min=0, help="Sampling temperature; at 0 every fresh draw is the same."),
 ]
-MaxTokens = Annotated[int | None, typer.Option("--max-tokens", help="Most tokens of an answer.")]
+MaxTokens = Annotated[
+    int | None, typer.Option("--max-tokens", min=1, help="Most tokens of an answer.")
+]
 Seed = Annotated[
     int | None, typer.Option("--seed", help="Repeat a run, with models that take a seed.")
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object for each question, and nothing else.")
+]
+Page = Annotated[
+    Path | None,
+    typer.Option("--html", help="Write a page with plots to this file instead of printing."),
+]
+MarkdownFile = Annotated[
+    Path | None,
+    typer.Option("--markdown", help="Write Markdown to this file instead of printing."),
 ]

@@ -8,11 +8,11 @@ import typer
 
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import results, say
+from langchain_markovscale.cli.exit_codes import FAILED
+from langchain_markovscale.cli.outputs import check_output
 
 if TYPE_CHECKING:
     from langchain_markovscale.evaluation.graders import Grader
-
-FAILED = 1
 
 
 def record(
@@ -49,6 +49,7 @@ def record(
     ] = 8,
     temperature: options.Temperature = 0.7,
     max_tokens: options.MaxTokens = 256,
+    seed: options.Seed = None,
     question_field: Annotated[
         str, typer.Option(help="Field of the data set that holds the question.")
     ] = "question",
@@ -68,9 +69,10 @@ def record(
     from langchain_markovscale.evaluation.plan import Plan
     from langchain_markovscale.evaluation.questions import read_questions
     from langchain_markovscale.evaluation.record import record_traces
+    from langchain_markovscale.evaluation.recording_file import unfinished
 
+    check_output("--output", output)
     plan = Plan(rounds, fresh_starts)
-
     questions = read_questions(
         dataset, question_field=question_field, reference_field=reference_field
     )
@@ -84,6 +86,8 @@ def record(
         actions=("revise", "generate"),
         temperature=temperature,
         max_tokens=max_tokens,
+        seed=seed,
+        calls_made=None if seed is None else unfinished(output),
     )
     try:
         recording = record_traces(
@@ -94,7 +98,8 @@ def record(
             rounds=plan.rounds,
             fresh_starts=plan.fresh_starts,
             max_concurrency=max_concurrency,
-            metadata={"model": model, "verifier": verifier},
+            metadata={"model": model, "verifier": verifier}
+            | ({} if seed is None else {"seed": seed}),
         )
     except KeyboardInterrupt:
         say(f"What was recorded is in {output}; the same command goes on from there.")

@@ -7,6 +7,7 @@ import typer
 
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import results, say
+from langchain_markovscale.cli.outputs import check_output, write_pages
 from langchain_markovscale.cli.report_view import show
 
 
@@ -15,23 +16,22 @@ def report(
         Path,
         typer.Argument(help="A file that `markovscale calibrate` wrote.", show_default=False),
     ],
-    html: Annotated[
-        Path | None,
-        typer.Option(help="Write a page with plots to this file instead of printing."),
-    ] = None,
+    html: options.Page = None,
+    markdown: options.MarkdownFile = None,
     cost: options.CostPerRound = 0.01,
     max_rounds: options.MaxRounds = 8,
     seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = 0,
 ) -> None:
     """Say whether revising pays, how sure that is, and what to do instead."""
+    check_output("--html", html)
+    check_output("--markdown", markdown)
     from langchain_markovscale.calibration.calibration import Calibration
 
     made = Calibration.load(calibration).report(
         cost_per_round=cost, max_rounds=max_rounds, seed=seed
     )
-    if html is None:
+    if html is None and markdown is None:
         show(made, results())
-        return
-    html.write_text(made.html(), encoding="utf-8")
-    say(made.verdict)
-    say(f"The page is in {html}.")
+    else:
+        say(made.verdict)
+        write_pages(made, html, markdown)

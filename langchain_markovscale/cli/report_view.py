@@ -1,6 +1,6 @@
-"""A calibration's report in the terminal: the verdict in a frame, then words and tables."""
+"""A report or a comparison in the terminal: the verdict framed, then words and tables."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 from rich.panel import Panel
@@ -8,38 +8,38 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from langchain_markovscale.calibration.report import sections
-    from langchain_markovscale.calibration.report.report import Report
+    from langchain_markovscale.faces import content
+    from langchain_markovscale.faces.display import Display
 
-_COLOURS = {"helps": "green", "hurts": "red", "uncertain": "yellow"}
+_COLOURS = {"good": "green", "bad": "red", "unsure": "yellow", "plain": "dim"}
 _WIDEST = 100  # lines of words; longer ones are hard to read
 _FRAME = 4
 
 
-def show(report: "Report", console: Console) -> None:
-    """Print a report.
+def show(made: "Display", console: Console) -> None:
+    """Print a report or a comparison.
 
     Args:
-        report: The report.
+        made: What to print.
         console: Where to; its width decides where words are wrapped.
     """
-    from langchain_markovscale.calibration.report.text import wrapped
+    from langchain_markovscale.faces.text import wrapped
 
     width = min(console.width, _WIDEST)
 
     def say(words: str, style: str = "") -> None:
         console.print(Text(wrapped(words, width), style), soft_wrap=True)
 
-    content = report.content
-    verdict, *rest = content.summary
+    said = made.content
+    verdict, *rest = said.summary
     framed = Text(wrapped(verdict, width - _FRAME), "bold")
-    console.print(Panel(framed, border_style=_COLOURS.get(content.kind, "dim"), expand=False))
-    for words in rest[:-1]:
+    console.print(Panel(framed, border_style=_COLOURS[said.tone], expand=False))
+    for words in rest:
         say(words)
-    say(rest[-1], "dim")
-    for warning in content.warnings:
+    say(said.basis, "dim")
+    for warning in said.warnings:
         say(f"Warning: {warning}", "yellow")
-    for section in content.sections:
+    for section in said.sections:
         console.print()
         console.print(Text(section.title, "bold"))
         for words in section.words:
@@ -49,7 +49,7 @@ def show(report: "Report", console: Console) -> None:
             console.print(_table(section.table))
 
 
-def _table(table: "sections.Table") -> Table:
+def _table(table: "content.Table") -> Table:
     drawn = Table(
         box=None,
         pad_edge=False,
@@ -58,8 +58,8 @@ def _table(table: "sections.Table") -> Table:
         show_header=any(table.headings),
     )
     for index, heading in enumerate(table.headings):
-        side = "left" if index < table.left else "right"
-        drawn.add_column(Text(heading), justify=side, no_wrap=True)  # type: ignore[arg-type]
+        side: Literal["left", "right"] = "left" if table.is_left(index) else "right"
+        drawn.add_column(Text(heading), justify=side, no_wrap=True)
     for row in table.rows:
         drawn.add_row(*map(Text, row))
     return drawn

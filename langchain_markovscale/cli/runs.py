@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 from langchain_markovscale.answer_keys import AnswerKey
 from langchain_markovscale.attempts import Attempt, Decision, Purpose, Usage
-from langchain_markovscale.cli.questions import Question
+from langchain_markovscale.evaluation.graders import ExactKey, check_reference
+from langchain_markovscale.evaluation.questions import Question
 
 
 @dataclass(eq=False)
@@ -148,6 +149,26 @@ async def run_all(graph: Any, runs: Sequence[Run], watcher: Watcher, concurrency
             group.create_task(one(run))
 
 
+def go(graph: Any, runs: Sequence[Run], watcher: Watcher, concurrency: int = 1) -> bool:
+    """Take runs through a graph and return whether Ctrl-C ended that early.
+
+    Args:
+        graph: A compiled graph of `create_markovscale_graph`.
+        runs: The runs; they are changed in place.
+        watcher: Told about each of them.
+        concurrency: How many go on at once.
+    """
+    try:
+        asyncio.run(run_all(graph, runs, watcher, concurrency))
+    except KeyboardInterrupt:
+        return True
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from None  # the first run's trouble, such as a closed pipe
+    finally:
+        watcher.close()
+    return False
+
+
 async def _follow(graph: Any, run: Run, watcher: Watcher) -> None:
     async for mode, chunk in graph.astream(
         {"question": run.question.text}, stream_mode=["custom", "values"]
@@ -164,10 +185,24 @@ def is_correct(
     Args:
         attempt: The attempt.
         reference: The right answer.
-        answer_key: Equal keys are equal answers; without one, equal texts are.
+        answer_key: Equal keys are equal answers; without one, equal texts are, but for case and
+            spaces.
     """
     if attempt is None or reference is None:
         return None
-    if answer_key is None:
-        return attempt["text"].strip() == reference.strip()
-    return attempt["key"] is not None and attempt["key"] == (answer_key(reference) or reference)
+    return ExactKey(answer_key)(attempt["text"], reference)
+
+
+def check_references(answer_key: str | None, questions: Sequence[Question]) -> None:
+    """See that every reference can be compared with answers, before anything is paid for.
+
+    Args:
+        answer_key: How answers are read, see `resolve_answer_key`.
+        questions: The questions.
+
+    Raises:
+        ValueError: If there is no such key, or a reference has none.
+    """
+    grader = ExactKey(answer_key)
+    for question in questions:
+        check_reference(grader, question.reference)

@@ -5,7 +5,7 @@ of its own, made from the user's, the question, and how often that question was 
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -22,12 +22,15 @@ class SeededAuthors:
     Args:
         model: A chat model whose calls take `seed`.
         seed: Equal seeds give equal runs, as far as the model keeps its side of that.
+        calls_made: How often each question was asked before; calls are counted from there.
     """
 
-    def __init__(self, model: BaseChatModel, seed: int) -> None:
+    def __init__(
+        self, model: BaseChatModel, seed: int, calls_made: Mapping[str, int] | None = None
+    ) -> None:
         self._model = model
         self._seed = seed
-        self._calls: Counter[str] = Counter()
+        self._calls = Counter(calls_made)
 
     def author(
         self, prompt: Callable[[Request], list[AnyMessage]]

@@ -1,9 +1,9 @@
 """`markovscale solve`: questions through the loop, with the reason for every step."""
 
-import asyncio
+import sys
 from collections.abc import Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,8 @@ from langchain_markovscale.cli.exit_codes import FAILED, INTERRUPTED
 if TYPE_CHECKING:
     from langchain_markovscale.answer_keys import AnswerKey
     from langchain_markovscale.cli.runs import Run, Watcher
+    from langchain_markovscale.evaluation.questions import Question
+STDIN = "-"
 
 
 def solve(
@@ -42,11 +44,12 @@ def solve(
     as_json: options.AsJson = False,
 ) -> None:
     """Answer questions, and stop when another round is not worth its cost."""
-    asked = _questions(questions or [], file)
     from langchain_markovscale.cli.loop import build_loop
-    from langchain_markovscale.cli.runs import Run
+    from langchain_markovscale.cli.runs import Run, check_references, go
     from langchain_markovscale.cli.watchers import JsonLines, Lines, LiveTables
 
+    asked = _questions(questions or [], file)
+    check_references(answer_key, asked)
     loop = build_loop(
         model_name=model,
         verifier_name=verifier,
@@ -80,44 +83,28 @@ def solve(
         raise typer.Exit(FAILED)
 
 
-def go(graph: Any, runs: "Sequence[Run]", watcher: "Watcher", concurrency: int = 1) -> bool:
-    """Take runs through a graph and return whether Ctrl-C ended that early.
-
-    Args:
-        graph: A compiled graph of `create_markovscale_graph`.
-        runs: The runs; they are changed in place.
-        watcher: Told about each of them.
-        concurrency: How many go on at once.
-    """
-    from langchain_markovscale.cli.runs import run_all
-
-    try:
-        asyncio.run(run_all(graph, runs, watcher, concurrency))
-    except KeyboardInterrupt:
-        return True
-    except ExceptionGroup as group:
-        raise group.exceptions[0] from None  # the first run's trouble, such as a closed pipe
-    finally:
-        watcher.close()
-    return False
-
-
-def _questions(arguments: list[str], file: str | None) -> list[Any]:
-    from langchain_markovscale.cli.questions import Question, read_questions
+def _questions(arguments: list[str], file: str | None) -> "list[Question]":
+    from langchain_markovscale.evaluation.questions import (
+        as_questions,
+        parse_questions,
+        read_questions,
+    )
 
     if bool(arguments) == (file is not None):
         raise ValueError("give questions as arguments or with --file, one of the two.")
+    if file == STDIN:
+        return parse_questions(sys.stdin, "standard input")
     if file is not None:
         return read_questions(file)
     if not all(argument.strip() for argument in arguments):
         raise ValueError("a question must have text, got an empty one.")
-    return [Question(argument) for argument in arguments]
+    return as_questions(arguments)
 
 
 def _total(runs: "Sequence[Run]", answer_key: "AnswerKey | None", seconds: float) -> None:
     """Write what all runs cost together, and how many were right where that is known."""
     from langchain_markovscale.cli.scores import Score
-    from langchain_markovscale.cli.tables import bill, sum_by_purpose
+    from langchain_markovscale.views.cells import bill, sum_by_purpose
 
     ended = [run for run in runs if run.ended]
     graded = [grade for run in ended if (grade := run.correct(answer_key)) is not None]

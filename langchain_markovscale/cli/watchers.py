@@ -12,8 +12,9 @@ from rich.text import Text
 from langchain_markovscale.answer_keys import AnswerKey
 from langchain_markovscale.cli.console import remarks, results, write_json
 from langchain_markovscale.cli.runs import Run
-from langchain_markovscale.cli.tables import bill, brief, outcome, rounds_table
-from langchain_markovscale.explain import explain, percent
+from langchain_markovscale.cli.tables import LONGEST, outcome, rounds_table
+from langchain_markovscale.explanations import explain, percent
+from langchain_markovscale.views.cells import bill, brief
 
 _INDENT = (0, 0, 0, 2)
 
@@ -96,7 +97,7 @@ class Lines:
         if best is None or decision is None:
             self._console.print(Padding(outcome(run), _INDENT))
         else:
-            answer = Text(f"→ {brief(best)}  ", "bold")
+            answer = Text(f"→ {brief(best, LONGEST)}  ", "bold")
             if verdict := _verdict(run, self._answer_key):
                 answer.append_text(verdict)
             why = Text(f"believed {percent(decision['belief'])}; {explain(decision)}", "dim")

@@ -1,4 +1,4 @@
-"""Question sets: what is asked, and what is known of the right answer."""
+"""Question sets, from files and from memory: what is asked, and what is known of the answer."""
 
 import json
 import os
@@ -16,15 +16,15 @@ class Question(NamedTuple):
 
     Attributes:
         id: Its name in traces.
-        question: Its text.
+        text: Its words.
         reference: The right answer, where it is known.
         features: What is known of it beforehand, as in a `Trace`.
     """
 
     id: str
-    question: str
-    reference: str | None
-    features: Any
+    text: str
+    reference: str | None = None
+    features: Any = None
 
 
 def read_questions(
@@ -45,21 +45,52 @@ def read_questions(
         ValueError: If a line is no such object, which the message names, or there is none.
         OSError: If the file cannot be read.
     """
-    records = []
-    with Path(path).open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except ValueError as error:
-                raise ValueError(f"{path}, line {number} is not JSON ({error}).") from None
-            if isinstance(record, dict):
-                for name, field in (("question", question_field), ("reference", reference_field)):
-                    if field is not None and field in record:
-                        record[name] = record[field]
-            records.append((f"{path}, line {number}", record))
-    return _distinct([_question(record, where) for where, record in records])
+    try:
+        with Path(path).open(encoding="utf-8-sig") as file:
+            return parse_questions(
+                file, str(path), question_field=question_field, reference_field=reference_field
+            )
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text ({error}): save it as UTF-8.") from None
+
+
+def parse_questions(
+    lines: Iterable[str],
+    source: str,
+    *,
+    question_field: str = "question",
+    reference_field: str | None = None,
+) -> list[Question]:
+    """Return the questions in the lines of a file, as `read_questions` describes them.
+
+    Args:
+        lines: JSON objects, one a line; blank lines are passed by.
+        source: What errors call the file.
+        question_field: Another name for the field `question`.
+        reference_field: Another name for the field `reference`.
+
+    Raises:
+        ValueError: If a line is no question, which the message names, or there is none.
+    """
+    found = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        where = f"{source}, line {number}"
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"{where} is not JSON ({error}).") from None
+        if isinstance(record, dict):
+            for name, field in (("question", question_field), ("reference", reference_field)):
+                if field is not None and field in record:
+                    record[name] = record[field]
+        found.append(_question(record, where))
+    if not found:
+        raise ValueError(
+            f'{source} holds no question: write one JSON object a line, {{"question": "…"}}.'
+        )
+    return _distinct(found)
 
 
 def as_questions(dataset: Iterable[Any]) -> list[Question]:
@@ -123,7 +154,7 @@ def _distinct(questions: list[Question]) -> list[Question]:
     for question in questions:
         name = question.id
         if not name:
-            digest = sha256(question.question.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+            digest = sha256(question.text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
             name, copies = digest, 1
             while name in seen:
                 copies += 1
@@ -131,8 +162,8 @@ def _distinct(questions: list[Question]) -> list[Question]:
         elif name in seen:
             raise ValueError(
                 f"dataset has the id {name!r} twice, for {seen[name]!r:.60} and "
-                f"{question.question!r:.60}: ids must differ, because recording resumes by them."
+                f"{question.text!r:.60}: ids must differ, because recording resumes by them."
             )
-        seen[name] = question.question
+        seen[name] = question.text
         named.append(question._replace(id=name))
     return named

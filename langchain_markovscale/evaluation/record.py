@@ -23,8 +23,8 @@ from langchain_markovscale.evaluation.graders import Grader, resolve_grader
 from langchain_markovscale.evaluation.plan import Plan
 from langchain_markovscale.evaluation.questions import Question, as_questions
 from langchain_markovscale.evaluation.recorder import QuestionRun, Recorder, Recording
+from langchain_markovscale.graph.branches import router_of
 from langchain_markovscale.graph.builder import create_markovscale_graph
-from langchain_markovscale.graph.router import MarkovScaleRouter
 
 GraphOrParts = CompiledStateGraph[Any, Any, Any, Any] | Mapping[str, Any]
 """A graph of `create_markovscale_graph`, or the arguments to make one."""
@@ -201,11 +201,8 @@ def _grader(
 
 def _key_of(graph: CompiledStateGraph[Any, Any, Any, Any]) -> AnswerKey | None:
     """The key function that a loop's router was made with."""
-    for branches in graph.builder.branches.values():
-        for branch in branches.values():
-            if isinstance(branch.path, MarkovScaleRouter):
-                return branch.path.answer_key
-    return None
+    router = router_of(graph)
+    return None if router is None else router.answer_key
 
 
 def _in_threads(recorder: Recorder, max_concurrency: int) -> None:

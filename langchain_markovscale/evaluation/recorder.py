@@ -19,6 +19,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import merge_configs
 from langgraph.graph.state import CompiledStateGraph
 
+from langchain_markovscale.attempts import Usage
 from langchain_markovscale.calibration.counts import AttemptCounts
 from langchain_markovscale.calibration.traces import LabelledAttempt, Trace, trace_line
 from langchain_markovscale.evaluation.graders import CheckedGrader, Grader, check_reference
@@ -83,6 +84,7 @@ class QuestionRun:
         in_context: Whether the generator returned more than its answers.
         witness: Notes the models that are called.
         made: How many of the attempts were made now.
+        checks: What verifying has cost now; None while nothing was verified.
     """
 
     question: Question
@@ -93,6 +95,7 @@ class QuestionRun:
     in_context: bool = False
     witness: ModelWitness = field(default_factory=ModelWitness)
     made: int = 0
+    checks: Usage | None = None
 
     def saw(self, values: Mapping[str, Any]) -> int:
         """Take over a state of the graph and return how many attempts are new in it."""
@@ -101,6 +104,7 @@ class QuestionRun:
         self.error = values.get("error")
         self.in_context = bool(values.get("contexts"))
         self.made += new
+        self.checks = (values.get("usage") or {}).get("verify")
         return new
 
     def grade(self, grader: Grader) -> None:
@@ -258,17 +262,19 @@ class Recorder:
 
     def _input(self, run: QuestionRun) -> tuple[dict[str, Any], RunnableConfig]:
         state = {
-            "messages": [HumanMessage(run.question.question)],
+            "messages": [HumanMessage(run.question.text)],
             "attempts": list(run.attempts),
         }
         return state, merge_configs(self._config, {"callbacks": [run.witness]})
 
     def _trace(self, run: QuestionRun) -> Trace:
+        before = self._file.metadata(run.question.id)
         made = {
             "rounds": self._plan.rounds,
             "fresh_starts": self._plan.fresh_starts,
             "recorded": datetime.now(UTC).isoformat(timespec="seconds"),
-            "models": self._file.models(run.question.id) | run.witness.models,
+            "models": before.get("models", {}) | run.witness.models,
+            **_verification_tokens(run, before),
         }
         return _trace(run, made | self._metadata)
 
@@ -288,12 +294,31 @@ class Recorder:
 def _trace(run: QuestionRun, metadata: dict[str, Any]) -> Trace:
     return {
         "id": run.question.id,
-        "question": run.question.question,
+        "question": run.question.text,
         "reference": run.question.reference,
         "features": run.question.features,
         "metadata": metadata,
         "attempts": run.attempts,
     }
+
+
+def _verification_tokens(run: QuestionRun, before: Mapping[str, Any]) -> dict[str, float]:
+    """Return the tokens that the verifier wrote for an attempt on average, where it said so.
+
+    They are what `compare_strategies` adds to those that the model wrote; both leave out what was
+    read, for attempts tell only what was written.
+    """
+    now, earlier = run.made, len(run.attempts) - run.made
+    spent = 0.0
+    if now:
+        if run.checks is None or run.checks["unknown"]:
+            return {}
+        spent += run.checks["output_tokens"]
+    if earlier > 0:
+        if "verification_tokens" not in before:
+            return {}
+        spent += before["verification_tokens"] * earlier
+    return {"verification_tokens": spent / len(run.attempts)} if run.attempts else {}
 
 
 def _counted(number: int, noun: str) -> str:

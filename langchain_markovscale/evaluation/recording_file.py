@@ -44,9 +44,9 @@ class RecordingFile:
         self, path: str | os.PathLike[str], questions: Sequence[Question], plan: Plan
     ) -> None:
         self.path = Path(path)
-        self._beside = self.path.with_name(f"{self.path.name}.partial")
+        self._beside = _beside(self.path)
         self._plan = plan
-        self._asked = {question.id: question.question for question in questions}
+        self._asked = {question.id: question.text for question in questions}
         self._writer = TraceWriter(self.path)
         try:
             self._done = self._finished()
@@ -62,10 +62,10 @@ class RecordingFile:
         attempts = [] if trace is None else trace["attempts"]
         return attempts[: self._plan.common(attempts)]
 
-    def models(self, name: str) -> dict[str, Any]:
-        """Return which models made the attempts at an unfinished question."""
+    def metadata(self, name: str) -> dict[str, Any]:
+        """Return what was noted beside the attempts at an unfinished question."""
         trace = self._partial.get(name)
-        return {} if trace is None else trace["metadata"].get("models", {})
+        return {} if trace is None else trace["metadata"]
 
     def add(self, trace: Trace) -> None:
         """Keep a finished question."""
@@ -124,3 +124,22 @@ class RecordingFile:
                 f"{trace['question']!r:.80} instead of {asked!r:.80}. Record to another file, or "
                 "give the questions other ids."
             )
+
+
+def unfinished(path: str | os.PathLike[str]) -> dict[str, int]:
+    """Return how many attempts were made at each question that was broken off, by its text.
+
+    Args:
+        path: The file of traces of a recording, there or not.
+
+    Raises:
+        ValueError: If what lies beside it is no file of traces.
+    """
+    beside = _beside(Path(path))
+    if not beside.exists():
+        return {}
+    return {trace["question"]: len(trace["attempts"]) for trace in read_traces(beside)}
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.partial")

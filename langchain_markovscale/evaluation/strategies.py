@@ -17,7 +17,7 @@ from langchain_markovscale.theory.criterion import Criterion
 
 @dataclass(frozen=True)
 class SinglePass:
-    """One draw, returned as it is."""
+    """One draw, returned as it is: what every other rule has to beat."""
 
     scored: ClassVar[bool] = False
 
@@ -28,7 +28,11 @@ class SinglePass:
 
 @dataclass(frozen=True)
 class FixedRounds:
-    """Revise `rounds` − 1 times and return the last answer: the loop with `max_iterations`."""
+    """Revise `rounds` − 1 times and return the last answer: the loop with `max_iterations`.
+
+    Multi-round thinking (Tian et al., 2025, arXiv:2503.19855), and Self-Refine without its critic's
+    say in when to stop.
+    """
 
     rounds: int = 3
     scored: ClassVar[bool] = False
@@ -40,7 +44,10 @@ class FixedRounds:
 
 @dataclass(frozen=True)
 class FixedRoundsBestScore:
-    """Revise `rounds` − 1 times and return the answer that was scored highest."""
+    """Revise `rounds` − 1 times and return the answer that was scored highest.
+
+    Best-of-N (Cobbe et al., 2021, arXiv:2110.14168) along one chain of revisions.
+    """
 
     rounds: int = 3
     scored: ClassVar[bool] = True
@@ -52,7 +59,10 @@ class FixedRoundsBestScore:
 
 @dataclass(frozen=True)
 class ScoreThreshold:
-    """Revise until the score reaches `threshold`, in at most `rounds`; return the last answer."""
+    """Revise until the score reaches `threshold`, in at most `rounds`; return the last answer.
+
+    The loop of Reflexion (Shinn et al., 2023, arXiv:2303.11366), whose evaluator says when it ends.
+    """
 
     threshold: float = 0.5
     rounds: int = 8
@@ -68,8 +78,8 @@ class ScoreThreshold:
 class CriticSilent:
     """Revise until the critic has nothing to say, in at most `rounds`; return the last answer.
 
-    The stopping rule of Self-Refine (Madaan et al., 2023). A critic is silent where it gives no
-    feedback, or a score of at least `threshold` beside it.
+    The stopping rule of Self-Refine (Madaan et al., 2023, arXiv:2303.17651). A critic is silent
+    where it gives no feedback, or a score of at least `threshold` beside it.
     """
 
     threshold: float = 0.5
@@ -85,7 +95,11 @@ class CriticSilent:
 
 @dataclass(frozen=True)
 class RestartUntilAccepted:
-    """Draw afresh until the score reaches `threshold`, at most `draws` times; return the last."""
+    """Draw afresh until the score reaches `threshold`, at most `draws` times; return the last.
+
+    Repeated sampling with a verifier (Brown et al., 2024, arXiv:2407.21787), ended by its
+    first yes.
+    """
 
     threshold: float = 0.5
     draws: int = 8
@@ -99,7 +113,10 @@ class RestartUntilAccepted:
 
 @dataclass(frozen=True)
 class BestOfN:
-    """`draws` fresh draws; return the one that was scored highest (Cobbe et al., 2021)."""
+    """`draws` fresh draws; return the one that was scored highest.
+
+    Best-of-N by a verifier (Cobbe et al., 2021, arXiv:2110.14168).
+    """
 
     draws: int = 8
     scored: ClassVar[bool] = True
@@ -111,9 +128,10 @@ class BestOfN:
 
 @dataclass(frozen=True)
 class SelfConsistency:
-    """`draws` fresh draws; return the most frequent answer (Wang et al., 2023).
+    """`draws` fresh draws; return the most frequent answer.
 
-    Of answers that are equally frequent the one that came first is returned.
+    Self-consistency (Wang et al., 2023, arXiv:2203.11171). Of answers that are equally frequent
+    the one that came first is returned.
     """
 
     draws: int = 8
@@ -128,7 +146,7 @@ class SelfConsistency:
 class EarlyStoppingSelfConsistency:
     """Draw in windows until all answers of one agree; return the most frequent answer of all.
 
-    ESC (Li et al., 2024), with its window of 5 and at most 40 draws.
+    ESC (Li et al., 2024, arXiv:2401.10480), with its window of 5 and at most 40 draws.
     """
 
     window: int = 5
@@ -148,9 +166,9 @@ class EarlyStoppingSelfConsistency:
 class AdaptiveConsistency:
     """Draw until the leading answer's lead is no chance; return the most frequent answer.
 
-    The Beta criterion of Adaptive-Consistency (Aggarwal et al., 2023): with v₁ votes for the
-    leading answer and v₂ for the next, stop when P(p > 1/2) > `confidence` for p from
-    Beta(v₁ + 1, v₂ + 1); at most 40 draws.
+    The Beta criterion of Adaptive-Consistency (Aggarwal et al., 2023, arXiv:2305.11860): with v₁
+    votes for the leading answer and v₂ for the next, stop when P(p > 1/2) > `confidence` for p
+    from Beta(v₁ + 1, v₂ + 1); at most 40 draws.
     """
 
     confidence: float = 0.95
@@ -171,7 +189,8 @@ class AdaptiveConsistency:
 class OracleGate:
     """Go on while the answer is wrong: what a perfect verifier would make of the same loop.
 
-    A bound and not a rule that anybody could use, since it reads the labels.
+    A bound and not a rule that anybody could use, since it reads the labels (Huang et al., 2024,
+    arXiv:2310.01798, show how much of what self-correction was said to gain comes from it).
     """
 
     action: Action = "revise"

@@ -15,7 +15,7 @@ from langchain_core.runnables.base import RunnableBindingBase
 
 from langchain_markovscale.attempts import Usage
 from langchain_markovscale.graph.metering import UNKNOWN_CALL
-from langchain_markovscale.graph.prompts import Prompts
+from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
 from langchain_markovscale.models import resolve_model
 from langchain_markovscale.usage import usage_of
 
@@ -60,14 +60,14 @@ class Author:
     prompt: Callable[[Request], Any]
 
 
-def generator(author: AuthorLike | None, model: ChatLike | None, prompts: Prompts) -> Author:
+def generator(author: AuthorLike | None, model: ChatLike | None, prompts: Prompts | None) -> Author:
     """Return who makes fresh draws."""
-    return _author("generate", author, model, prompts.for_draw)
+    return _author("generate", author, model, prompts_or_default(prompts).for_draw)
 
 
-def reviser(author: AuthorLike | None, model: ChatLike | None, prompts: Prompts) -> Author:
+def reviser(author: AuthorLike | None, model: ChatLike | None, prompts: Prompts | None) -> Author:
     """Return who makes revisions."""
-    return _author("revise", author, model, prompts.for_revision)
+    return _author("revise", author, model, prompts_or_default(prompts).for_revision)
 
 
 def _author(

@@ -15,8 +15,10 @@ from langchain_markovscale.attempts import Action, Step
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.graph.authors import AuthorLike, ChatLike, generator, reviser
 from langchain_markovscale.graph.budget import Budget
-from langchain_markovscale.graph.choices import Choices, key_for
+from langchain_markovscale.graph.caching import CacheOfAnswers, policy_for
+from langchain_markovscale.graph.choices import Choices
 from langchain_markovscale.graph.class_weights import PredictorLike, as_predictor, check_predictor
+from langchain_markovscale.graph.evidence import evidence
 from langchain_markovscale.graph.node import Safety
 from langchain_markovscale.graph.nodes import (
     GenerateNode,
@@ -32,8 +34,9 @@ from langchain_markovscale.graph.state import (
     MarkovScaleOutput,
     MarkovScaleState,
 )
+from langchain_markovscale.graph.tracing import TAG
 from langchain_markovscale.theory.rates import Rates
-from langchain_markovscale.theory.variants import Variant, rates_for
+from langchain_markovscale.theory.variants import Variant
 
 # Not the names of the nodes: LangGraph draws no label that says what the arrow shows anyway.
 _LABELS: dict[Step, str] = {
@@ -134,8 +137,10 @@ def create_markovscale_graph(
         retry_policy: When a failed node is tried again. What fails for good is an error as long
             as there is no answer; later the best answer so far is returned, with
             `decision["reason"] == "error"` and the message under `error`.
-        cache_policy: For all nodes; needs `cache`.
-        cache: See LangGraph.
+        cache_policy: For the nodes that write answers; needs `cache`. An answer that is remembered
+            is not asked for again, and the books have what it cost when it was. Verdicts are not
+            remembered: LangChain's `set_llm_cache` spares a judge's calls.
+        cache: See LangGraph. Graphs that share one need names of their own.
         timeout: Time that a call may take; needs the async methods. What takes longer is a
             failure that the default `RetryPolicy` retries.
 
@@ -145,19 +150,11 @@ def create_markovscale_graph(
     Raises:
         ValueError: If nobody can draw or revise, there is neither a verifier nor a key, variant
             and predictor do not go together, or a number leaves its range.
-        TypeError: If a model, verifier or Runnable is none.
+        TypeError: If a model, verifier, Runnable or calibration is none.
         ModuleNotFoundError: If `model` is a name and `langchain` is not installed.
     """
-    if verifier is None and key_for(answer_key, choices) is None:
-        raise ValueError(
-            "verifier=None leaves no evidence: give a verifier such as JudgeVerifier(model), or an "
-            "answer_key such as 'last_number', by which answers can agree."
-        )
-    calibration = calibration or Calibration.training_free()
-    if verifier is None:
-        calibration = rates_for(variant, calibration).without_verifier()
     router = MarkovScaleRouter(
-        calibration,
+        evidence(verifier, answer_key, choices, calibration, variant),
         variant=variant,
         cost_per_round=cost_per_round,
         max_rounds=max_rounds,
@@ -167,7 +164,6 @@ def create_markovscale_graph(
         routes=_LABELS,
     )
     check_predictor(predictor, router.criterion)
-    prompts = prompts or Prompts()
     policies = _policies(retry_policy)
     per_run = PerRun(router.criterion, budget, max(_ROUNDS_PER_RUN, router.criterion.max_rounds))
     safety = Safety(per_run, policies)
@@ -179,22 +175,26 @@ def create_markovscale_graph(
         input_schema=MarkovScaleInput,
         output_schema=MarkovScaleOutput,
     )
-    builder.set_node_defaults(retry_policy=policies or None, cache_policy=cache_policy)
+    builder.set_node_defaults(retry_policy=policies or None)
+    remembered = policy_for(cache_policy, name)
     draw = generator(generate, model, prompts)
     asked = as_predictor(predictor)
-    builder.add_node(GenerateNode(draw, router.answer_key, safety, seconds, asked))
+    drawing = GenerateNode(draw, router.answer_key, safety, seconds, asked)
+    builder.add_node(drawing, cache_policy=remembered)
     builder.add_node(VerifyProxyNode(verifier, per_run, safety, seconds))
     if "revise" in router.criterion.actions:
         rework = reviser(revise, model, prompts)
-        builder.add_node(ReviseNode("revise", rework, router.answer_key, safety, seconds))
+        revising = ReviseNode("revise", rework, router.answer_key, safety, seconds)
+        builder.add_node(revising, cache_policy=remembered)
         builder.add_edge("revise", "verify_proxy")
     builder.add_edge(START, "generate")
     builder.add_edge("generate", "verify_proxy")
     builder.add_conditional_edges("verify_proxy", router, router.path_map())
-    graph = builder.compile(checkpointer, cache=cache, store=store, name=name)
+    answers = None if cache is None else CacheOfAnswers(cache)
+    graph = builder.compile(checkpointer, cache=answers, store=store, name=name)
     rounds = max(_ROUNDS_PER_RUN, router.criterion.max_rounds)
     limit = _STEPS_PER_ATTEMPT * rounds + _STEPS_BESIDE
-    return graph.with_config(recursion_limit=limit)
+    return graph.with_config(recursion_limit=limit, tags=[TAG])
 
 
 def _policies(policy: RetryPolicy | Sequence[RetryPolicy] | None) -> Sequence[RetryPolicy]:

@@ -18,10 +18,16 @@ def count_of(choices: Choices | None) -> int | None:
     """Return how many answers are possible; None where nobody knows.
 
     Raises:
-        ValueError: If a list repeats an answer; the number itself is checked by the criterion.
+        ValueError: If a list repeats an answer or holds something else than strings; the number
+            itself is checked by the criterion.
     """
     if choices is None or isinstance(choices, int):
         return choices
+    if not isinstance(choices, str) and not all(isinstance(choice, str) for choice in choices):
+        raise ValueError(
+            f"choices must be a number or a list of strings, got {choices!r}: give numbers as they "
+            'are written, such as ["1", "2"].'
+        )
     if isinstance(choices, str) or len(set(map(normalized_text, choices))) < len(choices):
         raise ValueError(
             "choices must be a number or a list of answers that differ in more than case and "
@@ -34,6 +40,7 @@ def key_for(answer_key: AnswerKey | str | None, choices: Choices | None) -> Answ
     """Return the key function: the one that was asked for, or one that reads the choices."""
     if answer_key is not None or choices is None or isinstance(choices, int):
         return resolve_answer_key(answer_key)
+    count_of(choices)  # refuses what is no list of answers
     if all(re.fullmatch("[A-Za-z]", choice) for choice in choices):
         return _lettered(choices)
     return _mentioned(choices)

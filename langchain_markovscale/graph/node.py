@@ -29,7 +29,7 @@ from langchain_markovscale.graph.metering import Books, Meter, Unbooked, booked
 from langchain_markovscale.graph.questions import values_of
 from langchain_markovscale.graph.settings import PerRun
 from langchain_markovscale.graph.state import Run
-from langchain_markovscale.verifiers.base import quiet
+from langchain_markovscale.graph.tracing import labelled
 
 logger = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ class LoopNode(Runnable[Any, Update]):
                 f"timeout={self._timeout} needs ainvoke or astream: a call that blocks its thread "
                 "cannot be ended. Use the async methods, or the timeout of the model's client."
             )
-        call, meter = self._called(config)
+        call, meter = self._called(work, config)
         output = None
         try:
             output = work.runnable.invoke(work.input, call)
@@ -166,7 +166,7 @@ class LoopNode(Runnable[Any, Update]):
             return {}
         if (refused := self._refused(work)) is not None:
             return refused
-        call, meter = self._called(config)
+        call, meter = self._called(work, config)
         output = None
         try:
             output = await self._in_time(work, call)
@@ -202,13 +202,18 @@ class LoopNode(Runnable[Any, Update]):
             **ending(work.run, work.attempts, decision, work.books),
         }
 
-    def _called(self, config: RunnableConfig | None) -> tuple[RunnableConfig, Meter | None]:
+    def _called(
+        self, work: Work, config: RunnableConfig | None
+    ) -> tuple[RunnableConfig, Meter | None]:
         """Return the config of the call, whose words are no part of the stream, and its meter."""
-        quieted = quiet(config or ensure_config())
+        index, action = len(work.attempts), self._purpose
+        if action == "verify":
+            index, action = index - 1, work.attempts[-1]["action"]
+        call = labelled(config or ensure_config(), self._purpose, index, action)
         if not self._metered:
-            return quieted, None
+            return call, None
         meter = Meter()
-        return meter.listening(quieted), meter
+        return meter.listening(call), meter
 
     async def _in_time(self, work: Work, config: RunnableConfig) -> Any:
         if self._timeout is None:

@@ -313,7 +313,7 @@ def generate_node(
     Raises:
         ValueError: If there is neither a model nor a Runnable.
     """
-    author = generator(generate, model, prompts or Prompts())
+    author = generator(generate, model, prompts)
     key = resolve_answer_key(answer_key)
     return GenerateNode(author, key, timeout=timeout, predictor=as_predictor(predictor))
 
@@ -364,7 +364,7 @@ def revise_node(
     Raises:
         ValueError: If there is neither a model nor a Runnable.
     """
-    author = reviser(revise, model, prompts or Prompts())
+    author = reviser(revise, model, prompts)
     return ReviseNode("revise", author, resolve_answer_key(answer_key), timeout=timeout)
 
 

@@ -91,6 +91,22 @@ class Prompts:
         return [*self.for_draw(request), AIMessage(request["answer"]), HumanMessage(text)]
 
 
+def prompts_or_default(prompts: Prompts | None) -> Prompts:
+    """Return the prompts that were given, or the usual ones for None.
+
+    Raises:
+        TypeError: If they are something else.
+    """
+    if prompts is None:
+        return Prompts()
+    if not isinstance(prompts, Prompts):
+        raise TypeError(
+            f"prompts must be Prompts, got {prompts!r}: Prompts(system=...) sets the system "
+            "message, Prompts(revise=...) the words that ask for a revision."
+        )
+    return prompts
+
+
 def _check_placeholders(name: str, template: str) -> None:
     try:
         used = {field for _, field, _, _ in Formatter().parse(template) if field is not None}

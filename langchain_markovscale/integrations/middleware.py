@@ -28,13 +28,15 @@ from langgraph.types import Command
 from langchain_markovscale.answer_keys import AnswerKey
 from langchain_markovscale.attempts import Action, Attempt, Decision
 from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.graph.choices import Choices, key_for
+from langchain_markovscale.graph.choices import Choices
 from langchain_markovscale.graph.endings import stopped
 from langchain_markovscale.graph.events import tell
+from langchain_markovscale.graph.evidence import evidence
 from langchain_markovscale.graph.metering import UNKNOWN_CALL, Meter, booked
 from langchain_markovscale.graph.nodes import NoVerifier, VerifierLike
-from langchain_markovscale.graph.prompts import Prompts
+from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
 from langchain_markovscale.graph.router import MarkovScaleRouter
+from langchain_markovscale.graph.tracing import labelled
 from langchain_markovscale.integrations.turns import (
     Since,
     Trail,
@@ -47,9 +49,9 @@ from langchain_markovscale.integrations.turns import (
     turn_of,
 )
 from langchain_markovscale.theory.rates import Rates
-from langchain_markovscale.theory.variants import Variant, rates_for
+from langchain_markovscale.theory.variants import Variant
 from langchain_markovscale.usage import usage_of
-from langchain_markovscale.verifiers.base import Verifier, VerifierInput, quiet, to_verdict
+from langchain_markovscale.verifiers.base import Verifier, VerifierInput, to_verdict
 from langchain_markovscale.verifiers.function import as_verifier
 
 logger = logging.getLogger(__name__)
@@ -114,7 +116,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
 
     Raises:
         ValueError: If there is neither a verifier nor a key, or a number leaves its range.
-        TypeError: If the verifier is none.
+        TypeError: If the verifier or the calibration is none.
     """
 
     state_schema = MarkovScaleAgentState
@@ -134,22 +136,13 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
     ) -> None:
         super().__init__()
         self.tools = ()
-        calibration = calibration or Calibration.training_free()
-        if verifier is None:
-            if key_for(answer_key, choices) is None:
-                raise ValueError(
-                    "verifier=None leaves no evidence: give a verifier such as "
-                    "JudgeVerifier(model), or an answer_key such as 'last_number', by which "
-                    "answers can agree."
-                )
-            calibration = rates_for(variant, calibration).without_verifier()
         if variant == "map":
             raise ValueError(
                 "variant='map' needs a predictor, which an agent's middleware does not take: "
                 "give 'mixture', 'gate' or 'training_free'."
             )
         router = MarkovScaleRouter(
-            calibration,
+            evidence(verifier, answer_key, choices, calibration, variant),
             cost_per_round=cost_per_round,
             max_rounds=max_rounds,
             actions=actions,
@@ -159,7 +152,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         )
         self._criterion, self._answer_key = router.criterion, router.answer_key
         self._verifier = as_verifier(verifier) or NoVerifier()
-        self._prompts = prompts or Prompts()
+        self._prompts = prompts_or_default(prompts)
 
     @hook_config(can_jump_to=["model"])
     def after_model(self, state: MarkovScaleAgentState, runtime: Runtime[Any]) -> Update | None:
@@ -167,7 +160,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         due = self._due(state)
         if not isinstance(due, _Due):
             return due
-        config, meter = self._called()
+        config, meter = self._called(due)
         try:
             returned = self._verifier.invoke(due.request, config)
             return self._verified(due, returned, meter)
@@ -184,7 +177,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         due = self._due(state)
         if not isinstance(due, _Due):
             return due
-        config, meter = self._called()
+        config, meter = self._called(due)
         try:
             returned = await self._verifier.ainvoke(due.request, config)
             return self._verified(due, returned, meter)
@@ -282,9 +275,11 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
             "tokens": None if cost["unknown"] else cost["output_tokens"],
         }
 
-    def _called(self) -> tuple[RunnableConfig, Meter | None]:
+    def _called(self, due: _Due) -> tuple[RunnableConfig, Meter | None]:
         """Return the verifier's config, whose words are no part of the stream, and its meter."""
-        config = quiet(ensure_config())
+        attempts = due.turn["attempts"]
+        index, action = len(attempts) - 1, attempts[-1]["action"]
+        config = labelled(ensure_config(), "verify", index, action)
         if isinstance(self._verifier, (Verifier, NoVerifier)):
             return config, None  # these say what they have cost
         meter = Meter()

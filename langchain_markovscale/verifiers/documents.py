@@ -4,6 +4,7 @@ Retrieval chains hand them on in many forms; a verifier that checks an answer ag
 their words alone.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,6 +12,41 @@ from langchain_core.documents import Document
 
 from langchain_markovscale.verifiers.base import VerifierInput
 from langchain_markovscale.verifiers.verdicts import text_of
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+
+
+def sentences_of(text: str) -> list[str]:
+    """Return the sentences of a text; a line ends one, too."""
+    return [part for part in _SENTENCE_END.split(text) if part.strip()]
+
+
+def passages_of(text: str, longest: int) -> list[str]:
+    """Part a text into passages of whole sentences that a small model can read at once.
+
+    A passage begins with the last sentence of the one before, where there is room for it: what is
+    said in two sentences stands in one passage. A sentence that is too long by itself is cut.
+
+    Args:
+        text: The text.
+        longest: The most characters of a passage.
+    """
+    if len(text) <= longest:
+        return [text]
+    passages: list[list[str]] = [[]]
+    for sentence in sentences_of(text):
+        for start in range(0, len(sentence), longest):
+            part = sentence[start : start + longest]
+            if _room(passages[-1], part, longest):
+                passages[-1].append(part)
+            else:
+                last = passages[-1][-1:]
+                passages.append([*last, part] if _room(last, part, longest) else [part])
+    return [" ".join(passage) for passage in passages if passage]
+
+
+def _room(passage: list[str], part: str, longest: int) -> bool:
+    return sum(len(sentence) + 1 for sentence in passage) + len(part) <= longest
 
 
 def documents_of(given: VerifierInput, key: str | None, name: str) -> list[str]:

@@ -1,24 +1,26 @@
 """Groundedness without a language model: does a document entail what the answer claims?
 
 A cross-encoder that was trained on natural language inference reads a document and a claim together
-and tells entailment from contradiction and neither. It is small enough for a CPU. It comes as an
-object, so that nothing here depends on the library that made it.
+and tells entailment from contradiction and neither. It is small enough for a CPU. It reads a few
+hundred words and drops the rest without a word, so that long documents are shown to it in passages.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
+from threading import Lock
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from langchain_core.runnables import RunnableConfig
 from numpy.typing import NDArray
 
+from langchain_markovscale.extras import naming_the_extra
 from langchain_markovscale.verifiers.base import Verdict, Verifier, VerifierInput
-from langchain_markovscale.verifiers.documents import documents_of
+from langchain_markovscale.verifiers.documents import documents_of, passages_of, sentences_of
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+DEFAULT_MODEL = "cross-encoder/nli-deberta-v3-base"
 _LABEL = "entailment"
+_SHORTEST = 100  # characters of a passage; less is hardly a sentence
 
 
 class CrossEncoderLike(Protocol):
@@ -31,72 +33,89 @@ class CrossEncoderLike(Protocol):
 class EntailmentVerifier(Verifier):
     """Scores an answer by how surely the documents entail each of its sentences.
 
-    A sentence is as well supported as by the document that supports it best:
-    ``max over documents of P(entailment)``. The least supported sentence makes the score, or the
-    mean of all. The feedback names the sentences that no document supports. The documents are found
-    as by `GroundednessVerifier`; where there are none the score is 0.
+    A sentence is as well supported as by the passage that supports it best:
+    ``max over passages of P(entailment)``, a softmax over the labels. The least supported sentence
+    makes the score, or the mean of all. The feedback names the sentences that no document supports.
+    The documents are found as by `GroundednessVerifier`; where there are none the score is 0.
+
+    Every sentence is read together with every passage. Calls wait for each other, because
+    tokenizers are not made for threads.
 
     Example::
 
-        from sentence_transformers import CrossEncoder
-
-        verifier = EntailmentVerifier(CrossEncoder("cross-encoder/nli-deberta-v3-small"))
+        verifier = EntailmentVerifier()  # loads DEFAULT_MODEL from the hub; needs the extra `nli`
+        verifier = EntailmentVerifier(CrossEncoder("my/inference-model", device="cuda"))
 
     Args:
-        model: A cross-encoder with an output for each label of inference.
+        model: A cross-encoder with an output for each label of inference, or the name or folder of
+            one for `sentence_transformers.CrossEncoder`.
         documents_key: Where in the context the documents are; None to take every text in it.
         entailment: Number of the output for entailment; None to look it up in the model's
             configuration.
         aggregate: How the sentences' scores become one: the least of them, or their mean.
         split: Parts an answer into claims; by default into sentences.
+        passage_chars: The most characters of a document that are read at once, at least 100. The
+            model must be able to read as many and a claim: 1,000 are some 250 tokens of English.
         name: The name that traces and errors show.
 
     Raises:
         ValueError: If the model does not say which output is entailment and ``entailment`` does
-            not either, or ``aggregate`` is unknown; when called, if an answer comes without
-            documents.
+            not either, ``aggregate`` is unknown or ``passage_chars`` less than 100; when called, if
+            an answer comes without documents.
         TypeError: If the model has no ``predict``.
+        ModuleNotFoundError: If ``model`` is a name and the extra ``nli`` is not installed.
     """
 
     asks_model: ClassVar[bool] = False  # it costs time, but no tokens
 
     def __init__(
         self,
-        model: CrossEncoderLike,
+        model: CrossEncoderLike | str = DEFAULT_MODEL,
         *,
         documents_key: str | None = None,
         entailment: int | None = None,
         aggregate: Literal["min", "mean"] = "min",
         split: Callable[[str], Sequence[str]] | None = None,
+        passage_chars: int = 1_000,
         name: str | None = None,
     ) -> None:
         super().__init__(name=name)
-        if not callable(getattr(model, "predict", None)):
-            msg = (
-                "model must be a cross-encoder with predict, such as "
-                f"sentence_transformers.CrossEncoder(…), not {type(model).__name__}"
-            )
-            raise TypeError(msg)
         if aggregate not in ("min", "mean"):
             msg = f"aggregate={aggregate!r} must be 'min' or 'mean'"
             raise ValueError(msg)
-        self.model = model
+        if passage_chars < _SHORTEST:
+            msg = f"passage_chars must be at least {_SHORTEST}, a sentence, not {passage_chars}"
+            raise ValueError(msg)
+        self.model = _loaded(model) if isinstance(model, str) else model
+        if not callable(getattr(self.model, "predict", None)):
+            msg = (
+                "model must be a cross-encoder with predict, such as "
+                f"sentence_transformers.CrossEncoder(…), or its name, not {type(model).__name__}"
+            )
+            raise TypeError(msg)
         self.documents_key = documents_key
-        self.entailment = _label_of(model) if entailment is None else entailment
+        self.entailment = _label_of(self.model) if entailment is None else entailment
         self.aggregate = aggregate
-        self.split = split or _sentences
+        self.split = split or sentences_of
+        self.passage_chars = passage_chars
+        self._one_at_a_time = Lock()
 
     def verify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:
         """Read every claim together with every document; keyword arguments go to ``predict``."""
         documents = documents_of(given, self.documents_key, self.get_name())
+        passages = [part for text in documents for part in passages_of(text, self.passage_chars)]
         claims = [claim for claim in self.split(given["answer"]) if claim.strip()]
-        if not documents:
+        if not passages:
             return Verdict(score=0.0, feedback="No document was found to rest on.", usage=None)
         if not claims:
             return Verdict(score=None, feedback=None, usage=None)
-        pairs = [(document, claim) for claim in claims for document in documents]
-        rows = self.model.predict(pairs, apply_softmax=True, show_progress_bar=False, **kwargs)
-        support = self._support(rows, len(claims), len(documents))
+        pairs = [(passage, claim) for claim in claims for passage in passages]
+        options = {"show_progress_bar": False, **kwargs}
+        with self._one_at_a_time:
+            rows = self.model.predict(
+                pairs, activation_fn=_as_they_are, apply_softmax=True, **options
+            )
+        support = self._support(rows, len(claims), len(passages))
         weak = [claim.strip() for claim, share in zip(claims, support, strict=True) if share < 0.5]
         return Verdict(
             score=min(support) if self.aggregate == "min" else fmean(support),
@@ -104,7 +123,7 @@ class EntailmentVerifier(Verifier):
             usage=None,
         )
 
-    def _support(self, rows: Any, claims: int, documents: int) -> list[float]:
+    def _support(self, rows: Any, claims: int, passages: int) -> list[float]:
         table: NDArray[np.float64] = np.asarray(rows, dtype=float)
         if table.ndim != 2 or not 0 <= self.entailment < table.shape[1]:
             msg = (
@@ -113,7 +132,7 @@ class EntailmentVerifier(Verifier):
                 "entailment from contradiction"
             )
             raise ValueError(msg)
-        shares = table[:, self.entailment].reshape(claims, documents)
+        shares = table[:, self.entailment].reshape(claims, passages)
         best: list[float] = shares.max(axis=1).tolist()
         return best
 
@@ -132,5 +151,15 @@ def _label_of(model: object) -> int:
     raise ValueError(msg)
 
 
-def _sentences(answer: str) -> list[str]:
-    return _SENTENCE_END.split(answer)
+def _loaded(name: str) -> CrossEncoderLike:
+    try:
+        from sentence_transformers import CrossEncoder
+    except ModuleNotFoundError as error:
+        raise naming_the_extra(error) from error
+    model: CrossEncoderLike = CrossEncoder(name)
+    return model
+
+
+def _as_they_are(logits: Any) -> Any:
+    """What the softmax needs; a model's own activation may be a sigmoid."""
+    return logits

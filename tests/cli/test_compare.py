@@ -58,6 +58,27 @@ def test_the_page_is_written_and_the_verdict_said(run, pool, tmp_path):
     assert "<svg" in Path(page).read_text()
 
 
+def test_the_markdown_is_written_beside_the_json(run, pool, tmp_path):
+    file = tmp_path / "compare.md"
+    result = run(pool, *QUICK, "--json", "--markdown", file)
+    assert result.exit_code == 0
+    comparison = expected(pool)
+    assert file.read_text(encoding="utf-8") == comparison.markdown
+    assert json.loads(result.stdout)["verdict"] == comparison.verdict
+
+
+@pytest.mark.parametrize("option", ["--html", "--markdown"])
+def test_a_page_that_cannot_be_written_is_told_before_the_replay(run, pool, tmp_path, option):
+    nowhere = tmp_path / "missing" / "page"
+    result = run(pool, *QUICK, option, nowhere)
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line == (
+        f"error: {option} {nowhere}: it lies in {nowhere.parent}, which does not exist: "
+        f"mkdir -p {nowhere.parent} makes it."
+    )
+
+
 def test_json_holds_every_number_and_options_reach_the_comparison(run, pool):
     options = ("--verification-tokens", "4", "--budget", "calls", "--max-rounds", "3")
     result = run(pool, *QUICK, *options, "--level", ".8", "--seed", "3", "--json")

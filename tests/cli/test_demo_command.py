@@ -10,8 +10,8 @@ from langchain_markovscale.answer_keys import last_number
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.cli.app import app
 from langchain_markovscale.cli.demo_baselines import chance_of, fixed_rounds
-from langchain_markovscale.cli.questions import Question
 from langchain_markovscale.cli.scores import Score
+from langchain_markovscale.evaluation.questions import Question
 from langchain_markovscale.graph.prompts import Prompts
 
 Scripted = Callable[..., Any]
@@ -74,7 +74,7 @@ def test_a_model_that_always_fails_ends_it_with_1(scripted: Scripted) -> None:
 def test_fixed_rounds_revise_the_last_answer_and_count_every_call(scripted: Scripted) -> None:
     model = scripted("6", "It is 7.", "8")
     prompts = Prompts(reconsider="Check: {question}")
-    questions = [Question("What is 3 + 4?", "7")]
+    questions = [Question("sum", "What is 3 + 4?", "7")]
     done = fixed_rounds(model, prompts, questions, last_number, 3)
     assert [strategy.name for strategy in done] == ["one pass", "2 fixed rounds", "3 fixed rounds"]
     assert [strategy.grades for strategy in done] == [[False], [True], [False]]

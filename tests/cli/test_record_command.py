@@ -21,14 +21,23 @@ class Model(BaseChatModel):
 
     asked: list[str] = Field(default_factory=list)
     error: type[BaseException] | None = None
+    seeds: list[tuple[str, int | None]] = Field(default_factory=list)
+
+    failing_after: int | None = None
 
     @property
     def _llm_type(self):
         return "counting"
 
+    def _spared(self):
+        made = sum("never" in question for question, _ in self.seeds)
+        return self.failing_after is not None and made <= self.failing_after
+
     def _generate(self, messages, stop=None, run_manager=None, **kwargs):
         self.asked.append(messages[0].text)
-        if self.error is not None and "never" in messages[0].text:
+        self.seeds.append((messages[0].text, kwargs.get("seed")))
+        if self.error is not None and "never" in messages[0].text and not self._spared():
+            self.seeds.pop()
             raise self.error
         return ChatResult(generations=[ChatGeneration(message=AIMessage(f"{len(messages)}"))])
 
@@ -136,3 +145,35 @@ def test_ctrl_c_says_that_nothing_is_lost(run, monkeypatch):
     result = run()
     assert result.exit_code == 130
     assert "the same command goes on from there" in result.stderr
+
+
+def test_a_seed_gives_each_call_its_own_and_the_same_again(run, model, tmp_path):
+    assert run("--seed", "1").exit_code == 0
+    first = sorted(model.seeds)
+    assert len(set(first)) == len(first) == 12
+    assert {trace["metadata"]["seed"] for trace in read_traces(run.output)} == {1}
+    model.seeds.clear()
+    assert run("--seed", "1", "-o", tmp_path / "again.jsonl").exit_code == 0
+    assert sorted(model.seeds) == first
+
+
+def test_a_seeded_recording_goes_on_with_the_seeds_that_were_due(run, model):
+    assert run("--seed", "1").exit_code == 0
+    due = sorted(model.seeds)
+    run.output.unlink()
+    model.seeds.clear()
+    model.failing_after, model.error = 4, ConnectionError
+    assert run("--seed", "1").exit_code == 1
+    model.failing_after, model.error = None, None
+    assert run("--seed", "1").exit_code == 0
+    assert sorted(model.seeds) == due
+
+
+@pytest.mark.parametrize("where", ["missing/traces.jsonl", "."])
+def test_an_output_that_cannot_be_written_is_told_before_anything_is_asked(
+    run, model, tmp_path, where
+):
+    result = run("-o", tmp_path / where)
+    assert (result.exit_code, model.asked) == (2, [])
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"error: --output {tmp_path / where}: ")

@@ -102,11 +102,11 @@ def test_questions_come_from_standard_input_too(scripted: Scripted) -> None:
 @pytest.mark.parametrize(
     ("line", "named"),
     [
-        ('{"question": "x"', "no JSON"),
-        ('["x"]', "expected an object"),
-        ('{"query": "x"}', "'question' must be text"),
-        ('{"question": "  "}', "'question' must be text"),
-        ('{"question": "x", "reference": true}', "'reference' must be text or a number"),
+        ('{"question": "x"', "is not JSON"),
+        ('["x"]', "must be a pair (question, reference) or a mapping"),
+        ('{"query": "x"}', "must have a question with text"),
+        ('{"question": "  "}', "must have a question with text"),
+        ('{"question": "x", "reference": true}', "must have one string or number as its reference"),
     ],
 )
 def test_a_bad_line_of_a_file_is_named(
@@ -117,7 +117,7 @@ def test_a_bad_line_of_a_file_is_named(
     file.write_text(f'{{"question": "ok"}}\n{line}\n', encoding="utf-8")
     result = solve("--file", str(file), *NINES)
     assert result.exit_code == 2
-    assert f"{file}, line 2: " in result.stderr
+    assert f"{file}, line 2 " in result.stderr
     assert named in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert model.asked == []

@@ -194,7 +194,7 @@ def test_wins_are_called_wins(helping):
     lost = sum(each.finding == "less" for each in findings.duels_of("mixture"))
     assert won >= 5
     assert lost == 0
-    assert helping.content.kind == "helps"
+    assert helping.content.tone == "good"
     assert f"more accurate than {won} of {len(findings.rules)} rules" in helping.verdict
     assert "less accurate than none" in helping.verdict
 
@@ -203,7 +203,7 @@ def test_losses_are_called_losses(losing):
     found = duel(losing, "peeking")
     assert found.finding == "less"
     assert found.needed.value == inf
-    assert losing.content.kind == "hurts"
+    assert losing.content.tone == "bad"
     assert losing.verdict.startswith("MarkovScale loses, for as many tokens, to peeking (−")
     assert "It does not reach the most accurate rule, peeking" in losing.text
     assert max(each.regret.value for each in losing.findings.standings) > 0.05
@@ -217,7 +217,7 @@ def test_ties_are_called_ties():
         attempts = [answer(key), answer(key, 0), answer(key), answer(key, 2)]
         pool.append(trace(*attempts, name=f"q{number}"))
     comparison = compare(pool)
-    assert comparison.content.kind == "uncertain"
+    assert comparison.content.tone == "unsure"
     assert comparison.verdict.startswith("No difference can be told")
     assert {each.finding for each in comparison.findings.duels} == {"same"}
 

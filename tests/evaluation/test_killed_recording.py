@@ -10,26 +10,26 @@ from pathlib import Path
 import pytest
 
 from langchain_markovscale.calibration.traces import read_traces
+from langchain_markovscale.evaluation.record import record_traces
+from langchain_markovscale.graph.builder import create_markovscale_graph
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = """
-import sys, time
-from langchain_markovscale import create_markovscale_graph
-from langchain_markovscale.evaluation.record import record_traces
-
-path, calls, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
-
-def answer(request):
-    with open(calls, "a") as file:
-        file.write(request["question"] + "\\n")
-    time.sleep(seconds)
-    return "4"
-
-graph = create_markovscale_graph(generate=answer, revise=answer, verifier=lambda answer: 0.5)
-questions = [(f"{n}?", "4") for n in range(12)]
-record_traces(graph, questions, path=path, rounds=1, max_concurrency=3, grader="exact")
-"""
+HERE = Path(__file__).parent
 PER_QUESTION = 4
+
+
+def record(path, calls, seconds):
+    """Record a dozen questions, with a note of every call and so many seconds for each."""
+
+    def answer(request):
+        with Path(calls).open("a") as file:
+            file.write(request["question"] + "\n")
+        time.sleep(seconds)
+        return "4"
+
+    graph = create_markovscale_graph(generate=answer, revise=answer, verifier=lambda answer: 0.5)
+    questions = [(f"{n}?", "4") for n in range(12)]
+    record_traces(graph, questions, path=path, rounds=1, max_concurrency=3, grader="exact")
 
 
 class Recording:
@@ -39,14 +39,18 @@ class Recording:
         self.log = folder / "calls"
 
     def start(self, seconds):
-        command = [sys.executable, "-c", SCRIPT, self.path, self.log, str(seconds)]
+        script = (
+            f"import sys; sys.path.insert(0, {str(HERE)!r})\n"
+            f"from {Path(__file__).stem} import record\n"
+            f"record({str(self.path)!r}, {str(self.log)!r}, {seconds})"
+        )
         return subprocess.Popen(
-            list(map(str, command)), cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}
+            [sys.executable, "-c", script], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}
         )
 
     def break_off(self, how):
         """Start slowly, and send a signal once two questions are finished."""
-        process = self.start(0.02)
+        process = self.start(0.05)
         deadline = time.monotonic() + 60
         while not self.path.exists() or self.path.read_bytes().count(b"\n") < 2:
             assert process.poll() is None, "it ended by itself"
@@ -56,7 +60,8 @@ class Recording:
         return process.wait(timeout=60)
 
     def finish(self):
-        assert self.start(0).wait(timeout=60) == 0
+        """Go on where it was broken off; it is no matter in which process."""
+        record(self.path, self.log, 0)
 
     @property
     def calls(self):

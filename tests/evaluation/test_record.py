@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 from langchain_core.documents import Document
 from langchain_core.language_models import FakeListChatModel
+from langchain_core.runnables import RunnableLambda
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import RetryPolicy, interrupt
 
@@ -14,6 +15,7 @@ from langchain_markovscale import create_markovscale_graph
 from langchain_markovscale.calibration.statistics import collect
 from langchain_markovscale.calibration.traces import read_traces
 from langchain_markovscale.evaluation.graders import CheckedGrader, MathVerify
+from langchain_markovscale.evaluation.pool import Pool
 from langchain_markovscale.evaluation.questions import read_questions
 from langchain_markovscale.evaluation.record import arecord_traces, record_traces
 
@@ -180,6 +182,58 @@ def test_a_trace_tells_which_model_made_it(record, path):
     assert told["models"]["revise"] == told["models"]["generate"]
     assert (told["rounds"], told["fresh_starts"], told["site"]) == (1, 2, "lab")
     assert told["recorded"].startswith("20")
+
+
+# What the verifier took
+
+
+class Judge:
+    """A verifier whose calls report so many tokens, or nothing."""
+
+    def __init__(self, written):
+        self.written = written
+
+    def __call__(self, request):
+        usage = {"calls": 1, "input_tokens": 200, "output_tokens": self.written or 0, "unknown": 0}
+        if self.written is None:
+            usage = {"calls": 1, "input_tokens": 0, "output_tokens": 0, "unknown": 1}
+        return {"score": 0.5, "feedback": None, "usage": usage}
+
+
+@pytest.mark.parametrize(("written", "known"), [(7, 7.0), (0, 0.0), (None, None)])
+def test_a_trace_tells_what_a_verification_takes_as_a_comparison_reads_it(
+    record, path, written, known
+):
+    parts = Parts()
+    graph = create_markovscale_graph(
+        generate=parts.generate,
+        revise=parts.revise,
+        verifier=RunnableLambda(Judge(written)),
+        answer_key="last_number",
+    )
+    record(graph, QUESTIONS[:2], path=path, rounds=2, fresh_starts=2)
+    traces = list(read_traces(path))
+    assert [trace["metadata"].get("verification_tokens") for trace in traces] == [known, known]
+    assert [question.verification_tokens for question in Pool(traces)] == [known, known]
+
+
+def test_what_a_verification_takes_is_known_after_a_recording_was_taken_up(record, path):
+    parts = Parts()
+    judge = Judge(6)
+    graph = create_markovscale_graph(
+        generate=parts.generate,
+        revise=parts.revise,
+        verifier=RunnableLambda(judge),
+        answer_key="last_number",
+    )
+    parts.fails = lambda kind, question, number: kind == "revise" and number == 2
+    record(graph, QUESTIONS[:1], path=path, rounds=3, fresh_starts=1)
+    assert list(read_traces(path)) == []
+    parts.fails = lambda kind, question, number: False
+    judge.written = 9
+    record(graph, QUESTIONS[:1], path=path, rounds=3, fresh_starts=1)
+    (trace,) = read_traces(path)
+    assert trace["metadata"]["verification_tokens"] == pytest.approx((6 + 6 + 9 + 9) / 4)
 
 
 # Taking up where it was broken off
@@ -552,7 +606,7 @@ def test_fields_may_have_other_names(tmp_path):
     path = tmp_path / "questions.jsonl"
     path.write_text('{"problem": "a?", "solution": "1", "answer": "x"}\n')
     (one,) = read_questions(path, question_field="problem", reference_field="solution")
-    assert (one.question, one.reference) == ("a?", "1")
+    assert (one.text, one.reference) == ("a?", "1")
 
 
 @pytest.mark.parametrize("line", ["[1, 2]", "7", "{", '{"answer": "4"}'])

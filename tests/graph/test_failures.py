@@ -170,6 +170,17 @@ def test_empty_replies_are_retried_by_the_default_policy(run):
     assert state["answer"] == "four"
 
 
+@pytest.mark.parametrize(
+    "useless", ["", AIMessage("", tool_calls=[{"name": "search", "args": {}, "id": "1"}])]
+)
+def test_a_revision_without_text_gives_the_best_answer_so_far(useless, run):
+    state = run(graph_of(ScriptedModel(script=["five", useless])), QUESTION)
+    assert state["answer"] == "five"
+    assert state["decision"]["reason"] == "error"
+    assert state["error"].startswith("EmptyReplyError")
+    assert state["usage"]["revise"]["calls"] == 1
+
+
 def test_a_tool_call_without_text_names_the_tool(run):
     call = AIMessage("", tool_calls=[{"name": "search", "args": {}, "id": "1"}])
     with pytest.raises(EmptyReplyError, match=r"search.*generate="):
@@ -235,6 +246,25 @@ async def test_cancelling_one_run_leaves_the_others_whole():
     with pytest.raises(asyncio.CancelledError):
         await doomed
     assert (await other)["answer"] == "four"
+
+
+async def test_cancelling_one_of_many_in_the_same_step_harms_no_other():
+    started, gate = [], asyncio.Event()
+
+    async def draw(request):
+        started.append(request["question"])
+        await gate.wait()
+        return request["question"]
+
+    graph = graph_of(None, lambda answer: 0.95, generate=draw, actions=("generate",))
+    runs = [asyncio.create_task(graph.ainvoke({"question": f"{n}?"})) for n in range(20)]
+    while len(started) < len(runs):
+        await asyncio.sleep(0)
+    runs[7].cancel()
+    gate.set()
+    ended = await asyncio.gather(*runs, return_exceptions=True)
+    assert isinstance(ended.pop(7), asyncio.CancelledError)
+    assert [state["answer"] for state in ended] == [f"{n}?" for n in range(20) if n != 7]
 
 
 async def test_a_call_that_takes_too_long_is_a_failure():

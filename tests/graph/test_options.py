@@ -26,6 +26,8 @@ MODEL = ScriptedModel(script=["four"])
         ({"cost_per_round": float("nan")}, "cost_per_round"),
         ({"choices": 1}, "choices"),
         ({"choices": ["yes", "Yes."]}, "choices"),
+        ({"choices": [1, 2]}, r"choices .* list of strings, got \[1, 2\]"),
+        ({"choices": 4, "answer_key": None}, "choices=4 .* nothing reads them"),
         ({"answer_key": "no such key"}, "answer_key"),
     ],
 )
@@ -38,6 +40,21 @@ def test_bad_options_are_named(options, told):
 def test_parts_of_a_wrong_kind_are_named(name):
     with pytest.raises(TypeError, match=f"{name} must be .*int"):
         create_markovscale_graph(**{"model": MODEL, "verifier": rejecting(), name: 17})
+
+
+@pytest.mark.parametrize("calibration", [{}, 0, "", "calibration.json"])
+@pytest.mark.parametrize("verifier", [rejecting(), None])
+def test_what_is_no_calibration_is_refused_and_not_taken_for_the_default(calibration, verifier):
+    with pytest.raises(TypeError, match="calibration must be a Calibration or Rates"):
+        create_markovscale_graph(
+            MODEL, verifier=verifier, answer_key="last_number", calibration=calibration
+        )
+
+
+@pytest.mark.parametrize("prompts", ["Be brief.", "", {}])
+def test_what_are_no_prompts_is_refused(prompts):
+    with pytest.raises(TypeError, match=r"prompts must be Prompts, got .*: Prompts\(system="):
+        create_markovscale_graph(MODEL, verifier=rejecting(), prompts=prompts)
 
 
 def test_a_name_is_resolved_by_langchain(monkeypatch):

@@ -1,13 +1,20 @@
-"""A chat model that follows a script, and verifiers with fixed opinions."""
+"""A chat model that follows a script, verifiers with fixed opinions, and an agent of both."""
 
 import re
 from collections.abc import Iterator
 from typing import Any
 
+from langchain.agents import create_agent
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import Field
+
+from langchain_markovscale import Calibration, MarkovScaleMiddleware
+
+SURE = Calibration.from_rates(
+    initial=0.5, repair=0.6, corruption=0.1, sensitivity=0.95, specificity=0.95
+)
 
 
 def said(text: str, read: int = 7, written: int = 3, **calls: Any) -> AIMessage:
@@ -62,3 +69,29 @@ def accepting(*right: str):
         return (0.95, None) if answer in right else (0.05, f"not {answer}")
 
     return verify
+
+
+def agent_of(model, verifier, tools=(), *, checkpointer=None, response_format=None, **options):
+    middleware = MarkovScaleMiddleware(
+        verifier=verifier,
+        **{"calibration": SURE, "actions": ("revise",), "cost_per_round": 0.1, **options},
+    )
+    return create_agent(
+        model,
+        list(tools),
+        middleware=[middleware],
+        checkpointer=checkpointer,
+        response_format=response_format,
+    )
+
+
+def asked(text="What is 17 * 23?"):
+    return {"messages": [HumanMessage(text)]}
+
+
+def texts(output):
+    return [message.text for message in output["messages"]]
+
+
+def told(output):
+    return output["messages"][-1].response_metadata["markovscale"]

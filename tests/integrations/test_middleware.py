@@ -11,14 +11,10 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
-from loop_fakes import Scripted, accepting, said
+from loop_fakes import SURE, Scripted, accepting, agent_of, asked, said, texts, told
 from pydantic import BaseModel
 
 from langchain_markovscale import Calibration, JudgeVerifier, MarkovScaleMiddleware
-
-SURE = Calibration.from_rates(
-    initial=0.5, repair=0.6, corruption=0.1, sensitivity=0.95, specificity=0.95
-)
 
 
 def _sync(agent, *args, **kwargs):
@@ -34,35 +30,9 @@ def run(request):
     return request.param
 
 
-def agent_of(model, verifier, tools=(), *, checkpointer=None, response_format=None, **options):
-    middleware = MarkovScaleMiddleware(
-        verifier=verifier,
-        **{"calibration": SURE, "actions": ("revise",), "cost_per_round": 0.1, **options},
-    )
-    return create_agent(
-        model,
-        list(tools),
-        middleware=[middleware],
-        checkpointer=checkpointer,
-        response_format=response_format,
-    )
-
-
-def asked(text="What is 17 * 23?"):
-    return {"messages": [HumanMessage(text)]}
-
-
-def texts(output):
-    return [message.text for message in output["messages"]]
-
-
 def multiply(a: int, b: int) -> int:
     """Multiply two numbers."""
     return a * b
-
-
-def told(output):
-    return output["messages"][-1].response_metadata["markovscale"]
 
 
 def test_good_answer_is_left_as_it_is(run):
@@ -390,27 +360,3 @@ def test_run_goes_on_from_a_checkpoint_between_attempts():
     assert texts(output) == ["What is 17 * 23?", "391"]
     assert told(output)["attempts"] == 2
     assert verdicts == ["390", "391"]
-
-
-def test_no_evidence_is_refused():
-    with pytest.raises(ValueError, match="verifier=None leaves no evidence"):
-        MarkovScaleMiddleware(verifier=None)
-
-
-def test_variant_that_needs_a_predictor_is_refused():
-    with pytest.raises(ValueError, match="variant='map' needs a predictor"):
-        MarkovScaleMiddleware(verifier=accepting("391"), variant="map")
-
-
-def test_agreement_alone_can_decide(run):
-    model = Scripted(script=["391", "It is 391", "391", "391"])
-    agent = agent_of(model, None, actions=("generate",), answer_key="last_number", max_rounds=4)
-    output = run(agent, asked())
-    assert "verify" not in told(output)["usage"]
-    assert output["messages"][-1].text.endswith("391")
-
-
-def test_conversation_without_a_question_is_refused():
-    agent = agent_of(Scripted(script=["391"]), accepting("391"))
-    with pytest.raises(ValueError, match="messages has no human message"):
-        agent.invoke({"messages": [AIMessage("Hello")]})

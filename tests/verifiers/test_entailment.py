@@ -1,5 +1,7 @@
 """What becomes of a cross-encoder's opinion on each claim and document."""
 
+import sys
+from time import sleep
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,8 +20,9 @@ class Reader:
     def __init__(self):
         self.pairs = []
 
-    def predict(self, inputs, *, apply_softmax, show_progress_bar, batch_size=32):
+    def predict(self, inputs, *, activation_fn, apply_softmax, show_progress_bar, batch_size=32):
         assert apply_softmax
+        assert activation_fn(3.0) == 3.0
         assert not show_progress_bar
         self.pairs += inputs
         entailed = np.array([claim.rstrip(".") in document for document, claim in inputs])
@@ -91,3 +94,40 @@ def test_model_of_another_kind_is_refused():
         EntailmentVerifier(Reader(), entailment=3).invoke(given("It is white.", *DOCUMENTS))
     with pytest.raises(ValueError, match="aggregate='max'"):
         EntailmentVerifier(Reader(), aggregate="max")
+
+
+def test_what_stands_far_down_in_a_long_document_is_read():
+    filler = "The sea is grey. " * 3_000
+    reader = Reader()
+    document = f"{filler}It is 31 m high. {filler}"
+    verdict = EntailmentVerifier(reader).invoke(given("It is 31 m high.", document))
+    assert verdict["score"] == pytest.approx(0.9)
+    assert max(len(passage) for passage, _ in reader.pairs) <= 1_000
+
+
+def test_calls_from_many_threads_wait_for_each_other():
+    class Watched(Reader):
+        inside, most = 0, 0
+
+        def predict(self, inputs, **options):
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+            sleep(0.01)
+            self.inside -= 1
+            return super().predict(inputs, **options)
+
+    reader = Watched()
+    verdicts = EntailmentVerifier(reader).batch([given("It is white.", *DOCUMENTS)] * 8)
+    assert reader.most == 1
+    assert [verdict["score"] for verdict in verdicts] == pytest.approx([0.9] * 8)
+
+
+def test_passages_that_are_too_short_to_read_are_refused():
+    with pytest.raises(ValueError, match=r"passage_chars must be at least 100.*not 10"):
+        EntailmentVerifier(Reader(), passage_chars=10)
+
+
+def test_default_without_its_extra_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    with pytest.raises(ModuleNotFoundError, match=r"langchain-markovscale\[nli\]"):
+        EntailmentVerifier()

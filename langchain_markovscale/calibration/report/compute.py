@@ -12,7 +12,6 @@ from math import sqrt
 import numpy as np
 
 from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.calibration.report.estimates import Estimate
 from langchain_markovscale.calibration.report.findings import (
     COSTS,
     ClassRates,
@@ -26,6 +25,7 @@ from langchain_markovscale.calibration.simulate import (
     simulate,
     verdict_law,
 )
+from langchain_markovscale.faces.estimates import Estimate
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.mixture import ChainMixture
 from langchain_markovscale.theory.rates import Rates

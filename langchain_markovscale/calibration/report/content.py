@@ -1,7 +1,5 @@
 """All that a report says, in order: the verdict first, the numbers behind it after."""
 
-from typing import NamedTuple
-
 from langchain_markovscale.calibration.report.findings import Findings
 from langchain_markovscale.calibration.report.fit_sections import (
     accuracy_section,
@@ -16,7 +14,6 @@ from langchain_markovscale.calibration.report.loop_sections import (
     making_section,
     missing_section,
 )
-from langchain_markovscale.calibration.report.sections import Section
 from langchain_markovscale.calibration.report.verdict import (
     Kind,
     kind,
@@ -25,31 +22,25 @@ from langchain_markovscale.calibration.report.verdict import (
     uncertainty,
     verdict,
 )
+from langchain_markovscale.faces.content import Content, Section, Tone
 
 TITLE = "Calibration report"
 
 
-class Content(NamedTuple):
-    """All that a report says.
-
-    Attributes:
-        kind: What blind revising does.
-        summary: The verdict, its reasons, what to do, and where the numbers come from.
-        warnings: What to know before relying on the numbers.
-        sections: The rest, in order.
-    """
-
-    kind: Kind
-    summary: tuple[str, ...]
-    warnings: tuple[str, ...]
-    sections: tuple[Section, ...]
+_TONES: dict[Kind, Tone] = {"helps": "good", "hurts": "bad", "uncertain": "unsure"}
 
 
 def content(found: Findings) -> Content:
     """Return all that a report says."""
     fitted = found.calibration.fitted
-    summary = (verdict(found), reasons(found), recommendation(found), uncertainty(found))
-    return Content(kind(found), summary, fitted.warnings if fitted else (), sections(found))
+    return Content(
+        title=TITLE,
+        tone=_TONES.get(kind(found), "plain"),
+        summary=(verdict(found), reasons(found), recommendation(found)),
+        basis=uncertainty(found),
+        warnings=fitted.warnings if fitted else (),
+        sections=sections(found),
+    )
 
 
 def sections(found: Findings) -> tuple[Section, ...]:

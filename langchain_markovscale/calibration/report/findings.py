@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.calibration.report.estimates import Estimate
 from langchain_markovscale.calibration.simulate import Outcome
+from langchain_markovscale.faces.estimates import Estimate
 from langchain_markovscale.theory.rates import Rates
 
 COSTS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)

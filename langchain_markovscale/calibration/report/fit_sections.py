@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from statistics import NormalDist
 
-from langchain_markovscale.calibration.report.estimates import Estimate, counted
 from langchain_markovscale.calibration.report.findings import ClassRates, Drift, Findings
-from langchain_markovscale.calibration.report.sections import Section, Table
 from langchain_markovscale.calibration.summary import FitSummary
-from langchain_markovscale.explain import percent, points
+from langchain_markovscale.explanations import percent, points
+from langchain_markovscale.faces.content import Section, Table
+from langchain_markovscale.faces.estimates import Estimate, counted
 from langchain_markovscale.theory.checks import TOLERANCE
 
 _STAYS = 0.95  # settling that may be above this can hardly be told from rates that stay

@@ -1,8 +1,8 @@
 """The sections on the loop: where blind revising leads, and what the criterion makes of it."""
 
 from langchain_markovscale.calibration.report.findings import ClassRates, Findings
-from langchain_markovscale.calibration.report.sections import Section, Table
-from langchain_markovscale.explain import percent, points
+from langchain_markovscale.explanations import percent, points
+from langchain_markovscale.faces.content import Section, Table
 from langchain_markovscale.theory.checks import TOLERANCE
 
 

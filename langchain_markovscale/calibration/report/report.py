@@ -6,20 +6,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from langchain_markovscale.calibration import plots
-from langchain_markovscale.calibration.report import page
-from langchain_markovscale.calibration.report.content import Content, content
+from langchain_markovscale.calibration.report.content import content
 from langchain_markovscale.calibration.report.findings import Findings
-from langchain_markovscale.calibration.report.text import as_markdown, as_text
-from langchain_markovscale.calibration.report.verdict import Kind
+from langchain_markovscale.calibration.report.verdict import Kind, kind
+from langchain_markovscale.faces import plot_parts
+from langchain_markovscale.faces.content import Content
+from langchain_markovscale.faces.display import Display
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-_WIDTH = 80
 
-
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(Display):
     """What a calibration says; print it, or let a notebook show it.
 
     `Calibration.report` makes one. The methods that plot draw on given axes or on a new figure of
@@ -33,44 +33,13 @@ class Report:
 
     @cached_property
     def content(self) -> Content:
-        """All that the report says, in words and tables."""
+        """All that the report says, in words and tables; its verdict in the first sentence."""
         return content(self.findings)
 
     @property
     def kind(self) -> Kind:
         """What blind revising does: helps, hurts, nothing, uncertain, or untried."""
-        return self.content.kind
-
-    @property
-    def verdict(self) -> str:
-        """The verdict and its interval, in one sentence."""
-        return self.content.summary[0]
-
-    @property
-    def text(self) -> str:
-        """The report as plain text, 80 characters wide."""
-        return as_text(self.content, _WIDTH)
-
-    @property
-    def markdown(self) -> str:
-        """The report as Markdown, without plots."""
-        return as_markdown(self.content)
-
-    def html(self) -> str:
-        """Return a page of HTML that needs nothing from elsewhere.
-
-        Without matplotlib (extra `plot`) it has no plots, and says so.
-        """
-        return page.whole(self.content, self.findings)
-
-    def _repr_html_(self) -> str:
-        return page.fragment(self.content, self.findings)
-
-    def __str__(self) -> str:
-        return self.text
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self.verdict}>"
+        return kind(self.findings)
 
     def plot(self) -> "dict[str, Axes]":
         """Plot everything on one new figure; return its axes by name."""
@@ -103,3 +72,22 @@ class Report:
     def plot_cost(self, axes: "Sequence[Axes] | None" = None) -> "tuple[Axes, Axes]":
         """Plot what the criterion buys by the cost of a round, on two axes."""
         return plots.cost_accuracy(self.findings, axes)
+
+    def _draw(self, name: str) -> "Figure":
+        from matplotlib.figure import Figure
+
+        if name == "cost":
+            figure = Figure(figsize=plot_parts.TALL)
+            plots.cost_accuracy(self.findings, figure.subplots(2, 1, sharex=True))
+        else:
+            figure = Figure(figsize=plot_parts.SQUARE if name == "map" else plot_parts.WIDE)
+            _ON_ONE[name](self.findings, figure.subplots())
+        return figure
+
+
+_ON_ONE = {
+    "accuracy": plots.accuracy_by_round,
+    "map": plots.improvement_map,
+    "verifier": plots.verifier_reliability,
+    "drift": plots.drift_by_depth,
+}

@@ -7,9 +7,9 @@ resampled fits must agree; where it holds both, the verdict is that nobody can t
 
 from typing import Literal
 
-from langchain_markovscale.calibration.report.estimates import counted, price
 from langchain_markovscale.calibration.report.findings import Findings
-from langchain_markovscale.explain import percent
+from langchain_markovscale.explanations import percent
+from langchain_markovscale.faces.estimates import counted, price
 from langchain_markovscale.theory.checks import TOLERANCE
 
 Kind = Literal["helps", "hurts", "nothing", "uncertain", "untried"]

@@ -5,19 +5,18 @@ from functools import cached_property
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from langchain_markovscale.calibration.report.content import Content
-from langchain_markovscale.calibration.report.text import as_markdown, as_text
-from langchain_markovscale.evaluation.comparison import page, plots, words
+from langchain_markovscale.evaluation.comparison import plots, words
 from langchain_markovscale.evaluation.comparison.findings import Findings
+from langchain_markovscale.faces.content import Content
+from langchain_markovscale.faces.display import Display
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-_WIDTH = 80
 
-
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Display):
     """What stopping rules bought on the same recorded runs; print it, or let a notebook show it.
 
     `compare_strategies` makes one.
@@ -30,40 +29,8 @@ class Comparison:
 
     @cached_property
     def content(self) -> Content:
-        """All that the comparison says, in words and tables."""
+        """All that the comparison says; its verdict is which rules MarkovScale beats."""
         return words.content(self.findings)
-
-    @property
-    def verdict(self) -> str:
-        """Which rules MarkovScale beats at their own budgets and which beat it, in a sentence."""
-        return self.content.summary[0]
-
-    @property
-    def text(self) -> str:
-        """The comparison as plain text, its words 80 characters wide."""
-        return as_text(self.content, _WIDTH)
-
-    @property
-    def markdown(self) -> str:
-        """The comparison as Markdown, without the plot."""
-        _, _, body = as_markdown(self.content).partition("\n\n")
-        return f"# {words.TITLE}\n\n{body}"
-
-    def html(self) -> str:
-        """Return a page of HTML that needs nothing from elsewhere.
-
-        Without matplotlib (extra `plot`) it has no plot, and says so.
-        """
-        return page.whole(self.content, self.findings)
-
-    def _repr_html_(self) -> str:
-        return page.fragment(self.content, self.findings)
-
-    def __str__(self) -> str:
-        return self.text
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self.verdict}>"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the verdict and every number as plain JSON values; infinite ones are None."""
@@ -77,6 +44,13 @@ class Comparison:
             ModuleNotFoundError: If matplotlib is missing; the message names the extra.
         """
         return plots.frontier(self.findings, ax)
+
+    def _draw(self, name: str) -> "Figure":
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=plots.SIZE)
+        plots.frontier(self.findings, figure.subplots())
+        return figure
 
 
 def _plain(value: Any) -> Any:

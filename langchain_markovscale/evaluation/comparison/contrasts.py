@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.calibration.report.estimates import Estimate
 from langchain_markovscale.evaluation.comparison.crossfit import Tally
 from langchain_markovscale.evaluation.comparison.findings import Duel, Row, Standing
 from langchain_markovscale.evaluation.comparison.resampling import (
@@ -15,6 +14,7 @@ from langchain_markovscale.evaluation.comparison.resampling import (
     resampled_means,
 )
 from langchain_markovscale.evaluation.comparison.rules import NEVER, Budget, Rule
+from langchain_markovscale.faces.estimates import Estimate
 from langchain_markovscale.theory.variants import Variant
 
 Floats = NDArray[np.float64]

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from langchain_markovscale.calibration.report.estimates import Estimate
 from langchain_markovscale.evaluation.comparison.rules import Budget, Rule
+from langchain_markovscale.faces.estimates import Estimate
 from langchain_markovscale.theory.checks import TOLERANCE
 from langchain_markovscale.theory.variants import Variant
 

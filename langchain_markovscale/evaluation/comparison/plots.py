@@ -3,7 +3,11 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from langchain_markovscale.calibration.plot_parts import (
+from langchain_markovscale.evaluation.comparison.findings import Findings, Row
+from langchain_markovscale.evaluation.comparison.labels import Label, write_labels
+from langchain_markovscale.evaluation.comparison.rules import NEVER
+from langchain_markovscale.explanations import points
+from langchain_markovscale.faces.plot_parts import (
     BLUE,
     GREEN,
     GREY,
@@ -14,10 +18,6 @@ from langchain_markovscale.calibration.plot_parts import (
     report_axes,
     widened,
 )
-from langchain_markovscale.evaluation.comparison.findings import Findings, Row
-from langchain_markovscale.evaluation.comparison.labels import Label, write_labels
-from langchain_markovscale.evaluation.comparison.rules import NEVER
-from langchain_markovscale.explain import points
 from langchain_markovscale.theory.variants import Variant
 
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 from collections import Counter
 from math import inf
 
-from langchain_markovscale.calibration.report.estimates import Estimate
-from langchain_markovscale.calibration.report.sections import Section, Table
 from langchain_markovscale.evaluation.comparison.findings import Findings, Row, found
 from langchain_markovscale.evaluation.comparison.rules import NEVER
-from langchain_markovscale.explain import points
+from langchain_markovscale.explanations import points
+from langchain_markovscale.faces.content import Section, Table
+from langchain_markovscale.faces.estimates import Estimate
 from langchain_markovscale.theory.variants import Variant
 
 _SPENDINGS = ("attempts", "calls", "tokens", "dry")

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from math import isfinite
 
-from langchain_markovscale.calibration.report.content import Content
-from langchain_markovscale.calibration.report.estimates import counted
-from langchain_markovscale.calibration.report.verdict import Kind
 from langchain_markovscale.evaluation.comparison.findings import Findings, Row
 from langchain_markovscale.evaluation.comparison.tables import number, sections, share
+from langchain_markovscale.faces.content import Content, Tone
+from langchain_markovscale.faces.estimates import counted
 
 TITLE = "Comparison of stopping rules"
 
@@ -17,16 +16,23 @@ _MANY = 0.1  # of the runs: that often cut short by the pool is worth a warning
 
 def content(findings: Findings) -> Content:
     """Return all that a comparison says."""
-    summary = (verdict(findings), frontier(findings), equal_accuracy(findings), making(findings))
-    return Content(kind(findings), summary, warnings(findings), sections(findings))
+    return Content(
+        title=TITLE,
+        tone=tone(findings),
+        summary=(verdict(findings), frontier(findings), equal_accuracy(findings)),
+        basis=making(findings),
+        warnings=warnings(findings),
+        sections=sections(findings),
+        plot="frontier",
+    )
 
 
-def kind(findings: Findings) -> Kind:
-    """Return whether MarkovScale helps, as far as the intervals tell."""
+def tone(findings: Findings) -> Tone:
+    """Return whether the news is good for MarkovScale, as far as the intervals tell."""
     seen = {duel.finding for duel in findings.duels_of(findings.variants[0])}
     if "less" in seen:
-        return "hurts" if "more" not in seen else "uncertain"
-    return "helps" if "more" in seen else "uncertain"
+        return "bad" if "more" not in seen else "unsure"
+    return "good" if "more" in seen else "unsure"
 
 
 def verdict(findings: Findings) -> str:

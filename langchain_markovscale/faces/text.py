@@ -1,23 +1,26 @@
-"""The report as plain text and as Markdown."""
+"""Content as plain text and as Markdown."""
 
+import re
 from itertools import zip_longest
-from textwrap import fill
+from textwrap import fill, indent
 
-from langchain_markovscale.calibration.report.content import TITLE, Content
-from langchain_markovscale.calibration.report.estimates import unbroken
-from langchain_markovscale.calibration.report.sections import Table
+from langchain_markovscale.faces.content import Content, Quote, Section, Table
+from langchain_markovscale.faces.estimates import unbroken
 
 _GAP = "  "
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_MARKUP = re.compile(r"[\\`*_<|]|\](?=\()")
 
 
 def as_text(said: Content, width: int) -> str:
-    """Return the report as plain text.
+    """Return content as plain text.
 
     Args:
         said: What it says.
         width: Where words are wrapped, in characters; tables keep their width.
     """
-    blocks = [wrapped(paragraph, width) for paragraph in said.summary]
+    basis = (said.basis,) if said.basis else ()
+    blocks = [wrapped(paragraph, width) for paragraph in (*said.summary, *basis)]
     if said.warnings:
         warnings = (wrapped(f"Warning: {each}", width, "  ") for each in said.warnings)
         blocks.append("\n".join(warnings))
@@ -26,19 +29,20 @@ def as_text(said: Content, width: int) -> str:
         blocks.extend(wrapped(paragraph, width) for paragraph in section.words)
         if section.table:
             blocks.append(_columns(section.table))
+        blocks.extend(_set_in(quote) for quote in section.quotes)
     return "\n\n".join(blocks) + "\n"
 
 
 def as_markdown(said: Content) -> str:
-    """Return the report as Markdown, without plots."""
+    """Return content as Markdown, without plots."""
     verdict, *rest = said.summary
-    blocks = [f"# {TITLE}", f"**{verdict}**", *rest]
+    blocks = [f"# {said.title}", f"**{verdict}**", *rest]
+    if said.basis:
+        blocks.append(said.basis)
     if said.warnings:
         blocks.append("\n".join(f"- **Warning:** {each}" for each in said.warnings))
     for section in said.sections:
-        blocks += [f"## {section.title}", *section.words]
-        if section.table:
-            blocks.append(_pipes(section.table))
+        blocks += _in_markdown(section)
     return "\n\n".join(blocks) + "\n"
 
 
@@ -54,15 +58,20 @@ def wrapped(words: str, width: int, indent: str = "") -> str:
     return lines.replace("\u00a0", " ")
 
 
+def harmless(text: str) -> str:
+    """Return text without the control characters by which it could steer a terminal."""
+    return _CONTROL.sub("\ufffd", text)
+
+
 def _columns(table: Table) -> str:
     headings = [heading.split("\n") for heading in table.headings]
     lines = [line for line in zip_longest(*headings, fillvalue="") if any(line)]
-    rows = [*lines, *table.rows]
+    rows = [*lines, *(tuple(map(harmless, row)) for row in table.rows)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     drawn = []
     for row in rows:
         cells = (
-            cell.ljust(width) if index < table.left else cell.rjust(width)
+            cell.ljust(width) if table.is_left(index) else cell.rjust(width)
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         drawn.append(_GAP.join(cells).rstrip())
@@ -71,12 +80,29 @@ def _columns(table: Table) -> str:
     return "\n".join(drawn)
 
 
+def _set_in(quote: Quote) -> str:
+    return f"{quote.name}:\n{indent(harmless(quote.text), _GAP)}"
+
+
+def _in_markdown(section: Section) -> list[str]:
+    blocks = [f"## {section.title}", *section.words]
+    if section.table:
+        blocks.append(_pipes(section.table))
+    return [*blocks, *(f"{quote.name}:\n\n{_fenced(quote.text)}" for quote in section.quotes)]
+
+
 def _pipes(table: Table) -> str:
     headings = (heading.replace("\n", " ") for heading in table.headings)
-    rule = (":--" if index < table.left else "--:" for index in range(len(table.headings)))
+    rule = (":--" if table.is_left(index) else "--:" for index in range(len(table.headings)))
     rows = [headings, rule, *(map(_escaped, row) for row in table.rows)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|").replace("*", "\\*")
+    return _MARKUP.sub(r"\\\g<0>", " ".join(cell.splitlines()))
+
+
+def _fenced(text: str) -> str:
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(longest + 1, 3)
+    return f"{fence}text\n{text}\n{fence}"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from langchain_markovscale.explain import percent, points
+from langchain_markovscale.explanations import percent, points
 
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _WITHIN = re.compile(r" (?=\[[−+\d])|(?<=\d,) (?=[−+\d.]+\])|(?<=\d) (?=points?\b)")

@@ -57,16 +57,37 @@ def explain_outcome(attempts: Sequence[Attempt], decision: Decision) -> str:
         Which answer is returned and how sure it is, whether an earlier one was preferred to the
         last, and why the loop ended.
     """
+    return " ".join(outcome_sentences(attempts, decision))
+
+
+def outcome_sentences(attempts: Sequence[Attempt], decision: Decision) -> tuple[str, ...]:
+    """Return the sentences of `explain_outcome` one by one.
+
+    Args:
+        attempts: All attempts at the question, in order.
+        decision: The last decision.
+    """
     reason = _sentence(explain(decision))
     best = decision["best"]
     if best is None:
-        return reason
+        return (reason,)
     count = "its only answer" if len(attempts) == 1 else f"answer {best + 1} of {len(attempts)}"
     returned = f"Returned {count}, right with a probability of {percent(decision['belief'])}."
-    last = attempts[-1]["key"]
-    if best == len(attempts) - 1 or (last is not None and last == attempts[best]["key"]):
-        return f"{returned} {reason}"
-    return f"{returned} The last answer is less likely to be right. {reason}"
+    if same_answer(attempts, best, len(attempts) - 1):
+        return returned, reason
+    return returned, "The last answer is less likely to be right.", reason
+
+
+def same_answer(attempts: Sequence[Attempt], one: int, other: int) -> bool:
+    """Return whether two attempts give the same answer: one attempt, or one key.
+
+    Args:
+        attempts: All attempts at the question, in order.
+        one: Index of an attempt.
+        other: Index of another.
+    """
+    key = attempts[one]["key"]
+    return one == other or (key is not None and key == attempts[other]["key"])
 
 
 def percent(probability: float) -> str:

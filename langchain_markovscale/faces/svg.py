@@ -1,11 +1,17 @@
 """Plots as SVG that stands in a page: real text, no fixed ink, readable in light and dark."""
 
 import re
+from collections.abc import Callable
 from io import StringIO
+from typing import TYPE_CHECKING, Any
 
-from langchain_markovscale.calibration import plot_parts, plots
-from langchain_markovscale.calibration.report.findings import Findings
-from langchain_markovscale.calibration.report.sections import PlotName
+from langchain_markovscale.faces import plot_parts
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Draw = Callable[[str], "Figure"]
+"""Makes the plot of a name, on a figure that is not pyplot's."""
 
 PALETTE = {
     "blue": plot_parts.BLUE,
@@ -19,43 +25,27 @@ _NOT_REFERRED_TO = re.compile(r' id="[A-Za-z0-9]+(?:_\d+)+"')
 _FONT = re.compile(r"(?<=px )'[^;\"]+")
 
 
-def drawn(found: Findings, name: PlotName, alternative: str) -> str:
+def drawn(draw: Draw, name: str, alternative: str) -> str:
     """Return a plot as an SVG element.
 
     Colours are CSS variables (`--blue` and so on) and the ink is the colour of the text around.
 
     Args:
-        found: The report's numbers.
-        name: Which plot.
-        alternative: What it shows, in words, for those who cannot see it.
+        draw: Makes the plot.
+        name: Which one.
+        alternative: What it shows, in words and escaped, for those who cannot see it.
 
     Raises:
         ModuleNotFoundError: If matplotlib is missing; the message names the extra.
     """
     pyplot = plot_parts.pyplot_module()
-    from matplotlib.figure import Figure
-
-    style = {**plot_parts.STYLE, "svg.fonttype": "none", "svg.hashsalt": name}
+    style: dict[Any, Any] = {**plot_parts.STYLE, "svg.fonttype": "none", "svg.hashsalt": name}
     with pyplot.rc_context(style), StringIO() as file:
-        if name == "cost":
-            figure = Figure(figsize=plot_parts.TALL)
-            plots.cost_accuracy(found, figure.subplots(2, 1, sharex=True))
-        else:
-            draw = _ON_ONE[name]
-            figure = Figure(figsize=plot_parts.SQUARE if name == "map" else plot_parts.WIDE)
-            draw(found, figure.subplots())
+        figure = draw(name)
         for ax in figure.axes:
             ax.set_title("")  # the page has a heading
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
         return _themed(file.getvalue(), alternative)
-
-
-_ON_ONE = {
-    "accuracy": plots.accuracy_by_round,
-    "map": plots.improvement_map,
-    "verifier": plots.verifier_reliability,
-    "drift": plots.drift_by_depth,
-}
 
 
 def _themed(document: str, alternative: str) -> str:

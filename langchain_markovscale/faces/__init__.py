@@ -1,0 +1,1 @@
+"""Faces: the same words, tables and plots as text, Markdown and HTML, for whatever shows itself."""

@@ -1,0 +1,82 @@
+"""What an account consists of: words, tables, quotations and the names of plots.
+
+Text, Markdown, HTML and the terminal are four ways to set the same content, so that none of them
+can say what another does not.
+"""
+
+from typing import Literal, NamedTuple
+
+Tone = Literal["good", "bad", "unsure", "plain"]
+"""How the news is, for a colour beside it."""
+
+
+class Table(NamedTuple):
+    """Rows of strings under headings, which may hold line breaks.
+
+    Attributes:
+        headings: One for each column.
+        rows: The cells.
+        left: How many columns, from the first, are set left; the others hold numbers.
+        prose: Whether the last column holds sentences: set left, and broken where it is too wide.
+    """
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    left: int = 0
+    prose: bool = False
+
+    def is_left(self, column: int) -> bool:
+        """Return whether a column is set left."""
+        return column < self.left or (self.prose and column == len(self.headings) - 1)
+
+
+class Quote(NamedTuple):
+    """What somebody else has written, shown as it is.
+
+    Attributes:
+        name: Whose words they are, or what they are.
+        text: The words, lines and all; a model may have written them, so nothing in them counts.
+    """
+
+    name: str
+    text: str
+
+
+class Section(NamedTuple):
+    """A part of an account.
+
+    Attributes:
+        title: Its title.
+        words: Its paragraphs.
+        table: Its table, if it has one.
+        plot: Name of its plot, if it has one.
+        quotes: What it quotes.
+    """
+
+    title: str
+    words: tuple[str, ...] = ()
+    table: Table | None = None
+    plot: str | None = None
+    quotes: tuple[Quote, ...] = ()
+
+
+class Content(NamedTuple):
+    """All that an account says, in order.
+
+    Attributes:
+        title: What it is.
+        tone: How the news is.
+        summary: What matters, in paragraphs; the first is the verdict.
+        basis: Where it comes from, in small print; empty where there is nothing to say.
+        warnings: What to know before relying on it.
+        sections: The rest.
+        plot: Name of the plot that stands before the sections, if there is one.
+    """
+
+    title: str
+    tone: Tone
+    summary: tuple[str, ...]
+    basis: str = ""
+    warnings: tuple[str, ...] = ()
+    sections: tuple[Section, ...] = ()
+    plot: str | None = None

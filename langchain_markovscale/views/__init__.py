@@ -1,0 +1,1 @@
+"""What a run and a decision look like to people."""

@@ -1,0 +1,155 @@
+"""A development server of LangGraph in a process of its own, and a provider's server for its model.
+
+Both listen on this machine alone. The server's folder is a test's own, for it leaves its threads in
+the folder that it is started in.
+"""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60.0  # seconds; the server needs two or three where nothing else is going on
+
+OWN_GRAPH = '''
+"""A graph of somebody's own, as langgraph.json names it."""
+
+from langchain_markovscale import HumanVerifier, create_markovscale_graph
+
+graph = create_markovscale_graph(
+    generate=lambda request: "It is 42.",
+    verifier=HumanVerifier(),
+    actions=("generate",),
+    max_rounds=1,
+)
+'''
+
+
+class Provider(BaseHTTPRequestHandler):
+    """Speaks OpenAI's protocol; its sums are wrong by ten until it is asked to look again."""
+
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        said = [message["content"] for message in asked["messages"]]
+        a, b = map(int, re.findall(r"(\d+) \+ (\d+)", " ".join(said))[-1])
+        text = f"{a} + {b} = {a + b - 10 if said[-1].startswith('What is') else a + b}"
+        whole = {"role": "assistant", "content": text}
+        if asked.get("stream"):
+            parts = [{"delta": {**whole, "content": word}} for word in re.findall(r"\S+\s*", text)]
+            ends = [reply(choice) for choice in (*parts, {"delta": {}, "finish_reason": "stop"})]
+            lines = [*map(json.dumps, [*ends, reply()]), "[DONE]"]
+            body, kind = "".join(f"data: {line}\n\n" for line in lines), "text/event-stream"
+        else:
+            body = json.dumps(reply({"message": whole, "finish_reason": "stop"}))
+            kind = "application/json"
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *args):
+        """Say nothing."""
+
+
+def reply(choice=None):
+    """What OpenAI's protocol says around a choice; the usage is told at the end of a stream."""
+    told = choice is None or "message" in choice
+    usage = {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13}
+    return {
+        "id": "1",
+        "object": "chat.completion" if choice and "message" in choice else "chat.completion.chunk",
+        "created": 1,
+        "model": "adder",
+        "choices": [] if choice is None else [{"index": 0, **choice}],
+        "usage": usage if told else None,
+    }
+
+
+@pytest.fixture(scope="session")
+def provider():
+    """Address of a provider of models."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """The project's langgraph.json, with a graph of one's own beside it."""
+    folder = tmp_path_factory.mktemp("served")
+    served = json.loads((ROOT / "langgraph.json").read_text())
+    served["graphs"]["own"] = "./own.py:graph"
+    (folder / "langgraph.json").write_text(json.dumps(served))
+    (folder / "own.py").write_text(OWN_GRAPH)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def address(folder, provider):
+    """Address of a server that serves them."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("MARKOVSCALE_")
+    } | {
+        "LANGGRAPH_CLI_NO_ANALYTICS": "1",
+        "LANGSMITH_TRACING": "false",
+        "OPENAI_API_KEY": "none is needed",
+        "OPENAI_BASE_URL": provider,
+        "PYTHONPATH": str(ROOT),
+        "MARKOVSCALE_MODEL": "openai:adder",
+        "MARKOVSCALE_VERIFIER": "nines",
+        "MARKOVSCALE_ANSWER_KEY": "last_number",
+        "MARKOVSCALE_CALIBRATION": str(ROOT / "langchain_markovscale/demo/calibration.json"),
+        "MARKOVSCALE_ACTIONS": "revise",
+        "MARKOVSCALE_COST": "0.1",
+    }
+    command = [sys.executable, "-m", "langgraph_cli", "dev", "--no-browser", "--no-reload"]
+    command += ["--n-jobs-per-worker", "8"]
+    with (folder / "server.log").open("w") as log:
+        server = subprocess.Popen(
+            [*command, "--host", "127.0.0.1", "--port", str(port)],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_for(server, f"http://127.0.0.1:{port}", folder / "server.log")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.send_signal(signal.SIGINT)
+        try:
+            server.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def wait_for(server, address, log):
+    """Return when the server answers."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            if httpx.get(f"{address}/ok").is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    pytest.fail(f"The server did not come up:\n{log.read_text()[-4000:]}")
