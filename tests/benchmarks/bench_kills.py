@@ -53,7 +53,7 @@ def tolls_of(address: str, folder: Path, trials: int) -> list[Toll]:
     return tolls
 
 
-NO_SERVER = "MARKOVSCALE_POSTGRES names no server: .ci/with-postgres make bench"
+NO_SERVER = "TEST_POSTGRES names no server: .ci/with-postgres make bench"
 POSTGRES = pytest.param("postgres", marks=pytest.mark.skipif(not SERVER, reason=NO_SERVER))
 
 

