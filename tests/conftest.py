@@ -11,6 +11,8 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["LANGSMITH_TRACING"] = "false"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"  # a worker has one core; more threads wait for each other
 for name in ("LANGCHAIN_TRACING_V2", "LANGSMITH_API_KEY"):
     os.environ.pop(name, None)
 

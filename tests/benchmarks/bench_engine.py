@@ -82,12 +82,13 @@ class Ways:
     def _generate(self, inputs: dict[str, torch.Tensor], tokens: int) -> None:
         device = self.network.device
         with torch.inference_mode():
-            self.network.generate(
+            written = self.network.generate(
                 **{name: values.to(device) for name, values in inputs.items()},
                 max_new_tokens=tokens,
                 eos_token_id=None,
                 do_sample=False,
             )
+        written.cpu()  # a GPU has not finished before somebody asks for its result
 
 
 def _asked(verifier: TokenProbabilityVerifier) -> list[dict[str, str]]:

@@ -1,7 +1,8 @@
 """The local engine's figures on a GPU: ``python tests/benchmarks/gpu_engine.py [model]``.
 
 Not run by `make bench`. The limits are those of two CPU cores and are shown for comparison; where
-there is no accelerator the script says so and ends well.
+there is no accelerator the script says so and ends well. The package must be installed, or its
+folder be in ``PYTHONPATH``.
 """
 
 import sys

@@ -53,6 +53,10 @@ class BatchedChatHuggingFace(ChatHuggingFace):
     echoes the prompt, begins it exactly once, and reports usage, finish reason and
     log-probabilities.
 
+    A graph's or chain's ``abatch`` keeps the batch full by itself. Its ``batch`` has as many calls
+    under way as it has threads: a handful, unless the config says ``{"max_concurrency": 64}``. What
+    came of it is in a reply's ``response_metadata["mean_batch_size"]``.
+
     Settings left out are those of the pipeline or of the model's own generation config. Tools and
     structured output are not supported.
 

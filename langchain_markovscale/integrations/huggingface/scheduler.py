@@ -7,6 +7,7 @@ waiter that gives up, a job that fails or a batch that does not fit into memory 
 waiters time at most, never their answer.
 """
 
+import contextlib
 import math
 import threading
 import time
@@ -149,14 +150,16 @@ class Scheduler(Generic[J]):
     def _joining(self) -> list[J]:
         """Take those from the queue who may join now: in order of arrival, as many as fit."""
         together = list(self._running)
-        for job in list(self._waiting):
+        with self._lock:  # others append meanwhile
+            waiting = list(self._waiting)
+        for job in waiting:
             if together and not self._fit([*together, job]):
                 break
             together.append(job)
         joining = together[len(self._running) :]
         # Joining costs a pass over the weights, whether one joins or many; so a full batch takes
         # several at a time.
-        if len(joining) < min(math.isqrt(len(self._running)), len(self._waiting)):
+        if len(joining) < min(math.isqrt(len(self._running)), len(waiting)):
             return []
         for _ in joining:
             self._waiting.popleft()
@@ -200,12 +203,14 @@ class Scheduler(Generic[J]):
 
     def _abandon(self, error: Exception) -> None:
         """Tell everybody who still waits that no answer will come."""
-        left = [*self._running, *self._waiting]
-        self._batch.leave(self._running)
-        self._running = []
-        self._waiting.clear()
+        with self._lock:
+            left = [*self._running, *self._waiting]
+            self._waiting.clear()
+        running, self._running = self._running, []
         for job in left:
             _fail(job, error)
+        with contextlib.suppress(Exception):  # it may be what is broken, and all have been told
+            self._batch.leave(running)
 
 
 def _fail(job: Any, error: Exception) -> None:

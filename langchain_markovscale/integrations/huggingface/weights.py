@@ -15,6 +15,9 @@ import transformers
 from langchain_huggingface import HuggingFacePipeline
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, pipeline
 
+from langchain_markovscale.integrations.huggingface.quiet import without_loading_bars
+from langchain_markovscale.integrations.huggingface.unpacked import folder_for, keep
+
 
 class _Packaged(NamedTuple):
     """A model whose weights a Python distribution carries."""
@@ -58,7 +61,8 @@ def load_pipeline(
         device: Where to run it; by default the machine's accelerator (CUDA, MPS), else the CPU.
         dtype: Number format of the weights. ``"auto"`` takes bfloat16 where the device computes it
             natively, float16 on other accelerators and float32 on other processors; quantised
-            checkpoints keep their own, and GGUF files are unpacked.
+            checkpoints keep their own. GGUF files are unpacked, which takes the library half a
+            minute; what comes out of a small one is kept under ``HF_HOME/markovscale``.
         device_map: Handed to transformers, to spread a large model; excludes ``device``.
         trust_remote_code: Whether code that comes with the checkpoint may run.
         model_kwargs: Further arguments of ``AutoModelForCausalLM.from_pretrained``, such as
@@ -72,13 +76,12 @@ def load_pipeline(
         OSError: If there is no such model.
     """
     source = find_source(name_or_path)
-    file: dict[str, Any] = {"trust_remote_code": trust_remote_code}
-    if source.gguf_file is not None:
-        file["gguf_file"] = source.gguf_file
-    options = {**placement(source, device, dtype, device_map, trust_remote_code)}
-    options |= model_kwargs or {}
-    tokenizer = AutoTokenizer.from_pretrained(source.path, **file)
-    model = AutoModelForCausalLM.from_pretrained(source.path, **file, **options)
+    options = placement(source, device, dtype, device_map, trust_remote_code)
+    with without_loading_bars():
+        if source.gguf_file is None or model_kwargs:
+            model, tokenizer = _read(source, trust_remote_code, options | (model_kwargs or {}))
+        else:
+            model, tokenizer = _unpack(source, trust_remote_code, options)
     placed = getattr(model, "hf_device_map", None) is not None
     generator = pipeline(
         "text-generation",
@@ -92,6 +95,26 @@ def load_pipeline(
         model_id=source.name,
         pipeline_kwargs={"return_full_text": False, "add_special_tokens": False},
     )
+
+
+def _read(source: Source, trust_remote_code: bool, options: dict[str, Any]) -> tuple[Any, Any]:
+    """Read a model and its tokenizer."""
+    common: dict[str, Any] = {"trust_remote_code": trust_remote_code}
+    if source.gguf_file is not None:
+        common["gguf_file"] = source.gguf_file
+    tokenizer = AutoTokenizer.from_pretrained(source.path, **common)
+    return AutoModelForCausalLM.from_pretrained(source.path, **common, **options), tokenizer
+
+
+def _unpack(source: Source, trust_remote_code: bool, options: dict[str, Any]) -> tuple[Any, Any]:
+    """Read a GGUF file, or what was kept when it was unpacked before."""
+    folder = folder_for(Path(source.path, str(source.gguf_file)), options["dtype"])
+    if folder.is_dir():
+        unpacked = {name: options[name] for name in options.keys() - {"quantization_config"}}
+        return _read(Source(str(folder), None, source.name), trust_remote_code, unpacked)
+    model, tokenizer = _read(source, trust_remote_code, options)
+    keep(folder, model, tokenizer)
+    return model, tokenizer
 
 
 LOADING_OPTIONS = frozenset(inspect.signature(load_pipeline).parameters) - {"name_or_path"}

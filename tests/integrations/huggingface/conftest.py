@@ -9,8 +9,12 @@ from langchain_markovscale.integrations.huggingface.weights import load_pipeline
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _two_threads():
-    torch.set_num_threads(min(2, torch.get_num_threads()))
+def _one_thread():
+    # Small models gain little from more, and lose much where other programs want the cores too.
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

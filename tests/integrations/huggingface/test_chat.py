@@ -284,8 +284,10 @@ def folder(tmp_path_factory):
     return path
 
 
-def test_a_folder_is_loaded(folder, tiny):
-    model = load_chat_model(f"hf:{folder}", dtype="float32", max_tokens=12)
+@pytest.mark.parametrize("options", [{}, {"device": "cpu"}, {"device_map": {"": "cpu"}}])
+def test_a_folder_is_loaded_without_a_word(folder, tiny, options, capfd):
+    model = load_chat_model(f"hf:{folder}", dtype="float32", max_tokens=12, **options)
+    assert capfd.readouterr() == ("", "")
     assert model.model_id == "tiny-chat"
     assert model.invoke("Hello").content == tiny.invoke("Hello").content
     model.close()

@@ -26,7 +26,7 @@ class OnSmolLM2:
 
     @property
     def standard_chat_model_params(self):
-        return {"temperature": 0, "max_tokens": 12, "stop": []}
+        return {"temperature": 0, "max_tokens": 4, "stop": []}
 
     has_tool_calling = False
     has_structured_output = False

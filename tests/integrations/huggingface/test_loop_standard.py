@@ -15,7 +15,7 @@ class OverSmolLM2:
     @pytest.fixture(autouse=True)
     def _loop(self, smollm2):
         verifier = FunctionVerifier(lambda answer: (0.1, "Be brief."))
-        model = smollm2.model_copy(update={"max_tokens": 4, "temperature": 0.0})
+        model = smollm2.model_copy(update={"max_tokens": 2, "temperature": 0.0})
         type(self).loop = create_markovscale_graph(
             model, verifier=verifier, actions=("revise",), max_rounds=2, cost_per_round=0.0
         )

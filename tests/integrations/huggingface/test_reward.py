@@ -5,8 +5,13 @@ import math
 
 import pytest
 import torch
-from tiny_models import MARKER, PAD, tiny_config, tiny_tokenizer
-from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
+from tiny_models import MARKER, PAD, SMALL, tiny_config, tiny_tokenizer
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+)
 
 from langchain_markovscale.integrations.huggingface import RewardModelVerifier
 
@@ -178,6 +183,80 @@ def test_a_folder_is_loaded(close, tmp_path, kind):
     )
     made = close(RewardModelVerifier(model, TOKENIZER, step_token=token))
     assert loaded.invoke(asked(STEPS)) == made.invoke(asked(STEPS))
+
+
+QWEN_LAYOUT = """
+import torch
+from transformers import Qwen2Config, Qwen2Model, Qwen2PreTrainedModel
+from transformers.modeling_outputs import TokenClassifierOutput
+
+class Qwen2ForProcessRewardModel(Qwen2PreTrainedModel):
+    config_class = Qwen2Config
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.model = Qwen2Model(config)
+        size = config.hidden_size
+        self.score = torch.nn.Sequential(
+            torch.nn.Linear(size, size), torch.nn.ReLU(), torch.nn.Linear(size, 2)
+        )
+        self.post_init()
+
+    def forward(self, input_ids=None, attention_mask=None, **options):
+        hidden = self.model(input_ids, attention_mask=attention_mask, **options)[0]
+        return TokenClassifierOutput(logits=self.score(hidden))
+"""
+"""The published model's: its code lies beside the weights, two labels at every token."""
+
+
+@pytest.fixture
+def qwen_layout(tmp_path, monkeypatch):
+    """A folder laid out like Qwen2.5-Math-PRM-7B, and the network in it."""
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "run"))
+    monkeypatch.syspath_prepend(str(tmp_path / "run"))
+    namespace = {"__name__": "own_code"}
+    exec(QWEN_LAYOUT, namespace)
+    config = AutoConfig.for_model("qwen2", **SMALL)
+    config.architectures = ["Qwen2ForProcessRewardModel"]
+    config.auto_map = {"AutoModel": "modeling_prm.Qwen2ForProcessRewardModel"}
+    torch.manual_seed(3)
+    network = namespace["Qwen2ForProcessRewardModel"](config).eval()
+    folder = tmp_path / "prm"
+    network.save_pretrained(folder)
+    config.save_pretrained(folder)
+    (folder / "modeling_prm.py").write_text(QWEN_LAYOUT, encoding="utf-8")
+    TOKENIZER.save_pretrained(folder)
+    return folder, network
+
+
+def test_the_layout_of_qwens_process_reward_model_is_known(close, qwen_layout):
+    folder, network = qwen_layout
+    verifier = close(
+        RewardModelVerifier.from_model_id(str(folder), dtype="float32", trust_remote_code=True)
+    )
+    assert verifier.step_token == "<extra_0>"
+    ids = encoded(conversation("2 + 2?", STEPS.replace("\n\n", "<extra_0>") + "<extra_0>"))
+    with torch.inference_mode():
+        good = network(ids).logits.softmax(dim=-1)[0, :, 1]
+    scores = good[ids[0] == MARKER].tolist()
+    assert len(set(scores)) == 3
+    assert verifier.invoke(asked(STEPS))["score"] == pytest.approx(min(scores), abs=1e-5)
+
+
+def test_its_code_does_not_run_unless_asked_for(qwen_layout):
+    folder, _ = qwen_layout
+    with pytest.raises(ValueError, match="trust_remote_code=True"):
+        RewardModelVerifier.from_model_id(str(folder), dtype="float32")
+
+
+def test_a_model_without_a_head_is_no_reward_model(close):
+    verifier = close(
+        RewardModelVerifier(
+            AutoModel.from_config(tiny_config()).eval(), TOKENIZER, step_token="<extra_0>"
+        )
+    )
+    with pytest.raises(ValueError, match="32 numbers for a token; a reward model gives one or two"):
+        verifier.invoke(asked("4"))
 
 
 def test_padding_does_not_count(close):

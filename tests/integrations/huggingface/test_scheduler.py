@@ -220,11 +220,12 @@ def test_the_thread_ends_with_its_scheduler(batch):
     assert not thread.is_alive()
 
 
-def test_nobody_waits_for_ever_when_the_batch_itself_breaks(batch):
+@pytest.mark.parametrize("part", ["cost", "leave"])
+def test_nobody_waits_for_ever_when_the_batch_itself_breaks(batch, part):
     def broken(jobs):
         raise RuntimeError("housekeeping")
 
-    batch.cost = broken
+    setattr(batch, part, broken)
     scheduler = Scheduler(batch, gather_seconds=0.02)
     jobs = submitted(scheduler, [CountingJob(i) for i in range(3)])
     wait([job.answer for job in jobs], timeout=30)

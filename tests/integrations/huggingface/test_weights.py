@@ -5,8 +5,12 @@ import sys
 
 import pytest
 import torch
+from tiny_models import tiny_config, tiny_model, tiny_tokenizer
+from transformers import core_model_loading, modeling_gguf_pytorch_utils
+from transformers.utils import logging
 
-from langchain_markovscale.integrations.huggingface import load_chat_model
+from langchain_markovscale.integrations.huggingface import load_chat_model, unpacked
+from langchain_markovscale.integrations.huggingface.quiet import without_loading_bars
 from langchain_markovscale.integrations.huggingface.weights import (
     Source,
     default_device,
@@ -93,8 +97,6 @@ def test_a_processor_computes_in_the_format_that_is_native_to_it(
 
 
 def test_quantised_checkpoints_keep_their_format(tmp_path):
-    from tiny_models import tiny_config
-
     config = tiny_config()
     config.quantization_config = {"quant_method": "gptq", "bits": 4}
     config.save_pretrained(tmp_path)
@@ -115,3 +117,64 @@ def test_code_of_a_checkpoint_does_not_run_unless_asked_for(tmp_path):
     (tmp_path / "own.py").write_text("raise SystemExit('ran')", encoding="utf-8")
     with pytest.raises(ValueError, match="trust_remote_code"):
         load_chat_model(str(tmp_path))
+
+
+@pytest.mark.parametrize("module", [core_model_loading, modeling_gguf_pytorch_utils, logging])
+def test_bars_that_count_tensors_are_hidden_for_the_time_of_loading(module, capsys):
+    shown = module.tqdm
+    with without_loading_bars():
+        assert list(module.tqdm(range(3), desc="Counting")) == [0, 1, 2]
+    assert capsys.readouterr().err == ""
+    assert module.tqdm is shown
+    list(module.tqdm(range(3), desc="Counting"))
+    assert "3/3" in capsys.readouterr().err
+
+
+def test_bars_come_back_after_a_failure():
+    shown = core_model_loading.tqdm
+    with pytest.raises(OSError, match="no model"), without_loading_bars():
+        raise OSError("no model")
+    assert core_model_loading.tqdm is shown
+
+
+@pytest.fixture
+def gguf(tmp_path, monkeypatch):
+    """A GGUF file, and an empty place for what comes out of it."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HOME", str(tmp_path / "home"))
+    file = tmp_path / "model.gguf"
+    file.write_bytes(b"not read where it was unpacked before")
+    return file
+
+
+def test_a_gguf_file_that_was_unpacked_is_not_read_again(gguf):
+    network = tiny_model()
+    unpacked.keep(unpacked.folder_for(gguf, torch.float32), network, tiny_tokenizer())
+    model = load_chat_model(str(gguf), device="cpu", dtype=torch.float32, max_tokens=4)
+    assert model.model_id == "model"
+    loaded = model.llm.pipeline.model.state_dict()
+    assert all(torch.equal(loaded[name], known) for name, known in network.state_dict().items())
+    assert model.invoke("Hello").usage_metadata["input_tokens"] > 5
+    model.close()
+
+
+def test_another_file_or_format_is_unpacked_anew(gguf):
+    folder = unpacked.folder_for(gguf, torch.float32)
+    assert unpacked.folder_for(gguf, torch.float32) == folder
+    assert unpacked.folder_for(gguf, torch.bfloat16) != folder
+    gguf.write_bytes(b"another")
+    assert unpacked.folder_for(gguf, torch.float32) != folder
+
+
+@pytest.mark.parametrize("why", ["too large", "no place", "there already"])
+def test_what_cannot_be_kept_is_not(gguf, monkeypatch, why):
+    folder = unpacked.folder_for(gguf, torch.float32)
+    if why == "too large":
+        monkeypatch.setattr(unpacked, "LARGEST", 1000)
+    elif why == "no place":
+        folder.parent.parent.write_text("a file where the folder should be")
+    else:
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text("another program's")
+    before = sorted(gguf.parent.rglob("*"))
+    unpacked.keep(folder, tiny_model(), tiny_tokenizer())
+    assert sorted(gguf.parent.rglob("*")) == before
