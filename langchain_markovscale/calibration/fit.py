@@ -28,9 +28,15 @@ _FOLDS, _DEALS = 5, 2  # questions are dealt into folds this often
 _STARTS_OF_A_FOLD = 4
 _MOST_CLASSES = 4
 _SURE = 2.0  # standard errors by which another class must raise the held-out likelihood
+_FEW_TO_COMPARE = 20  # questions; the standard error from fewer says too little
 _ROUGHLY = 1e-4  # log density, far below what tells numbers of classes apart
 _ROUNDS = 30  # of weighing hypotheses and counting the evidence again
 _CLEARLY_DIFFERENT = 0.1  # accuracies of first answers that no user would call the same
+# Where wrong answers agree more often, or draws that agree are wrong more often and no verifier
+# (s + u − 1) makes up for it, fits without labels missed the accuracy of simulated loops by up to
+# .47; elsewhere by .11 at most.
+_COINCIDING, _MOSTLY, _INFORMED = 0.34, 0.75, 0.5
+_FEW_LABELS = 50  # fewer than these, or than one attempt in ten, cannot stand for all
 _NEARLY_AS_GOOD = 2.0  # log density within which two modes are both possible
 _NOTICEABLE = 0.9  # settling nearer to 1 than this changes no plan of a few rounds
 
@@ -160,6 +166,8 @@ def choose_classes(problem: Problem, rng: np.random.Generator) -> tuple[int, dic
     seed = int(rng.integers(2**63))  # the same folds for every number of classes
     tried = {2: held_out(problem, 2, np.random.default_rng(seed))}
     chosen = 2
+    if problem.questions.sum() < _FEW_TO_COMPARE:
+        return chosen, tried
     for n_classes in range(3, _MOST_CLASSES + 1):
         tried[n_classes] = held_out(problem, n_classes, np.random.default_rng(seed))
         gain, error = tried[n_classes].gain_over(tried[chosen])
@@ -204,32 +212,70 @@ def check_identifiable(statistics: Statistics) -> None:
     """Refuse traces in which nothing takes the place of labels.
 
     Raises:
-        ValueError: If no label is known and answers cannot agree either.
+        ValueError: If hardly a label is known and answers cannot agree either.
     """
-    if not statistics.unlabelled:
-        return
-    if not (statistics.keyed and statistics.several_starts):
+    missing = missing_labels(statistics)
+    if missing and not (statistics.keyed and statistics.several_starts):
         raise ValueError(
-            "traces have no labels, and nothing else identifies the rates: label some attempts "
-            "(correct: true or false), or record answers with keys and at least two fresh starts "
-            "for each question, so that agreement can take the place of labels."
+            f"{missing}, and nothing else identifies the rates: {_label_some(statistics)}, or "
+            "record answers with keys and at least two fresh starts for each question, so that "
+            "agreement can take the place of labels."
         )
 
 
-def check_identified(statistics: Statistics, mode: Mode) -> None:
-    """Refuse rates that unlabelled traces did not pin down.
+def check_identified(statistics: Statistics, mode: Mode, evidence: Evidence) -> None:
+    """Refuse rates that traces without labels did not pin down.
 
     Raises:
-        ValueError: If fits with clearly different accuracies explain the traces equally well.
+        ValueError: If fits with clearly different accuracies explain the traces equally well, or
+            answers agree too often by being wrong in the same way.
     """
-    if not statistics.unlabelled:
+    missing = missing_labels(statistics)
+    if not missing:
         return
     objective, parameters = mode.rivals.objective, mode.rivals.parameters
     possible = objective > objective.max() - _NEARLY_AS_GOOD
     accuracy = (parameters.weights * parameters.initial).sum(axis=1)[possible]
     if np.ptp(accuracy) > _CLEARLY_DIFFERENT:
         raise ValueError(
-            "traces have no labels, and first answers right "
+            f"{missing}, and first answers right "
             f"{accuracy.min():.0%} or {accuracy.max():.0%} of the time would explain them equally "
-            "well: label some attempts (correct: true or false)."
+            f"well: {_label_some(statistics)}."
         )
+    agreeing = _right_where_draws_agree(mode.parameters, evidence.coincidence)
+    informed = evidence.sensitivity + evidence.specificity - 1 > _INFORMED
+    if evidence.coincidence > _COINCIDING or (agreeing < _MOSTLY and not informed):
+        raise ValueError(
+            f"{missing}, and agreement cannot take their place: by the fit two wrong answers are "
+            f"the same {evidence.coincidence:.0%} of the time, and two fresh draws that agree are "
+            f"right {agreeing:.0%} of the time, so that agreement is often a shared mistake: "
+            f"{_label_some(statistics)}."
+        )
+
+
+def missing_labels(statistics: Statistics) -> str:
+    """Say that labels are missing, where they are too few to learn from; else nothing."""
+    if statistics.n_labelled >= _enough_labels(statistics):
+        return ""
+    if not statistics.n_labelled:
+        return "traces have no labels"
+    known = f"{statistics.n_labelled:,} of {statistics.attempts:,}"
+    return f"traces have labels for only {known} attempts"
+
+
+def _label_some(statistics: Statistics) -> str:
+    return (
+        f"label some attempts (correct: true or false), at least {_enough_labels(statistics)} "
+        "drawn at random"
+    )
+
+
+def _enough_labels(statistics: Statistics) -> int:
+    return min(_FEW_LABELS, -(-statistics.attempts // 10))
+
+
+def _right_where_draws_agree(parameters: em.Parameters, coincidence: float) -> float:
+    """P(right | two fresh draws agree), over all questions."""
+    weights, initial = parameters.weights[0], parameters.initial[0]
+    right = float(weights @ initial**2)
+    return right / (right + coincidence * float(weights @ (1 - initial) ** 2))

@@ -1,6 +1,7 @@
 """The whole way from traces to a calibration's parts: fit, uncertainty, checks, warnings."""
 
 from collections.abc import Iterable, Iterator
+from numbers import Integral
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
@@ -16,7 +17,7 @@ from langchain_markovscale.calibration.summary import FitSummary
 from langchain_markovscale.calibration.trace_checks import checked
 from langchain_markovscale.calibration.traces import Trace, read_traces
 from langchain_markovscale.explanations import percent, points
-from langchain_markovscale.theory.checks import single, whole
+from langchain_markovscale.theory.checks import whole
 from langchain_markovscale.theory.rates import Rates
 
 Floats = NDArray[np.float64]
@@ -74,7 +75,7 @@ def fit_traces(
     else:
         tried = {first: fit.held_out(problem, first, of_classes)}
         chosen = first
-    fit.check_identified(statistics, mode)
+    fit.check_identified(statistics, mode, evidence)
     resampled = fit.bootstrap(problem, mode, n_bootstrap, of_bootstrap) if n_bootstrap else None
     if not statistics.depths:
         mode = mode._replace(parameters=_untried(mode.parameters))
@@ -97,8 +98,11 @@ def _check_arguments(
     n_classes: Any, settling: bool, n_bootstrap: int, level: float, seed: int
 ) -> None:
     """Refuse options of a fit that make no sense."""
-    if n_classes != "auto":
-        single("n_classes", whole("n_classes", n_classes, least=1))
+    whole_number = isinstance(n_classes, Integral) and not isinstance(n_classes, bool)
+    if n_classes != "auto" and not (whole_number and n_classes >= 1):
+        raise ValueError(
+            f"n_classes must be a whole number of at least 1, or 'auto', got {n_classes!r}."
+        )
     if not isinstance(settling, (bool, np.bool_)):
         raise ValueError(f"settling must be True or False, got {settling!r}.")
     whole("n_bootstrap", n_bootstrap)
@@ -259,6 +263,11 @@ def _warnings(
         said.append(
             "no revision was recorded: the loop will not revise. Record revisions too, for "
             "instance three of every first answer."
+        )
+    if missing := fit.missing_labels(statistics):
+        said.append(
+            f"{missing}: the rates take answers that agree to be right. Label some to see whether "
+            "they are."
         )
     if not statistics.several_starts:
         said.append(

@@ -108,9 +108,9 @@ class Statistics:
         return int(self.labelled.shape[1])
 
     @property
-    def unlabelled(self) -> bool:
-        """Whether not a single attempt's correctness is known."""
-        return not self.seen.any()
+    def n_labelled(self) -> int:
+        """How many attempts' correctness is known."""
+        return int(self.seen[1].sum())
 
     @property
     def n_questions(self) -> int:
@@ -259,11 +259,6 @@ def _rivals(trace: Trace, depths: list[int]) -> Rivals:
     hypotheses = tuple(
         _hypothesis(attempts, depths, labels, key) for labels, key in _labellings(trace)
     )
-    if not hypotheses:
-        raise ValueError(
-            f"the labels of question {trace['id']!r} contradict each other: two of its keys are "
-            "labelled correct, or one both ways."
-        )
     scores = tuple(a["score"] for a in attempts if a["score"] is not None)
     return Rivals(hypotheses, scores)
 
@@ -273,17 +268,27 @@ def _labellings(trace: Trace) -> Iterator[tuple[list[bool], str | None]]:
     attempts = trace["attempts"]
     known = [attempt.get("correct") for attempt in attempts]
     keys = list(dict.fromkeys(a["key"] for a in attempts if a["key"] is not None))
-    if keys:
-        for right in (*keys, None):
-            labels = [right is not None and a["key"] == right for a in attempts]
-            if all(k is None or k == label for k, label in zip(known, labels, strict=True)):
-                yield labels, right
-        return
+    possible = False
+    for right in (*keys, None) if keys else ():
+        labels = [right is not None and a["key"] == right for a in attempts]
+        if all(k is None or k == label for k, label in zip(known, labels, strict=True)):
+            possible = True
+            yield labels, right
+    if not possible:
+        yield from _guesses(trace, known)
+
+
+def _guesses(trace: Trace, known: list[bool | None]) -> Iterator[tuple[list[bool], None]]:
+    """Yield every way in which unknown labels could be where no key says which are the same.
+
+    There are no keys, or a grader knows better than they do: it has called 1/2 and 0.5 right.
+    """
     unknown = [i for i, label in enumerate(known) if label is None]
     if len(unknown) > _MOST_UNKNOWN:
         raise ValueError(
-            f"question {trace['id']!r} has {len(unknown)} unlabelled answers without keys, more "
-            f"than {_MOST_UNKNOWN}: give an answer_key when recording, or label some of them."
+            f"question {trace['id']!r} has {len(unknown)} unlabelled answers without keys that fit "
+            f"the labels, more than {_MOST_UNKNOWN}: give an answer_key when recording, or label "
+            "some of them."
         )
     for guess in product((True, False), repeat=len(unknown)):
         labels = [bool(label) for label in known]

@@ -54,9 +54,11 @@ def traces_from_table(
         One trace a question, in order of first appearance.
 
     Raises:
-        ValueError: If a cell is no label, or there is no such column.
+        ValueError: If a cell is no label, there is no such column, or no row.
     """
     header, rows = _read(table)
+    if not len(rows):
+        raise ValueError("table must hold a row for each chain of revisions, got none.")
     if header is None and (rounds is not None or question is not None or start is not None):
         raise ValueError(
             "rounds, question and start are names of columns, and this table's columns have none."

@@ -10,7 +10,7 @@ its handler is called again, and not the node.
 import asyncio
 import logging
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic, time
 from types import MappingProxyType
@@ -34,6 +34,8 @@ from langchain_markovscale.graph.tracing import labelled
 logger = logging.getLogger(__name__)
 
 Update = dict[str, Any]
+
+_NOT_ASKED = object()  # in place of an output, where there was no call
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Work(NamedTuple):
 
     Attributes:
         runnable: What to call.
-        input: What to call it with.
+        input: What to call it with, or what `prompt` makes that from.
         run: The question.
         attempts: The attempts at it so far.
         books: What they have cost.
@@ -70,6 +72,7 @@ class Work(NamedTuple):
         update: What the node writes whatever the call returns.
         class_weights: Those of the question, where a predictor has said any.
         seconds: Time that was spent on the attempts, where the budget limits it.
+        prompt: Makes the input; what it raises is a failure of the call.
     """
 
     runnable: Runnable[Any, Any]
@@ -82,6 +85,11 @@ class Work(NamedTuple):
     update: Mapping[str, Any] = MappingProxyType({})
     class_weights: Sequence[float] | None = None
     seconds: Seconds = MappingProxyType({})
+    prompt: Callable[[Any], Any] | None = None
+
+    def asked(self) -> Any:
+        """Return what to call the Runnable with."""
+        return self.input if self.prompt is None else self.prompt(self.input)
 
 
 class LoopNode(Runnable[Any, Update]):
@@ -147,9 +155,10 @@ class LoopNode(Runnable[Any, Update]):
                 "cannot be ended. Use the async methods, or the timeout of the model's client."
             )
         call, meter = self._called(work, config)
-        output = None
+        output: Any = _NOT_ASKED
         try:
-            output = work.runnable.invoke(work.input, call)
+            given, output = work.asked(), None
+            output = work.runnable.invoke(given, call)
             return self._succeeded(work, output, meter)
         except GraphBubbleUp:
             self._interrupted(meter)
@@ -167,9 +176,10 @@ class LoopNode(Runnable[Any, Update]):
         if (refused := self._refused(work)) is not None:
             return refused
         call, meter = self._called(work, config)
-        output = None
+        output: Any = _NOT_ASKED
         try:
-            output = await self._in_time(work, call)
+            given, output = work.asked(), None
+            output = await self._in_time(work.runnable.ainvoke(given, call))
             return self._succeeded(work, output, meter)
         except GraphBubbleUp:
             self._interrupted(meter)
@@ -215,13 +225,13 @@ class LoopNode(Runnable[Any, Update]):
         meter = Meter()
         return meter.listening(call), meter
 
-    async def _in_time(self, work: Work, config: RunnableConfig) -> Any:
+    async def _in_time(self, call: Awaitable[Any]) -> Any:
         if self._timeout is None:
-            return await work.runnable.ainvoke(work.input, config)
+            return await call
         began = monotonic()
         try:
             async with asyncio.timeout(self._timeout) as limit:
-                return await work.runnable.ainvoke(work.input, config)
+                return await call
         except TimeoutError as error:
             if not limit.expired():
                 raise
@@ -259,7 +269,8 @@ class LoopNode(Runnable[Any, Update]):
 
     def _failed(self, work: Work, error: Exception, output: Any, meter: Meter | None) -> Update:
         """Turn an error into the best answer so far, or let it rise."""
-        self._unbooked.keep(_task(), _seen(meter) or self._cost(output, None))
+        if output is not _NOT_ASKED:
+            self._unbooked.keep(_task(), _seen(meter) or self._cost(output, None))
         info = current_runtime().execution_info
         tries = 1 if info is None else info.node_attempt
         text, question = f"{type(error).__name__}: {error}", work.run["question"]

@@ -173,7 +173,7 @@ class GenerateNode(WritingNode):
         request = {"question": opening.run["question"], "messages": opening.conversation}
         return Work(
             self._author.runnable,
-            self._author.prompt(request),
+            request,
             opening.run,
             attempts,
             books={} if opening.new else values.get("usage") or {},
@@ -181,6 +181,7 @@ class GenerateNode(WritingNode):
             update=update,
             class_weights=None if opening.new else values.get(KEY),
             seconds={} if opening.new else values.get("seconds") or {},
+            prompt=self._author.prompt,
         )
 
 
@@ -203,13 +204,14 @@ class ReviseNode(WritingNode):
         } | _context_of(parent, attempts, values)
         return Work(
             self._author.runnable,
-            self._author.prompt(request),
+            request,
             opening.run,
             attempts,
             books=values.get("usage") or {},
             parent=parent,
             class_weights=values.get(KEY),
             seconds=values.get("seconds") or {},
+            prompt=self._author.prompt,
         )
 
 

@@ -6,7 +6,7 @@ on, with the attempts that were already paid for.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
@@ -39,7 +39,7 @@ def values_of(state: Any) -> Mapping[str, Any]:
     if isinstance(state, (dict, Mapping)):  # asking for dict first is quick
         return state
     if is_dataclass(state):
-        return vars(state)
+        return {field.name: getattr(state, field.name) for field in fields(state)}
     return dict(state)
 
 

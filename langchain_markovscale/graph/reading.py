@@ -1,14 +1,16 @@
 """Attempts as other people's graphs keep them: a list, parallel lists, or a conversation."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any, cast
 
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.messages.utils import convert_to_messages
+from pydantic import BaseModel
 
 from langchain_markovscale.answer_keys import AnswerKey
 from langchain_markovscale.attempts import Action, Attempt
+from langchain_markovscale.graph.questions import values_of
 from langchain_markovscale.verifiers.base import to_verdict
 
 _FIELDS = frozenset(Attempt.__annotations__)
@@ -83,8 +85,16 @@ class AttemptsReader:
             for index, (text, score) in enumerate(pairs)
         ]
 
-    def _completed(self, attempt: Mapping[str, Any], index: int) -> Attempt:
+    def _completed(self, held: Any, index: int) -> Attempt:
         """Fill in what an attempt of somebody else does not say."""
+        if isinstance(held, BaseModel) or is_dataclass(held):
+            held = values_of(held)
+        if not isinstance(held, Mapping):
+            raise ValueError(
+                f"attempts[{index}] must be a dictionary, a dataclass or a pydantic model with its "
+                f"answer as 'text', got {held!r}: for a list of texts give answers_key."
+            )
+        attempt: Mapping[str, Any] = held
         if attempt.keys() >= _FIELDS:
             return cast("Attempt", attempt)
         text, score = attempt.get("text"), attempt.get("score")

@@ -35,15 +35,22 @@ class MarkovScaleChain(Runnable[Any, str]):
         return merge_configs(config, {"configurable": {_INPUT: input}})
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
-        """Return the answer: the text of the best attempt."""
+        """Return the answer: the text of the best attempt.
+
+        Args:
+            input: The chain's own input.
+            config: The run's config.
+            **kwargs: Handed on to the graph, such as `context={"max_rounds": 3}`.
+        """
         question = {"question": question_of(input, self._question)}
-        answer: str = self.graph.invoke(question, self.config_for(input, config))["answer"]
+        output = self.graph.invoke(question, self.config_for(input, config), **kwargs)
+        answer: str = output["answer"]
         return answer
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
-        """Return the answer: the text of the best attempt."""
+        """Return the answer, as `invoke` does."""
         question = {"question": question_of(input, self._question)}
-        output = await self.graph.ainvoke(question, self.config_for(input, config))
+        output = await self.graph.ainvoke(question, self.config_for(input, config), **kwargs)
         answer: str = output["answer"]
         return answer
 

@@ -5,29 +5,23 @@ same other middleware. Only the conversation is arranged for it, and put in orde
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple, NotRequired, cast
+from collections.abc import Mapping, Sequence
+from time import monotonic
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from langchain.agents.middleware import (
-    AgentMiddleware,
-    AgentState,
-    ExtendedModelResponse,
-    ModelRequest,
-    ModelResponse,
     hook_config,
 )
-from langchain.agents.middleware.types import PrivateStateAttr
-from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
-from langgraph.types import Command
 
 from langchain_markovscale.answer_keys import AnswerKey
-from langchain_markovscale.attempts import Action, Attempt, Decision
+from langchain_markovscale.attempts import Action, Attempt, Decision, Purpose, Reason
 from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale.graph.budget import Budget, shortfall
 from langchain_markovscale.graph.choices import Choices
 from langchain_markovscale.graph.endings import stopped
 from langchain_markovscale.graph.events import tell
@@ -36,17 +30,27 @@ from langchain_markovscale.graph.metering import UNKNOWN_CALL, Meter, booked
 from langchain_markovscale.graph.nodes import NoVerifier, VerifierLike
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
 from langchain_markovscale.graph.router import MarkovScaleRouter
+from langchain_markovscale.graph.settings import PerRun
 from langchain_markovscale.graph.tracing import labelled
+from langchain_markovscale.integrations.model_calls import (
+    GuardedModelCalls,
+    MarkovScaleAgentState,
+    told_of,
+)
 from langchain_markovscale.integrations.turns import (
     Since,
     Trail,
     Turn,
+    action_of,
     best_answer,
     final_answer,
     rewritten,
     since_question,
     text_of_answer,
     turn_of,
+    with_bill,
+    with_seconds,
+    written_by_model,
 )
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.variants import Variant
@@ -59,12 +63,6 @@ logger = logging.getLogger(__name__)
 Update = dict[str, Any]
 
 
-class MarkovScaleAgentState(AgentState[Any]):
-    """The agent's state, and what only the middleware sees of it."""
-
-    markovscale: NotRequired[Annotated[Turn | None, PrivateStateAttr]]
-
-
 class _Due(NamedTuple):
     """A final answer that has to be verified."""
 
@@ -73,7 +71,7 @@ class _Due(NamedTuple):
     request: VerifierInput
 
 
-class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
+class MarkovScaleMiddleware(GuardedModelCalls):
     """Verifies an agent's final answers, and lets it try again while that is worth the cost.
 
     After an answer without open tool calls the criterion decides: to revise (the agent goes on,
@@ -89,11 +87,16 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
     A stream of messages shows drafts as the agent writes them, and the best answer last;
     `stream_mode="custom"` shows an event for each attempt and decision.
 
-    Nothing paid for is lost: if the verifier fails, or the model after a first answer, the turn
-    ends with the best answer so far and the reason `"error"`. Give `verifier.with_retry()` and, for
-    the model, `ModelRetryMiddleware` to have them asked again before. Errors before the first
-    answer rise, and so do those of tools. A turn that is broken off and never resumed leaves its
-    last draft and critique in the conversation.
+    `context={"cost_per_round": …, "max_rounds": …, "budget": …}` sets these for one run, see
+    `MarkovScaleContext`.
+
+    Nothing paid for is lost: if the verifier fails, or the model after a first answer (an empty
+    reply is a failure), the turn ends with the best answer so far and the reason `"error"`; if
+    another middleware or a tool ends the agent before that, with the reason `"interrupted"`. Give
+    `verifier.with_retry()` and, for the model, `ModelRetryMiddleware(on_failure="error")` to have
+    them asked again before; its default, `"continue"`, makes an answer of the error. Errors before
+    the first answer rise, and so do those of tools. A turn that is broken off and never resumed
+    leaves its last draft and critique in the conversation.
 
     Example::
 
@@ -108,6 +111,10 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         cost_per_round: What a round must gain to be worth it, in units of accuracy; one number, or
             one for each action.
         max_rounds: The most attempts at one question, the first included; at least 1.
+        budget: The most that a question may use, in tokens, money, time or rounds, see `Budget`.
+            Where the next call would go beyond it, the turn ends with the best answer so far and
+            the reason `"budget"`. Its `seconds` are those of the model and the verifier; what
+            tools take does not count.
         actions: What may be done after the first attempt: `"revise"`, `"generate"`, or both.
         answer_key: Makes the key of an answer: a function of its text, or a name.
         choices: The possible answers, or how many there are, where they are a closed list.
@@ -119,8 +126,6 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         TypeError: If the verifier or the calibration is none.
     """
 
-    state_schema = MarkovScaleAgentState
-
     def __init__(
         self,
         *,
@@ -128,14 +133,13 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         calibration: Calibration | Rates | None = None,
         cost_per_round: float | Mapping[Action, float] = 0.01,
         max_rounds: int = 8,
+        budget: Budget | None = None,
         actions: Sequence[Action] = ("revise", "generate"),
         answer_key: AnswerKey | str | None = None,
         choices: Choices | None = None,
         variant: Variant = "mixture",
         prompts: Prompts | None = None,
     ) -> None:
-        super().__init__()
-        self.tools = ()
         if variant == "map":
             raise ValueError(
                 "variant='map' needs a predictor, which an agent's middleware does not take: "
@@ -150,8 +154,10 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
             choices=choices,
             variant=variant,
         )
-        self._criterion, self._answer_key = router.criterion, router.answer_key
+        super().__init__(PerRun(router.criterion, budget))
+        self._answer_key = router.answer_key
         self._verifier = as_verifier(verifier) or NoVerifier()
+        self._free = verifier is None or not getattr(self._verifier, "asks_model", True)
         self._prompts = prompts_or_default(prompts)
 
     @hook_config(can_jump_to=["model"])
@@ -161,9 +167,10 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         if not isinstance(due, _Due):
             return due
         config, meter = self._called(due)
+        began = monotonic()
         try:
             returned = self._verifier.invoke(due.request, config)
-            return self._verified(due, returned, meter)
+            return self._verified(due, returned, meter, monotonic() - began)
         except GraphBubbleUp:
             raise
         except Exception as error:
@@ -178,59 +185,37 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         if not isinstance(due, _Due):
             return due
         config, meter = self._called(due)
+        began = monotonic()
         try:
             returned = await self._verifier.ainvoke(due.request, config)
-            return self._verified(due, returned, meter)
+            return self._verified(due, returned, meter, monotonic() - began)
         except GraphBubbleUp:
             raise
         except Exception as error:
             return self._failed(due, error, meter)
 
-    def wrap_model_call(
-        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
-    ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
-        """Call the model; where it fails after a first answer, end with the best one."""
-        try:
-            return handler(request)
-        except GraphBubbleUp:
-            raise
-        except Exception as error:
-            return self._without_model(request, error)
+    def after_agent(self, state: MarkovScaleAgentState, runtime: Runtime[Any]) -> Update | None:
+        """End with the best answer where another middleware or a tool has ended the agent."""
+        turn = state.get("markovscale")
+        if turn is None or not turn["attempts"]:
+            return None
+        since = since_question(state["messages"], turn)
+        if turn_of(since.question, turn) is not turn:
+            return None  # the turn of an earlier question, which nobody has resumed
+        text = "The agent was ended before its next answer could be verified."
+        if since.messages and since.messages[-1].type == "ai":
+            text += f" It was told: {since.messages[-1].text}"
+        logger.warning("%s The answer is the best of the %d before.", text, len(turn["attempts"]))
+        question = turn["run"]["question"]
+        tell({"type": "error", "node": "agent", "error": text, "try": 1, "question": question})
+        turn = {**with_bill(turn, written_by_model(since)), "error": text}
+        return self._gave_up(turn, since, "interrupted")
 
-    async def awrap_model_call(
-        self,
-        request: ModelRequest[Any],
-        handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
-    ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
-        """Call the model; where it fails after a first answer, end with the best one."""
-        try:
-            return await handler(request)
-        except GraphBubbleUp:
-            raise
-        except Exception as error:
-            return self._without_model(request, error)
-
-    def _without_model(
-        self, request: ModelRequest[Any], error: Exception
-    ) -> ExtendedModelResponse[Any]:
-        before = cast("MarkovScaleAgentState", request.state).get("markovscale")
-        turn = turn_of(since_question(request.state["messages"], before).question, before)
-        if not turn["attempts"]:
-            raise error
-        failed: Command[Any] = Command(update={"markovscale": self._told(turn, error, "model")})
-        return ExtendedModelResponse(ModelResponse(result=[]), failed)
-
-    def _told(self, turn: Turn, error: Exception, who: str) -> Turn:
-        """Tell of an error that does not rise, and note it."""
-        logger.warning(
-            "The %s failed; the answer is the best of the %d made before.",
-            who,
-            len(turn["attempts"]),
-            exc_info=error,
-        )
-        text, question = f"{type(error).__name__}: {error}", turn["run"]["question"]
-        tell({"type": "error", "node": who, "error": text, "try": 1, "question": question})
-        return {**turn, "error": text}
+    async def aafter_agent(
+        self, state: MarkovScaleAgentState, runtime: Runtime[Any]
+    ) -> Update | None:
+        """End with the best answer where another middleware or a tool has ended the agent."""
+        return self.after_agent(state, runtime)
 
     def _due(self, state: MarkovScaleAgentState) -> _Due | Update | None:
         """Return what has to be verified, or the update where nothing has to."""
@@ -238,26 +223,29 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         since = since_question(state["messages"], before)
         turn = turn_of(since.question, before)
         if turn["error"] is not None:
-            return self._gave_up(turn, since)
+            return self._gave_up(with_bill(turn, since), since)
         trail = final_answer(since.messages, state.get("structured_response"), turn)
         if trail is None:
             return None
-        attempt = self._attempt(turn, trail)
-        usage = turn["usage"]
-        for message in since.messages:
-            if isinstance(message, AIMessage) and not _known(message, turn):
-                usage = booked(usage, attempt["action"], usage_of(message))
+        paid = with_bill(turn, since)
+        try:
+            attempt = self._attempt(turn, trail)
+        except Exception as error:
+            if not turn["attempts"]:
+                raise
+            return self._gave_up(told_of(paid, error, "answer's key"), since)
         turn = {
-            **turn,
+            **paid,
             "attempts": [*turn["attempts"], attempt],
             "trails": [*turn["trails"], trail],
-            "usage": usage,
         }
         request: VerifierInput = {
             "question": turn["run"]["question"],
             "answer": attempt["text"],
             "key": attempt["key"],
         }
+        if (told := self._refusal(turn, "verify")) is not None:
+            return self._gave_up({**turn, "error": told}, since, "budget")
         if results := [str(m.text) for m in trail["steps"] if m.type == "tool"]:
             request["context"] = {"tools": results}
         return _Due(turn, since, request)
@@ -269,7 +257,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
             "text": text,
             "key": None if self._answer_key is None else self._answer_key(text),
             "score": None,
-            "action": "revise" if decision and decision["action"] == "revise" else "generate",
+            "action": action_of(turn),
             "parent": decision["parent"] if decision else None,
             "feedback": None,
             "tokens": None if cost["unknown"] else cost["output_tokens"],
@@ -285,8 +273,8 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         meter = Meter()
         return meter.listening(config), meter
 
-    def _verified(self, due: _Due, returned: object, meter: Meter | None) -> Update:
-        turn = due.turn
+    def _verified(self, due: _Due, returned: object, meter: Meter | None, seconds: float) -> Update:
+        turn = with_seconds(due.turn, "verify", seconds)
         verdict = to_verdict(returned, name=self._verifier.get_name())
         latest: Attempt = {
             **turn["attempts"][-1],
@@ -301,16 +289,36 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         question = turn["run"]["question"]
         index = len(attempts) - 1
         tell({"type": "attempt", "index": index, "attempt": latest, "question": question})
-        return self._decided(turn, due.since, self._criterion.decide(attempts))
+        decision = self._per_run.now().criterion.decide(attempts)
+        if decision["action"] != "stop":
+            told = self._refusal(turn, decision["action"])
+            if told is not None:
+                return self._gave_up({**turn, "error": told}, due.since, "budget")
+        return self._decided(turn, due.since, decision)
+
+    def _refusal(self, turn: Turn, purpose: Purpose) -> str | None:
+        """Return why the budget does not allow the next call, and tell the stream."""
+        budget = self._per_run.now().budget
+        if budget is None:
+            return None
+        books, seconds = turn["usage"], turn.get("seconds", {})
+        free = self._free and purpose == "verify"
+        told = shortfall(budget, purpose, turn["attempts"], books, seconds, free=free)
+        if told is not None:
+            logger.info("No call to %s. %s", purpose, told)
+            question = turn["run"]["question"]
+            tell({"type": "budget", "node": purpose, "error": told, "question": question})
+        return told
 
     def _failed(self, due: _Due, error: Exception, meter: Meter | None) -> Update:
         cost = (meter and meter.usage) or UNKNOWN_CALL
-        turn = self._told(due.turn, error, "verifier")
+        turn = told_of(due.turn, error, "verifier")
         turn["usage"] = booked(turn["usage"], "verify", cost)
         return self._gave_up(turn, due.since)
 
-    def _gave_up(self, turn: Turn, since: Since) -> Update:
-        return self._decided(turn, since, stopped(self._criterion, turn["attempts"], "error"))
+    def _gave_up(self, turn: Turn, since: Since, reason: Reason = "error") -> Update:
+        criterion = self._per_run.now().criterion
+        return self._decided(turn, since, stopped(criterion, turn["attempts"], reason))
 
     def _decided(self, turn: Turn, since: Since, decision: Decision) -> Update:
         tell({"type": "decision", "decision": decision, "question": turn["run"]["question"]})
@@ -341,12 +349,3 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
             "attempts": turn["attempts"],
         }
         return str(self._prompts.for_revision(request)[-1].text)
-
-
-def _known(message: AIMessage, turn: Turn) -> bool:
-    """Whether a message belongs to an earlier attempt, and is in the books."""
-    return any(
-        message.id == other.id
-        for trail in turn["trails"]
-        for other in [*trail["steps"], *trail["answer"]]
-    )

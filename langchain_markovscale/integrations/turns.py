@@ -6,15 +6,19 @@ that its parent was made with, and the answer that is returned stands behind its
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired
 
+from langchain.agents.middleware import ModelResponse
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, ToolMessage
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
-from langchain_markovscale.attempts import Attempt, Decision, Purpose, Usage
+from langchain_markovscale.attempts import Action, Attempt, Decision, Purpose, Usage
+from langchain_markovscale.graph.authors import EmptyReplyError
+from langchain_markovscale.graph.metering import booked
 from langchain_markovscale.graph.questions import answer_id
 from langchain_markovscale.graph.state import Run
+from langchain_markovscale.usage import usage_of
 
 _JSON: TypeAdapter[Any] = TypeAdapter(Any)
 
@@ -43,7 +47,9 @@ class Turn(TypedDict):
         decision: The last decision; None before the first attempt.
         usage: Calls and tokens by purpose.
         critique_id: Id of the message that asks for the revision that is due; None for none.
-        error: What went wrong, where the turn ends for the reason `"error"`; else None.
+        error: What went wrong, where the turn ends for the reason `"error"` or `"interrupted"`,
+            what was used up where it is `"budget"`; else None.
+        seconds: Time in calls, by purpose.
     """
 
     run: Run
@@ -53,6 +59,7 @@ class Turn(TypedDict):
     usage: dict[Purpose, Usage]
     critique_id: str | None
     error: str | None
+    seconds: NotRequired[dict[Purpose, float]]
 
 
 class Since(NamedTuple):
@@ -98,6 +105,50 @@ def turn_of(question: HumanMessage, turn: Turn | None) -> Turn:
         critique_id=None,
         error=None,
     )
+
+
+def action_of(turn: Turn) -> Action:
+    """Return how the next attempt is made."""
+    decision = turn["decision"]
+    return "revise" if decision is not None and decision["action"] == "revise" else "generate"
+
+
+def with_bill(turn: Turn, since: Since) -> Turn:
+    """Return the turn with the model calls in its books that belong to no attempt yet."""
+    trails = [message for trail in turn["trails"] for message in trail["steps"] + trail["answer"]]
+    known, usage = {message.id for message in trails}, turn["usage"]
+    for message in since.messages:
+        if isinstance(message, AIMessage) and message.id not in known:
+            usage = booked(usage, action_of(turn), usage_of(message))
+    return {**turn, "usage": usage}
+
+
+def with_seconds(turn: Turn, purpose: Purpose, seconds: float) -> Turn:
+    """Return the turn with the time that a call has taken."""
+    before = turn.get("seconds", {})
+    return {**turn, "seconds": {**before, purpose: before.get(purpose, 0.0) + seconds}}
+
+
+def written_by_model(since: Since) -> Since:
+    """Leave out the words by which a middleware ends an agent: no call was paid for them."""
+    paid = [
+        m for m in since.messages if getattr(m, "tool_calls", None) or not usage_of(m)["unknown"]
+    ]
+    return Since(since.question, paid)
+
+
+def with_text(response: ModelResponse[Any]) -> ModelResponse[Any]:
+    """Return a model's response as it is.
+
+    Raises:
+        EmptyReplyError: If the model neither wrote nor called anything.
+    """
+    said = [message for message in response.result if isinstance(message, AIMessage)]
+    if said and response.structured_response is None:
+        last = said[-1]
+        if not (last.text.strip() or last.tool_calls or last.invalid_tool_calls):
+            raise EmptyReplyError("The model replied without text.")
+    return response
 
 
 def final_answer(

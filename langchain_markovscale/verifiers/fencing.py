@@ -18,13 +18,14 @@ _INVISIBLE = re.compile(
     "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff])\\1*"
 )
 # The control tokens of chat templates: ChatML, Llama 2 to 4, Mistral, Gemma, Phi, Command R,
-# DeepSeek, EXAONE, T5, BERT.
+# DeepSeek, EXAONE, Ling, Seed, MiniMax, T5, BERT.
 _BAR = "[|\uff5c\u00a6]"
 _CONTROL_TOKEN = re.compile(
     rf"[<\uff1c](?=/?{_BAR}|/?(?:s|bos|eos|eot|pad|unk|mask|cls|sep|think|turn"
-    r"|[a-z]{1,20}(?:_[a-z0-9]{1,20}){1,4})[>\uff1e])"
+    r"|role|seed:[a-z_]{1,40}|[a-z]{1,20}(?:_[a-z0-9]{1,20}){1,4})[>\uff1e])"
     rf"|<(?=</?SYS>>)|\[(?=/?{_BAR}|/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS"
-    r"|TOOL_RESULTS|TOOL_CONTENT|ARGS|THINK|CLS|SEP|MASK|PAD|UNK|BOS|EOS|gMASK|sMASK)\])",
+    r"|TOOL_RESULTS|TOOL_CONTENT|ARGS|THINK|CLS|SEP|MASK|PAD|UNK|BOS|EOS|gMASK|sMASK)\])"
+    r"|\](?=~!?b[\[\]])|\[(?=e~\[)",
     re.IGNORECASE,
 )
 # Lines that open like a role in templates that mark roles by words (Alpaca, Vicuna), like a part

@@ -2,15 +2,18 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from simulated_loops import Loop
 
 from langchain_markovscale.calibration.calibration import DECISION_DRAWS, Calibration
-from langchain_markovscale.calibration.traces import write_traces
+from langchain_markovscale.calibration.traces import read_traces, write_traces
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.variants import training_free_rates
+
+ARITHMETIC = Path(__file__).parents[1] / "data" / "arithmetic.jsonl"
 
 
 def test_rates_of_a_known_mixture_come_back():
@@ -112,7 +115,10 @@ def test_verdicts_that_repeat_are_recognised():
 def test_missing_labels_are_made_up_for_by_agreement(labelled):
     loop = Loop(initial=(0.9, 0.4), repair=(0.6, 0.15), corruption=(0.05, 0.15))
     traces = loop.traces(300, 3, 2, seed=10, labelled=labelled)
-    rates = Calibration.fit(traces, n_bootstrap=0).rates
+    calibration = Calibration.fit(traces, n_bootstrap=0)
+    warned = any("take answers that agree to be right" in w for w in calibration.fitted.warnings)
+    assert warned == (labelled == 0)
+    rates = calibration.rates
     truth = sum(w * p for w, p in zip(loop.weights, loop.initial, strict=True))
     found = sum(w * p for w, p in zip(rates.weights, rates.initial, strict=True))
     assert found == pytest.approx(truth, abs=0.05)
@@ -123,6 +129,38 @@ def test_missing_labels_are_made_up_for_by_agreement(labelled):
 def test_unlabelled_traces_that_identify_nothing_are_refused():
     with pytest.raises(ValueError, match=r"no labels.*label some attempts.*two fresh starts"):
         Calibration.fit(Loop().traces(200, 1, 3, seed=11, labelled=0.0))
+
+
+@pytest.mark.parametrize("labelled", [0.0, 0.005])
+def test_unlabelled_traces_whose_wrong_answers_agree_are_refused(labelled):
+    # Of two possible answers each could be the right one. The fit missed accuracy by .2 and more.
+    traces = Loop(wrong_answers=1).traces(150, 2, 2, seed=1, labelled=labelled)
+    with pytest.raises(ValueError, match=r"labels.*two wrong answers are the same.*at least 50"):
+        Calibration.fit(traces, n_bootstrap=0)
+
+
+def test_real_traces_without_their_labels_are_refused():
+    traces = [
+        {**trace, "attempts": [{**attempt, "correct": None} for attempt in trace["attempts"]]}
+        for trace in read_traces(ARITHMETIC)
+    ]
+    with pytest.raises(ValueError, match=r"no labels.*label some attempts"):
+        Calibration.fit(traces[:60], n_bootstrap=0)
+
+
+def test_a_label_or_two_do_not_take_the_place_of_keys():
+    traces = Loop().traces(100, 2, 2, seed=2, labelled=0.0)
+    for trace in traces:
+        trace["attempts"] = [{**attempt, "key": None} for attempt in trace["attempts"]]
+    traces[0]["attempts"][0]["correct"] = True
+    with pytest.raises(ValueError, match=r"labels for only 1 of 600 attempts.*at least 50"):
+        Calibration.fit(traces)
+
+
+def test_a_few_questions_do_not_ask_for_more_than_two_classes():
+    for seed in range(6):
+        table = Loop().table(2, 2, 3, seed=seed)
+        assert Calibration.fit(table, n_bootstrap=0).rates.n_classes == 2
 
 
 def test_a_verifier_no_better_than_chance_gets_no_weight_and_is_named():
@@ -202,7 +240,10 @@ def test_drift_counts_every_revision_once():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n_classes": 0}, "n_classes must be a whole number of at least 1, got 0"),
+        ({"n_classes": 0}, "n_classes must be a whole number of at least 1, or 'auto', got 0"),
+        ({"n_classes": "two"}, "n_classes must be .* or 'auto', got 'two'"),
+        ({"n_classes": 2.0}, "n_classes must be .* got 2.0"),
+        ({"n_classes": True}, "n_classes must be .* got True"),
         ({"level": 1.5}, "level must lie between 0 and 1, got 1.5"),
         ({"n_bootstrap": -1}, "n_bootstrap must be a whole number of at least 0, got -1"),
     ],

@@ -43,6 +43,11 @@ def test_stratum_that_reveals_the_class_is_learned(predictor):
     assert 0.9 * most < predictor.gain < most
 
 
+def test_predictor_shows_itself_in_a_line(predictor):
+    assert "questions=" in repr(predictor)
+    assert len(repr(predictor)) < 400
+
+
 def test_reported_gain_is_that_on_questions_never_seen(predictor):
     fresh = traces_of(1000, seed=7)
     likelihood = ClassLikelihood(RATES)

@@ -140,9 +140,17 @@ def test_tables_can_be_written_as_traces(tmp_path):
         ({"id": [None], "r": [1]}, {"question": "id"}, "nothing in row 1, column 'id'"),
         ([[0, 1]], {"question": "id"}, "columns have none"),
         ([0, 1], {}, "table must be"),
+        ([], {}, "table must hold a row"),
+        ({"id": [], "r": []}, {"question": "id"}, "table must hold a row"),
         (7, {}, "table must be"),
     ],
 )
 def test_a_wrong_table_is_refused_and_the_place_named(table, options, complaint):
     with pytest.raises(ValueError, match=complaint):
         traces_from_table(table, **options)
+
+
+@pytest.mark.parametrize("content", ["", "id,r1,r2\n"])
+def test_a_csv_file_without_rows_is_said_to_be_empty(csv, content):
+    with pytest.raises(ValueError, match="table must hold a row"):
+        traces_from_table(csv(content), question="id")

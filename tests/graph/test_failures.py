@@ -13,6 +13,7 @@ from langgraph.types import Command, RetryPolicy, interrupt
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.graph.authors import EmptyReplyError
 from langchain_markovscale.graph.builder import create_markovscale_graph
+from langchain_markovscale.graph.prompts import Prompts
 
 QUESTION = {"question": "What is 2 + 2?"}
 THREAD = {"configurable": {"thread_id": "1"}}
@@ -212,6 +213,20 @@ def test_a_key_function_that_raises_is_an_error_like_any_other(run):
     state = run(graph_of(ScriptedModel(script=["five", "four"]), answer_key=key), QUESTION)
     assert state["answer"] == "five"
     assert state["error"].startswith("KeyError")
+
+
+class NoWords(Prompts):
+    """Prompts that somebody has extended, and not well."""
+
+    def for_revision(self, request):
+        raise LookupError("no words")
+
+
+def test_prompts_that_fail_leave_the_best_answer_and_no_call_in_the_books(run):
+    state = run(graph_of(ScriptedModel(script=["five"]), prompts=NoWords()), QUESTION)
+    assert state["answer"] == "five"
+    assert state["error"] == "LookupError: no words"
+    assert set(state["usage"]) == {"generate", "verify"}
 
 
 def test_an_interrupt_in_a_verifier_passes_and_resumes(run):

@@ -168,11 +168,32 @@ def test_states_may_be_pydantic_models_and_dataclasses():
     class Data:
         attempts: list[dict]
 
+    @dataclass(slots=True)
+    class Slots:
+        attempts: list[dict]
+
     router = MarkovScaleRouter(REPAIRING)
     attempts = [attempt("a", 0.1)]
     expected = router({"attempts": attempts})
     assert router(Model(attempts=attempts)) == expected
     assert router(Data(attempts)) == expected
+    assert router(Slots(attempts)) == expected
+
+
+def test_attempts_may_be_pydantic_models_and_dataclasses():
+    class Model(BaseModel):
+        text: str
+        score: float
+
+    @dataclass(slots=True)
+    class Data:
+        text: str
+        score: float
+
+    router = MarkovScaleRouter(REPAIRING, actions=("revise",))
+    expected = router.decide({"attempts": [attempt("a", 0.1)]})
+    assert router.decide({"attempts": [Model(text="a", score=0.1)]}) == expected
+    assert router.decide({"attempts": [Data("a", 0.1)]}) == expected
 
 
 def test_langgraph_shows_its_name():
@@ -203,6 +224,7 @@ def test_options_that_contradict_each_other_are_named(options, told):
         ({}, "'attempts'"),
         ({"attempts": "text"}, "list under 'attempts'"),
         ({"attempts": [{"score": 0.1}]}, r"attempts\[0\].*'text'"),
+        ({"attempts": ["a draft"]}, r"attempts\[0\].*'a draft'.*answers_key"),
         ({"attempts": [{"text": "a", "score": float("nan")}]}, "score"),
         ({"attempts": [{"text": "a", "score": 2.0}]}, "score"),
         ({"attempts": [{"text": "a"}, {"text": "b"}]}, r"attempts\[1\].*'action'"),

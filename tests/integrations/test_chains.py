@@ -48,12 +48,12 @@ def rag_chain(retriever, model, key="question"):
     )
 
 
-def _sync(runnable, *args):
-    return runnable.invoke(*args)
+def _sync(runnable, *args, **kwargs):
+    return runnable.invoke(*args, **kwargs)
 
 
-def _async(runnable, *args):
-    return asyncio.run(runnable.ainvoke(*args))
+def _async(runnable, *args, **kwargs):
+    return asyncio.run(runnable.ainvoke(*args, **kwargs))
 
 
 @pytest.fixture(params=[_sync, _async], ids=["sync", "async"])
@@ -102,6 +102,15 @@ def test_chain_that_nobody_revises_draws_afresh(run):
     given = {"topic": QUESTION, "tone": "dry"}
     assert run(careful, given) == "In 1874."
     assert seen == [given, given]
+
+
+def test_a_call_may_set_what_its_run_may_cost(run):
+    calls = []
+    careful = with_markovscale(
+        lambda text: calls.append(text) or "1890", verifier=accepting("1874"), **SURE
+    )
+    assert run(careful, QUESTION, context={"max_rounds": 1}) == "1890"
+    assert calls == [QUESTION]
 
 
 def test_it_composes_on_both_sides(run):

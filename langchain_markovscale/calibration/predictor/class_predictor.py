@@ -7,7 +7,7 @@ weights.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ class ClassPredictor:
     gain: float
     gain_error: float
     sources: Sources
-    committee: Committee | None
+    committee: Committee | None = field(repr=False)  # thousands of numbers
 
     @classmethod
     def fit(
