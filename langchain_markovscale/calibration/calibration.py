@@ -1,7 +1,7 @@
 """Rates together with where they come from, in a file that can be checked into a repository."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,6 +20,7 @@ from langchain_markovscale.theory.variants import training_free_rates
 if TYPE_CHECKING:
     from langchain_markovscale.calibration.report.report import Report
 
+_CAUTIOUS = 0.8  # quantile of κ; twenty yes/no questions cost accuracy with the estimate itself
 DECISION_DRAWS = 16  # two classes each make 32, as quick to decide with as the training-free grid
 
 
@@ -52,11 +53,14 @@ class Calibration:
     def decision_rates(self) -> Rates:
         """The rates to decide with: classes of several draws side by side, so that doubt counts.
 
-        The more traces, the closer the draws are to each other, and to `rates`.
+        The more traces, the closer the draws are to each other, and to `rates`. Only one κ can be
+        decided with: one of the higher ones, with which agreement is not trusted too soon.
         """
         if not self.draws:
             return self.rates
-        return Rates.pooled(self.rates, self.draws[:DECISION_DRAWS])
+        kappa = float(np.quantile([draw.coincidence for draw in self.draws], _CAUTIOUS))
+        rates = replace(self.rates, coincidence=kappa)
+        return Rates.pooled(rates, self.draws[:DECISION_DRAWS])
 
     def __repr__(self) -> str:
         rates = (

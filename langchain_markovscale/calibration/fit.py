@@ -115,7 +115,7 @@ def fit_with_evidence(
         lengths = np.diff(np.append(problem.events.starts, len(shares)))
         shares = shares * np.repeat(problem.questions, lengths)
         now = updated_evidence(statistics, evidence, shares)
-        settled = max(abs(a - b) for a, b in zip(now, evidence, strict=True)) < 1e-4
+        settled = now.is_near(evidence)
         evidence = now
         problem = Problem(*all_events(statistics, evidence), settling)
         found = em.fit(problem.events, problem.questions[None], parameters, settling=settling)

@@ -83,9 +83,10 @@ def fit_traces(
     rates = _rates(
         mode.parameters, 0, evidence, model, (evidence.sensitivity, evidence.specificity)
     )
+    kappas = evidence.coincidences(n_bootstrap, of_bootstrap).tolist()
     draws = tuple(
-        _rates(resampled, b, evidence, model, (float(s), float(u)))
-        for b, (s, u) in enumerate(model.draws[:n_bootstrap])
+        _rates(resampled, b, evidence._replace(coincidence=kappa), model, (float(s), float(u)))
+        for b, ((s, u), kappa) in enumerate(zip(model.draws[:n_bootstrap], kappas, strict=True))
         if resampled
     )
     summary = _summary(

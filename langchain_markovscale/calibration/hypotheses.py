@@ -17,6 +17,8 @@ from langchain_markovscale.calibration.statistics import Hypothesis, Statistics,
 Floats = NDArray[np.float64]
 
 _PRIOR, _PSEUDO_COUNTS = 0.25, 4.0  # of κ and σ, for runs in which few answers were wrong
+_NEAR = 1e-4
+_LEAST = 1e-3  # of κ, of which a vanishing one would make any agreement certain
 
 
 class Evidence(NamedTuple):
@@ -29,6 +31,7 @@ class Evidence(NamedTuple):
         specificity: u.
         accept_threshold: A score of at least this much accepts.
         correlation: ρ.
+        wrong_pairs: How many pairs of independent wrong answers κ was counted among.
     """
 
     coincidence: float
@@ -37,16 +40,30 @@ class Evidence(NamedTuple):
     specificity: float
     accept_threshold: float
     correlation: float
+    wrong_pairs: float = 0.0
+
+    def is_near(self, other: "Evidence") -> bool:
+        """Return whether rates have settled; counts move on by far more than they change rates."""
+        rates = zip(self[:-1], other[:-1], strict=True)
+        return max(abs(one - another) for one, another in rates) < _NEAR
+
+    def coincidences(self, n_draws: int, rng: np.random.Generator) -> Floats:
+        """Return draws of κ from what is known of it, a Beta distribution around the estimate."""
+        trials = self.wrong_pairs + _PSEUDO_COUNTS
+        drawn = rng.beta(self.coincidence * trials, (1 - self.coincidence) * trials, n_draws)
+        return np.maximum(drawn, _LEAST)
 
 
 def first_evidence(statistics: Statistics, model: ScoreModel) -> Evidence:
     """Return what the labelled questions alone show."""
+    pairs = statistics.coincidences.sum(axis=0)
     return Evidence(
-        *_coincidences(statistics.coincidences.sum(axis=0)),
+        *_coincidences(pairs),
         model.sensitivity,
         model.specificity,
         model.accept_threshold,
         model.correlation,
+        wrong_pairs=float(pairs[0]),
     )
 
 
@@ -98,6 +115,7 @@ def updated_evidence(statistics: Statistics, evidence: Evidence, shares: Floats)
         **dict(zip(("coincidence", "retention"), _coincidences(pairs), strict=True)),
         sensitivity=float(s),
         specificity=float(u),
+        wrong_pairs=float(pairs[0]),
     )
 
 

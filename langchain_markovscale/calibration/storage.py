@@ -16,6 +16,7 @@ _KIND, _VERSION = "calibration", 1
 # What differs between draws; the rest of each is that of the rates.
 _DRAWN = (
     "weights", "initial", "repair", "corruption", "sensitivity", "specificity", "settling",
+    "coincidence",
 )  # fmt: skip
 
 

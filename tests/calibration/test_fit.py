@@ -198,27 +198,6 @@ def test_decisions_are_made_with_many_draws():
     assert Criterion(calibration).rates == pooled
 
 
-def test_few_traces_never_make_a_loop_worse_than_a_single_pass():
-    """Revising hurts and the verifier says nothing; twenty questions are all that is known."""
-    hurts = Loop(
-        initial=(0.8, 0.4), repair=(0.02, 0.02), corruption=(0.5, 0.6),
-        sensitivity=0.5, specificity=0.5,
-    )  # fmt: skip
-    single, looped = [], []
-    for seed in range(12):
-        calibration = Calibration.fit(hurts.traces(20, 2, 2, seed=seed))
-        criterion = Criterion(calibration, 0.01, max_rounds=3, actions=("revise",))
-        for trace in hurts.traces(100, 1, 2, seed=1000 + seed):
-            attempts = trace["attempts"]
-            tried = 1
-            while (decision := criterion.decide(attempts[:tried]))["action"] != "stop":
-                tried += 1
-            single.append(attempts[0]["correct"])
-            looped.append(attempts[decision["best"]]["correct"])
-    error = np.std(single) / np.sqrt(len(single))
-    assert np.mean(looped) >= np.mean(single) - error
-
-
 def test_held_out_accuracy_is_foretold():
     fitted = Calibration.fit(Loop().table(1500, 2, 3, seed=17)).fitted
     seen = np.array(fitted.right) / np.array(fitted.total)

@@ -1,11 +1,10 @@
 """The variants decide differently, each where it should."""
 
-from random import Random
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from worlds import ACCEPT, REJECT, RIGHT, Band, Question, World, attempt, by_criterion, play
+from worlds import ACCEPT, REJECT, Band, World, attempt, by_criterion, play, recorded
 
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.calibration.predictor.class_predictor import ClassPredictor
@@ -161,24 +160,6 @@ def test_unknown_variant_is_refused():
 REVEALED = World((Band(0.9, 0.05, 0.3), Band(0.3, 0.4, 0.05), Band(0.05, 0.02, 0.3)))
 
 
-def recorded(world, questions, seed):
-    """Two fresh starts of three revisions each for every question, with its band as a feature."""
-    random, traces = Random(seed), []
-    for number in range(questions):
-        band = number % len(world.bands)
-        question = Question(world, world.bands[band], random)
-        attempts = []
-        for start in (0, 4):
-            for index in range(start, start + 4):
-                parent = None if index == start else index - 1
-                key = question.draw() if parent is None else question.revise(attempts[-1]["key"])
-                score = ACCEPT if question.accepts(key) else REJECT
-                attempts.append({**attempt(key, score, parent), "correct": key == RIGHT})
-        name = f"question {number}"
-        traces.append({"id": name, "question": name, "attempts": attempts, "features": str(band)})
-    return traces
-
-
 def by_predicted_classes(criterion, weights):
     """As `by_criterion`, told the weights of the question's band."""
 
@@ -202,9 +183,9 @@ def learned():
 @pytest.mark.parametrize("cost", [0.02, 0.04, 0.06])
 def test_map_answers_more_questions_with_fewer_calls_at_the_same_cost(cost, learned):
     calibration, weights = learned
-    mixture = play(by_criterion(Criterion(calibration, cost)), REVEALED, 2000, seed=1)
+    mixture = play(by_criterion(Criterion(calibration, cost)), REVEALED, 4000, seed=1)
     told = by_predicted_classes(Criterion(calibration, cost, variant="map"), weights)
-    mapped = play(told, REVEALED, 2000, seed=1)
+    mapped = play(told, REVEALED, 4000, seed=1)
     assert mapped.calls < mixture.calls
     gain = mapped.accuracy - mixture.accuracy
     assert gain > 2 * np.hypot(mapped.accuracy_error, mixture.accuracy_error)
