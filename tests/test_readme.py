@@ -2,19 +2,25 @@
 
 import ast
 import builtins
+import inspect
+import random
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from langchain_markovscale.cli import app as cli
+from langchain_markovscale.graph.builder import create_markovscale_graph
+from langchain_markovscale.integrations.middleware import MarkovScaleMiddleware
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 COMMANDS = re.findall(r"^markovscale .*$", README.replace("\\\n", ""), re.MULTILINE)
-READERS_OWN = {"builder", "state", "END"}  # in the graph that the reader already has
+READERS_OWN = {"builder", "state", "END", "tools"}  # in what the reader already has
 
 
 def test_there_is_something_to_check() -> None:
@@ -30,6 +36,7 @@ def test_every_name_of_an_example_is_known(block: str) -> None:
     imported = {alias.name for node in imports for alias in node.names}
     made = {name.id for name in names if isinstance(name.ctx, ast.Store)}
     made |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    made |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     used = {name.id for name in names if isinstance(name.ctx, ast.Load)}
     assert used <= imported | made | READERS_OWN | set(dir(builtins))
     for node in imports:
@@ -42,9 +49,56 @@ def test_every_command_gets_as_far_as_the_missing_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(cli.app, shlex.split(command, comments=True)[1:])
-    assert "No such file" in result.stderr
+    assert "no such file" in result.stderr.lower()
 
 
 def test_a_recording_reads_the_answers() -> None:
     (record,) = (command for command in COMMANDS if " record " in command)
     assert "--answer-key" in record
+
+
+def test_a_check_that_is_never_wrong_ends_the_loop_and_the_default_one_does_not() -> None:
+    random.seed(1)
+    (block,) = (each for each in BLOCKS if "never_wrong" in each)
+    names: dict[str, Any] = {}
+    exec(block, names)
+    runs = [names["graph"].invoke({"question": "What is 17 * 23?"}) for _ in range(10)]
+    assert any(len(run["attempts"]) > 1 for run in runs)
+    for run in runs:
+        *rejected, accepted = [attempt["score"] for attempt in run["attempts"]]
+        assert not any(rejected)
+        assert (accepted, run["decision"]["belief"]) == (1.0, 1.0)
+    unmeasured = create_markovscale_graph(
+        generate=lambda request: "391",
+        actions=("generate",),
+        verifier=lambda key: 1.0,
+        max_rounds=1,
+    )
+    assert unmeasured.invoke({"question": "What is 17 * 23?"})["decision"]["belief"] < 0.9
+
+
+def test_who_has_nobody_to_revise_is_told_what_the_example_does() -> None:
+    with pytest.raises(ValueError, match="a Runnable or a function") as raised:
+        create_markovscale_graph(generate=lambda request: "391", verifier=lambda key: 1.0)
+    remedy = 'actions=("generate",)'
+    assert remedy in str(raised.value)
+    assert remedy in README
+
+
+def test_the_middleware_of_the_example_takes_these_options() -> None:
+    (block,) = (each for each in BLOCKS if "create_agent" in each)
+    (call,) = (
+        node
+        for node in ast.walk(ast.parse(block))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "MarkovScaleMiddleware"
+    )
+    options = {str(each.arg): None for each in call.keywords}
+    inspect.signature(MarkovScaleMiddleware).bind(**options)
+
+
+def test_every_notebook_is_listed_and_every_link_leads_somewhere() -> None:
+    links = re.findall(r"\]\((?!https?:)([^)]+)\)", README)
+    assert all((ROOT / link).is_file() for link in links)
+    notebooks = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("notebooks/*.ipynb")}
+    assert len(notebooks) == 6
+    assert notebooks <= set(links)

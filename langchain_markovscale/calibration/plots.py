@@ -4,7 +4,7 @@ Each draws one picture on given axes, or on a new figure of pyplot; what a line 
 beside it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from langchain_markovscale.faces.plot_parts import (
     pyplot_module,
     report_axes,
     widened,
+    with_margins,
 )
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def verifier_reliability(found: Findings, ax: "Axes | None" = None) -> "Axes":
             ha="left" if left else "right",
             color=VERMILION,
         )
-        ax.set_ylim(0, 1)
+        ax.set_ylim(*with_margins(0, 1))
         percent_axis(ax.yaxis)
         ax.set_xlabel("score (bars: one standard error)")
         ax.set_ylabel("answers that are right")
@@ -150,10 +151,10 @@ def drift_by_depth(found: Findings, ax: "Axes | None" = None) -> "Axes":
         raise ValueError("the calibration was not fitted to revisions: there is no drift to show.")
     with report_axes(ax, "Repair and corruption by depth") as ax:
         ends = [
-            _drift_line(ax, found.mended, GREEN, "mends a wrong answer"),
-            _drift_line(ax, found.broken, VERMILION, "breaks a right answer"),
+            *_drift_line(ax, found.mended, GREEN, "mends a wrong answer"),
+            *_drift_line(ax, found.broken, VERMILION, "breaks a right answer"),
         ]
-        ax.set_ylim(0, min(1.0, max(0.1, 1.15 * ax.get_ylim()[1])))
+        ax.set_ylim(*with_margins(0, min(1.0, max(0.1, 1.15 * ax.get_ylim()[1]))))
         deepest = len(found.mended)
         label_ends(ax, float(deepest), ends)
         ax.set_xlim(0.85, deepest + 0.15)
@@ -251,12 +252,15 @@ def _mark_cost(found: Findings, above: "Axes", below: "Axes") -> None:
 
 def _drift_line(
     ax: "Axes", rows: Sequence[Drift], colour: str, name: str
-) -> tuple[float, str, str]:
+) -> Iterator[tuple[float, str, str]]:
+    """Draw what was seen and expected, with gaps where nothing was; yield the line's end."""
     depth = np.array([row.depth for row in rows])
-    many = np.maximum([row.revised for row in rows], 1e-9)
+    many = np.array([np.nan if row.empty else row.revised for row in rows])
     seen = np.array([row.changed for row in rows]) / many
     expected = np.array([row.expected for row in rows]) / many
     ax.plot(depth, expected, "-", color=colour, label=f"{name}: fit")
     error = np.sqrt(seen * (1 - seen) / many)
     ax.errorbar(depth, seen, error, fmt="o", color=colour, elinewidth=0.8, label=f"{name}: seen")
-    return float(expected[-1]), name.replace(" a ", "\na "), colour
+    there = expected[np.isfinite(expected)]
+    if there.size:
+        yield float(there[-1]), name.replace(" a ", "\na "), colour

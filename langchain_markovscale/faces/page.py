@@ -49,6 +49,13 @@ body { font-family: system-ui, sans-serif; margin: 2rem auto; padding: 0 1.5rem;
   body .markovscale { --blue: #56b4e9; --vermilion: #f58a4b; --green: #35c79a; --orange: #f0b93a;
     --paper: #101010; }
 }
+/* Where a table goes on, its edge is in shadow: covers move with the table, shadows do not. */
+.markovscale .scroll {
+  background: linear-gradient(to right, Canvas 1rem, transparent) left / 2.5rem 100% local,
+    linear-gradient(to left, Canvas 1rem, transparent) right / 2.5rem 100% local,
+    linear-gradient(to right, rgba(127, 127, 127, .6), transparent) left / .8rem 100% scroll,
+    linear-gradient(to left, rgba(127, 127, 127, .6), transparent) right / .8rem 100% scroll;
+  background-repeat: no-repeat; }
 @media print { :root { color-scheme: light; font-size: 12px; } body { margin: 0; padding: 0; } }
 """
 

@@ -20,6 +20,9 @@ Floats = NDArray[np.float64]
 BLUE, VERMILION, GREEN, ORANGE = "#0072b2", "#d55e00", "#009e73", "#e69f00"
 INK, GREY, PAPER = "#1a1b1c", "#7f7f7f", "#fdfefe"  # words; background; words on colour
 
+_MARGIN = 0.03  # shares of the height of axes: beyond the last value; between lines of text
+_LINE, _LEADING = 0.06, 0.025
+
 WIDE, SQUARE, TALL = (6.0, 3.6), (4.6, 4.6), (6.0, 5.0)  # of figures, in inches
 
 STYLE: dict[Any, Any] = {
@@ -85,17 +88,26 @@ def widened(ax: "Axes") -> tuple[float, float]:
         low, high = 0.0, high - low if spare else high
     if high > 1:
         low, high = low - (high - 1) if spare else low, 1.0
-    return max(low, 0.0), min(high, 1.0)
+    return with_margins(max(low, 0.0), min(high, 1.0))
+
+
+def with_margins(low: float, high: float) -> tuple[float, float]:
+    """Return limits that leave room for the marks that stand on them."""
+    spare = _MARGIN * (high - low)
+    return low - spare, high + spare
 
 
 def label_ends(ax: "Axes", x: float, labels: list[tuple[float, str, str]]) -> None:
     """Write names right of the lines' ends, pushed apart where the ends lie close."""
     low, high = ax.get_ylim()
-    gap = 0.085 * (high - low)
     ordered = sorted(labels)
+    lines = [name.count("\n") + 1 for _, name, _ in ordered]
     placed: list[float] = []
-    for y, _, _ in ordered:
-        placed.append(max(y, placed[-1] + gap) if placed else y)
+    for place, (y, _, _) in enumerate(ordered):
+        if placed:
+            gap = _LEADING + _LINE * (lines[place - 1] + lines[place]) / 2
+            y = max(y, placed[-1] + gap * (high - low))
+        placed.append(y)
     shift = float(np.mean([at - y for at, (y, _, _) in zip(placed, ordered, strict=True)]))
     shift = min(max(shift, placed[-1] - high), placed[0] - low)
     for (y, name, colour), at in zip(ordered, placed, strict=True):

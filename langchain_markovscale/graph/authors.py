@@ -77,10 +77,10 @@ def _author(
     prompt: Callable[[Request], Any],
 ) -> Author:
     if author is None and model is None:
+        drawing = ' To draw afresh only, pass actions=("generate",).' if action == "revise" else ""
         raise ValueError(
             f"Nobody can {action}: give model= (a chat model, for all actions) or {action}= "
-            f"(a Runnable); got neither. Without it leave {action!r} out of actions, unless it is "
-            "the first draw."
+            f"(a Runnable or a function); got neither.{drawing}"
         )
     if author is None or _is_chat_model(author):
         return Author(resolve_model(model if author is None else author), prompt)

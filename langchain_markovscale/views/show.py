@@ -46,7 +46,8 @@ def show(value: Mapping[str, Any], rule: Any = None) -> Display:
     if not isinstance(value.get("attempts"), Sequence):
         raise ValueError(
             "value has no 'attempts': show what a graph of create_markovscale_graph returned, or, "
-            "of a graph of your own, the decision: show(router.decide(state))."
+            "of a graph of your own, the decision: show(router.decide(state)). An agent keeps no "
+            "more than a summary: messages[-1].response_metadata['markovscale']."
         )
     return _run(value, rule)
 

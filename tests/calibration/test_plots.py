@@ -1,5 +1,7 @@
 """The plots show the numbers that they are said to show."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib import pyplot
@@ -168,6 +170,38 @@ def test_drift_shows_changes_by_depth_as_seen_and_as_expected(report):
     assert heights(ax, "mends a wrong answer: fit") == pytest.approx(
         [row.expected / row.revised for row in rows]
     )
+
+
+def with_drift(measured, *rows):
+    return replace(measured, fitted=replace(measured.fitted, drift=rows)).report().plot_drift()
+
+
+def test_drift_has_a_gap_where_nothing_was_there_to_change(measured):
+    ax = with_drift(measured, (40, 20, 21, 30, 15, 14), (40, 20, 19, 0, 0, 0))
+    seen = {each.get_label(): each.lines[0].get_ydata() for each in ax.containers}
+    for heights_of in (
+        seen["breaks a right answer: seen"],
+        heights(ax, "breaks a right answer: fit"),
+    ):
+        assert np.isfinite(heights_of).tolist() == [True, False]
+    assert np.isfinite(seen["mends a wrong answer: seen"]).all()
+    assert "breaks" in words(ax)
+
+
+def test_names_of_lines_that_end_at_the_same_height_do_not_touch(measured):
+    ax = with_drift(measured, (40, 20, 20, 40, 20, 20))
+    ax.figure.draw_without_rendering()
+    lower, upper = sorted((text.get_window_extent() for text in ax.texts), key=lambda box: box.y0)
+    assert lower.y1 < upper.y0
+
+
+def test_marks_at_nothing_and_at_everything_are_whole(measured, report):
+    whole = with_drift(measured, (40, 0, 1, 40, 40, 39))
+    for ax in (whole, report.plot_verifier()):
+        low, high = ax.get_ylim()
+        size = ax.get_window_extent().height / ax.figure.dpi * 72  # points of the page
+        assert -low / (high - low) * size > 2.5
+        assert (high - 1) / (high - low) * size > 2.5
 
 
 def test_cost_shows_accuracy_and_attempts_by_cost(report):

@@ -327,6 +327,16 @@ def test_drift_is_found_where_the_fit_leaves_it_out():
         assert expected == f"{each.expected:,.1f}"
 
 
+def test_where_nothing_was_right_before_no_rate_is_made_up(improving):
+    *others, last = improving.fitted.drift
+    gone = replace(improving.fitted, drift=(*others, (*last[:3], 0.0, 0.0, 0.0)))
+    report = replace(improving, fitted=gone).report()
+    *_, row = rows(report, "Drift of the rates with depth")
+    assert row[1:5] == rows(replace(improving).report(), "Drift of the rates with depth")[-1][1:5]
+    assert row[5:] == ("0", "–", "–", "–")
+    assert "among five comparisons" in words(report, "Drift of the rates with depth")
+
+
 def test_settling_is_explained_where_it_is_there():
     table = Loop(settling=0.4).table(questions=800, starts=2, revisions=3, seed=0)
     report = Calibration.fit(table, n_bootstrap=40, n_classes=2).report()

@@ -2,11 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from math import inf, sqrt
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from pools import answer, recorded, trace
 from worlds import Band, World
 
@@ -14,6 +17,8 @@ from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.calibration.predictor import class_predictor
 from langchain_markovscale.calibration.traces import write_traces
 from langchain_markovscale.evaluation.comparison.compare import compare_strategies
+from langchain_markovscale.evaluation.comparison.comparison import Comparison
+from langchain_markovscale.evaluation.comparison.labels import Label, write_labels
 from langchain_markovscale.evaluation.comparison.resampling import (
     interpolated,
     reached,
@@ -21,6 +26,7 @@ from langchain_markovscale.evaluation.comparison.resampling import (
 )
 from langchain_markovscale.evaluation.pool import Pool
 from langchain_markovscale.evaluation.strategies import BestOfN, OracleGate, SelfConsistency
+from langchain_markovscale.faces.estimates import Estimate
 
 REVISING_HELPS = World((Band(0.4, 0.6, 0.03), Band(0.2, 0.5, 0.05)), 0.9, 0.9)
 KNOWN = Calibration(World().rates(), "rates of the world")
@@ -220,6 +226,23 @@ def test_ties_are_called_ties():
     assert comparison.content.tone == "unsure"
     assert comparison.verdict.startswith("No difference can be told")
     assert {each.finding for each in comparison.findings.duels} == {"same"}
+    assert "It is as accurate as the most accurate rule, single pass" in comparison.text
+    assert "instead of" not in comparison.text
+
+
+def test_wins_over_poor_rules_alone_are_no_good_news(helping):
+    level = [each._replace(lead=Estimate(0.0, (-0.1, 0.1))) for each in helping.findings.standings]
+    comparison = Comparison(replace(helping.findings, standings=tuple(level)))
+    assert comparison.verdict == helping.verdict
+    assert comparison.content.tone == "unsure"
+
+
+@pytest.mark.parametrize(("questions", "few"), [(49, True), (50, False)])
+def test_few_questions_are_warned_of_where_a_calibration_warns_too(questions, few):
+    pool = recorded(questions=questions)
+    fitted = Calibration.fit(pool, n_bootstrap=0, n_classes=1).fitted
+    for warnings in (compare(pool).content.warnings, fitted.warnings):
+        assert any(f"only {questions} questions" in each for each in warnings) == few
 
 
 def test_bounds_are_shown_but_not_competed_with(helping):
@@ -446,6 +469,22 @@ def test_the_plot_names_every_rule_and_draws_it_where_it_belongs(helping, monkey
     spent = [each.tokens for each in helping.findings.curve("mixture")]
     np.testing.assert_allclose(curve.get_xdata(), sorted(spent))
     ax.figure.clear()
+
+
+def test_no_line_from_a_name_to_its_point_runs_through_another_name():
+    places = np.random.default_rng(3).normal(0.5, 0.06, (8, 2))
+    ax = Figure(figsize=(5, 3)).subplots()
+    ax.plot(*places.T, "s")
+    ax.set(xlim=(0, 1), ylim=(0, 1))
+    write_labels(ax, [Label(x, y, f"strategy {n}", "black") for n, (x, y) in enumerate(places)])
+    ax.figure.draw_without_rendering()
+    leaders = [text for text in ax.texts if text.arrow_patch]
+    assert leaders
+    for leader in leaders:
+        line = leader.arrow_patch
+        path = line.get_transform().transform_path(line.get_path())
+        others = [Text.get_window_extent(text) for text in ax.texts if text is not leader]
+        assert not any(path.intersects_bbox(box, filled=False) for box in others)
 
 
 def test_as_plain_values_it_goes_to_json(losing):

@@ -227,6 +227,7 @@ def test_a_run_that_failed_says_what_went_wrong() -> None:
     ("value", "rule", "said"),
     [
         ({"drafts": []}, None, "value has no 'attempts'"),
+        ({"messages": []}, None, "An agent keeps no more than a summary: messages"),
         ("734", None, "value must be what a graph"),
         ({"attempts": []}, "graph", "rule must be a graph"),
     ],

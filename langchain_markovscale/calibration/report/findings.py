@@ -12,6 +12,7 @@ COSTS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 """Costs of a round that a report looks at, beside the one that it is asked for."""
 
 _FEW = 8  # classes
+_SOME = 0.5  # answers: without labels these counts are expectations, hardly ever quite zero
 
 
 class Round(NamedTuple):
@@ -70,6 +71,11 @@ class Drift(NamedTuple):
     changed: float
     expected: float
     z: float
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was there to change: rates of nothing are unknown, and not zero."""
+        return self.revised < _SOME
 
 
 @dataclass(frozen=True)

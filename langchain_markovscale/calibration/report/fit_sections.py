@@ -142,6 +142,7 @@ def _by_class(found: Findings, name: str) -> str:
 def drift_section(found: Findings) -> Section:
     """Return whether rates drift with depth, classes and settling accounted for."""
     every = [("mended", row) for row in found.mended] + [("broken", row) for row in found.broken]
+    every = [(change, row) for change, row in every if not row.empty]
     worst = max((row.z for _, row in every), key=abs)
     limit = NormalDist().inv_cdf(1 - _DOUBT / 2 / len(every))
     if abs(worst) <= limit:
@@ -181,6 +182,8 @@ def _drifted(change: str, row: Drift) -> str:
 
 
 def _drift_cells(row: Drift) -> tuple[str, str, str, str]:
+    if row.empty:
+        return "0", "–", "–", "–"
     return f"{row.revised:,.0f}", f"{row.changed:,.0f}", f"{row.expected:,.1f}", _z(row.z)
 
 

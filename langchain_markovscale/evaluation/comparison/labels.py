@@ -16,6 +16,7 @@ _MARK = 3.5  # half the size of a mark
 _STEP = 6.0  # a line is avoided at places that lie this far apart
 _FAR = 0.8  # what a point of distance weighs against a square point of overlap
 _OUTSIDE = 4.0  # what being outside the frame weighs against an overlap
+_CROSSED = 8.0  # what a leader through another name weighs against it
 
 
 class Label(NamedTuple):
@@ -63,6 +64,13 @@ class Spot(NamedTuple):
         reach = self.distance * (0.7 if across and up else 1.0)
         return across * reach, up * reach
 
+    def leader(self, at: tuple[float, float]) -> list["Box"]:
+        """Return what the line from the point to a name far from it would cover."""
+        if self.distance <= _DISTANCES[1]:
+            return []
+        end = (at[0] + self.offset[0], at[1] + self.offset[1])
+        return [_mark(place) for place in _along([at, end])]
+
     def box(self, at: tuple[float, float], label: Label) -> Box:
         """Return what the name would cover."""
         lines = label.name.split("\n")
@@ -91,11 +99,13 @@ def write_labels(ax: "Axes", labels: Iterable[Label]) -> None:
     frame = Box(*(ax.get_window_extent().extents * scale).tolist())
     paths = (np.asarray(line.get_xydata()).tolist() for line in ax.get_lines())
     taken = [_mark(at) for path in paths for at in _along([on_page(x, y) for x, y in path])]
+    names: list[Box] = []
     for label in labels:
         at = on_page(label.x, label.y)
         spots = [Spot(side, distance) for distance, side in product(_DISTANCES, _SIDES)]
-        spot = min(spots, key=lambda spot: _in_the_way(spot, at, label, taken, frame))
-        taken.append(spot.box(at, label))
+        spot = min(spots, key=lambda spot: _in_the_way(spot, at, label, taken, names, frame))
+        names.append(spot.box(at, label))
+        taken += [names[-1], *spot.leader(at)]
         across, up = spot.side
         ax.annotate(
             label.name,
@@ -106,18 +116,24 @@ def write_labels(ax: "Axes", labels: Iterable[Label]) -> None:
             va={1: "bottom", 0: "center", -1: "top"}[up],
             fontsize=label.size,
             color=label.colour,
-            arrowprops=_leader(label.colour) if spot.distance > _DISTANCES[1] else None,
+            arrowprops=_leader(label.colour) if spot.leader(at) else None,
             annotation_clip=False,
         )
 
 
 def _in_the_way(
-    spot: Spot, at: tuple[float, float], label: Label, taken: list[Box], frame: Box
+    spot: Spot,
+    at: tuple[float, float],
+    label: Label,
+    taken: list[Box],
+    names: list[Box],
+    frame: Box,
 ) -> float:
     box = spot.box(at, label)
     outside = box.area() - box.overlap(frame)
     covered = sum(box.overlap(other) for other in taken)
-    return covered + _OUTSIDE * outside + _FAR * spot.distance
+    crossed = sum(mark.overlap(name) for mark in spot.leader(at) for name in names)
+    return covered + _OUTSIDE * outside + _CROSSED * crossed + _FAR * spot.distance
 
 
 def _along(places: list[tuple[float, float]]) -> Iterator[tuple[float, float]]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import isfinite
 
-from langchain_markovscale.evaluation.comparison.findings import Findings, Row
+from langchain_markovscale.evaluation.comparison.findings import Findings, Row, found
 from langchain_markovscale.evaluation.comparison.tables import number, sections, share
 from langchain_markovscale.faces.content import Content, Tone
 from langchain_markovscale.faces.estimates import counted
@@ -11,6 +11,8 @@ from langchain_markovscale.faces.estimates import counted
 TITLE = "Comparison of stopping rules"
 
 _NAMED = 3  # rules that a sentence names
+_FEW_QUESTIONS = 50  # as in the warnings of a calibration
+_NOTHING = 0.005  # of a budget: a saving that would be shown as 0 %
 _MANY = 0.1  # of the runs: that often cut short by the pool is worth a warning
 
 
@@ -29,10 +31,12 @@ def content(findings: Findings) -> Content:
 
 def tone(findings: Findings) -> Tone:
     """Return whether the news is good for MarkovScale, as far as the intervals tell."""
-    seen = {duel.finding for duel in findings.duels_of(findings.variants[0])}
+    first = findings.variants[0]
+    seen = {duel.finding for duel in findings.duels_of(first)}
     if "less" in seen:
         return "bad" if "more" not in seen else "unsure"
-    return "good" if "more" in seen else "unsure"
+    ahead = any(found(each.lead) == "more" for each in findings.standings_of(first))
+    return "good" if "more" in seen and ahead else "unsure"
 
 
 def verdict(findings: Findings) -> str:
@@ -93,11 +97,12 @@ def equal_accuracy(findings: Findings) -> str:
         most = max(row.accuracy.value for row in findings.curve(findings.variants[0]))
         return f"It does not reach {name}: it comes to {share(most)} at most."
     saved = 1 - duel.needed.value / max(duel.budget, 1e-9)
-    change = f"{abs(saved):.0%} {'fewer' if saved > 0 else 'more'}"
-    same = abs(saved) < 0.005
+    needed, spent = number(duel.needed.value), number(duel.budget)
+    if abs(saved) < _NOTHING or needed == spent:
+        return f"It is as accurate as {name}, for as many {findings.budget} ({needed})."
     return (
-        f"To be as accurate as {name}, it takes {_amount(duel.needed.value, findings)} instead of "
-        f"{number(duel.budget)}{'' if same else f', {change}'}."
+        f"To be as accurate as {name}, it takes {needed} {findings.budget} instead of {spent}, "
+        f"{abs(saved):.0%} {'fewer' if saved > 0 else 'more'}."
     )
 
 
@@ -119,6 +124,11 @@ def making(findings: Findings) -> str:
 def warnings(findings: Findings) -> tuple[str, ...]:
     """Return what to know before relying on the numbers."""
     said = []
+    if findings.questions < _FEW_QUESTIONS:
+        said.append(
+            f"only {findings.questions} questions: other ones could turn the order of the rules "
+            "around."
+        )
     ours = findings.curve(findings.variants[0])
     if findings.unverified:
         said.append(
