@@ -245,7 +245,9 @@ def _parsed(line: bytes) -> object:
     """
     try:
         return _DECODER.decode(line.decode("utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except json.JSONDecodeError as error:  # whose own line number is always 1
+        raise _NotJSONError(f"{error.msg} at character {error.colno}") from None
+    except (UnicodeDecodeError, RecursionError) as error:
         raise _NotJSONError(str(error)) from None
 
 

@@ -1,6 +1,8 @@
 """The list of subcommands, and the one place where errors become a line and an exit code."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import wraps
 from typing import Annotated, ParamSpec
 
@@ -15,6 +17,7 @@ from langchain_markovscale.cli.plan import plan
 from langchain_markovscale.cli.record import record
 from langchain_markovscale.cli.report import report
 from langchain_markovscale.cli.solve import solve
+from langchain_markovscale.cli.wording import in_options, options_of
 
 _Parameters = ParamSpec("_Parameters")
 
@@ -53,8 +56,10 @@ def one_line_errors(command: Callable[_Parameters, None]) -> Callable[_Parameter
 
     @wraps(command)
     def run(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> None:
+        options = options_of(command)
         try:
-            command(*args, **kwargs)
+            with _warnings_said(options):
+                command(*args, **kwargs)
         except KeyboardInterrupt:
             say("Interrupted.")
             raise typer.Exit(INTERRUPTED) from None
@@ -66,10 +71,32 @@ def one_line_errors(command: Callable[_Parameters, None]) -> Callable[_Parameter
             say(f"error: {naming_the_extra(error)}", style="red")
             raise typer.Exit(BAD_INPUT) from None
         except (ValueError, OSError) as error:
-            say(f"error: {error}", style="red")
+            say(f"error: {in_options(str(error), options)}", style="red")
             raise typer.Exit(BAD_INPUT) from None
 
     return run
+
+
+class _Saying(logging.Handler):
+    """Says what the library warns of, as errors are said."""
+
+    def __init__(self, options: Mapping[str, str]) -> None:
+        super().__init__(logging.WARNING)
+        self._options = options
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say a warning."""
+        say(f"warning: {in_options(record.getMessage(), self._options)}", style="yellow")
+
+
+@contextmanager
+def _warnings_said(options: Mapping[str, str]) -> Iterator[None]:
+    logger, handler = logging.getLogger("langchain_markovscale"), _Saying(options)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 for _command in (demo, solve, plan, record, calibrate, report, compare):

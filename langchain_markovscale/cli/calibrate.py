@@ -9,6 +9,7 @@ from rich.progress import Progress
 
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import remarks, results, say
+from langchain_markovscale.cli.inputs import check_input
 from langchain_markovscale.cli.outputs import check_output
 from langchain_markovscale.cli.report_view import show
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from langchain_markovscale.calibration.counts import AttemptCounts
     from langchain_markovscale.calibration.traces import Trace
 
-_CHUNK = 1 << 20
+_FEW = 10  # questions a class, below which it can hardly be told from luck
 
 
 def calibrate(
@@ -59,6 +60,9 @@ def calibrate(
     """
     n_classes = _n_classes(classes)
     check_output("--output", output)
+    check_input("TRACES", traces, "traces")
+    questions = _lines(traces)
+    _check_classes(n_classes, questions)
     from langchain_markovscale.calibration.calibration import Calibration
     from langchain_markovscale.calibration.counts import AttemptCounts
     from langchain_markovscale.calibration.traces import read_traces
@@ -67,7 +71,7 @@ def calibrate(
     console = remarks()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         fitted = Calibration.fit(
-            _watched(read_traces(traces), progress, _lines(traces), counts),
+            _watched(read_traces(traces), progress, questions, counts),
             n_classes=n_classes,
             settling=settling,
             accept_threshold=accept_threshold,
@@ -95,6 +99,21 @@ def _n_classes(classes: str) -> int | Literal["auto"]:
         raise ValueError(f"--classes must be a number or auto, got {classes!r}.") from None
 
 
+def _check_classes(n_classes: int | Literal["auto"], questions: int) -> None:
+    """Refuse more classes than there are questions, and say so where there are nearly as many."""
+    if n_classes == "auto" or n_classes * _FEW <= questions or n_classes < 2:
+        return
+    told = f"--classes {n_classes} with {questions} {'question' if questions == 1 else 'questions'}"
+    remedy = f"record more questions, or give --classes {max(questions // _FEW, 1)} or auto."
+    if n_classes > questions:
+        raise ValueError(f"{told}: a class without a question has no rates to measure: {remedy}")
+    say(
+        f"warning: {told}: with fewer than {_FEW} questions to a class its rates are mostly luck: "
+        f"{remedy}",
+        style="yellow",
+    )
+
+
 def _watched(
     traces: "Iterable[Trace]", progress: Progress, total: int, counts: "AttemptCounts"
 ) -> "Iterator[Trace]":
@@ -110,4 +129,4 @@ def _watched(
 
 def _lines(path: Path) -> int:
     with path.open("rb") as file:
-        return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(_CHUNK), b""))
+        return sum(not line.isspace() for line in file)

@@ -7,6 +7,7 @@ import typer
 
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import remarks, results, say, write_json
+from langchain_markovscale.cli.inputs import check_input
 from langchain_markovscale.cli.outputs import check_output, write_pages
 from langchain_markovscale.cli.report_view import show
 
@@ -73,6 +74,7 @@ def compare(
     """
     check_output("--html", html)
     check_output("--markdown", markdown)
+    check_input("POOL", pool, "traces")
     from langchain_markovscale.evaluation.comparison.compare import COSTS, compare_strategies
 
     with remarks().status("Replaying …"):

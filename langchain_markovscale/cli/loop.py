@@ -9,7 +9,7 @@ from langchain_markovscale.answer_keys import AnswerKey, resolve_answer_key
 from langchain_markovscale.attempts import Action
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.cli.console import say
-from langchain_markovscale.cli.models import chat_model, is_local
+from langchain_markovscale.cli.models import chat_model, check_model_name, is_local
 from langchain_markovscale.cli.seeding import SeededAuthors
 from langchain_markovscale.cli.verifiers import verifier_named
 from langchain_markovscale.graph.builder import create_markovscale_graph
@@ -96,6 +96,16 @@ def build_loop(
         settings["revise"] = authors.author(settings["prompts"].for_revision)
     graph = create_markovscale_graph(model, verifier=make_verifier(model), **settings)
     return Loop(model, graph, key, calibration.source)
+
+
+def check_names(model_name: str, verifier_name: str) -> None:
+    """See that there are such a model and such a verifier, as far as their names tell.
+
+    Raises:
+        ValueError: If not.
+    """
+    check_model_name(model_name)
+    verifier_named(verifier_name)
 
 
 def _check(settings: dict[str, Any], verifier_name: str) -> None:

@@ -29,11 +29,22 @@ def chat_model(name: str, **options: Any) -> BaseChatModel:
         ModuleNotFoundError: If a package for it is missing.
     """
     options = {option: value for option, value in options.items() if value is not None}
-    if is_local(name):
-        return _local(name, options)
-    if ":" not in name:
-        raise ValueError(f"--model {name}: no such model. It may be {_KINDS}.")
-    return _provided(name, options)
+    check_model_name(name)
+    return _local(name, options) if is_local(name) else _provided(name, options)
+
+
+def check_model_name(name: str, given: str = "--model ") -> None:
+    """See that a name is one of a model, without loading anything.
+
+    Args:
+        name: See `chat_model`.
+        given: What stands before the name on the command line.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if not is_local(name) and ":" not in name:
+        raise ValueError(f"{given}{name}: no such model. It may be {_KINDS}.")
 
 
 def is_local(name: str) -> bool:

@@ -17,7 +17,8 @@ VerifierName = Annotated[
     typer.Option(
         "--verifier",
         help="What checks each answer: none (agreement between answers is the evidence), judge "
-        "(the model judges itself), judge:<model>, or nines (casting out nines, for sums).",
+        "(the model judges itself), judge:<model> (another one does, named as for --model), or "
+        "nines (casting out nines, for sums).",
     ),
 ]
 AnswerKeyName = Annotated[

@@ -9,10 +9,13 @@ import typer
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import results, say
 from langchain_markovscale.cli.exit_codes import FAILED
+from langchain_markovscale.cli.inputs import check_input
 from langchain_markovscale.cli.outputs import check_output
 
 if TYPE_CHECKING:
     from langchain_markovscale.evaluation.graders import Grader
+
+_UNLABELLED = "none"
 
 
 def record(
@@ -27,7 +30,10 @@ def record(
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help="File of traces; what it has already is not recorded again."
+            "--output",
+            "-o",
+            help="File of traces; what it has already is not recorded again, and only the same "
+            "options may add to it.",
         ),
     ] = Path("traces.jsonl"),
     model: options.ModelName = "smollm2",
@@ -36,7 +42,8 @@ def record(
     grader: Annotated[
         str | None,
         typer.Option(
-            help="exact (equal keys), numeric[:<relative tolerance>], or math.",
+            help="exact (equal keys), numeric[:<relative tolerance>], math, or none (no labels: "
+            "nothing to calibrate from).",
             show_default="exact, with --answer-key",
         ),
     ] = None,
@@ -65,13 +72,15 @@ def record(
     Each question is drawn afresh and revised as often as told, without stopping early. A finished
     question is written at once: when the command is broken off, the same command goes on.
     """
-    from langchain_markovscale.cli.loop import build_loop
+    from langchain_markovscale.cli.loop import build_loop, check_names
     from langchain_markovscale.evaluation.plan import Plan
     from langchain_markovscale.evaluation.questions import read_questions
     from langchain_markovscale.evaluation.record import record_traces
     from langchain_markovscale.evaluation.recording_file import unfinished
 
     check_output("--output", output)
+    check_input("DATASET", dataset, "questions")
+    check_names(model, verifier)
     plan = Plan(rounds, fresh_starts)
     questions = read_questions(
         dataset, question_field=question_field, reference_field=reference_field
@@ -89,6 +98,14 @@ def record(
         seed=seed,
         calls_made=None if seed is None else unfinished(output),
     )
+    settings = {
+        "model": model,
+        "verifier": verifier,
+        "answer_key": answer_key,
+        "grader": grader or "exact",
+        "temperature": temperature,
+        "max_tokens": max_tokens,
+    }
     try:
         recording = record_traces(
             loop.graph,
@@ -98,8 +115,8 @@ def record(
             rounds=plan.rounds,
             fresh_starts=plan.fresh_starts,
             max_concurrency=max_concurrency,
-            metadata={"model": model, "verifier": verifier}
-            | ({} if seed is None else {"seed": seed}),
+            metadata=settings | ({} if seed is None else {"seed": seed}),
+            progress=True,
         )
     except KeyboardInterrupt:
         say(f"What was recorded is in {output}; the same command goes on from there.")
@@ -115,8 +132,16 @@ def _grading(
     """Return the grader, tried on the references: all that can be wrong with it, in no time."""
     from langchain_markovscale.evaluation.graders import check_reference, resolve_grader
 
+    if grader == _UNLABELLED:
+        return resolve_grader(lambda answer, reference: None)
     known = [reference for reference in references if reference is not None]
-    if known and grader is None and answer_key is None:
+    if not known:
+        raise ValueError(
+            "no question has a reference, and no attempt would get a label to calibrate from: add "
+            "a 'reference' to each line, name the field that has it with --reference-field, or "
+            "give --grader none to record without labels."
+        )
+    if grader is None and answer_key is None:
         raise ValueError(
             "without --answer-key a whole answer would be compared with the reference, and 'The "
             "answer is 4.' is not '4': give --answer-key, such as last_number, or --grader "

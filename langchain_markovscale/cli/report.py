@@ -7,6 +7,7 @@ import typer
 
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import results, say
+from langchain_markovscale.cli.inputs import check_input
 from langchain_markovscale.cli.outputs import check_output, write_pages
 from langchain_markovscale.cli.report_view import show
 
@@ -25,6 +26,7 @@ def report(
     """Say whether revising pays, how sure that is, and what to do instead."""
     check_output("--html", html)
     check_output("--markdown", markdown)
+    check_input("CALIBRATION", calibration, "calibration")
     from langchain_markovscale.calibration.calibration import Calibration
 
     made = Calibration.load(calibration).report(

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import results, say
 from langchain_markovscale.cli.exit_codes import FAILED, INTERRUPTED
+from langchain_markovscale.cli.inputs import check_input
 
 if TYPE_CHECKING:
     from langchain_markovscale.answer_keys import AnswerKey
@@ -44,11 +46,14 @@ def solve(
     as_json: options.AsJson = False,
 ) -> None:
     """Answer questions, and stop when another round is not worth its cost."""
-    from langchain_markovscale.cli.loop import build_loop
+    from langchain_markovscale.cli.loop import build_loop, check_names
     from langchain_markovscale.cli.runs import Run, check_references, go
     from langchain_markovscale.cli.watchers import JsonLines, Lines, LiveTables
 
     asked = _questions(questions or [], file)
+    if calibration is not None:
+        check_input("--calibration", Path(calibration), "calibration")
+    check_names(model, verifier)
     check_references(answer_key, asked)
     loop = build_loop(
         model_name=model,
@@ -95,6 +100,7 @@ def _questions(arguments: list[str], file: str | None) -> "list[Question]":
     if file == STDIN:
         return parse_questions(sys.stdin, "standard input")
     if file is not None:
+        check_input("--file", Path(file), "questions")
         return read_questions(file)
     if not all(argument.strip() for argument in arguments):
         raise ValueError("a question must have text, got an empty one.")

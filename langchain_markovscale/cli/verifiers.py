@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from langchain_core.language_models import BaseChatModel
 
-from langchain_markovscale.cli.models import chat_model
+from langchain_markovscale.cli.models import chat_model, check_model_name
 from langchain_markovscale.verifiers.base import Verifier
 
 
@@ -52,4 +52,6 @@ def verifier_named(name: str) -> Callable[[BaseChatModel], Verifier | None]:
     kind, _, detail = name.partition(":")
     if kind not in _BY_NAME or (detail and kind != "judge"):
         raise ValueError(f"--verifier {name}: no such verifier. It may be {_KINDS}.")
+    if detail:
+        check_model_name(detail, "--verifier judge:")
     return lambda model: _BY_NAME[kind](model, detail)

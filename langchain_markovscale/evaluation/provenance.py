@@ -1,5 +1,7 @@
 """Which models made a trace, and with what settings, as the models themselves tell LangChain."""
 
+import os
+from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler
@@ -57,3 +59,31 @@ class ModelWitness(BaseCallbackHandler):
             for setting, value in known.items()
             if isinstance(value, (str, int, float))
         }
+
+
+def refuse_other_settings(
+    path: str | os.PathLike[str], made_with: Mapping[str, Any], asked: Mapping[str, Any]
+) -> None:
+    """See that traces which are there were made as those that are to be added.
+
+    What only one of the two tells is passed by, so that files of other origin can be taken up.
+
+    Args:
+        path: The file of traces.
+        made_with: Metadata of a trace in it.
+        asked: The settings that are asked for, as plain JSON values.
+
+    Raises:
+        ValueError: If a setting differs; the message names each that does, with both values.
+    """
+    differing = [name for name in asked if name in made_with and made_with[name] != asked[name]]
+    if differing:
+        there, here = (
+            ", ".join(f"{name}={settings[name]!r}" for name in differing)
+            for settings in (made_with, asked)
+        )
+        raise ValueError(
+            f"{path} was recorded with {there}; this recording asks for {here}, and a calibration "
+            "to both would describe neither: give another path=, or the settings that the file "
+            "was recorded with."
+        )

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,8 +38,8 @@ def read_questions(
     Args:
         path: A file in UTF-8, one object a line, with `question`, and where they are known
             `reference` (or `answer`), `id` and `features`.
-        question_field: Another name for the field `question`.
-        reference_field: Another name for the field `reference`.
+        question_field: Another name for the field `question`; every line must have it.
+        reference_field: Another name for the field `reference`; some line must have it.
 
     Raises:
         ValueError: If a line is no such object, which the message names, or there is none.
@@ -66,31 +66,64 @@ def parse_questions(
     Args:
         lines: JSON objects, one a line; blank lines are passed by.
         source: What errors call the file.
-        question_field: Another name for the field `question`.
-        reference_field: Another name for the field `reference`.
+        question_field: Another name for the field `question`; every line must have it.
+        reference_field: Another name for the field `reference`; some line must have it.
 
     Raises:
         ValueError: If a line is no question, which the message names, or there is none.
     """
-    found = []
+    records = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         where = f"{source}, line {number}"
         try:
             record = json.loads(line)
-        except ValueError as error:
-            raise ValueError(f"{where} is not JSON ({error}).") from None
-        if isinstance(record, dict):
-            for name, field in (("question", question_field), ("reference", reference_field)):
-                if field is not None and field in record:
-                    record[name] = record[field]
-        found.append(_question(record, where))
-    if not found:
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{where} is not JSON ({_trouble(error)}).") from None
+        records.append((where, record))
+    if not records:
         raise ValueError(
             f'{source} holds no question: write one JSON object a line, {{"question": "…"}}.'
         )
-    return _distinct(found)
+    _rename(records, question_field, reference_field)
+    return _distinct([_question(record, where) for where, record in records])
+
+
+def _trouble(error: Exception) -> str:
+    """Return what is wrong with a line, without the number 1 that every line has by itself."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.colno}"
+    return str(error)
+
+
+def _rename(
+    records: Sequence[tuple[str, Any]], question_field: str, reference_field: str | None
+) -> None:
+    """Give the fields that were named their usual names.
+
+    Each record must have the question. References may be missing here and there, but in all
+    records only where the name is wrong.
+    """
+    objects = [(where, record) for where, record in records if isinstance(record, dict)]
+    for where, record in objects:
+        if question_field not in record and question_field != "question":
+            raise _no_field("question_field", question_field, where, record)
+    if objects and reference_field and not any(reference_field in each for _, each in objects):
+        raise _no_field("reference_field", reference_field, *objects[0])
+    for _, record in objects:
+        text, right = record.get(question_field), record.get(reference_field)
+        if reference_field is not None:
+            for name in REFERENCE_FIELDS:
+                record.pop(name, None)
+            record[REFERENCE_FIELDS[0]] = right
+        record["question"] = text
+
+
+def _no_field(argument: str, field: str, where: str, record: Mapping[str, Any]) -> ValueError:
+    return ValueError(
+        f"{argument}={field!r}: {where} has no such field; it has {', '.join(record)}."
+    )
 
 
 def as_questions(dataset: Iterable[Any]) -> list[Question]:

@@ -78,9 +78,10 @@ def record_traces(
         max_concurrency: How many questions run at a time.
         config: For every run of the graph: tags, callbacks and so on.
         metadata: Added to the metadata of every trace, which tell the models, their settings and
-            the time anyway.
-        progress: Whether to show a progress bar; by default on a terminal where tqdm is installed
-            (extra `cli`).
+            the time anyway. With metadata a file that was begun can only be taken up with the
+            same: traces that are there must not contradict it, nor `rounds` and `fresh_starts`.
+        progress: Whether to tell on stderr how far it is: on a bar, or in lines where stderr is
+            no terminal. By default on a terminal where tqdm is installed (extra `cli`).
 
     Returns:
         What the recording has come to; questions that failed are counted there and in the log.
@@ -88,7 +89,8 @@ def record_traces(
     Raises:
         ValueError: If an argument is wrong, there is neither a grader nor an answer key while
             references are given, a reference cannot be read by the grader, or the file
-            has another question under one of the ids; before anything is paid for.
+            has another question under one of the ids, or was recorded with other settings; before
+            anything is paid for.
         OSError: If the file cannot be written.
     """
     recorder = _recorder(
@@ -130,7 +132,7 @@ async def arecord_traces(
         max_concurrency: How many questions run at a time.
         config: For every run of the graph.
         metadata: Added to the metadata of every trace.
-        progress: Whether to show a progress bar.
+        progress: Whether to tell how far it is.
 
     Returns:
         What the recording has come to.
@@ -179,6 +181,7 @@ def _recorder(
             "from luck, and a calibration is unsure of the rates; record at least two."
         )
     questions = as_questions(dataset)
+    _warn_of_missing_references(questions)
     return Recorder(
         graph_or_parts,
         questions,
@@ -189,6 +192,17 @@ def _recorder(
         metadata=metadata,
         progress=progress,
     )
+
+
+def _warn_of_missing_references(questions: Sequence[Question]) -> None:
+    missing = sum(question.reference is None for question in questions)
+    if missing:
+        logger.warning(
+            "%d of %d questions have no reference: the attempts at them get no label, and a "
+            "calibration learns nothing from those.",
+            missing,
+            len(questions),
+        )
 
 
 def _grader(

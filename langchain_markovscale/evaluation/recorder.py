@@ -5,6 +5,7 @@ be called from anywhere; `finish` keeps the result and is called by one caller a
 """
 
 import asyncio
+import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,10 +29,9 @@ from langchain_markovscale.evaluation.progress import Progress
 from langchain_markovscale.evaluation.provenance import ModelWitness
 from langchain_markovscale.evaluation.questions import Question
 from langchain_markovscale.evaluation.recording_file import RecordingFile
+from langchain_markovscale.evaluation.watch import Watch
 
 logger = logging.getLogger(__name__)
-
-_ENOUGH_TO_TELL = 10  # questions
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Recording:
         attempts: Attempts that were made now.
         seconds: How long it took.
         counts: What the attempts at the questions that were finished now have.
+        trouble: What makes the traces useless; None where nothing does.
     """
 
     path: Path
@@ -55,6 +56,7 @@ class Recording:
     attempts: int
     seconds: float
     counts: AttemptCounts = field(default_factory=AttemptCounts)
+    trouble: str | None = None
 
     def __str__(self) -> str:
         before = f" ({self.already_there} were there before)" if self.already_there else ""
@@ -68,7 +70,9 @@ class Recording:
                 f" {_counted(len(self.failed), 'question')} failed, {name!r} with "
                 f"{error.rstrip('.')}. Record again to go on with what failed."
             )
-        return f"{text} {self.counts}" if self.counts.attempts else text
+        if self.counts.attempts:
+            text += f" {self.counts}"
+        return text if self.trouble is None else f"{text} {self.trouble}"
 
 
 @dataclass
@@ -139,7 +143,7 @@ class Recorder:
         plan: How many attempts each question gets.
         path: The file of traces.
         config: For every run of the graph.
-        metadata: For every trace.
+        metadata: For every trace; those that the file has already must not contradict it.
         progress: Whether to show a bar, see `Progress`.
 
     Attributes:
@@ -163,20 +167,33 @@ class Recorder:
     ) -> None:
         self._graph = planned(graph, plan)
         self._grader, self._plan, self._config = grader, plan, config
+        self._planned = {"rounds": plan.rounds, "fresh_starts": plan.fresh_starts}
         self._metadata = dict(metadata or {})
         for question in questions:
             check_reference(grader, question.reference)
             trace_line(_trace(QuestionRun(question, []), self._metadata))
         self._progress = Progress(progress)
         self._began = monotonic()
-        self._file = RecordingFile(path, questions, plan)
+        self._file = RecordingFile(path, questions, plan, self._settings(questions[0]))
         self.todo = self._file.todo
         self._already_there = len(questions) - len(self.todo)
         prior = sum(len(self._file.prior(question.id)) for question in self.todo)
-        self._progress.begin(plan.attempts * len(self.todo) - prior)
+        self._progress.begin(plan.attempts * len(self.todo) - prior, len(self.todo))
         self._failed: dict[str, str] = {}
-        self._recorded = self._attempts = self._alike = 0
+        self._recorded = self._attempts = 0
+        self._watch = Watch(self._metadata.get("verifier"))
         self._counts = AttemptCounts()
+
+    def _settings(self, question: Question) -> dict[str, Any]:
+        """Return what must not change while a file grows, as it comes back from the file.
+
+        Without metadata nobody has said what matters: by another plan a file may then go on.
+        """
+        if not self._metadata:
+            return {}
+        line = trace_line(_trace(QuestionRun(question, []), self._planned | self._metadata))
+        settings: dict[str, Any] = json.loads(line)["metadata"]
+        return settings
 
     def work(self, question: Question) -> QuestionRun:
         """Take a question through the loop; errors are noted in the run."""
@@ -220,7 +237,8 @@ class Recorder:
             self._file.add(self._trace(run))
             self._recorded += 1
             self._counts.add(run.attempts)
-            self._watch_draws(run)
+            self._watch.look(run.attempts, run.checks is not None)
+            self._progress.finished()
         else:
             self._leave(run)
 
@@ -236,6 +254,7 @@ class Recorder:
         if run.error is not None:
             self._failed[run.question.id] = run.error
             self._progress.give_up(self._plan.attempts - len(run.attempts), len(self._failed))
+            self._progress.finished()
             logger.warning("question %r failed: %s", run.question.id, run.error)
 
     def stop(self) -> None:
@@ -254,6 +273,7 @@ class Recorder:
             self._attempts,
             monotonic() - self._began,
             self._counts,
+            self._watch.trouble,
         )
 
     def _is_whole(self, run: QuestionRun) -> bool:
@@ -270,25 +290,12 @@ class Recorder:
     def _trace(self, run: QuestionRun) -> Trace:
         before = self._file.metadata(run.question.id)
         made = {
-            "rounds": self._plan.rounds,
-            "fresh_starts": self._plan.fresh_starts,
+            **self._planned,
             "recorded": datetime.now(UTC).isoformat(timespec="seconds"),
             "models": before.get("models", {}) | run.witness.models,
             **_verification_tokens(run, before),
         }
         return _trace(run, made | self._metadata)
-
-    def _watch_draws(self, run: QuestionRun) -> None:
-        """Say so early where fresh starts are no fresh draws."""
-        draws = [attempt["text"] for attempt in run.attempts if attempt["parent"] is None]
-        self._alike += len(draws) > 1 and len(set(draws)) == 1
-        if self._recorded == self._alike == _ENOUGH_TO_TELL:
-            logger.warning(
-                "The fresh starts of each of the first %d questions are word for word the same: "
-                "is the temperature 0, the seed fixed, or does a cache answer? Equal draws say "
-                "nothing about how questions differ.",
-                _ENOUGH_TO_TELL,
-            )
 
 
 def _trace(run: QuestionRun, metadata: dict[str, Any]) -> Trace:

@@ -7,7 +7,7 @@ until the question is finished.
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from langchain_markovscale.calibration.traces import (
     write_traces,
 )
 from langchain_markovscale.evaluation.plan import Plan
+from langchain_markovscale.evaluation.provenance import refuse_other_settings
 from langchain_markovscale.evaluation.questions import Question
 
 logger = logging.getLogger(__name__)
@@ -31,21 +32,27 @@ class RecordingFile:
         path: The file of traces; made where there is none.
         questions: The questions to record.
         plan: How many attempts each gets.
+        settings: What traces that are there must not contradict, as plain JSON values.
 
     Attributes:
         todo: The questions that are not in the file yet.
 
     Raises:
-        ValueError: If the file is no file of traces, or has another question under an id.
+        ValueError: If the file is no file of traces, has another question under an id, or was
+            recorded with other settings.
         OSError: If the file cannot be read or written.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], questions: Sequence[Question], plan: Plan
+        self,
+        path: str | os.PathLike[str],
+        questions: Sequence[Question],
+        plan: Plan,
+        settings: Mapping[str, Any],
     ) -> None:
         self.path = Path(path)
         self._beside = _beside(self.path)
-        self._plan = plan
+        self._plan, self._settings = plan, settings
         self._asked = {question.id: question.text for question in questions}
         self._writer = TraceWriter(self.path)
         try:
@@ -124,6 +131,7 @@ class RecordingFile:
                 f"{trace['question']!r:.80} instead of {asked!r:.80}. Record to another file, or "
                 "give the questions other ids."
             )
+        refuse_other_settings(self.path, trace["metadata"], self._settings)
 
 
 def unfinished(path: str | os.PathLike[str]) -> dict[str, int]:

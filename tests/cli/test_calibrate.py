@@ -175,9 +175,9 @@ def test_a_bad_line_is_named(run, traces):
     ("arguments", "message"),
     [
         (("--classes", "many"), "--classes must be a number or auto, got 'many'."),
-        (("--classes", "0"), "n_classes must be a whole number of at least 1"),
-        (("--level", "90"), "level must lie between 0 and 1, got 90.0"),
-        (("--cost", "-1"), "cost_per_round must be finite and at least 0"),
+        (("--classes", "0"), "--classes must be a whole number of at least 1"),
+        (("--level", "90"), "--level must lie between 0 and 1, got 90.0"),
+        (("--cost", "-1"), "--cost must be finite and at least 0"),
     ],
 )
 def test_options_that_make_no_sense_are_one_line(run, traces, arguments, message):
@@ -203,7 +203,12 @@ def test_missing_files_are_named(run, tmp_path, command):
 def test_a_file_that_is_no_calibration_is_named(run, traces):
     result = run("report", traces)
     assert result.exit_code == 2
-    assert f"{traces} is not a calibration" in flat(result.stderr)
+    assert f"CALIBRATION {traces}: it is not a calibration: it looks like traces" in flat(
+        result.stderr
+    )
+    assert "`markovscale calibrate traces.jsonl -o calibration.json` makes one" in flat(
+        result.stderr
+    )
 
 
 def test_brackets_of_file_names_are_printed_as_they_are(run, traces):

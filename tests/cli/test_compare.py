@@ -93,9 +93,9 @@ def test_json_holds_every_number_and_options_reach_the_comparison(run, pool):
     ("arguments", "complaint"),
     [
         (("--costs", "cheap"), "--costs must be numbers separated by commas, got 'cheap'"),
-        (("--variants", "best"), "variants must name at least one of"),
-        (("--budget", "euros"), "budget must be one of"),
-        (("--repeats", "0"), "repeats must be"),
+        (("--variants", "best"), "--variants must name at least one of"),
+        (("--budget", "euros"), "--budget must be one of"),
+        (("--repeats", "0"), "--repeats must be"),
     ],
 )
 def test_bad_options_are_one_line(run, pool, arguments, complaint):

@@ -130,8 +130,8 @@ def test_a_verifier_no_better_than_chance_is_called_that(
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["--initial", "1.3", "--repair", ".3", "--corruption", ".1"], "initial"),
-        (["--initial", "nan", "--repair", ".3", "--corruption", ".1"], "initial"),
+        (["--initial", "1.3", "--repair", ".3", "--corruption", ".1"], "--initial must be"),
+        (["--initial", "nan", "--repair", ".3", "--corruption", ".1"], "--initial must be"),
         (["--initial", ".3", "--repair", "-.3", "--corruption", ".1"], "repair"),
         ([*LOOP[1:], "--cost", "-1"], "cost"),
         ([*LOOP[1:], "--sensitivity", ".9"], "--specificity"),

@@ -112,8 +112,8 @@ def test_bad_input_is_one_line(run, model):
     ("options", "told"),
     [
         (("--grader", "foo"), "unknown grader 'foo'"),
-        (("--rounds", "-1"), "rounds must be a whole number of at least 0, got -1"),
-        (("--fresh-starts", "0"), "fresh_starts must be a whole number of at least 1"),
+        (("--rounds", "-1"), "--rounds must be a whole number of at least 0, got -1"),
+        (("--fresh-starts", "0"), "--fresh-starts must be a whole number of at least 1"),
         (("--reference-field", "question"), "reference 'one?' has no key"),
     ],
 )

@@ -487,12 +487,14 @@ def test_a_recording_in_which_nothing_is_right_asks_why(record, parts, path):
     assert "None is right: do the answer key and the grader fit" in str(recording)
 
 
-def test_a_bar_shows_the_attempts(record, parts, path, capsys):
+def test_a_bar_shows_the_attempts(record, parts, path, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     record(parts.graph(), QUESTIONS, path=path, rounds=1, progress=True)
     assert "24/24" in capsys.readouterr().err
 
 
 def test_a_bar_needs_its_extra(parts, path, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setitem(sys.modules, "tqdm", None)
     with pytest.raises(ModuleNotFoundError, match="tqdm"):
         record_traces(parts.graph(), QUESTIONS, path=path, progress=True)
@@ -502,6 +504,16 @@ def test_a_bar_needs_its_extra(parts, path, monkeypatch):
 def test_nobody_looking_means_no_bar(record, parts, path, capsys):
     record(parts.graph(), QUESTIONS, path=path, rounds=1)
     assert capsys.readouterr().err == ""
+
+
+def test_lines_are_few_however_many_questions_there_are(record, parts, path, capsys):
+    questions = [(f"{n}?", "1") for n in range(120)]
+    parts.fails = lambda kind, question, number: question == "7?"
+    record(parts.graph(), questions, path=path, rounds=0, fresh_starts=1, progress=True)
+    lines = capsys.readouterr().err.splitlines()
+    lines = [line for line in lines if line.startswith("recording: ")]
+    assert [int(line.split()[1].split("/")[0]) for line in lines] == list(range(3, 121, 3))
+    assert "120/120 questions, 1 failed, 119/119 attempts" in lines[-1]
 
 
 def test_one_fresh_start_is_advised_against(record, parts, path, caplog):
