@@ -22,7 +22,8 @@ from langchain_markovscale.theory.rates import Rates
 
 Floats = NDArray[np.float64]
 
-_FEW_QUESTIONS = 50
+FEW_QUESTIONS = 50
+"""With fewer, what was measured is uncertain enough to say so."""
 _MISFIT = 0.05  # held-out accuracy missed by more than this is worth a warning
 
 
@@ -250,7 +251,7 @@ def _warnings(
     statistics: Statistics, model: ScoreModel, foretold: Floats, n_bootstrap: int
 ) -> list[str]:
     said = []
-    if statistics.n_questions < _FEW_QUESTIONS:
+    if statistics.n_questions < FEW_QUESTIONS:
         questions = (
             "1 question" if statistics.n_questions == 1 else f"{statistics.n_questions} questions"
         )

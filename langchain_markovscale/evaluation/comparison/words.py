@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from math import isfinite
 
+from langchain_markovscale.calibration.fitting import FEW_QUESTIONS
 from langchain_markovscale.evaluation.comparison.findings import Findings, Row, found
 from langchain_markovscale.evaluation.comparison.tables import number, sections, share
 from langchain_markovscale.faces.content import Content, Tone
@@ -11,7 +12,6 @@ from langchain_markovscale.faces.estimates import counted
 TITLE = "Comparison of stopping rules"
 
 _NAMED = 3  # rules that a sentence names
-_FEW_QUESTIONS = 50  # as in the warnings of a calibration
 _NOTHING = 0.005  # of a budget: a saving that would be shown as 0 %
 _MANY = 0.1  # of the runs: that often cut short by the pool is worth a warning
 
@@ -124,7 +124,7 @@ def making(findings: Findings) -> str:
 def warnings(findings: Findings) -> tuple[str, ...]:
     """Return what to know before relying on the numbers."""
     said = []
-    if findings.questions < _FEW_QUESTIONS:
+    if findings.questions < FEW_QUESTIONS:
         said.append(
             f"only {findings.questions} questions: other ones could turn the order of the rules "
             "around."
