@@ -27,19 +27,21 @@ LEFT_OUT = pytest.StashKey[Counter[str]]()
 """How many tests of each file are left out for want of a server."""
 
 
-@pytest.hookimpl(trylast=True)  # after -k
+@pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config, items):
     # Workers that share the tests (pytest -n) take whole files, for the fixtures of a module, and
     # one of them all that needs the real model, which takes a while to load.
     for item in items:
         shares = "the model" if "smollm2" in item.fixturenames else str(item.path)
         item.add_marker(pytest.mark.xdist_group(shares))
+    result = yield  # -k makes its choice, and pytest-xdist reads the marks
     left_out = [] if os.environ.get("TEST_POSTGRES") else list(filter(_over_postgres, items))
     files = (item.path.relative_to(config.rootpath) for item in left_out)
     config.stash[LEFT_OUT] = Counter(map(str, files))
     if left_out:
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
+    return result
 
 
 def _over_postgres(item):
