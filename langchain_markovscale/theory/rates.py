@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from langchain_markovscale.theory.checks import numbers, probabilities
+from langchain_markovscale.theory.checks import TOLERANCE, numbers, probabilities
 from langchain_markovscale.theory.mixture import (
     ChainMixture,
     check_settling,
@@ -112,6 +112,12 @@ class Rates:
             sensitivity=joined("sensitivity"),
             specificity=joined("specificity"),
         )
+
+    @property
+    def verdicts_say_nothing(self) -> bool:
+        """Whether verdicts come as often for wrong answers as for right ones: s + u = 1."""
+        pairs = zip(self.sensitivity, self.specificity, strict=True)
+        return not self.score_cuts and all(abs(s + u - 1) <= TOLERANCE for s, u in pairs)
 
     def without_verifier(self) -> "Rates":
         """Return these rates for a loop in which nothing is scored: every answer is accepted."""

@@ -170,7 +170,7 @@ def _cost_curve(
 ) -> tuple[Outcome, ...]:
     rates, deciding = calibration.rates, calibration.decision_rates
     fitted = calibration.fitted
-    if fitted and fitted.auc is None:  # no verifier was measured, so the loop runs without one
+    if fitted and rates.verdicts_say_nothing:  # so the loop runs without a verifier
         rates, deciding = rates.without_verifier(), deciding.without_verifier()
     law = verdict_law(rates)
     if rates.score_cuts:

@@ -100,7 +100,7 @@ def verifier_section(found: Findings) -> Section:
     """Return how far the verifier can be relied on."""
     fitted, rates = found.calibration.fitted, found.rates
     title = "The verifier"
-    if fitted and fitted.auc is None:
+    if fitted and fitted.auc is None and rates.verdicts_say_nothing:
         words = "No verifier was measured: no labelled attempt has a score, or all labels agree."
         return Section(title, (words,))
     rows = [
@@ -110,12 +110,17 @@ def verifier_section(found: Findings) -> Section:
         ("correlation ρ of its scores of one answer", f"{rates.verdict_correlation:.2f}"),
     ]
     if fitted is None:
-        quality = [s + u - 1 for s, u in zip(rates.sensitivity, rates.specificity, strict=True)]
         words = "Assumed, not measured."
-        if max(map(abs, quality)) <= TOLERANCE:
+        if rates.verdicts_say_nothing:
             words += " Its verdicts say nothing: they come as often for wrong answers as for right."
         return Section(title, (words,), Table(("", ""), tuple(rows), left=1))
-    auc = Estimate(fitted.auc or 0.0, fitted.auc_interval)
+    if fitted.auc is None:
+        words = (
+            "No labelled attempt has a score: what is said of the verifier takes answers that "
+            "agree to be right, and decisions are made with it."
+        )
+        return Section(title, (words,), Table(("", ""), tuple(rows), left=1))
+    auc = Estimate(fitted.auc, fitted.auc_interval)
     rows.insert(0, ("scores a right answer above a wrong one (AUC)", auc.percent))
     words = (
         f"It tells right from wrong: a right answer is scored above a wrong one {auc.percent} of "
