@@ -165,7 +165,8 @@ def create_markovscale_graph(
     )
     check_predictor(predictor, router.criterion)
     policies = _policies(retry_policy)
-    per_run = PerRun(router.criterion, budget, max(_ROUNDS_PER_RUN, router.criterion.max_rounds))
+    rounds = max(_ROUNDS_PER_RUN, router.criterion.max_rounds)
+    per_run = PerRun(router.criterion, budget, rounds)
     safety = Safety(per_run, policies)
     seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
 
@@ -192,7 +193,6 @@ def create_markovscale_graph(
     builder.add_conditional_edges("verify_proxy", router, router.path_map())
     answers = None if cache is None else CacheOfAnswers(cache)
     graph = builder.compile(checkpointer, cache=answers, store=store, name=name)
-    rounds = max(_ROUNDS_PER_RUN, router.criterion.max_rounds)
     limit = _STEPS_PER_ATTEMPT * rounds + _STEPS_BESIDE
     return graph.with_config(recursion_limit=limit, tags=[TAG])
 
