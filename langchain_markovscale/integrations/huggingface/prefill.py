@@ -102,9 +102,9 @@ def call(
         options["position_ids"] = positions
     if "logits_to_keep" in names:
         options["logits_to_keep"] = 1
-    output = model(
-        input_ids=ids, attention_mask=mask, past_key_values=past, use_cache=True, **options
-    )
+    # The newer name since transformers 5.24, which warns of the older one.
+    options["cache" if "cache" in names else "past_key_values"] = past
+    output = model(input_ids=ids, attention_mask=mask, use_cache=True, **options)
     logits: torch.Tensor = output.logits[:, -1]
     return logits
 
