@@ -8,16 +8,16 @@ import sys
 from importlib import import_module
 
 _NAMES_BY_MODULE = {
-    "attempts": ("Attempt", "Decision", "Usage"),
+    "types": ("Attempt", "Decision", "Usage"),
     "calibration.calibration": ("Calibration",),
-    "calibration.predictor.class_predictor": ("ClassPredictor",),
-    "calibration.tables": ("traces_from_table",),
-    "calibration.traces": ("Trace", "read_traces", "write_traces"),
-    "evaluation.comparison.compare": ("compare_strategies",),
-    "evaluation.past_runs": ("traces_from_messages",),
-    "evaluation.record": ("arecord_traces", "record_traces"),
-    "explanations": ("explain", "explain_outcome"),
-    "graph.authors": ("EmptyReplyError",),
+    "calibration.predictor": ("ClassPredictor",),
+    "traces.tables": ("traces_from_table",),
+    "traces.trace": ("Trace", "read_traces", "write_traces"),
+    "comparison.compare": ("compare_strategies",),
+    "recording.past_runs": ("traces_from_messages",),
+    "recording.record": ("arecord_traces", "record_traces"),
+    "display.wording": ("explain", "explain_outcome"),
+    "graph.writers": ("EmptyReplyError",),
     "graph.budget": ("Budget",),
     "graph.builder": ("create_markovscale_graph",),
     "graph.human": ("HumanVerifier",),
@@ -26,13 +26,12 @@ _NAMES_BY_MODULE = {
     "graph.router": ("MarkovScaleRouter",),
     "graph.settings": ("MarkovScaleContext",),
     "graph.state": ("MarkovScaleState",),
-    "integrations.chains": ("with_markovscale",),
-    "integrations.chat_model": ("ChatMarkovScale",),
-    "integrations.huggingface.chat": ("BatchedChatHuggingFace",),
-    "integrations.huggingface.loading": ("load_chat_model",),
-    "integrations.huggingface.reward": ("RewardModelVerifier",),
-    "integrations.huggingface.token_probability": ("TokenProbabilityVerifier",),
-    "integrations.middleware": ("MarkovScaleMiddleware",),
+    "graph.wrapping": ("with_markovscale",),
+    "graph.chat_model": ("ChatMarkovScale",),
+    "local.chat": ("BatchedChatHuggingFace", "load_chat_model"),
+    "local.reward": ("RewardModelVerifier",),
+    "local.token_probability": ("TokenProbabilityVerifier",),
+    "agents.middleware": ("MarkovScaleMiddleware",),
     "theory.belief": ("Belief",),
     "theory.chain": ("TwoStateChain",),
     "theory.costs": ("round_costs",),
@@ -44,7 +43,7 @@ _NAMES_BY_MODULE = {
     "verifiers.function": ("FunctionVerifier",),
     "verifiers.groundedness": ("GroundednessVerifier",),
     "verifiers.judge": ("JudgeVerifier",),
-    "views.show": ("show",),
+    "graph.show": ("show",),
 }
 _MODULE_OF = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
 
@@ -54,40 +53,25 @@ __all__ = [*sorted(_MODULE_OF), "__version__"]
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from langchain_markovscale.attempts import (
-        Attempt as Attempt,
-        Decision as Decision,
-        Usage as Usage,
+    from langchain_markovscale.agents.middleware import (
+        MarkovScaleMiddleware as MarkovScaleMiddleware,
     )
     from langchain_markovscale.calibration.calibration import Calibration as Calibration
-    from langchain_markovscale.calibration.predictor.class_predictor import (
+    from langchain_markovscale.calibration.predictor import (
         ClassPredictor as ClassPredictor,
     )
-    from langchain_markovscale.calibration.tables import traces_from_table as traces_from_table
-    from langchain_markovscale.calibration.traces import (
-        Trace as Trace,
-        read_traces as read_traces,
-        write_traces as write_traces,
-    )
-    from langchain_markovscale.evaluation.comparison.compare import (
+    from langchain_markovscale.comparison.compare import (
         compare_strategies as compare_strategies,
     )
-    from langchain_markovscale.evaluation.past_runs import (
-        traces_from_messages as traces_from_messages,
-    )
-    from langchain_markovscale.evaluation.record import (
-        arecord_traces as arecord_traces,
-        record_traces as record_traces,
-    )
-    from langchain_markovscale.explanations import (
+    from langchain_markovscale.display.wording import (
         explain as explain,
         explain_outcome as explain_outcome,
     )
-    from langchain_markovscale.graph.authors import EmptyReplyError as EmptyReplyError
     from langchain_markovscale.graph.budget import Budget as Budget
     from langchain_markovscale.graph.builder import (
         create_markovscale_graph as create_markovscale_graph,
     )
+    from langchain_markovscale.graph.chat_model import ChatMarkovScale as ChatMarkovScale
     from langchain_markovscale.graph.human import HumanVerifier as HumanVerifier
     from langchain_markovscale.graph.nodes import (
         generate_node as generate_node,
@@ -97,23 +81,26 @@ if TYPE_CHECKING:
     from langchain_markovscale.graph.prompts import Prompts as Prompts
     from langchain_markovscale.graph.router import MarkovScaleRouter as MarkovScaleRouter
     from langchain_markovscale.graph.settings import MarkovScaleContext as MarkovScaleContext
+    from langchain_markovscale.graph.show import show as show
     from langchain_markovscale.graph.state import MarkovScaleState as MarkovScaleState
-    from langchain_markovscale.integrations.chains import with_markovscale as with_markovscale
-    from langchain_markovscale.integrations.chat_model import ChatMarkovScale as ChatMarkovScale
-    from langchain_markovscale.integrations.huggingface.chat import (
+    from langchain_markovscale.graph.wrapping import with_markovscale as with_markovscale
+    from langchain_markovscale.graph.writers import EmptyReplyError as EmptyReplyError
+    from langchain_markovscale.local.chat import (
         BatchedChatHuggingFace as BatchedChatHuggingFace,
-    )
-    from langchain_markovscale.integrations.huggingface.loading import (
         load_chat_model as load_chat_model,
     )
-    from langchain_markovscale.integrations.huggingface.reward import (
+    from langchain_markovscale.local.reward import (
         RewardModelVerifier as RewardModelVerifier,
     )
-    from langchain_markovscale.integrations.huggingface.token_probability import (
+    from langchain_markovscale.local.token_probability import (
         TokenProbabilityVerifier as TokenProbabilityVerifier,
     )
-    from langchain_markovscale.integrations.middleware import (
-        MarkovScaleMiddleware as MarkovScaleMiddleware,
+    from langchain_markovscale.recording.past_runs import (
+        traces_from_messages as traces_from_messages,
+    )
+    from langchain_markovscale.recording.record import (
+        arecord_traces as arecord_traces,
+        record_traces as record_traces,
     )
     from langchain_markovscale.theory.belief import Belief as Belief
     from langchain_markovscale.theory.chain import TwoStateChain as TwoStateChain
@@ -121,6 +108,17 @@ if TYPE_CHECKING:
     from langchain_markovscale.theory.criterion import Criterion as Criterion
     from langchain_markovscale.theory.mixture import ChainMixture as ChainMixture
     from langchain_markovscale.theory.rates import Rates as Rates
+    from langchain_markovscale.traces.tables import traces_from_table as traces_from_table
+    from langchain_markovscale.traces.trace import (
+        Trace as Trace,
+        read_traces as read_traces,
+        write_traces as write_traces,
+    )
+    from langchain_markovscale.types import (
+        Attempt as Attempt,
+        Decision as Decision,
+        Usage as Usage,
+    )
     from langchain_markovscale.verifiers.agreement import AgreementVerifier as AgreementVerifier
     from langchain_markovscale.verifiers.entailment import EntailmentVerifier as EntailmentVerifier
     from langchain_markovscale.verifiers.function import FunctionVerifier as FunctionVerifier
@@ -128,7 +126,6 @@ if TYPE_CHECKING:
         GroundednessVerifier as GroundednessVerifier,
     )
     from langchain_markovscale.verifiers.judge import JudgeVerifier as JudgeVerifier
-    from langchain_markovscale.views.show import show as show
 
     __version__: str
 
@@ -156,7 +153,7 @@ def _load(name: str) -> object:
     try:
         module = import_module(f"{__name__}.{_MODULE_OF[name]}")
     except ModuleNotFoundError as error:
-        from langchain_markovscale.extras import naming_the_extra
+        from langchain_markovscale._extras import naming_the_extra
 
         raise naming_the_extra(error) from error
     return getattr(module, name)

@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, strategies as st
 
-from langchain_markovscale.answer_keys import (
+from langchain_markovscale.answers.keys import (
     boxed,
     choice_letter,
     json_field,

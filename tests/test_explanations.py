@@ -2,10 +2,10 @@ from typing import get_args
 
 import pytest
 
-from langchain_markovscale.attempts import Attempt, Decision, Reason
-from langchain_markovscale.explanations import explain, explain_outcome, percent, points
+from langchain_markovscale.display.wording import explain, explain_outcome, percent, points
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale.types import Attempt, Decision, Reason
 
 
 def decision(**changes: object) -> Decision:

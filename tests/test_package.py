@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 import langchain_markovscale
-from langchain_markovscale.extras import extra_with, naming_the_extra
+from langchain_markovscale._extras import extra_with, naming_the_extra
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "langchain_markovscale"
@@ -30,34 +30,34 @@ class Room(NamedTuple):
 
 
 ROOMS = (
-    Room("extras"),
-    Room("attempts", ("typing_extensions",)),
-    Room("explanations"),
-    Room("reading"),
-    Room("answer_keys"),
+    Room("_extras"),
+    Room("types", ("typing_extensions",)),
+    Room("answers"),
     Room("theory", ("numpy",)),
-    Room("faces", (), ("matplotlib",)),
-    Room("calibration", ("scipy",), ("matplotlib",)),
-    Room("usage", ("langchain_core", "pydantic")),
-    Room("models", (), ("langchain",)),
+    Room("traces"),
+    Room("display", (), ("matplotlib",)),
+    Room("replay", ("scipy",)),
+    Room("calibration", (), ("matplotlib",)),
+    Room("_models", ("langchain_core", "pydantic"), ("langchain",)),
     Room("verifiers", (), ("sentence_transformers",)),
     Room("graph", ("langgraph",)),
-    Room("views"),
-    Room("calibration/predictor/training", ("torch",)),
+    Room("calibration/predictor_training", ("torch",)),
+    Room("agents", ("langchain",)),
     Room(
-        "integrations",
+        "local",
         (
             "accelerate",
             "gguf",
             "huggingface_hub",
-            "langchain",
             "langchain_huggingface",
             "psutil",
             "torch",
             "transformers",
         ),
     ),
-    Room("evaluation", ("tqdm",), ("math_verify", "matplotlib")),
+    Room("integrations"),
+    Room("recording", ("tqdm",), ("math_verify",)),
+    Room("comparison", (), ("matplotlib",)),
     Room("demo"),
     Room("cli", ("rich", "typer")),
 )

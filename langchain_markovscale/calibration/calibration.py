@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from langchain_markovscale.calibration.fitting import fit_traces
-from langchain_markovscale.calibration.storage import read, write
+from langchain_markovscale.calibration.estimate import fit_traces
 from langchain_markovscale.calibration.summary import FitSummary
-from langchain_markovscale.calibration.traces import Trace
 from langchain_markovscale.theory.mixture import ChainMixture
-from langchain_markovscale.theory.rates import Rates
-from langchain_markovscale.theory.variants import training_free_rates
+from langchain_markovscale.theory.rates import Rates, training_free_rates
+from langchain_markovscale.traces.trace import Trace
 
 if TYPE_CHECKING:
     from langchain_markovscale.calibration.report.report import Report
+
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING
+
+from langchain_markovscale.calibration.json_file import read_document, write_document
 
 _CAUTIOUS = 0.8  # quantile of κ; twenty yes/no questions cost accuracy with the estimate itself
 DECISION_DRAWS = 16  # two classes each make 32, as quick to decide with as the training-free grid
@@ -206,7 +209,7 @@ class Calibration:
         Raises:
             ValueError: If an argument leaves its range.
         """
-        from langchain_markovscale.calibration.report.compute import find
+        from langchain_markovscale.calibration.report.findings import find
         from langchain_markovscale.calibration.report.report import Report
 
         return Report(find(self, cost_per_round=cost_per_round, max_rounds=max_rounds, seed=seed))
@@ -229,3 +232,63 @@ class Calibration:
                 holds a value out of range; the message names the file and the field.
         """
         return read(cls, path)
+
+
+_KIND, _VERSION = "calibration", 1
+
+# What differs between draws; the rest of each is that of the rates.
+_DRAWN = (
+    "weights", "initial", "repair", "corruption", "sensitivity", "specificity", "settling",
+    "coincidence",
+)  # fmt: skip
+
+
+def write(calibration: "Calibration", path: str | Path) -> None:
+    """Write a calibration; the file is replaced whole or not at all."""
+    content = asdict(calibration)
+    content["draws"] = {
+        name: [getattr(draw, name) for draw in calibration.draws] for name in _DRAWN
+    }
+    write_document(path, _KIND, _VERSION, content)
+
+
+def read(kind: type["Calibration"], path: str | Path) -> "Calibration":
+    """Read a calibration, see `Calibration.load`."""
+    content = read_document(path, _KIND, _VERSION, "calibrate again")
+    try:
+        rates = content["rates"] = _build(Rates, content.get("rates"), "rates.")
+        content["draws"] = _draws(rates, content.get("draws"))
+        if content.get("fitted") is not None:
+            content["fitted"] = _build(FitSummary, content["fitted"], "fitted.")
+        calibration: Calibration = _build(kind, content)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} is not a valid calibration: {error}") from None
+    return calibration
+
+
+def _draws(rates: Rates, columns: Any) -> tuple[Rates, ...]:
+    if not isinstance(columns, dict) or set(columns) != set(_DRAWN):
+        raise ValueError(f"draws must hold {', '.join(_DRAWN)}, each a list with one entry a draw.")
+    rows = zip(*(columns[name] for name in _DRAWN), strict=True)
+    return tuple(replace(rates, **dict(zip(_DRAWN, row, strict=True))) for row in rows)
+
+
+def _build(kind: type[Any], values: Any, prefix: str = "") -> Any:
+    """Make a dataclass from the fields of a JSON object, naming what is missing or unknown."""
+    if not isinstance(values, dict):
+        raise ValueError(f"{prefix.rstrip('.')} must be an object, got {values!r}.")
+    names = {each.name for each in fields(kind)}
+    if missing := names - values.keys():
+        raise ValueError(f"missing {', '.join(prefix + name for name in sorted(missing))}.")
+    if unknown := values.keys() - names:
+        raise ValueError(f"unknown {', '.join(prefix + name for name in sorted(unknown))}.")
+    return kind(**{name: _frozen(value) for name, value in values.items()})
+
+
+def _frozen(value: Any) -> Any:
+    """Return JSON's lists as the tuples that they were."""
+    if isinstance(value, list):
+        return tuple(map(_frozen, value))
+    if isinstance(value, dict):
+        return {name: _frozen(each) for name, each in value.items()}
+    return value

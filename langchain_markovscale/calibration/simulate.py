@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.attempts import Attempt, Decision
-from langchain_markovscale.theory.checks import single, whole
 from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale.theory.validation import single, whole
+from langchain_markovscale.types import Attempt, Decision
 
 Floats = NDArray[np.float64]
 Policy = Callable[[Sequence[Attempt]], Decision]

@@ -6,7 +6,7 @@ def main() -> None:
     try:
         from langchain_markovscale.cli.app import app
     except ModuleNotFoundError as error:
-        from langchain_markovscale.extras import naming_the_extra
+        from langchain_markovscale._extras import naming_the_extra
 
         raise SystemExit(f"markovscale: {naming_the_extra(error)}") from None
     app()

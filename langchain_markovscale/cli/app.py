@@ -10,9 +10,8 @@ import typer
 
 from langchain_markovscale.cli.calibrate import calibrate
 from langchain_markovscale.cli.compare import compare
-from langchain_markovscale.cli.console import say
+from langchain_markovscale.cli.console import BAD_INPUT, INTERRUPTED, say
 from langchain_markovscale.cli.demo import demo
-from langchain_markovscale.cli.exit_codes import BAD_INPUT, INTERRUPTED
 from langchain_markovscale.cli.plan import plan
 from langchain_markovscale.cli.record import record
 from langchain_markovscale.cli.report import report
@@ -66,7 +65,7 @@ def one_line_errors(command: Callable[_Parameters, None]) -> Callable[_Parameter
         except BrokenPipeError:
             raise  # whoever read our output has gone: nothing to say, and nobody to say it to
         except ModuleNotFoundError as error:
-            from langchain_markovscale.extras import naming_the_extra
+            from langchain_markovscale._extras import naming_the_extra
 
             say(f"error: {naming_the_extra(error)}", style="red")
             raise typer.Exit(BAD_INPUT) from None

@@ -9,13 +9,11 @@ from rich.progress import Progress
 
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import remarks, results, say
-from langchain_markovscale.cli.inputs import check_input
-from langchain_markovscale.cli.outputs import check_output
+from langchain_markovscale.cli.files import check_input, check_output
 from langchain_markovscale.cli.report_view import show
 
 if TYPE_CHECKING:
-    from langchain_markovscale.calibration.counts import AttemptCounts
-    from langchain_markovscale.calibration.traces import Trace
+    from langchain_markovscale.traces.trace import AttemptCounts, Trace
 
 _FEW = 10  # questions a class, below which it can hardly be told from luck
 
@@ -64,8 +62,7 @@ def calibrate(
     questions = _lines(traces)
     _check_classes(n_classes, questions)
     from langchain_markovscale.calibration.calibration import Calibration
-    from langchain_markovscale.calibration.counts import AttemptCounts
-    from langchain_markovscale.calibration.traces import read_traces
+    from langchain_markovscale.traces.trace import AttemptCounts, read_traces
 
     counts = AttemptCounts()
     console = remarks()

@@ -7,13 +7,12 @@ import typer
 
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import remarks, results, say, write_json
-from langchain_markovscale.cli.inputs import check_input
-from langchain_markovscale.cli.outputs import check_output, write_pages
+from langchain_markovscale.cli.files import check_input, check_output, write_pages
 from langchain_markovscale.cli.report_view import show
 
 if TYPE_CHECKING:
-    from langchain_markovscale.evaluation.comparison.rules import Budget
-    from langchain_markovscale.theory.variants import Variant
+    from langchain_markovscale.comparison.crossfit import Budget
+    from langchain_markovscale.theory.rates import Variant
 
 
 def compare(
@@ -75,7 +74,7 @@ def compare(
     check_output("--html", html)
     check_output("--markdown", markdown)
     check_input("POOL", pool, "traces")
-    from langchain_markovscale.evaluation.comparison.compare import COSTS, compare_strategies
+    from langchain_markovscale.comparison.compare import COSTS, compare_strategies
 
     with remarks().status("Replaying …"):
         comparison = compare_strategies(

@@ -6,6 +6,15 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+FAILED = 1
+"""Something was asked for that did not come about, such as an answer."""
+
+BAD_INPUT = 2
+"""The command cannot be carried out as it was given."""
+
+INTERRUPTED = 130
+"""Ctrl-C, by the convention of shells."""
+
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:

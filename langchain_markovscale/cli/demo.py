@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from langchain_markovscale.cli import options
-from langchain_markovscale.cli.console import results, say
-from langchain_markovscale.cli.exit_codes import FAILED, INTERRUPTED
-from langchain_markovscale.cli.outputs import check_output
+from langchain_markovscale.cli.console import FAILED, INTERRUPTED, results, say
+from langchain_markovscale.cli.files import check_output
 
 if TYPE_CHECKING:
     from langchain_markovscale.cli.loop import Loop
@@ -65,13 +64,17 @@ def demo(
 
 
 def _show(loop: "Loop", seed: int | None) -> None:
-    from langchain_markovscale.answer_keys import resolve_answer_key
-    from langchain_markovscale.cli.demo_baselines import fixed_rounds, of_loop
-    from langchain_markovscale.cli.demo_comparison import comparison, in_words
+    from langchain_markovscale.answers.keys import resolve_answer_key
+    from langchain_markovscale.cli.demo_comparison import (
+        comparison,
+        fixed_rounds,
+        in_words,
+        of_loop,
+    )
+    from langchain_markovscale.cli.rendering import LiveTables
     from langchain_markovscale.cli.runs import Run, go
-    from langchain_markovscale.cli.watchers import LiveTables
     from langchain_markovscale.demo import setting
-    from langchain_markovscale.evaluation.questions import parse_questions
+    from langchain_markovscale.recording.questions import parse_questions
 
     questions = parse_questions(setting.questions(), "the demo's questions")
     key = resolve_answer_key(setting.ANSWER_KEY)

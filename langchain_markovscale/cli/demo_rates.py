@@ -4,12 +4,12 @@ from datetime import date
 from pathlib import Path
 
 from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.calibration.traces import read_traces
 from langchain_markovscale.cli.loop import Loop
 from langchain_markovscale.demo import setting
-from langchain_markovscale.evaluation.questions import parse_questions
-from langchain_markovscale.evaluation.record import record_traces
-from langchain_markovscale.evaluation.recorder import Recording
+from langchain_markovscale.recording.questions import parse_questions
+from langchain_markovscale.recording.record import record_traces
+from langchain_markovscale.recording.recorder import Recording
+from langchain_markovscale.traces.trace import read_traces
 
 FRESH_STARTS = 2
 REVISIONS = 2

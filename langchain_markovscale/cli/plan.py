@@ -86,7 +86,7 @@ def _as_json(made: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show(made: dict[str, Any]) -> None:
-    from langchain_markovscale.explanations import percent, points
+    from langchain_markovscale.display.wording import percent, points
 
     given = made["given"]
     price = points(given["cost_per_round"], 3)

@@ -6,9 +6,9 @@ One list of rows serves the table and the JSON, so that neither can say what the
 from math import inf, isfinite, isnan
 from typing import Any, NamedTuple
 
-from langchain_markovscale.explanations import percent, points
+from langchain_markovscale.display.wording import percent, points
 from langchain_markovscale.theory.chain import TwoStateChain
-from langchain_markovscale.theory.commitments import commitments
+from langchain_markovscale.theory.plans import commitments
 from langchain_markovscale.theory.rates import Rates
 
 

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from langchain_markovscale.cli import options
-from langchain_markovscale.cli.console import results, say
-from langchain_markovscale.cli.exit_codes import FAILED
-from langchain_markovscale.cli.inputs import check_input
-from langchain_markovscale.cli.outputs import check_output
+from langchain_markovscale.cli.console import FAILED, results, say
+from langchain_markovscale.cli.files import check_input, check_output
 
 if TYPE_CHECKING:
-    from langchain_markovscale.evaluation.graders import Grader
+    from langchain_markovscale.recording.graders import Grader
 
 _UNLABELLED = "none"
 
@@ -73,10 +71,10 @@ def record(
     question is written at once: when the command is broken off, the same command goes on.
     """
     from langchain_markovscale.cli.loop import build_loop, check_names
-    from langchain_markovscale.evaluation.plan import Plan
-    from langchain_markovscale.evaluation.questions import read_questions
-    from langchain_markovscale.evaluation.record import record_traces
-    from langchain_markovscale.evaluation.recording_file import unfinished
+    from langchain_markovscale.recording.questions import read_questions
+    from langchain_markovscale.recording.record import record_traces
+    from langchain_markovscale.recording.recording_file import unfinished
+    from langchain_markovscale.recording.schedule import Plan
 
     check_output("--output", output)
     check_input("DATASET", dataset, "questions")
@@ -130,7 +128,7 @@ def _grading(
     grader: str | None, answer_key: str | None, references: Sequence[str | None]
 ) -> "Grader":
     """Return the grader, tried on the references: all that can be wrong with it, in no time."""
-    from langchain_markovscale.evaluation.graders import check_reference, resolve_grader
+    from langchain_markovscale.recording.graders import check_reference, resolve_grader
 
     if grader == _UNLABELLED:
         return resolve_grader(lambda answer, reference: None)

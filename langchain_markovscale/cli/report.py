@@ -7,8 +7,7 @@ import typer
 
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import results, say
-from langchain_markovscale.cli.inputs import check_input
-from langchain_markovscale.cli.outputs import check_output, write_pages
+from langchain_markovscale.cli.files import check_input, check_output, write_pages
 from langchain_markovscale.cli.report_view import show
 
 

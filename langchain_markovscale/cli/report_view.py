@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from langchain_markovscale.faces import content
-    from langchain_markovscale.faces.display import Display
+    from langchain_markovscale.display import document
+    from langchain_markovscale.display.display import Display
 
 _COLOURS = {"good": "green", "bad": "red", "unsure": "yellow", "plain": "dim"}
 _WIDEST = 100  # lines of words; longer ones are hard to read
@@ -23,7 +23,7 @@ def show(made: "Display", console: Console) -> None:
         made: What to print.
         console: Where to; its width decides where words are wrapped.
     """
-    from langchain_markovscale.faces.text import wrapped
+    from langchain_markovscale.display.text import wrapped
 
     width = min(console.width, _WIDEST)
 
@@ -49,7 +49,7 @@ def show(made: "Display", console: Console) -> None:
             console.print(_table(section.table))
 
 
-def _table(table: "content.Table") -> Table:
+def _table(table: "document.Table") -> Table:
     drawn = Table(
         box=None,
         pad_edge=False,

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Protocol
 
-from langchain_markovscale.answer_keys import AnswerKey
-from langchain_markovscale.attempts import Attempt, Decision, Purpose, Usage
-from langchain_markovscale.evaluation.graders import ExactKey, check_reference
-from langchain_markovscale.evaluation.questions import Question
+from langchain_markovscale.answers.keys import AnswerKey
+from langchain_markovscale.recording.graders import ExactKey, check_reference
+from langchain_markovscale.recording.questions import Question
+from langchain_markovscale.types import Attempt, Decision, Purpose, Usage
 
 
 @dataclass(eq=False)

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from langchain_markovscale.cli import options
-from langchain_markovscale.cli.console import results, say
-from langchain_markovscale.cli.exit_codes import FAILED, INTERRUPTED
-from langchain_markovscale.cli.inputs import check_input
+from langchain_markovscale.cli.console import FAILED, INTERRUPTED, results, say
+from langchain_markovscale.cli.files import check_input
 
 if TYPE_CHECKING:
-    from langchain_markovscale.answer_keys import AnswerKey
+    from langchain_markovscale.answers.keys import AnswerKey
     from langchain_markovscale.cli.runs import Run, Watcher
-    from langchain_markovscale.evaluation.questions import Question
+    from langchain_markovscale.recording.questions import Question
 STDIN = "-"
 
 
@@ -47,8 +46,8 @@ def solve(
 ) -> None:
     """Answer questions, and stop when another round is not worth its cost."""
     from langchain_markovscale.cli.loop import build_loop, check_names
+    from langchain_markovscale.cli.rendering import JsonLines, Lines, LiveTables
     from langchain_markovscale.cli.runs import Run, check_references, go
-    from langchain_markovscale.cli.watchers import JsonLines, Lines, LiveTables
 
     asked = _questions(questions or [], file)
     if calibration is not None:
@@ -89,7 +88,7 @@ def solve(
 
 
 def _questions(arguments: list[str], file: str | None) -> "list[Question]":
-    from langchain_markovscale.evaluation.questions import (
+    from langchain_markovscale.recording.questions import (
         as_questions,
         parse_questions,
         read_questions,
@@ -109,8 +108,8 @@ def _questions(arguments: list[str], file: str | None) -> "list[Question]":
 
 def _total(runs: "Sequence[Run]", answer_key: "AnswerKey | None", seconds: float) -> None:
     """Write what all runs cost together, and how many were right where that is known."""
-    from langchain_markovscale.cli.scores import Score
-    from langchain_markovscale.views.cells import bill, sum_by_purpose
+    from langchain_markovscale.cli.demo_comparison import Score
+    from langchain_markovscale.display.run import bill, sum_by_purpose
 
     ended = [run for run in runs if run.ended]
     graded = [grade for run in ended if (grade := run.correct(answer_key)) is not None]

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 
 from typing_extensions import TypedDict
 
-from langchain_markovscale.attempts import Attempt, Purpose, Usage
 from langchain_markovscale.graph.metering import Books
-from langchain_markovscale.theory.checks import non_negative, whole
+from langchain_markovscale.theory.validation import non_negative, whole
+from langchain_markovscale.types import Attempt, Purpose, Usage
 
 Price = float | Mapping[Purpose, float]
 Seconds = Mapping[Purpose, float]

@@ -10,33 +10,31 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.store.base import BaseStore
 from langgraph.types import CachePolicy, Checkpointer, RetryPolicy
 
-from langchain_markovscale.answer_keys import AnswerKey
-from langchain_markovscale.attempts import Action, Step
+from langchain_markovscale.answers.choices import Choices
+from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.graph.authors import AuthorLike, ChatLike, generator, reviser
 from langchain_markovscale.graph.budget import Budget
-from langchain_markovscale.graph.caching import CacheOfAnswers, policy_for
-from langchain_markovscale.graph.choices import Choices
+from langchain_markovscale.graph.cache import CacheOfAnswers, policy_for
 from langchain_markovscale.graph.class_weights import PredictorLike, as_predictor, check_predictor
-from langchain_markovscale.graph.evidence import evidence
-from langchain_markovscale.graph.node import Safety
 from langchain_markovscale.graph.nodes import (
     GenerateNode,
     ReviseNode,
     VerifierLike,
     VerifyProxyNode,
 )
+from langchain_markovscale.graph.paid_call import Safety
 from langchain_markovscale.graph.prompts import Prompts
 from langchain_markovscale.graph.router import MarkovScaleRouter
-from langchain_markovscale.graph.settings import MarkovScaleContext, PerRun
+from langchain_markovscale.graph.settings import MarkovScaleContext, PerRun, evidence
 from langchain_markovscale.graph.state import (
     MarkovScaleInput,
     MarkovScaleOutput,
     MarkovScaleState,
 )
-from langchain_markovscale.graph.tracing import TAG
-from langchain_markovscale.theory.rates import Rates
-from langchain_markovscale.theory.variants import Variant
+from langchain_markovscale.graph.telemetry import TAG
+from langchain_markovscale.graph.writers import AuthorLike, ChatLike, generator, reviser
+from langchain_markovscale.theory.rates import Rates, Variant
+from langchain_markovscale.types import Action, Step
 
 # Not the names of the nodes: LangGraph draws no label that says what the arrow shows anyway.
 _LABELS: dict[Step, str] = {

@@ -9,10 +9,10 @@ from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableLambda
 
-from langchain_markovscale.calibration.predictor.class_predictor import ClassPredictor
+from langchain_markovscale.calibration.predictor import ClassPredictor
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.mixture import check_weights
-from langchain_markovscale.theory.variants import Variant
+from langchain_markovscale.theory.rates import Variant
 
 PredictorLike = ClassPredictor | Runnable[Any, Any] | Callable[[str], Any]
 """A predictor, or any Runnable or function from a question's text to class weights."""

@@ -10,7 +10,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import interrupt
 
-from langchain_markovscale.graph.events import current_runtime
+from langchain_markovscale.graph.telemetry import current_runtime
 from langchain_markovscale.verifiers.base import Verdict, Verifier, VerifierInput, to_verdict
 
 _HOW = (

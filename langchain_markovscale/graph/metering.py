@@ -14,8 +14,7 @@ from langchain_core.outputs import LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import merge_configs
 
-from langchain_markovscale.attempts import Purpose, Usage
-from langchain_markovscale.usage import add_usage, usage_of
+from langchain_markovscale.types import Purpose, Usage, add_usage, usage_of
 
 Books = dict[Purpose, Usage]
 

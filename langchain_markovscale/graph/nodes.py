@@ -11,9 +11,22 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config
 
-from langchain_markovscale.answer_keys import AnswerKey, resolve_answer_key
-from langchain_markovscale.attempts import Action, Attempt, Decision, Usage
-from langchain_markovscale.graph.authors import (
+from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
+from langchain_markovscale.graph.class_weights import (
+    KEY,
+    PredictorLike,
+    as_predictor,
+    plain_weights,
+    weights_in,
+)
+from langchain_markovscale.graph.conversation import ending, open_question, values_of
+from langchain_markovscale.graph.metering import UNKNOWN_CALL, Books
+from langchain_markovscale.graph.paid_call import LoopNode, Safety, Update, Work
+from langchain_markovscale.graph.prompts import Prompts
+from langchain_markovscale.graph.settings import PerRun
+from langchain_markovscale.graph.state import Run
+from langchain_markovscale.graph.telemetry import tell
+from langchain_markovscale.graph.writers import (
     Author,
     AuthorLike,
     ChatLike,
@@ -22,22 +35,8 @@ from langchain_markovscale.graph.authors import (
     reviser,
     usage_in,
 )
-from langchain_markovscale.graph.class_weights import (
-    KEY,
-    PredictorLike,
-    as_predictor,
-    plain_weights,
-    weights_in,
-)
-from langchain_markovscale.graph.endings import ending
-from langchain_markovscale.graph.events import tell
-from langchain_markovscale.graph.metering import UNKNOWN_CALL, Books
-from langchain_markovscale.graph.node import LoopNode, Safety, Update, Work
-from langchain_markovscale.graph.prompts import Prompts
-from langchain_markovscale.graph.questions import open_question, values_of
-from langchain_markovscale.graph.settings import PerRun
-from langchain_markovscale.graph.state import Run
 from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale.types import Action, Attempt, Decision, Usage
 from langchain_markovscale.verifiers.base import Verdict, Verifier, quiet, to_verdict
 from langchain_markovscale.verifiers.function import as_verifier
 

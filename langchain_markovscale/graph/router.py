@@ -12,18 +12,18 @@ from typing import Any, cast, get_args
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import set_config_context
 from langgraph.constants import END
+from langgraph.graph.state import CompiledStateGraph
 
-from langchain_markovscale.answer_keys import AnswerKey
-from langchain_markovscale.attempts import Action, Decision, Step
+from langchain_markovscale.answers.choices import Choices, count_of, key_for
+from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.graph.choices import Choices, count_of, key_for
 from langchain_markovscale.graph.class_weights import KEY, weights_in
-from langchain_markovscale.graph.questions import values_of
-from langchain_markovscale.graph.reading import AttemptsReader
-from langchain_markovscale.graph.remembering import RememberingCriterion
+from langchain_markovscale.graph.conversation import values_of
 from langchain_markovscale.graph.settings import PerRun
-from langchain_markovscale.theory.rates import Rates
-from langchain_markovscale.theory.variants import Variant, rates_for
+from langchain_markovscale.graph.state_reader import AttemptsReader
+from langchain_markovscale.theory.criterion import RememberingCriterion
+from langchain_markovscale.theory.rates import Rates, Variant, rates_for
+from langchain_markovscale.types import Action, Decision, Step
 
 
 class MarkovScaleRouter(Runnable[Any, str]):
@@ -177,3 +177,18 @@ def _routes(given: Mapping[Step, str]) -> dict[Step, str]:
             f"{', '.join(map(repr, get_args(Step)))}."
         )
     return {"stop": "stop", "revise": "revise", "generate": "generate", **given}
+
+
+def router_of(
+    graph: CompiledStateGraph[Any, Any, Any, Any],
+) -> MarkovScaleRouter | None:
+    """Return the first `MarkovScaleRouter` among a graph's branches; None where it has none.
+
+    Args:
+        graph: A compiled graph, one of `create_markovscale_graph` or one of yours.
+    """
+    for branches in graph.builder.branches.values():
+        for branch in branches.values():
+            if isinstance(branch.path, MarkovScaleRouter):
+                return branch.path
+    return None

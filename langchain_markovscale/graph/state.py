@@ -11,7 +11,7 @@ from langgraph.channels import EphemeralValue
 from langgraph.graph.message import add_messages
 from typing_extensions import TypedDict
 
-from langchain_markovscale.attempts import Attempt, Decision, Purpose, Usage
+from langchain_markovscale.types import Attempt, Decision, Purpose, Usage
 
 Messages = Annotated[list[AnyMessage], add_messages]
 

@@ -1,1 +1,1 @@
-"""Bridges to what users already run: agents, chat models, local models; each has its own extra."""
+"""Addresses of version 0.1, so that users' files that name them go on working."""

@@ -18,9 +18,9 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.attempts import Attempt
 from langchain_markovscale.theory.mixture import check_weights
 from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale.types import Attempt
 
 Floats = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from langchain_markovscale.theory.checks import (
+from langchain_markovscale.theory.validation import (
     TOLERANCE,
     Numbers,
     non_negative,

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from langchain_markovscale.attempts import Action, Purpose
-from langchain_markovscale.theory.checks import non_negative
+from langchain_markovscale.theory.validation import non_negative
+from langchain_markovscale.types import Action, Purpose
 
 _ACTIONS: tuple[Action, ...] = ("generate", "revise")
 _PURPOSES: tuple[Purpose, ...] = (*_ACTIONS, "verify")

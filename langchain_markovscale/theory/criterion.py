@@ -9,23 +9,23 @@ iff b < π − c/(α+β).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, get_args
+from functools import lru_cache
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.attempts import Action, Attempt, Decision, Reason, Step
 from langchain_markovscale.theory.belief import Belief
-from langchain_markovscale.theory.checks import (
+from langchain_markovscale.theory.plans import Commitments, commitments
+from langchain_markovscale.theory.rates import HasRates, Rates, Variant, rates_for
+from langchain_markovscale.theory.validation import (
     TOLERANCE,
     check_attempts,
     costs_by_action,
     single,
     whole,
 )
-from langchain_markovscale.theory.commitments import Commitments, commitments
-from langchain_markovscale.theory.rates import Rates
-from langchain_markovscale.theory.variants import HasRates, Variant, rates_for
+from langchain_markovscale.types import Action, Attempt, Decision, Reason, Step
 
 Floats = NDArray[np.float64]
 
@@ -214,3 +214,48 @@ def _decision(
         "attempts": attempts,
         "reason": reason,
     }
+
+
+Pattern = tuple[tuple[int | None, float | None, int | None], ...]
+
+
+class RememberingCriterion(Criterion):
+    """Decides as `Criterion` does, and remembers the last 1,024 patterns."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._remembered = lru_cache(maxsize=1024)(self._decide_pattern)
+
+    def decide(
+        self, attempts: Sequence[Attempt], class_weights: Sequence[float] | None = None
+    ) -> Decision:
+        """Return what to do after `attempts`; see `Criterion.decide`."""
+        if class_weights is not None:
+            return super().decide(attempts, class_weights)
+        numbers: dict[str | None, int | None] = {None: None}
+        pattern: Pattern = tuple(
+            [
+                (
+                    numbers.setdefault(attempt["key"], len(numbers)),
+                    attempt["score"],
+                    attempt["parent"],
+                )
+                for attempt in attempts
+            ]
+        )
+        return self._remembered(pattern).copy()
+
+    def _decide_pattern(self, pattern: Pattern) -> Decision:
+        attempts: list[Attempt] = [
+            {
+                "text": "",
+                "key": None if number is None else str(number),
+                "score": score,
+                "action": "generate" if parent is None else "revise",
+                "parent": parent,
+                "feedback": None,
+                "tokens": None,
+            }
+            for number, score, parent in pattern
+        ]
+        return super().decide(attempts)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from langchain_markovscale.theory.chain import Bounds
-from langchain_markovscale.theory.checks import (
+from langchain_markovscale.theory.validation import (
     TOLERANCE,
     Numbers,
     non_negative,

@@ -10,12 +10,10 @@ from typing import Any, cast
 from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from langchain_markovscale.answer_keys import resolve_answer_key
-from langchain_markovscale.attempts import Usage
-from langchain_markovscale.models import resolve_model
-from langchain_markovscale.usage import add_usage, no_usage, usage_of
-from langchain_markovscale.verifiers.base import Verdict, Verifier, VerifierInput
-from langchain_markovscale.verifiers.verdicts import text_of
+from langchain_markovscale._models import resolve_model
+from langchain_markovscale.answers.keys import resolve_answer_key
+from langchain_markovscale.types import Usage, add_usage, no_usage, usage_of
+from langchain_markovscale.verifiers.base import Verdict, Verifier, VerifierInput, text_of
 
 
 class AgreementVerifier(Verifier):

@@ -10,8 +10,7 @@ from typing import Any
 
 from langchain_core.documents import Document
 
-from langchain_markovscale.verifiers.base import VerifierInput
-from langchain_markovscale.verifiers.verdicts import text_of
+from langchain_markovscale.verifiers.base import VerifierInput, text_of
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 

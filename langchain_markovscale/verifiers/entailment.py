@@ -14,7 +14,7 @@ import numpy as np
 from langchain_core.runnables import RunnableConfig
 from numpy.typing import NDArray
 
-from langchain_markovscale.extras import naming_the_extra
+from langchain_markovscale._extras import naming_the_extra
 from langchain_markovscale.verifiers.base import Verdict, Verifier, VerifierInput
 from langchain_markovscale.verifiers.documents import documents_of, passages_of, sentences_of
 

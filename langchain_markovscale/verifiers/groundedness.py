@@ -11,8 +11,8 @@ from langchain_core.runnables import Runnable
 
 from langchain_markovscale.verifiers.base import VerifierInput
 from langchain_markovscale.verifiers.documents import documents_of
-from langchain_markovscale.verifiers.fencing import fenced
 from langchain_markovscale.verifiers.judge import JudgeVerifier
+from langchain_markovscale.verifiers.prompt_fence import fenced
 
 GROUNDEDNESS_INSTRUCTIONS = """\
 You are a strict and fair grader. You are shown a question, documents and a candidate answer, each \

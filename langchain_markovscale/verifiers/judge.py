@@ -9,12 +9,11 @@ from typing import Any, cast
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from langchain_markovscale.models import resolve_model
-from langchain_markovscale.usage import usage_of
-from langchain_markovscale.verifiers.base import Verdict, Verifier, VerifierInput
-from langchain_markovscale.verifiers.fencing import clipped, fenced
-from langchain_markovscale.verifiers.parsing import read_judgement
-from langchain_markovscale.verifiers.verdicts import text_of
+from langchain_markovscale._models import resolve_model
+from langchain_markovscale.types import usage_of
+from langchain_markovscale.verifiers.base import Verdict, Verifier, VerifierInput, text_of
+from langchain_markovscale.verifiers.judge_reply import read_judgement
+from langchain_markovscale.verifiers.prompt_fence import clipped, fenced
 
 INSTRUCTIONS = """\
 You are a strict and fair grader. You are shown a question and a candidate answer, each between \

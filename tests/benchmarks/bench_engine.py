@@ -16,12 +16,12 @@ import pytest
 import torch
 from langchain_huggingface import ChatHuggingFace
 
-from langchain_markovscale.integrations.huggingface import (
+from langchain_markovscale.local import (
     BatchedChatHuggingFace,
     TokenProbabilityVerifier,
     load_chat_model,
 )
-from langchain_markovscale.integrations.huggingface.prompts import prompt_ids
+from langchain_markovscale.local.chat_template import prompt_ids
 
 ROUNDS = 5
 WORDS = ["think", "well", "slowly", "please", "now"]

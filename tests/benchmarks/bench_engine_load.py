@@ -17,15 +17,13 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import HumanMessage
 
 from langchain_markovscale import create_markovscale_graph
-from langchain_markovscale.integrations.huggingface import (
+from langchain_markovscale.local import (
     TokenProbabilityVerifier,
     load_chat_model,
 )
-from langchain_markovscale.integrations.huggingface.jobs import BatchTooLarge
-from langchain_markovscale.integrations.huggingface.prompts import prompt_ids
-from langchain_markovscale.integrations.huggingface.sampling import Sampling
-from langchain_markovscale.integrations.huggingface.sequences import Continuation
-from langchain_markovscale.integrations.huggingface.text import TextReader
+from langchain_markovscale.local.chat_template import TextReader, prompt_ids
+from langchain_markovscale.local.scheduler import BatchTooLarge
+from langchain_markovscale.local.sequences import Continuation, Sampling
 
 REQUESTS = 1_000
 QUESTIONS = [{"question": f"What is {i} + {i % 7}?"} for i in range(REQUESTS)]

@@ -25,8 +25,8 @@ from langgraph.types import RetryPolicy
 from pydantic import ConfigDict
 
 from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.graph.authors import EmptyReplyError
 from langchain_markovscale.graph.builder import create_markovscale_graph
+from langchain_markovscale.graph.writers import EmptyReplyError
 
 RUNS = 2_000
 AT_ONCE = 100

@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from simulated_loops import Loop
 
 from langchain_markovscale.calibration import em
-from langchain_markovscale.calibration.statistics import collect_table
+from langchain_markovscale.calibration.sufficient_statistics import collect_table
 
 
 def events_of(table):

@@ -8,7 +8,7 @@ from matplotlib import pyplot
 from simulated_loops import Loop
 
 from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.calibration.report import compute
+from langchain_markovscale.calibration.report import findings
 
 TRACES = Loop().traces(questions=150, starts=2, revisions=3, seed=0)
 
@@ -16,7 +16,7 @@ TRACES = Loop().traces(questions=150, starts=2, revisions=3, seed=0)
 @pytest.fixture(scope="module", autouse=True)
 def few_simulated_questions():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compute, "QUESTIONS", 200)
+        patch.setattr(findings, "QUESTIONS", 200)
         yield
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from easy_and_hard import RATES, Words, traces_of
 
-from langchain_markovscale.calibration.predictor.class_predictor import ClassPredictor
+from langchain_markovscale.calibration.predictor import ClassPredictor
 
 ROOT = Path(__file__).parents[2]
 
@@ -115,7 +115,7 @@ def test_prediction_needs_no_torch(predictor, tmp_path):
 def test_training_without_torch_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.delitem(
-        sys.modules, "langchain_markovscale.calibration.predictor.training", raising=False
+        sys.modules, "langchain_markovscale.calibration.predictor_training", raising=False
     )
     with pytest.raises(ModuleNotFoundError, match=r"langchain-markovscale\[huggingface\]"):
         ClassPredictor.fit(traces_of(40), RATES)

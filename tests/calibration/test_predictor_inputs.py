@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from easy_and_hard import RATES, traces_of
 
-from langchain_markovscale.calibration.predictor.features import FeatureColumns
-from langchain_markovscale.calibration.predictor.likelihoods import ClassLikelihood
+from langchain_markovscale.calibration.predictor_inputs import ClassLikelihood, FeatureColumns
 from langchain_markovscale.theory.belief import Belief
 from langchain_markovscale.theory.rates import Rates
 

@@ -11,11 +11,11 @@ import pytest
 from simulated_loops import Loop
 
 from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.calibration.report import compute
+from langchain_markovscale.calibration.report import findings
 from langchain_markovscale.calibration.simulate import simulate
-from langchain_markovscale.calibration.traces import read_traces
-from langchain_markovscale.faces.estimates import Estimate
+from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale.traces.trace import read_traces
 
 ARITHMETIC = Path(__file__).parents[1] / "data" / "arithmetic.jsonl"
 IMPROVING = Loop(initial=(0.6, 0.3), repair=(0.5, 0.2), corruption=(0.05, 0.1))
@@ -25,7 +25,7 @@ IMPROVING = Loop(initial=(0.6, 0.3), repair=(0.5, 0.2), corruption=(0.05, 0.1))
 def few_simulated_questions():
     """Enough to see what a report says, in a small part of the time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compute, "QUESTIONS", 200)
+        patch.setattr(findings, "QUESTIONS", 200)
         yield
 
 
@@ -220,7 +220,7 @@ def test_it_says_whether_fresh_draws_pay(sensitivity, specificity, said):
 
 def test_the_recommendation_is_what_the_criterion_does(degrading, reports):
     rule = Criterion(degrading, 0.01, 8).decide
-    got = simulate(rule, degrading.rates, questions=compute.QUESTIONS, seed=0)
+    got = simulate(rule, degrading.rates, questions=findings.QUESTIONS, seed=0)
     assert reports["degrading"].findings.recommended == got
     assert f"{got.fresh_draws:.1f} fresh draws" in reports["degrading"].content.summary[2]
     assert f"right {got.accuracy:.0%} of the time" in reports["degrading"].content.summary[2]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from langchain_markovscale.calibration.scores import fit_scores
-from langchain_markovscale.calibration.statistics import Scores
+from langchain_markovscale.calibration.sufficient_statistics import Scores
+from langchain_markovscale.calibration.verifier_scores import fit_scores
 
 
 def scored(score, correct, question=None, answer=None):

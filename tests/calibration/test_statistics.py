@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from simulated_loops import Loop
 
-from langchain_markovscale.calibration.statistics import collect, collect_table
+from langchain_markovscale.calibration.sufficient_statistics import collect, collect_table
 
 
 def attempt(key, parent=None, *, correct, score=None):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from langchain_markovscale.calibration.traces import TraceWriter, read_traces, write_traces
+from langchain_markovscale.traces.trace import TraceWriter, read_traces, write_traces
 
 ARITHMETIC = Path(__file__).parents[1] / "data" / "arithmetic.jsonl"
 

@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.calibration.report import compute
-from langchain_markovscale.calibration.traces import read_traces
+from langchain_markovscale.calibration.report import findings
 from langchain_markovscale.cli.app import app
+from langchain_markovscale.traces.trace import read_traces
 
 ARITHMETIC = Path(__file__).parents[1] / "data" / "arithmetic.jsonl"
 QUICK = ("--bootstrap", "20")
@@ -18,7 +18,7 @@ QUICK = ("--bootstrap", "20")
 
 @pytest.fixture(autouse=True)
 def few_simulated_questions(monkeypatch):
-    monkeypatch.setattr(compute, "QUESTIONS", 200)
+    monkeypatch.setattr(findings, "QUESTIONS", 200)
     monkeypatch.setenv("MPLBACKEND", "agg")
 
 

@@ -1,6 +1,5 @@
-from langchain_markovscale.cli.demo_baselines import Strategy
-from langchain_markovscale.cli.demo_comparison import in_words
-from langchain_markovscale.usage import no_usage
+from langchain_markovscale.cli.demo_comparison import Strategy, in_words
+from langchain_markovscale.types import no_usage
 
 
 def strategy(name: str, *grades: bool) -> Strategy:

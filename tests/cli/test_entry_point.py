@@ -32,7 +32,7 @@ def test_without_the_extra_one_line_says_what_to_install(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
     monkeypatch.setattr(
-        "langchain_markovscale.extras.requires",
+        "langchain_markovscale._extras.requires",
         lambda name: ['typer>=0.15; extra == "cli"', 'rich>=13.8; extra == "cli"'],
     )
     with pytest.raises(SystemExit) as caught:

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from langchain_core.language_models import FakeListChatModel
 
-from langchain_markovscale.cli.models import chat_model, is_local
+from langchain_markovscale.cli.loop import chat_model, is_local
 
-ENGINE = "langchain_markovscale.integrations.huggingface"
+ENGINE = "langchain_markovscale.local"
 
 
 def engine(monkeypatch: pytest.MonkeyPatch, result: Any) -> list[tuple[str, dict[str, Any]]]:

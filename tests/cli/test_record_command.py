@@ -8,9 +8,9 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import Field
 from typer.testing import CliRunner
 
-from langchain_markovscale.calibration.traces import read_traces
 from langchain_markovscale.cli.app import one_line_errors
 from langchain_markovscale.cli.record import record
+from langchain_markovscale.traces.trace import read_traces
 
 app = typer.Typer()
 app.command()(one_line_errors(record))
@@ -141,7 +141,7 @@ def test_ctrl_c_says_that_nothing_is_lost(run, monkeypatch):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("langchain_markovscale.evaluation.record.record_traces", interrupted)
+    monkeypatch.setattr("langchain_markovscale.recording.record.record_traces", interrupted)
     result = run()
     assert result.exit_code == 130
     assert "the same command goes on from there" in result.stderr

@@ -13,20 +13,20 @@ from matplotlib.text import Text
 from pools import answer, recorded, trace
 from worlds import Band, World
 
+from langchain_markovscale.calibration import predictor
 from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.calibration.predictor import class_predictor
-from langchain_markovscale.calibration.traces import write_traces
-from langchain_markovscale.evaluation.comparison.compare import compare_strategies
-from langchain_markovscale.evaluation.comparison.comparison import Comparison
-from langchain_markovscale.evaluation.comparison.labels import Label, write_labels
-from langchain_markovscale.evaluation.comparison.resampling import (
+from langchain_markovscale.comparison.compare import compare_strategies
+from langchain_markovscale.comparison.contrasts import (
     interpolated,
     reached,
     resampled_means,
 )
-from langchain_markovscale.evaluation.pool import Pool
-from langchain_markovscale.evaluation.strategies import BestOfN, OracleGate, SelfConsistency
-from langchain_markovscale.faces.estimates import Estimate
+from langchain_markovscale.comparison.report import Comparison
+from langchain_markovscale.display.interval import Estimate
+from langchain_markovscale.display.plotting import Label, write_labels
+from langchain_markovscale.replay.pool import Pool
+from langchain_markovscale.replay.strategies import BestOfN, OracleGate, SelfConsistency
+from langchain_markovscale.traces.trace import write_traces
 
 REVISING_HELPS = World((Band(0.4, 0.6, 0.03), Band(0.2, 0.5, 0.05)), 0.9, 0.9)
 KNOWN = Calibration(World().rates(), "rates of the world")
@@ -339,7 +339,7 @@ def test_the_map_variant_decides_by_what_the_other_half_tells_of_a_question(monk
             return [[1.0, 0.0] if each == "easy" else [0.0, 1.0] for each in features]
 
     tried = []
-    monkeypatch.setattr(class_predictor, "ClassPredictor", Foretelling)
+    monkeypatch.setattr(predictor, "ClassPredictor", Foretelling)
     known = Calibration(easy_and_hard.rates(), "rates of the world")
     both = compare(pool, variants=("mixture", "map"), costs=(0.03,), calibration=known)
     mixture, informed = (both.findings.curve(each)[-1] for each in ("mixture", "map"))

@@ -3,7 +3,7 @@ import threading
 import numpy as np
 import pytest
 
-from langchain_markovscale.evaluation.graders import (
+from langchain_markovscale.recording.graders import (
     MathVerify,
     NumericTolerance,
     check_reference,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from langchain_markovscale.calibration.traces import read_traces
-from langchain_markovscale.evaluation.record import record_traces
 from langchain_markovscale.graph.builder import create_markovscale_graph
+from langchain_markovscale.recording.record import record_traces
+from langchain_markovscale.traces.trace import read_traces
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent

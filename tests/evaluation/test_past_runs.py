@@ -4,8 +4,8 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 
 from langchain_markovscale import create_markovscale_graph
-from langchain_markovscale.calibration.traces import read_traces, write_traces
-from langchain_markovscale.evaluation.past_runs import traces_from_messages
+from langchain_markovscale.recording.past_runs import traces_from_messages
+from langchain_markovscale.traces.trace import read_traces, write_traces
 
 USAGE = {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7}
 

@@ -3,7 +3,7 @@
 import pytest
 from pools import answer, trace
 
-from langchain_markovscale.evaluation.pool import Pool
+from langchain_markovscale.replay.pool import Pool
 
 TREE = trace(
     answer("a"), answer("b", 0), answer("c", 1), answer("right"), answer("d", 0), answer("right", 3)

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from pools import answer, recorded, trace
 
-from langchain_markovscale.calibration.traces import read_traces
-from langchain_markovscale.evaluation.pool import Pool
-from langchain_markovscale.evaluation.replay import replay
-from langchain_markovscale.evaluation.strategies import (
+from langchain_markovscale.replay.pool import Pool
+from langchain_markovscale.replay.replay import replay
+from langchain_markovscale.replay.strategies import (
     BestOfN,
     FixedRounds,
     OracleGate,
@@ -20,6 +19,7 @@ from langchain_markovscale.evaluation.strategies import (
 )
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale.traces.trace import read_traces
 
 ARITHMETIC = Path(__file__).parents[1] / "data" / "arithmetic.jsonl"
 

@@ -5,9 +5,9 @@ from pools import answer, trace
 from scipy.stats import beta
 from worlds import World, by_criterion, play, restart_until_accepted
 
-from langchain_markovscale.evaluation.pool import Pool
-from langchain_markovscale.evaluation.replay import replay
-from langchain_markovscale.evaluation.strategies import (
+from langchain_markovscale.replay.pool import Pool
+from langchain_markovscale.replay.replay import replay
+from langchain_markovscale.replay.strategies import (
     AdaptiveConsistency,
     BestOfN,
     CriticSilent,

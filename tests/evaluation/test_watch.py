@@ -1,6 +1,6 @@
 import pytest
 
-from langchain_markovscale.evaluation.watch import Watch
+from langchain_markovscale.recording.recorder import Watch
 
 
 def attempts(*scores):

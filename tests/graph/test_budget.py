@@ -193,7 +193,7 @@ class Clock:
     def __init__(self, monkeypatch):
         self.now = 1_000.0
         monkeypatch.setattr(time, "time", lambda: self.now)
-        monkeypatch.setattr("langchain_markovscale.graph.node.time", lambda: self.now)
+        monkeypatch.setattr("langchain_markovscale.graph.paid_call.time", lambda: self.now)
 
     def taking(self, seconds, *said):
         script = iter(said)

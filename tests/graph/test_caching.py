@@ -7,7 +7,7 @@ from langgraph.cache.memory import InMemoryCache
 from langgraph.types import CachePolicy
 
 from langchain_markovscale import Calibration, create_markovscale_graph
-from langchain_markovscale.graph.caching import policy_for
+from langchain_markovscale.graph.cache import policy_for
 
 QUESTION = {"question": "What is 2 + 2?"}
 REPAIRING = Calibration.from_rates(

@@ -11,10 +11,13 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 
 from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.calibration.predictor.class_predictor import ClassPredictor, Committee
-from langchain_markovscale.calibration.predictor.features import FeatureColumns
-from langchain_markovscale.calibration.predictor.inputs import Inputs, Sources
-from langchain_markovscale.calibration.predictor.networks import Networks
+from langchain_markovscale.calibration.predictor import ClassPredictor, Committee
+from langchain_markovscale.calibration.predictor_inputs import (
+    FeatureColumns,
+    Inputs,
+    Networks,
+    Sources,
+)
 from langchain_markovscale.graph.builder import create_markovscale_graph
 from langchain_markovscale.graph.nodes import generate_node, verify_proxy_node
 from langchain_markovscale.graph.router import MarkovScaleRouter

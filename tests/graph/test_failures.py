@@ -11,9 +11,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, RetryPolicy, interrupt
 
 from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.graph.authors import EmptyReplyError
 from langchain_markovscale.graph.builder import create_markovscale_graph
 from langchain_markovscale.graph.prompts import Prompts
+from langchain_markovscale.graph.writers import EmptyReplyError
 
 QUESTION = {"question": "What is 2 + 2?"}
 THREAD = {"configurable": {"thread_id": "1"}}

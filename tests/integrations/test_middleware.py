@@ -21,8 +21,8 @@ from loop_fakes import SURE, Scripted, accepting, agent_of, asked, said, texts, 
 from pydantic import BaseModel
 
 from langchain_markovscale import Calibration, JudgeVerifier, MarkovScaleMiddleware
-from langchain_markovscale.graph.authors import EmptyReplyError
-from langchain_markovscale.integrations import middleware, model_calls
+from langchain_markovscale.agents import middleware, model_calls
+from langchain_markovscale.graph.writers import EmptyReplyError
 
 
 def _sync(agent, *args, **kwargs):

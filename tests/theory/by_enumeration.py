@@ -8,8 +8,8 @@ from math import exp, log
 
 from hypothesis import reject
 
-from langchain_markovscale.attempts import Attempt
 from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale.types import Attempt
 
 
 def depth_of(attempts: list[Attempt], index: int) -> int:

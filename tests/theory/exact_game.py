@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from worlds import ACCEPT, REJECT, attempt
 
-from langchain_markovscale.attempts import Attempt
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale.types import Attempt
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from runs import rates
 
-from langchain_markovscale.theory.commitments import commitments, plurality_shares
+from langchain_markovscale.theory.plans import commitments, plurality_shares
 from langchain_markovscale.theory.rates import Rates
 
 BOTH = ("revise", "generate")

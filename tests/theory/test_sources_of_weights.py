@@ -10,8 +10,7 @@ from worlds import ACCEPT, REJECT, World, attempt, broad_prior
 
 from langchain_markovscale.theory.belief import Belief
 from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.theory.rates import Rates
-from langchain_markovscale.theory.variants import training_free_rates
+from langchain_markovscale.theory.rates import Rates, training_free_rates
 
 KNOWN = World().rates()
 VARIANTS = ["mixture", "gate", "map", "training_free"]

@@ -7,7 +7,7 @@ import pytest
 from hostile_texts import CONTROL_TOKENS, HOSTILE, LONG
 from hypothesis import given, strategies as st
 
-from langchain_markovscale.verifiers.fencing import clipped, fenced, visible
+from langchain_markovscale.verifiers.prompt_fence import clipped, fenced, visible
 
 PIECES = [*CONTROL_TOKENS, "<", "|", "[", "\n", " ", "----- END ANSWER 0123456789ab -----", "/"]
 PIECES += [

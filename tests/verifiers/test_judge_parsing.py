@@ -6,8 +6,8 @@ import pytest
 from hostile_texts import CLAIMS, HOSTILE, LONG
 from hypothesis import given, strategies as st
 
-from langchain_markovscale.verifiers.parsing import FAIL_SCORE, PASS_SCORE, read_judgement
-from langchain_markovscale.verifiers.phrases import read_probability, read_verdict
+from langchain_markovscale.verifiers.judge_phrases import read_probability, read_verdict
+from langchain_markovscale.verifiers.judge_reply import FAIL_SCORE, PASS_SCORE, read_judgement
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,10 @@ from langgraph.graph import START, StateGraph
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from langchain_markovscale.models import resolve_model
+from langchain_markovscale._models import resolve_model
 from langchain_markovscale.verifiers import JudgeVerifier, VerifierInput
 from langchain_markovscale.verifiers.judge import REPLY_FORMAT
-from langchain_markovscale.verifiers.parsing import read_judgement
+from langchain_markovscale.verifiers.judge_reply import read_judgement
 
 GIVEN = VerifierInput(question="2 + 2?", answer="It is 5.", key="5")
 FAIL = "CRITIQUE: It is 4.\nVERDICT: FAIL\nPROBABILITY: 0.05"

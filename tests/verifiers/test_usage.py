@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 from langchain_core.messages import AIMessage, AIMessageChunk
 
-from langchain_markovscale.usage import add_usage, no_usage, usage_of
+from langchain_markovscale.types import add_usage, no_usage, usage_of
 
 COUNTS = st.integers(0, 10**6)
 USAGES = (

@@ -5,17 +5,67 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from langchain_markovscale.calibration import plots
-from langchain_markovscale.calibration.report.content import content
+from langchain_markovscale.calibration.report import plots
 from langchain_markovscale.calibration.report.findings import Findings
 from langchain_markovscale.calibration.report.verdict import Kind, kind
-from langchain_markovscale.faces import plot_parts
-from langchain_markovscale.faces.content import Content
-from langchain_markovscale.faces.display import Display
+from langchain_markovscale.display import plotting
+from langchain_markovscale.display.display import Display
+from langchain_markovscale.display.document import Content
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+from langchain_markovscale.calibration.report.sections import (
+    accuracy_section,
+    classes_section,
+    cost_section,
+    drift_section,
+    leads_section,
+    making_section,
+    missing_section,
+    rates_section,
+    verifier_section,
+)
+from langchain_markovscale.calibration.report.verdict import (
+    reasons,
+    recommendation,
+    uncertainty,
+    verdict,
+)
+from langchain_markovscale.display.document import Section, Tone
+
+TITLE = "Calibration report"
+
+
+_TONES: dict[Kind, Tone] = {"helps": "good", "hurts": "bad", "uncertain": "unsure"}
+
+
+def content(found: Findings) -> Content:
+    """Return all that a report says."""
+    fitted = found.calibration.fitted
+    return Content(
+        title=TITLE,
+        tone=_TONES.get(kind(found), "plain"),
+        summary=(verdict(found), reasons(found), recommendation(found)),
+        basis=uncertainty(found),
+        warnings=fitted.warnings if fitted else (),
+        sections=sections(found),
+    )
+
+
+def sections(found: Findings) -> tuple[Section, ...]:
+    """Return all sections that the calibration has the numbers for."""
+    parts = [accuracy_section(found), rates_section(found), leads_section(found)]
+    parts.append(verifier_section(found))
+    if found.calibration.fitted is None:
+        parts += [cost_section(found), missing_section()]
+    else:
+        if found.mended:
+            parts.append(drift_section(found))
+        parts += [classes_section(found, found.calibration.fitted), cost_section(found)]
+    parts.append(making_section(found))
+    return tuple(parts)
 
 
 @dataclass(frozen=True, repr=False)
@@ -77,10 +127,10 @@ class Report(Display):
         from matplotlib.figure import Figure
 
         if name == "cost":
-            figure = Figure(figsize=plot_parts.TALL)
+            figure = Figure(figsize=plotting.TALL)
             plots.cost_accuracy(self.findings, figure.subplots(2, 1, sharex=True))
         else:
-            figure = Figure(figsize=plot_parts.SQUARE if name == "map" else plot_parts.WIDE)
+            figure = Figure(figsize=plotting.SQUARE if name == "map" else plotting.WIDE)
             _ON_ONE[name](self.findings, figure.subplots())
         return figure
 

@@ -8,9 +8,9 @@ resampled fits must agree; where it holds both, the verdict is that nobody can t
 from typing import Literal
 
 from langchain_markovscale.calibration.report.findings import Findings
-from langchain_markovscale.explanations import percent
-from langchain_markovscale.faces.estimates import counted, price
-from langchain_markovscale.theory.checks import TOLERANCE
+from langchain_markovscale.display.interval import counted, price
+from langchain_markovscale.display.wording import percent
+from langchain_markovscale.theory.validation import TOLERANCE
 
 Kind = Literal["helps", "hurts", "nothing", "uncertain", "untried"]
 """What blind revising does to accuracy; `untried` where no trace holds a revision."""

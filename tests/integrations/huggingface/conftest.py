@@ -4,8 +4,8 @@ import pytest
 import torch
 from tiny_models import tiny_pipeline
 
-from langchain_markovscale.integrations.huggingface import BatchedChatHuggingFace
-from langchain_markovscale.integrations.huggingface.weights import load_pipeline
+from langchain_markovscale.local import BatchedChatHuggingFace
+from langchain_markovscale.local.weights import load_pipeline
 
 
 @pytest.fixture(scope="session", autouse=True)

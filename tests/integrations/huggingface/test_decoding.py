@@ -8,10 +8,9 @@ import pytest
 import torch
 from tiny_models import ARCHITECTURES, EOS, tiny_model, tiny_tokenizer
 
-from langchain_markovscale.integrations.huggingface.engine import Engine
-from langchain_markovscale.integrations.huggingface.sampling import Sampling
-from langchain_markovscale.integrations.huggingface.sequences import Continuation, Probe
-from langchain_markovscale.integrations.huggingface.text import TextReader
+from langchain_markovscale.local.chat_template import TextReader
+from langchain_markovscale.local.engine import Engine
+from langchain_markovscale.local.sequences import Continuation, Probe, Sampling
 
 TOKENIZER = tiny_tokenizer()
 

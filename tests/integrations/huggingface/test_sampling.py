@@ -3,7 +3,7 @@ import pytest
 import torch
 from transformers import TopPLogitsWarper
 
-from langchain_markovscale.integrations.huggingface.sampling import (
+from langchain_markovscale.local.sequences import (
     Row,
     Sampling,
     draw,

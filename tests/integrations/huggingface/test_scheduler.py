@@ -11,8 +11,7 @@ from concurrent.futures import CancelledError, wait
 
 import pytest
 
-from langchain_markovscale.integrations.huggingface.jobs import BatchTooLarge, Job
-from langchain_markovscale.integrations.huggingface.scheduler import Scheduler, SchedulerClosed
+from langchain_markovscale.local.scheduler import BatchTooLarge, Job, Scheduler, SchedulerClosed
 
 
 class CountingJob(Job):

@@ -2,8 +2,8 @@
 
 import torch
 
-from langchain_markovscale.integrations.huggingface import TokenProbabilityVerifier
-from langchain_markovscale.integrations.huggingface.weights import load_pipeline
+from langchain_markovscale.local import TokenProbabilityVerifier
+from langchain_markovscale.local.weights import load_pipeline
 
 QUESTIONS = [f"What is {i} plus {i}?" + " Be brief." * (i % 3) for i in range(5)]
 

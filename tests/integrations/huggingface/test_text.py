@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, strategies as st
 from tiny_models import EOS, tiny_tokenizer
 
-from langchain_markovscale.integrations.huggingface.text import TextReader
+from langchain_markovscale.local.chat_template import TextReader
 
 TOKENIZER = tiny_tokenizer()
 

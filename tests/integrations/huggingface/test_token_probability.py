@@ -5,7 +5,7 @@ import torch
 from langchain_core.language_models import FakeListChatModel
 from tiny_models import tiny_pipeline
 
-from langchain_markovscale.integrations.huggingface import (
+from langchain_markovscale.local import (
     BatchedChatHuggingFace,
     TokenProbabilityVerifier,
 )

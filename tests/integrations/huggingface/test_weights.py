@@ -9,14 +9,14 @@ from tiny_models import tiny_config, tiny_model, tiny_tokenizer
 from transformers import core_model_loading, modeling_gguf_pytorch_utils
 from transformers.utils import logging
 
-from langchain_markovscale.integrations.huggingface import load_chat_model, unpacked
-from langchain_markovscale.integrations.huggingface.quiet import without_loading_bars
-from langchain_markovscale.integrations.huggingface.weights import (
+from langchain_markovscale.local import load_chat_model, weights
+from langchain_markovscale.local.weights import (
     Source,
     default_device,
     default_dtype,
     find_source,
     placement,
+    without_loading_bars,
 )
 
 HUB_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -33,9 +33,7 @@ def test_without_the_package_the_alias_is_the_hub_name(monkeypatch):
     def missing(name):
         raise importlib.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(
-        "langchain_markovscale.integrations.huggingface.weights.distribution", missing
-    )
+    monkeypatch.setattr("langchain_markovscale.local.weights.distribution", missing)
     assert find_source("smollm2") == Source(HUB_NAME, None, HUB_NAME)
 
 
@@ -148,7 +146,7 @@ def gguf(tmp_path, monkeypatch):
 
 def test_a_gguf_file_that_was_unpacked_is_not_read_again(gguf):
     network = tiny_model()
-    unpacked.keep(unpacked.folder_for(gguf, torch.float32), network, tiny_tokenizer())
+    weights.keep(weights.folder_for(gguf, torch.float32), network, tiny_tokenizer())
     model = load_chat_model(str(gguf), device="cpu", dtype=torch.float32, max_tokens=4)
     assert model.model_id == "model"
     loaded = model.llm.pipeline.model.state_dict()
@@ -158,23 +156,23 @@ def test_a_gguf_file_that_was_unpacked_is_not_read_again(gguf):
 
 
 def test_another_file_or_format_is_unpacked_anew(gguf):
-    folder = unpacked.folder_for(gguf, torch.float32)
-    assert unpacked.folder_for(gguf, torch.float32) == folder
-    assert unpacked.folder_for(gguf, torch.bfloat16) != folder
+    folder = weights.folder_for(gguf, torch.float32)
+    assert weights.folder_for(gguf, torch.float32) == folder
+    assert weights.folder_for(gguf, torch.bfloat16) != folder
     gguf.write_bytes(b"another")
-    assert unpacked.folder_for(gguf, torch.float32) != folder
+    assert weights.folder_for(gguf, torch.float32) != folder
 
 
 @pytest.mark.parametrize("why", ["too large", "no place", "there already"])
 def test_what_cannot_be_kept_is_not(gguf, monkeypatch, why):
-    folder = unpacked.folder_for(gguf, torch.float32)
+    folder = weights.folder_for(gguf, torch.float32)
     if why == "too large":
-        monkeypatch.setattr(unpacked, "LARGEST", 1000)
+        monkeypatch.setattr(weights, "LARGEST", 1000)
     elif why == "no place":
         folder.parent.parent.write_text("a file where the folder should be")
     else:
         folder.mkdir(parents=True)
         (folder / "config.json").write_text("another program's")
     before = sorted(gguf.parent.rglob("*"))
-    unpacked.keep(folder, tiny_model(), tiny_tokenizer())
+    weights.keep(folder, tiny_model(), tiny_tokenizer())
     assert sorted(gguf.parent.rglob("*")) == before

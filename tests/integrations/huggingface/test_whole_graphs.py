@@ -6,7 +6,7 @@ import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 
 from langchain_markovscale import AgreementVerifier, create_markovscale_graph
-from langchain_markovscale.integrations.huggingface import TokenProbabilityVerifier
+from langchain_markovscale.local import TokenProbabilityVerifier
 
 QUESTIONS = [{"question": f"{'very ' * (i % 5)}short number {i}?"} for i in range(24)]
 

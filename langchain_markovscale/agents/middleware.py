@@ -1,0 +1,347 @@
+"""The loop inside an agent: its final answers are verified, and revised while that pays.
+
+The agent stays whole: the same model node writes drafts and revisions, with the same tools and the
+same other middleware. Only the conversation is arranged for it, and put in order at the end.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from time import monotonic
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from langchain.agents.middleware import (
+    hook_config,
+)
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import ensure_config
+from langgraph.errors import GraphBubbleUp
+from langgraph.runtime import Runtime
+
+from langchain_markovscale.agents.model_calls import (
+    GuardedModelCalls,
+    MarkovScaleAgentState,
+    told_of,
+)
+from langchain_markovscale.agents.turn import (
+    Since,
+    Trail,
+    Turn,
+    action_of,
+    best_answer,
+    final_answer,
+    rewritten,
+    since_question,
+    text_of_answer,
+    turn_of,
+    with_bill,
+    with_seconds,
+    written_by_model,
+)
+from langchain_markovscale.answers.choices import Choices
+from langchain_markovscale.answers.keys import AnswerKey
+from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale.graph.budget import Budget, shortfall
+from langchain_markovscale.graph.conversation import stopped
+from langchain_markovscale.graph.metering import UNKNOWN_CALL, Meter, booked
+from langchain_markovscale.graph.nodes import NoVerifier, VerifierLike
+from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
+from langchain_markovscale.graph.router import MarkovScaleRouter
+from langchain_markovscale.graph.settings import PerRun, evidence
+from langchain_markovscale.graph.telemetry import labelled, tell
+from langchain_markovscale.theory.rates import Rates, Variant
+from langchain_markovscale.types import Action, Attempt, Decision, Purpose, Reason, usage_of
+from langchain_markovscale.verifiers.base import Verifier, VerifierInput, to_verdict
+from langchain_markovscale.verifiers.function import as_verifier
+
+logger = logging.getLogger(__name__)
+
+Update = dict[str, Any]
+
+
+class _Due(NamedTuple):
+    """A final answer that has to be verified."""
+
+    turn: Turn
+    since: Since
+    request: VerifierInput
+
+
+class MarkovScaleMiddleware(GuardedModelCalls):
+    """Verifies an agent's final answers, and lets it try again while that is worth the cost.
+
+    After an answer without open tool calls the criterion decides: to revise (the agent goes on,
+    with the critique), to draw afresh (it starts again from the question), or to end. Then the
+    conversation holds the question, the tool calls that led to the best answer, and that answer,
+    whose `response_metadata["markovscale"]` says how many attempts there were, the belief, the
+    reason and the usage. With structured output the structured response is what is verified, as
+    JSON, and that of the best answer is returned.
+
+    Put it first in `middleware=[…]`: then its hook is the last to run, and sees what the others
+    have made of an answer. Every question is a turn of its own, also on a thread.
+
+    A stream of messages shows drafts as the agent writes them, and the best answer last;
+    `stream_mode="custom"` shows an event for each attempt and decision.
+
+    `context={"cost_per_round": …, "max_rounds": …, "budget": …}` sets these for one run, see
+    `MarkovScaleContext`.
+
+    Nothing paid for is lost: if the verifier fails, or the model after a first answer (an empty
+    reply is a failure), the turn ends with the best answer so far and the reason `"error"`; if
+    another middleware or a tool ends the agent before that, with the reason `"interrupted"`. Give
+    `verifier.with_retry()` and, for the model, `ModelRetryMiddleware(on_failure="error")` to have
+    them asked again before; its default, `"continue"`, makes an answer of the error. Errors before
+    the first answer rise, and so do those of tools. A turn that is broken off and never resumed
+    leaves its last draft and critique in the conversation.
+
+    Example::
+
+        agent = create_agent(
+            model, tools, middleware=[MarkovScaleMiddleware(verifier=JudgeVerifier(model))]
+        )
+
+    Args:
+        verifier: The verify-proxy, as for `create_markovscale_graph`. What the tools returned is
+            given to it as `context`.
+        calibration: A `Calibration` or bare `Rates`; by default `Calibration.training_free()`.
+        cost_per_round: What a round must gain to be worth it, in units of accuracy; one number, or
+            one for each action.
+        max_rounds: The most attempts at one question, the first included; at least 1.
+        budget: The most that a question may use, in tokens, money, time or rounds, see `Budget`.
+            Where the next call would go beyond it, the turn ends with the best answer so far and
+            the reason `"budget"`. Its `seconds` are those of the model and the verifier; what
+            tools take does not count.
+        actions: What may be done after the first attempt: `"revise"`, `"generate"`, or both.
+        answer_key: Makes the key of an answer: a function of its text, or a name.
+        choices: The possible answers, or how many there are, where they are a closed list.
+        variant: Where the class weights come from: `"mixture"`, `"gate"` or `"training_free"`.
+        prompts: The words that ask for a revision; `system` is the agent's own affair.
+
+    Raises:
+        ValueError: If there is neither a verifier nor a key, or a number leaves its range.
+        TypeError: If the verifier or the calibration is none.
+    """
+
+    def __init__(
+        self,
+        *,
+        verifier: VerifierLike | None,
+        calibration: Calibration | Rates | None = None,
+        cost_per_round: float | Mapping[Action, float] = 0.01,
+        max_rounds: int = 8,
+        budget: Budget | None = None,
+        actions: Sequence[Action] = ("revise", "generate"),
+        answer_key: AnswerKey | str | None = None,
+        choices: Choices | None = None,
+        variant: Variant = "mixture",
+        prompts: Prompts | None = None,
+    ) -> None:
+        if variant == "map":
+            raise ValueError(
+                "variant='map' needs a predictor, which an agent's middleware does not take: "
+                "give 'mixture', 'gate' or 'training_free'."
+            )
+        router = MarkovScaleRouter(
+            evidence(verifier, answer_key, choices, calibration, variant),
+            cost_per_round=cost_per_round,
+            max_rounds=max_rounds,
+            actions=actions,
+            answer_key=answer_key,
+            choices=choices,
+            variant=variant,
+        )
+        super().__init__(PerRun(router.criterion, budget))
+        self._answer_key = router.answer_key
+        self._verifier = as_verifier(verifier) or NoVerifier()
+        self._free = verifier is None or not getattr(self._verifier, "asks_model", True)
+        self._prompts = prompts_or_default(prompts)
+
+    @hook_config(can_jump_to=["model"])
+    def after_model(self, state: MarkovScaleAgentState, runtime: Runtime[Any]) -> Update | None:
+        """Verify a final answer and decide; do nothing between tool calls."""
+        due = self._due(state)
+        if not isinstance(due, _Due):
+            return due
+        config, meter = self._called(due)
+        began = monotonic()
+        try:
+            returned = self._verifier.invoke(due.request, config)
+            return self._verified(due, returned, meter, monotonic() - began)
+        except GraphBubbleUp:
+            raise
+        except Exception as error:
+            return self._failed(due, error, meter)
+
+    @hook_config(can_jump_to=["model"])
+    async def aafter_model(
+        self, state: MarkovScaleAgentState, runtime: Runtime[Any]
+    ) -> Update | None:
+        """Verify a final answer and decide; do nothing between tool calls."""
+        due = self._due(state)
+        if not isinstance(due, _Due):
+            return due
+        config, meter = self._called(due)
+        began = monotonic()
+        try:
+            returned = await self._verifier.ainvoke(due.request, config)
+            return self._verified(due, returned, meter, monotonic() - began)
+        except GraphBubbleUp:
+            raise
+        except Exception as error:
+            return self._failed(due, error, meter)
+
+    def after_agent(self, state: MarkovScaleAgentState, runtime: Runtime[Any]) -> Update | None:
+        """End with the best answer where another middleware or a tool has ended the agent."""
+        turn = state.get("markovscale")
+        if turn is None or not turn["attempts"]:
+            return None
+        since = since_question(state["messages"], turn)
+        if turn_of(since.question, turn) is not turn:
+            return None  # the turn of an earlier question, which nobody has resumed
+        text = "The agent was ended before its next answer could be verified."
+        if since.messages and since.messages[-1].type == "ai":
+            text += f" It was told: {since.messages[-1].text}"
+        logger.warning("%s The answer is the best of the %d before.", text, len(turn["attempts"]))
+        question = turn["run"]["question"]
+        tell({"type": "error", "node": "agent", "error": text, "try": 1, "question": question})
+        turn = {**with_bill(turn, written_by_model(since)), "error": text}
+        return self._gave_up(turn, since, "interrupted")
+
+    async def aafter_agent(
+        self, state: MarkovScaleAgentState, runtime: Runtime[Any]
+    ) -> Update | None:
+        """End with the best answer where another middleware or a tool has ended the agent."""
+        return self.after_agent(state, runtime)
+
+    def _due(self, state: MarkovScaleAgentState) -> _Due | Update | None:
+        """Return what has to be verified, or the update where nothing has to."""
+        before = state.get("markovscale")
+        since = since_question(state["messages"], before)
+        turn = turn_of(since.question, before)
+        if turn["error"] is not None:
+            return self._gave_up(with_bill(turn, since), since)
+        trail = final_answer(since.messages, state.get("structured_response"), turn)
+        if trail is None:
+            return None
+        paid = with_bill(turn, since)
+        try:
+            attempt = self._attempt(turn, trail)
+        except Exception as error:
+            if not turn["attempts"]:
+                raise
+            return self._gave_up(told_of(paid, error, "answer's key"), since)
+        turn = {
+            **paid,
+            "attempts": [*turn["attempts"], attempt],
+            "trails": [*turn["trails"], trail],
+        }
+        request: VerifierInput = {
+            "question": turn["run"]["question"],
+            "answer": attempt["text"],
+            "key": attempt["key"],
+        }
+        if (told := self._refusal(turn, "verify")) is not None:
+            return self._gave_up({**turn, "error": told}, since, "budget")
+        if results := [str(m.text) for m in trail["steps"] if m.type == "tool"]:
+            request["context"] = {"tools": results}
+        return _Due(turn, since, request)
+
+    def _attempt(self, turn: Turn, trail: Trail) -> Attempt:
+        text, decision = text_of_answer(trail), turn["decision"]
+        cost = usage_of(trail["answer"][0])
+        return {
+            "text": text,
+            "key": None if self._answer_key is None else self._answer_key(text),
+            "score": None,
+            "action": action_of(turn),
+            "parent": decision["parent"] if decision else None,
+            "feedback": None,
+            "tokens": None if cost["unknown"] else cost["output_tokens"],
+        }
+
+    def _called(self, due: _Due) -> tuple[RunnableConfig, Meter | None]:
+        """Return the verifier's config, whose words are no part of the stream, and its meter."""
+        attempts = due.turn["attempts"]
+        index, action = len(attempts) - 1, attempts[-1]["action"]
+        config = labelled(ensure_config(), "verify", index, action)
+        if isinstance(self._verifier, (Verifier, NoVerifier)):
+            return config, None  # these say what they have cost
+        meter = Meter()
+        return meter.listening(config), meter
+
+    def _verified(self, due: _Due, returned: object, meter: Meter | None, seconds: float) -> Update:
+        turn = with_seconds(due.turn, "verify", seconds)
+        verdict = to_verdict(returned, name=self._verifier.get_name())
+        latest: Attempt = {
+            **turn["attempts"][-1],
+            "score": verdict["score"],
+            "feedback": verdict["feedback"],
+        }
+        attempts = [*turn["attempts"][:-1], latest]
+        cost = None
+        if not isinstance(self._verifier, NoVerifier):
+            cost = (meter and meter.usage) or verdict["usage"] or UNKNOWN_CALL
+        turn = {**turn, "attempts": attempts, "usage": booked(turn["usage"], "verify", cost)}
+        question = turn["run"]["question"]
+        index = len(attempts) - 1
+        tell({"type": "attempt", "index": index, "attempt": latest, "question": question})
+        decision = self._per_run.now().criterion.decide(attempts)
+        if decision["action"] != "stop":
+            told = self._refusal(turn, decision["action"])
+            if told is not None:
+                return self._gave_up({**turn, "error": told}, due.since, "budget")
+        return self._decided(turn, due.since, decision)
+
+    def _refusal(self, turn: Turn, purpose: Purpose) -> str | None:
+        """Return why the budget does not allow the next call, and tell the stream."""
+        budget = self._per_run.now().budget
+        if budget is None:
+            return None
+        books, seconds = turn["usage"], turn.get("seconds", {})
+        free = self._free and purpose == "verify"
+        told = shortfall(budget, purpose, turn["attempts"], books, seconds, free=free)
+        if told is not None:
+            logger.info("No call to %s. %s", purpose, told)
+            question = turn["run"]["question"]
+            tell({"type": "budget", "node": purpose, "error": told, "question": question})
+        return told
+
+    def _failed(self, due: _Due, error: Exception, meter: Meter | None) -> Update:
+        cost = (meter and meter.usage) or UNKNOWN_CALL
+        turn = told_of(due.turn, error, "verifier")
+        turn["usage"] = booked(turn["usage"], "verify", cost)
+        return self._gave_up(turn, due.since)
+
+    def _gave_up(self, turn: Turn, since: Since, reason: Reason = "error") -> Update:
+        criterion = self._per_run.now().criterion
+        return self._decided(turn, since, stopped(criterion, turn["attempts"], reason))
+
+    def _decided(self, turn: Turn, since: Since, decision: Decision) -> Update:
+        tell({"type": "decision", "decision": decision, "question": turn["run"]["question"]})
+        turn = {**turn, "decision": decision, "critique_id": None}
+        if decision["action"] == "stop":
+            wanted, structured = best_answer(turn, decision)
+            update: Update = {"messages": rewritten(since.messages, wanted)}
+            if structured is not None:
+                update["structured_response"] = structured
+            # Nobody needs the drafts any more, and a thread should not carry them on.
+            return {**update, "markovscale": {**turn, "attempts": [], "trails": []}}
+        if decision["parent"] is None:
+            messages = rewritten(since.messages, ())
+            return {"messages": messages, "markovscale": turn, "jump_to": "model"}
+        turn["critique_id"] = critique_id = str(uuid4())
+        parent = turn["trails"][decision["parent"]]
+        critique = {"role": "user", "content": self._critique(turn, decision), "id": critique_id}
+        messages = rewritten(since.messages, [*parent["steps"], *parent["answer"], critique])
+        return {"messages": messages, "markovscale": turn, "jump_to": "model"}
+
+    def _critique(self, turn: Turn, decision: Decision) -> str:
+        attempt = turn["attempts"][decision["parent"] or 0]
+        request = {
+            "question": turn["run"]["question"],
+            "messages": [],
+            "answer": attempt["text"],
+            "feedback": attempt["feedback"],
+            "attempts": turn["attempts"],
+        }
+        return str(self._prompts.for_revision(request)[-1].text)

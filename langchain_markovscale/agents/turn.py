@@ -1,0 +1,236 @@
+"""What an agent's turn consists of: one question, the attempts at it, and how each came about.
+
+Kept apart from the middleware, because here nothing is called: conversations in, conversations out.
+The trail of an attempt is kept as well as its text, so that a revision goes on from the tool calls
+that its parent was made with, and the answer that is returned stands behind its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, NotRequired
+
+from langchain.agents.middleware import ModelResponse
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, ToolMessage
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
+
+from langchain_markovscale.graph.conversation import answer_id
+from langchain_markovscale.graph.metering import booked
+from langchain_markovscale.graph.state import Run
+from langchain_markovscale.graph.writers import EmptyReplyError
+from langchain_markovscale.types import Action, Attempt, Decision, Purpose, Usage, usage_of
+
+_JSON: TypeAdapter[Any] = TypeAdapter(Any)
+
+
+class Trail(TypedDict):
+    """How an attempt came about.
+
+    Attributes:
+        steps: Tool calls and their results, without the drafts and critiques between them.
+        answer: The final AI message; with structured output by tool, the tool's message as well.
+        structured: The structured response, or None.
+    """
+
+    steps: list[AnyMessage]
+    answer: list[AnyMessage]
+    structured: Any
+
+
+class Turn(TypedDict):
+    """One question to an agent, and what has been done about it.
+
+    Attributes:
+        run: The question.
+        attempts: All attempts, in the order in which they were made.
+        trails: How each came about.
+        decision: The last decision; None before the first attempt.
+        usage: Calls and tokens by purpose.
+        critique_id: Id of the message that asks for the revision that is due; None for none.
+        error: What went wrong, where the turn ends for the reason `"error"` or `"interrupted"`,
+            what was used up where it is `"budget"`; else None.
+        seconds: Time in calls, by purpose.
+    """
+
+    run: Run
+    attempts: list[Attempt]
+    trails: list[Trail]
+    decision: Decision | None
+    usage: dict[Purpose, Usage]
+    critique_id: str | None
+    error: str | None
+    seconds: NotRequired[dict[Purpose, float]]
+
+
+class Since(NamedTuple):
+    """A question, and what the conversation holds after it.
+
+    Attributes:
+        question: The last human message that is no critique of ours.
+        messages: The messages after it, a critique included.
+    """
+
+    question: HumanMessage
+    messages: list[AnyMessage]
+
+
+def since_question(messages: Sequence[AnyMessage], turn: Turn | None) -> Since:
+    """Return the question of a conversation, and what came after it.
+
+    Raises:
+        ValueError: If nobody has asked anything.
+    """
+    critique_id = None if turn is None else turn["critique_id"]
+    for index in range(len(messages) - 1, -1, -1):
+        message = messages[index]
+        if isinstance(message, HumanMessage) and (message.id is None or message.id != critique_id):
+            return Since(message, list(messages[index + 1 :]))
+    raise ValueError(
+        "messages has no human message, so there is no question to verify the answer against: "
+        "invoke the agent with {'messages': [HumanMessage('…')]}."
+    )
+
+
+def turn_of(question: HumanMessage, turn: Turn | None) -> Turn:
+    """Return the turn that a question belongs to: the one that is under way, or a new one."""
+    if turn is not None and turn["run"]["message_id"] == question.id and not _stopped(turn):
+        return turn
+    run: Run = {"question": str(question.text), "message_id": question.id}
+    return Turn(
+        run=run,
+        attempts=[],
+        trails=[],
+        decision=None,
+        usage={},
+        critique_id=None,
+        error=None,
+    )
+
+
+def action_of(turn: Turn) -> Action:
+    """Return how the next attempt is made."""
+    decision = turn["decision"]
+    return "revise" if decision is not None and decision["action"] == "revise" else "generate"
+
+
+def with_bill(turn: Turn, since: Since) -> Turn:
+    """Return the turn with the model calls in its books that belong to no attempt yet."""
+    trails = [message for trail in turn["trails"] for message in trail["steps"] + trail["answer"]]
+    known, usage = {message.id for message in trails}, turn["usage"]
+    for message in since.messages:
+        if isinstance(message, AIMessage) and message.id not in known:
+            usage = booked(usage, action_of(turn), usage_of(message))
+    return {**turn, "usage": usage}
+
+
+def with_seconds(turn: Turn, purpose: Purpose, seconds: float) -> Turn:
+    """Return the turn with the time that a call has taken."""
+    before = turn.get("seconds", {})
+    return {**turn, "seconds": {**before, purpose: before.get(purpose, 0.0) + seconds}}
+
+
+def written_by_model(since: Since) -> Since:
+    """Leave out the words by which a middleware ends an agent: no call was paid for them."""
+    paid = [
+        m for m in since.messages if getattr(m, "tool_calls", None) or not usage_of(m)["unknown"]
+    ]
+    return Since(since.question, paid)
+
+
+def with_text(response: ModelResponse[Any]) -> ModelResponse[Any]:
+    """Return a model's response as it is.
+
+    Raises:
+        EmptyReplyError: If the model neither wrote nor called anything.
+    """
+    said = [message for message in response.result if isinstance(message, AIMessage)]
+    if said and response.structured_response is None:
+        last = said[-1]
+        if not (last.text.strip() or last.tool_calls or last.invalid_tool_calls):
+            raise EmptyReplyError("The model replied without text.")
+    return response
+
+
+def final_answer(
+    messages: Sequence[AnyMessage], structured: Any, turn: Turn | None
+) -> Trail | None:
+    """Return the answer that ends the conversation and how it came about; None if none does.
+
+    An AI message is final if all its tool calls are answered, and it has none but those that make
+    the structured response.
+
+    Args:
+        messages: What came after the question.
+        structured: The structured response, None where there is none.
+        turn: The turn before this answer.
+    """
+    last = max((i for i, m in enumerate(messages) if isinstance(m, AIMessage)), default=None)
+    if last is None:
+        return None
+    answer = list(messages[last:])
+    replied = {m.tool_call_id for m in answer if isinstance(m, ToolMessage)}
+    calls = messages[last].tool_calls  # type: ignore[union-attr]
+    if any(call["id"] not in replied for call in calls) or (calls and structured is None):
+        return None
+    steps = list(messages[:last])
+    if turn is not None and turn["critique_id"] is not None:
+        steps = _steps_of_revision(steps, turn)
+    return Trail(steps=steps, answer=answer, structured=structured)
+
+
+def text_of_answer(trail: Trail) -> str:
+    """Return the text to verify: the structured response as JSON, else the message's text."""
+    if trail["structured"] is not None:
+        return _JSON.dump_json(trail["structured"]).decode()
+    return str(trail["answer"][0].text)
+
+
+def rewritten(
+    present: Sequence[AnyMessage], wanted: Sequence[AnyMessage | Mapping[str, Any]]
+) -> list[Any]:
+    """Return the update that leaves `wanted` of the messages that follow a question.
+
+    Removals are dictionaries, because `stream_mode="messages"` shows the messages that a node
+    writes.
+    """
+    kept = {message.id for message in wanted if isinstance(message, BaseMessage)}
+    removals = [{"role": "remove", "content": "", "id": m.id} for m in present if m.id not in kept]
+    held = {id(message) for message in present}
+    return [*removals, *(message for message in wanted if id(message) not in held)]
+
+
+def best_answer(turn: Turn, decision: Decision) -> tuple[list[AnyMessage], Any]:
+    """Return the messages that stay after the question, and the structured response.
+
+    The answer carries what the decision says. One that was not the last to be written gets an id
+    of its own, so that it is also the last in a stream of messages.
+    """
+    best = decision["best"] or 0
+    trail = turn["trails"][best]
+    message = trail["answer"][0]
+    told = {
+        "attempts": len(turn["attempts"]),
+        "belief": decision["belief"],
+        "reason": decision["reason"],
+        "usage": turn["usage"],
+        "error": turn["error"],
+    }
+    changes: dict[str, Any] = {
+        "response_metadata": {**message.response_metadata, "markovscale": told}
+    }
+    if best != len(turn["trails"]) - 1:
+        changes["id"] = answer_id(turn["run"])
+    answer = [message.model_copy(update=changes), *trail["answer"][1:]]
+    return [*trail["steps"], *answer], trail["structured"]
+
+
+def _steps_of_revision(steps: list[AnyMessage], turn: Turn) -> list[AnyMessage]:
+    """The steps of the parent, and those that were taken after the critique."""
+    ids = [message.id for message in steps]
+    made = steps[ids.index(turn["critique_id"]) + 1 :] if turn["critique_id"] in ids else []
+    decision = turn["decision"]
+    parent = None if decision is None else decision["parent"]
+    return [*(turn["trails"][parent]["steps"] if parent is not None else ()), *made]
+
+
+def _stopped(turn: Turn) -> bool:
+    return turn["decision"] is not None and turn["decision"]["action"] == "stop"

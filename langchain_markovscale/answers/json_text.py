@@ -1,0 +1,98 @@
+"""JSON objects inside prose.
+
+Models wrap JSON in code fences, sentences and LaTeX braces. Trying a parser at every ``{`` takes
+quadratic time on hostile text; here braces are matched in one pass, only balanced spans that open
+like an object are parsed, and the text parsed in vain is bounded.
+"""
+
+import json
+import re
+from typing import Any, NamedTuple
+
+from langchain_markovscale.answers.numbers import canonical_number
+
+_BRACES_AND_STRINGS = re.compile(r'\\.|"(?:[^"\\\n]|\\.)*+"|[{}]', re.DOTALL)
+_BRACES = re.compile(r"[{}]")
+_OBJECT_OPENS = re.compile(r'\{\s*+"')
+_PARSED_IN_VAIN = 8  # lengths of the text
+
+
+class JsonObject(NamedTuple):
+    """A JSON object and where it stands, ``text[start:end]``.
+
+    Its numbers are text in canonical form.
+    """
+
+    value: dict[str, Any]
+    start: int
+    end: int
+
+
+def json_objects(text: str) -> list[JsonObject]:
+    """Return the outermost JSON objects of a text, in order; empty ones are left out."""
+    if _OBJECT_OPENS.search(text) is None:
+        return []
+    # Quotation marks of the prose around an object can hide its braces: then braces alone must do.
+    return _parsed(text, _spans_outside_strings(text)) or _parsed(text, _spans(text))
+
+
+def _parsed(text: str, spans: list[tuple[int, int]]) -> list[JsonObject]:
+    found: list[JsonObject] = []
+    reached, vain = 0, _PARSED_IN_VAIN * len(text)
+    for start, end in sorted(spans):  # an enclosing span comes before what it encloses
+        if start < reached or vain < 0 or not _OBJECT_OPENS.match(text, start):
+            continue
+        value = _loads(text[start:end])
+        if value:
+            found.append(JsonObject(value, start, end))
+            reached = end
+        else:
+            vain -= end - start
+    return found
+
+
+def _number_text(written: str) -> str:
+    return canonical_number(written) or written
+
+
+# Numbers become canonical text: exact, and without a limit on the digits of an integer.
+_DECODER = json.JSONDecoder(
+    strict=False, parse_int=_number_text, parse_float=_number_text, parse_constant=str
+)
+
+
+def _loads(text: str) -> dict[str, Any] | None:
+    try:
+        value = _DECODER.decode(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _spans(text: str) -> list[tuple[int, int]]:
+    """Return all balanced ``{…}`` of a text."""
+    spans: list[tuple[int, int]] = []
+    opened: list[int] = []
+    for match in _BRACES.finditer(text):
+        _step(match[0], match.start(), opened, spans)
+    return spans
+
+
+def _spans_outside_strings(text: str) -> list[tuple[int, int]]:
+    """Return all balanced ``{…}``, not counting braces within the strings of an object."""
+    spans: list[tuple[int, int]] = []
+    opened: list[int] = []
+    position = 0
+    while match := _BRACES_AND_STRINGS.search(text, position):
+        token = match[0]
+        _step(token, match.start(), opened, spans)
+        # Outside an object a quotation mark is prose, and what it encloses may be the object.
+        position = match.start() + 1 if token[0] == '"' and not opened else match.end()
+    return spans
+
+
+def _step(token: str, position: int, opened: list[int], spans: list[tuple[int, int]]) -> None:
+    if token == "{":
+        opened.append(position)
+    elif token == "}" and opened:
+        spans.append((opened.pop(), position + 1))

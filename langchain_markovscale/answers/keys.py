@@ -1,0 +1,248 @@
+"""Answer keys: the canonical form of an answer, by which two answers are the same answer.
+
+The belief of the criterion lives on answers, not on texts: "so it is $75.00." and "75" must count
+as agreement. A key function takes a model's whole text and returns the key, or None where it finds
+none. It is total: it raises on no text and takes linear time, because it reads whatever a model
+wrote.
+
+The conventions are the field's: where a text holds several candidates, the *last* one is the answer
+("the answer is 12, since 5+7=12" has the key 12).
+"""
+
+import json
+import unicodedata
+from collections.abc import Callable
+from functools import partial
+from typing import Any, overload
+
+from langchain_markovscale.answers.boxes import last_box, normalized_latex
+from langchain_markovscale.answers.json_text import json_objects
+from langchain_markovscale.answers.letters import choice_patterns, chosen_letter
+from langchain_markovscale.answers.numbers import canonical_number, last_numeral
+
+_FOLDED_AT_ONCE = 500  # characters
+_APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u2032`\u00b4", "'"))
+
+
+def folded(text: str) -> str:
+    """Return a text in NFKC, case folded, every apostrophe straight; in linear time."""
+    text = text.translate(_APOSTROPHES)  # first, because NFKC takes an acute accent apart
+    # Piece by piece, because normalising a long run of combining marks takes quadratic time.
+    pieces = (text[i : i + _FOLDED_AT_ONCE] for i in range(0, len(text), _FOLDED_AT_ONCE))
+    together = (unicodedata.normalize("NFKC", piece).casefold() for piece in pieces)
+    return "".join(unicodedata.normalize("NFKC", piece) for piece in together)
+
+
+AnswerKey = Callable[[str], str | None]
+"""A function from the text of an answer to its key, or None where it finds none."""
+
+
+def last_number(text: str) -> str | None:
+    r"""Return the last number of a text, exactly, in one canonical form.
+
+    ``75``, ``75.0``, ``$75.00`` and ``+75.`` have the key ``75``; ``1,000`` and ``1\,000`` the key
+    ``1000``; ``3/4``, ``\frac{3}{4}`` and ``0.75`` the key ``0.75``; ``1/3`` the key ``1/3``.
+    Percent and currency signs are dropped: ``50%`` has the key ``50``. The decimal sign is a point,
+    and digits glued to a letter (``m2``) are no number.
+
+    Args:
+        text: The whole text of an answer.
+
+    Returns:
+        The canonical number, or None where the text holds no number.
+    """
+    return last_numeral(text)
+
+
+def boxed(text: str) -> str | None:
+    r"""Return the content of the last ``\boxed{…}``, normalised.
+
+    A number (a unit in ``\text{…}`` and a left side such as ``x =`` do not count) gets the
+    canonical form of `last_number`. Otherwise spacing, ``\left``, ``\right`` and ``\text`` are
+    removed, and the case is kept.
+
+    Args:
+        text: The whole text of an answer.
+
+    Returns:
+        The normalised content, or None where there is no closed, non-empty box.
+    """
+    content = last_box(text)
+    return None if content is None else normalized_latex(content)
+
+
+def choice_letter(text: str, letters: str = "ABCDE") -> str | None:
+    r"""Return the letter of the option that a text chooses.
+
+    The clearest form decides, and among equals the last: a statement ("the answer is B", "B is
+    correct"), then a letter set off ("(B)", "**B**", "\boxed{B}", "option B", "B" alone on a line),
+    then one that labels a line ("B. Paris", unless the lines list several options), then a capital
+    in prose. The article "A" and the pronoun "I" are no choice, nor are alternatives ("A or B") and
+    what is denied ("not C").
+
+    Args:
+        text: The whole text of an answer.
+        letters: The letters of the options.
+
+    Returns:
+        The letter in upper case, or None where the text chooses none.
+
+    Raises:
+        ValueError: If ``letters`` are not distinct letters from A to Z.
+    """
+    return chosen_letter(text, choice_patterns(letters))
+
+
+_EDGE_PUNCTUATION = ".,;:?…\"'\u201c\u201d\u2018\u2019«»()[]{}*_`~\u3002\u3001"
+_ARTICLES = frozenset({"a", "an", "the"})
+
+
+def normalized_text(text: str) -> str | None:
+    """Return a short answer folded so that spelling variants meet.
+
+    NFKC and case folding; straight apostrophes; single spaces; punctuation trimmed from both ends
+    of each word (not within: "u.s", "c++" and "-5" stay); leading articles dropped; a text that is
+    one number gets its canonical form.
+
+    Args:
+        text: The whole text of an answer.
+
+    Returns:
+        The folded text, or None where nothing is left of it.
+    """
+    whole = folded(text)
+    number = canonical_number(whole)
+    if number is not None:
+        return number
+    words = [trimmed for word in whole.split() if (trimmed := _trimmed(word))]
+    first = next((i for i, word in enumerate(words) if word not in _ARTICLES), 0)
+    kept = " ".join(words[first:])
+    return canonical_number(kept) or kept or None
+
+
+def _trimmed(word: str) -> str:
+    core = word.rstrip(_EDGE_PUNCTUATION)
+    if not core[:-1].rstrip("!")[-1:].isdigit():
+        core = core.rstrip(_EDGE_PUNCTUATION + "!")  # but "5!" is a number of its own
+    bare = core.lstrip(_EDGE_PUNCTUATION)
+    decimal = bare[:1].isdigit() and core[: -len(bare)].endswith(".")
+    return f".{bare}" if decimal else bare
+
+
+def json_field(name: str) -> AnswerKey:
+    """Make the key that reads one field of the last JSON object of a text.
+
+    Code fences and prose around the object are allowed.
+
+    Args:
+        name: The field, such as ``answer``; a path goes deeper: ``result.value``, ``answers.0``.
+
+    Returns:
+        The key function. Strings are folded as by `normalized_text`, numbers as by `last_number`;
+        lists and objects become compact JSON with sorted names. None where there is no object, no
+        such field, or null.
+
+    Raises:
+        ValueError: If ``name`` is empty.
+    """
+    if not name.strip():
+        msg = "json_field needs the name of a field, such as json_field('answer')"
+        raise ValueError(msg)
+    return partial(_json_key, name.strip())
+
+
+def _json_key(name: str, text: str) -> str | None:
+    objects = json_objects(text)
+    if not objects:
+        return None
+    value: Any = objects[-1].value
+    for part in [name] if name in value else name.split("."):
+        if isinstance(value, list) and part.isdecimal() and len(part) < 9:
+            value = value[int(part)] if int(part) < len(value) else None
+        else:
+            value = value.get(part) if isinstance(value, dict) else None
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return normalized_text(value) or value.strip() or None
+    try:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    except RecursionError:
+        return None
+
+
+_NAMED: dict[str, AnswerKey] = {
+    "last_number": last_number,
+    "boxed": boxed,
+    "choice": choice_letter,
+    "choice_letter": choice_letter,
+    "text": normalized_text,
+    "normalized_text": normalized_text,
+}
+_VALID = "last_number, boxed, choice, choice:<letters>, text, json:<field>"
+
+
+@overload
+def resolve_answer_key(answer_key: None) -> None: ...
+@overload
+def resolve_answer_key(answer_key: str | AnswerKey) -> AnswerKey: ...
+def resolve_answer_key(answer_key: str | AnswerKey | None) -> AnswerKey | None:
+    """Turn what a user gives for an answer key into a key function.
+
+    Args:
+        answer_key: None (answers have no keys), a name (``last_number``, ``boxed``, ``choice``,
+            ``choice:ABCD``, ``text``, ``json:field``), or a callable from text to key.
+
+    Returns:
+        The key function, or None. A callable of the user's is wrapped: an empty key counts as none,
+        a key that is neither str nor None is a TypeError, and what it raises is left to rise.
+
+    Raises:
+        ValueError: If the name is unknown.
+        TypeError: If it is neither a name nor a callable.
+    """
+    if answer_key is None:
+        return None
+    if isinstance(answer_key, str):
+        return _named_key(answer_key)
+    if callable(answer_key):
+        known = answer_key in _NAMED.values() or isinstance(answer_key, _CheckedKey)
+        return answer_key if known else _CheckedKey(answer_key)
+    msg = (
+        f"answer_key must be None, a name ({_VALID}) or a callable from text to key, "
+        f"not {type(answer_key).__name__}"
+    )
+    raise TypeError(msg)
+
+
+def _named_key(name: str) -> AnswerKey:
+    kind, _, detail = name.strip().partition(":")
+    if kind == "json" and detail.strip():
+        return json_field(detail)
+    if kind in ("choice", "choice_letter") and detail:
+        choice_patterns(detail)  # wrong letters are an error here, not at the first answer
+        return partial(choice_letter, letters=detail)
+    if kind in _NAMED and not detail:
+        return _NAMED[kind]
+    msg = f"unknown answer_key {name!r}; valid names: {_VALID}; or give a callable from text to key"
+    raise ValueError(msg)
+
+
+class _CheckedKey:
+    """A user's key function, what it returns checked; a class, so that it can be pickled."""
+
+    def __init__(self, function: AnswerKey) -> None:
+        self.function = function
+
+    def __call__(self, text: str) -> str | None:
+        key: object = self.function(text)
+        if key is None or isinstance(key, str):
+            return key or None
+        msg = (
+            f"answer_key {self!r} returned {key!r} ({type(key).__name__}); "
+            "it must return the key as a str, or None where it finds none"
+        )
+        raise TypeError(msg)
+
+    def __repr__(self) -> str:
+        return getattr(self.function, "__name__", None) or repr(self.function)

@@ -1,0 +1,308 @@
+"""The whole way from traces to a calibration's parts: fit, uncertainty, checks, warnings."""
+
+from collections.abc import Iterable, Iterator
+from numbers import Integral
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langchain_markovscale.calibration import em, selection
+from langchain_markovscale.calibration.latent_labels import Evidence
+from langchain_markovscale.calibration.sufficient_statistics import (
+    Statistics,
+    collect,
+    collect_table,
+)
+from langchain_markovscale.calibration.summary import FitSummary
+from langchain_markovscale.calibration.verifier_scores import ScoreModel, fit_scores
+from langchain_markovscale.display.wording import percent, points
+from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale.theory.validation import whole
+from langchain_markovscale.traces.trace import Trace, checked, read_traces
+
+Floats = NDArray[np.float64]
+
+FEW_QUESTIONS = 50
+"""With fewer, what was measured is uncertain enough to say so."""
+_MISFIT = 0.05  # held-out accuracy missed by more than this is worth a warning
+
+
+class Fitted(NamedTuple):
+    """The parts of a calibration.
+
+    Attributes:
+        rates: The fitted rates.
+        draws: Fits to resampled questions, for decisions that know how sure the rates are.
+        summary: What a report shows.
+    """
+
+    rates: Rates
+    draws: tuple[Rates, ...]
+    summary: FitSummary
+
+
+def fit_traces(
+    traces: Any,
+    *,
+    n_classes: int | Literal["auto"],
+    settling: bool,
+    accept_threshold: float | None,
+    n_bootstrap: int,
+    level: float,
+    seed: int,
+) -> Fitted:
+    """Fit rates to traces; see `Calibration.fit` for the arguments."""
+    _check_arguments(n_classes, settling, n_bootstrap, level, seed)
+    statistics = _statistics(traces)
+    selection.check_identifiable(statistics)
+    # A generator for each stage, so that an option of one does not change what another finds.
+    stages = np.random.SeedSequence(seed).spawn(4)
+    of_scores, of_fit, of_classes, of_bootstrap = map(np.random.default_rng, stages)
+    model = fit_scores(
+        statistics.scores,
+        accept_threshold=accept_threshold,
+        level=level,
+        n_draws=max(n_bootstrap, 100),
+        rng=of_scores,
+    )
+    first = 2 if n_classes == "auto" else n_classes
+    problem, evidence, mode = selection.fit_with_evidence(
+        statistics, model, first, of_fit, settling=settling
+    )
+    if n_classes == "auto":
+        chosen, tried = selection.choose_classes(problem, of_classes)
+        if chosen != first:
+            mode = selection.fit_mode(problem, chosen, of_fit)
+    else:
+        tried = {first: selection.held_out(problem, first, of_classes)}
+        chosen = first
+    selection.check_identified(statistics, mode, evidence)
+    resampled = (
+        selection.bootstrap(problem, mode, n_bootstrap, of_bootstrap) if n_bootstrap else None
+    )
+    if not statistics.depths:
+        mode = mode._replace(parameters=_untried(mode.parameters))
+        resampled = resampled and _untried(resampled)
+    rates = _rates(
+        mode.parameters, 0, evidence, model, (evidence.sensitivity, evidence.specificity)
+    )
+    kappas = evidence.coincidences(n_bootstrap, of_bootstrap).tolist()
+    draws = tuple(
+        _rates(resampled, b, evidence._replace(coincidence=kappa), model, (float(s), float(u)))
+        for b, ((s, u), kappa) in enumerate(zip(model.draws[:n_bootstrap], kappas, strict=True))
+        if resampled
+    )
+    summary = _summary(
+        statistics, problem, mode, resampled, model, tried, tried[chosen], seed, level, n_bootstrap
+    )
+    return Fitted(rates, draws, summary)
+
+
+def _check_arguments(
+    n_classes: Any, settling: bool, n_bootstrap: int, level: float, seed: int
+) -> None:
+    """Refuse options of a fit that make no sense."""
+    whole_number = isinstance(n_classes, Integral) and not isinstance(n_classes, bool)
+    if n_classes != "auto" and not (whole_number and n_classes >= 1):
+        raise ValueError(
+            f"n_classes must be a whole number of at least 1, or 'auto', got {n_classes!r}."
+        )
+    if not isinstance(settling, (bool, np.bool_)):
+        raise ValueError(f"settling must be True or False, got {settling!r}.")
+    whole("n_bootstrap", n_bootstrap)
+    whole("seed", seed)
+    if not isinstance(level, (int, float)) or not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level!r}: 0.9 is a 90 % interval.")
+
+
+def _statistics(traces: Any) -> Statistics:
+    if hasattr(traces, "shape"):
+        return collect_table(traces)
+    if isinstance(traces, (str, PathLike)):
+        return collect(read_traces(Path(traces)))
+    if not isinstance(traces, Iterable):
+        raise ValueError(f"traces must be traces, a path or an array, got {traces!r}.")
+    return collect(_checked(traces))
+
+
+def _checked(traces: Iterable[Trace]) -> Iterator[Trace]:
+    for number, trace in enumerate(traces):
+        try:
+            yield cast("Trace", checked(trace))
+        except ValueError as error:
+            raise ValueError(
+                f"traces[{number}]: {error} Give traces as read_traces yields them, the path of "
+                "such a file, or an array of 0 and 1."
+            ) from None
+
+
+def _untried(parameters: em.Parameters) -> em.Parameters:
+    """Without a single revision in the traces, a revision is not expected to change anything."""
+    nothing = np.zeros_like(parameters.repair)
+    return parameters._replace(repair=nothing, corruption=nothing)
+
+
+def _rates(
+    parameters: em.Parameters,
+    index: int,
+    evidence: Evidence,
+    model: ScoreModel,
+    verdicts: tuple[float, float],
+) -> Rates:
+    return Rates(
+        weights=parameters.weights[index],
+        initial=parameters.initial[index],
+        repair=parameters.repair[index],
+        corruption=parameters.corruption[index],
+        sensitivity=verdicts[0],
+        specificity=verdicts[1],
+        accept_threshold=evidence.accept_threshold,
+        settling=float(parameters.settling[index]),
+        coincidence=evidence.coincidence,
+        retention=evidence.retention,
+        verdict_correlation=evidence.correlation,
+        score_cuts=model.cuts,
+        score_log_ratios=model.log_ratios,
+    )
+
+
+def _summary(
+    statistics: Statistics,
+    problem: selection.Problem,
+    mode: selection.Mode,
+    resampled: em.Parameters | None,
+    model: ScoreModel,
+    tried: dict[int, selection.HeldOut],
+    held_out: selection.HeldOut,
+    seed: int,
+    level: float,
+    n_bootstrap: int,
+) -> FitSummary:
+    rounds = max(problem.events.depths, statistics.seen.shape[1] - 1)
+    tails = ((1 - level) / 2, (1 + level) / 2)
+    foretold = selection.forecast(held_out.parameters, rounds).mean(axis=0)
+    right, total = statistics.seen
+    return FitSummary(
+        questions=statistics.n_questions,
+        attempts=statistics.attempts,
+        labelled=int(total.sum()),
+        keyed=statistics.keyed,
+        seed=seed,
+        level=level,
+        intervals=_intervals(resampled, model, tails) if resampled else {},
+        right=_floats(right),
+        total=_floats(total),
+        fitted=_floats(selection.forecast(mode.parameters, rounds)[0]),
+        band=_quantiles(selection.forecast(resampled, rounds), tails) if resampled else (),
+        held_out=_floats(foretold),
+        class_likelihood={str(n): each.mean for n, each in tried.items()},
+        drift=_drift(problem, mode.parameters),
+        auc=None if np.isnan(model.auc) else model.auc,
+        auc_interval=model.auc_interval,
+        reliability=tuple(map(_floats, model.reliability)),
+        warnings=tuple(_warnings(statistics, model, foretold, n_bootstrap)),
+    )
+
+
+def _intervals(
+    resampled: em.Parameters, model: ScoreModel, tails: tuple[float, float]
+) -> dict[str, tuple[tuple[float, float], ...]]:
+    values = {
+        "weights": resampled.weights,
+        "initial": resampled.initial,
+        "repair": resampled.repair,
+        "corruption": resampled.corruption,
+        "settling": resampled.settling[:, None],
+        "sensitivity": model.draws[:, :1],
+        "specificity": model.draws[:, 1:],
+    }
+    return {name: _quantiles(each, tails) for name, each in values.items()}
+
+
+def _quantiles(values: Floats, tails: tuple[float, float]) -> tuple[tuple[float, float], ...]:
+    """(low, high) of each column, over the rows."""
+    low, high = np.quantile(values, tails, axis=0).tolist()
+    return tuple(zip(low, high, strict=True))
+
+
+def _drift(problem: selection.Problem, parameters: em.Parameters) -> tuple[tuple[float, ...], ...]:
+    """Revisions by depth as they were and as the fit expects them, classes accounted for."""
+    events, depths = problem.events, problem.events.depths
+    if not depths:
+        return ()
+    shares = em.responsibilities(events, parameters)[0]
+    shares *= np.repeat(problem.questions, np.diff(np.append(events.starts, len(shares))))[:, None]
+    moves = (events.counts.T @ shares)[2:].reshape(depths, 4, -1)
+    survival = parameters.settling[0] ** np.arange(depths)[:, None]
+    n_right, n_wrong = moves[:, 0] + moves[:, 1], moves[:, 2] + moves[:, 3]
+    rows = np.stack(
+        [
+            n_wrong.sum(1),
+            moves[:, 2].sum(1),
+            (n_wrong * parameters.repair[0] * survival).sum(1),
+            n_right.sum(1),
+            moves[:, 1].sum(1),
+            (n_right * parameters.corruption[0] * survival).sum(1),
+        ],
+        axis=1,
+    )
+    return tuple(map(_floats, rows))
+
+
+def _warnings(
+    statistics: Statistics, model: ScoreModel, foretold: Floats, n_bootstrap: int
+) -> list[str]:
+    said = []
+    if statistics.n_questions < FEW_QUESTIONS:
+        questions = (
+            "1 question" if statistics.n_questions == 1 else f"{statistics.n_questions} questions"
+        )
+        care = (
+            "decisions take that into account"
+            if n_bootstrap
+            else "decisions take them for certain, since n_bootstrap is 0"
+        )
+        said.append(f"only {questions}: the rates are uncertain, and {care}.")
+    if not statistics.depths:
+        said.append(
+            "no revision was recorded: the loop will not revise. Record revisions too, for "
+            "instance three of every first answer."
+        )
+    if missing := selection.missing_labels(statistics):
+        said.append(
+            f"{missing}: the rates take answers that agree to be right. Label some to see whether "
+            "they are."
+        )
+    if not statistics.several_starts:
+        said.append(
+            "one fresh start for each question: classes of questions can hardly be told apart. "
+            "Record at least two."
+        )
+    if model.n and np.isnan(model.auc):
+        said.append(
+            "the verifier could not be measured, because all labels agree: its scores are given "
+            "no weight."
+        )
+    elif model.n and not model.informative:
+        low, high = model.auc_interval
+        said.append(
+            "the verifier is no better than chance: it scores a correct answer above a wrong one "
+            f"in {percent(model.auc)} of pairs (interval {percent(low)} to {percent(high)}). Its "
+            "scores are given no weight."
+        )
+    right, total = statistics.seen
+    seen = right / np.maximum(total, 1)
+    missed = np.abs(seen - foretold[: len(seen)])[total > 0]
+    if len(missed) and missed.max() > _MISFIT:
+        said.append(
+            f"the fit misses the accuracy of held-out questions by up to {points(missed.max())}: "
+            "forecasts over many rounds are not to be relied on."
+        )
+    return said
+
+
+def _floats(values: Any) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)

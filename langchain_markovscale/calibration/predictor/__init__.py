@@ -1,1 +1,0 @@
-"""What a question alone says of its class, learned from traces."""

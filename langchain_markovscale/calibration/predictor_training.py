@@ -1,0 +1,162 @@
+"""Networks that learn class weights from the likelihood of what was seen: the extra `huggingface`.
+
+The classes of questions are never observed, so that the weights are learned through the marginal
+likelihood: Σ_q ln Σ_k softmax(ln w + f(x_q))_k · P(events of q | k). This is a latent class model
+with concomitant variables (Dayton and Macready, 1988), its logits from a small network.
+
+Questions are dealt into five folds and five networks trained side by side. Each trains on three
+folds, is stopped by a fourth, which also says how far it is to be trusted, and is judged by the
+fifth, of which it knows nothing. All five together make the predictor.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from langchain_markovscale.calibration.predictor_inputs import Networks, log_weights
+
+Floats = NDArray[np.float64]
+Masks = NDArray[np.bool_]
+
+FOLDS = 5
+_LEARNING_RATE = 3e-3
+_BATCH = 256
+_PATIENCE = 30  # epochs without a better one
+_MOST_EPOCHS = 500
+_WORTHWHILE = 1e-4  # nats by which an epoch must be better
+_TRUST = np.linspace(0, 1, 21)
+
+
+class Trained(NamedTuple):
+    """Networks, and what they are worth.
+
+    Attributes:
+        networks: One for each fold.
+        trust: λ in [0, 1] for each: class weights are (1 − λ) usual ones + λ the network's.
+        gains: For each question, by how much the network that did not know it raised its log
+            likelihood over that under the usual weights, shape (Q,).
+    """
+
+    networks: Networks
+    trust: Floats
+    gains: Floats
+
+
+def train(
+    features: Floats,
+    likelihoods: Floats,
+    usual: Floats,
+    groups: NDArray[np.int64],
+    *,
+    hidden: int,
+    weight_decay: float,
+    seed: int,
+) -> Trained:
+    """Train and judge one network for each fold.
+
+    Args:
+        features: Standardised, shape (Q, D).
+        likelihoods: P(events of a question | class), up to a factor for each question, (Q, K).
+        usual: The class weights without a predictor, shape (K,).
+        groups: Number of the group of each question, from 0; a group stays in one fold.
+        hidden: H, hidden units.
+        weight_decay: Pull of the networks towards the usual weights, as in AdamW.
+        seed: Seed of folds, first parameters and batches.
+    """
+    fold = (np.random.default_rng(seed).permutation(groups.max() + 1) % FOLDS)[groups]
+    judges = fold == np.arange(FOLDS)[:, None]
+    stops = np.roll(judges, -1, axis=0)
+    with _one_thread():
+        networks = _train(features, likelihoods, usual, judges, stops, hidden, weight_decay, seed)
+
+    own = networks.weights(features, usual)
+    ratios = (own * likelihoods).sum(axis=2) / (likelihoods @ usual)  # (F, Q)
+    mixed = np.log1p(_TRUST[:, None, None] * (ratios - 1))
+    best = (mixed * stops).sum(axis=2).argmax(axis=0)
+    gains = mixed[best, np.arange(FOLDS)][fold, np.arange(len(fold))]
+    return Trained(networks, _TRUST[best], gains)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """On networks this small more threads only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _train(
+    features: Floats,
+    likelihoods: Floats,
+    usual: Floats,
+    judges: Masks,
+    stops: Masks,
+    hidden: int,
+    weight_decay: float,
+    seed: int,
+) -> Networks:
+    x, log_usual = _tensor(features), _tensor(log_weights(usual))
+    log_likelihoods = _tensor(np.log(np.maximum(likelihoods, 1e-30)))
+    learning, stopping = torch.tensor(~(judges | stops)), torch.tensor(stops)
+    generator = torch.Generator().manual_seed(seed)
+    network = _first(features.shape[1], hidden, len(usual), generator)
+    optimizer = torch.optim.AdamW(network, _LEARNING_RATE, weight_decay=weight_decay)
+
+    def gain(rows: Tensor, among: Tensor) -> Tensor:
+        """Mean log likelihood of some questions over those that count, by network."""
+        chances = _log_chances(network, x[rows], log_usual)
+        each = torch.logsumexp(chances + log_likelihoods[rows], dim=2)
+        counts = among[:, rows]
+        return (each * counts).sum(dim=1) / counts.sum(dim=1).clamp(min=1)
+
+    everything = torch.arange(len(x))
+    best = torch.full((FOLDS,), -torch.inf)
+    kept = [parameter.detach().clone() for parameter in network]
+    idle = 0
+    for _ in range(_MOST_EPOCHS):
+        with torch.no_grad():
+            now = gain(everything, stopping)
+            better = now > best + _WORTHWHILE
+            best = torch.where(better, now, best)
+            kept = [
+                torch.where(better[:, None, None], new, old)
+                for new, old in zip(network, kept, strict=True)
+            ]
+        idle = 0 if better.any() else idle + 1
+        if idle > _PATIENCE:
+            break
+        order = torch.randperm(len(x), generator=generator)
+        for rows in (order[begin : begin + _BATCH] for begin in range(0, len(x), _BATCH)):
+            optimizer.zero_grad()
+            loss: Tensor = -gain(rows, learning).sum()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    return Networks(*(parameter.numpy() for parameter in kept))
+
+
+def _first(inputs: int, hidden: int, outputs: int, generator: torch.Generator) -> list[Tensor]:
+    """Networks that have no say yet: their last layer is zero."""
+    scale = max(inputs, 1) ** -0.5
+    shapes = ((inputs, hidden), (1, hidden), (hidden, outputs), (1, outputs))
+    network = [torch.zeros(FOLDS, *shape) for shape in shapes]
+    network[0] = scale * torch.randn(FOLDS, inputs, hidden, generator=generator)
+    return [parameter.requires_grad_() for parameter in network]
+
+
+def _log_chances(network: list[Tensor], x: Tensor, log_usual: Tensor) -> Tensor:
+    """As `Networks.weights`, in logarithms and with gradients."""
+    hidden, hidden_bias, output, output_bias = network
+    active = torch.tanh(x @ hidden + hidden_bias)
+    return torch.log_softmax(active @ output + output_bias + log_usual, dim=2)
+
+
+def _tensor(values: Floats) -> Tensor:
+    return torch.tensor(values, dtype=torch.float32)

@@ -1,0 +1,281 @@
+"""From the counts of many traces to rates, how sure they are, and whether they may be used.
+
+Two classes with settling under weak priors are the default; more classes only where the
+likelihood of held-out questions says so. Labelled, partly labelled and unlabelled traces take the
+same path; where nothing identifies the rates of unlabelled ones, the fit refuses.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langchain_markovscale.calibration import em
+from langchain_markovscale.calibration.latent_labels import (
+    Evidence,
+    all_events,
+    first_evidence,
+    updated_evidence,
+)
+from langchain_markovscale.calibration.sufficient_statistics import Statistics
+from langchain_markovscale.calibration.verifier_scores import ScoreModel
+from langchain_markovscale.theory.mixture import ChainMixture
+
+Floats = NDArray[np.float64]
+
+_STARTS = 8
+_FOLDS, _DEALS = 5, 2  # questions are dealt into folds this often
+_STARTS_OF_A_FOLD = 4
+_MOST_CLASSES = 4
+_SURE = 2.0  # standard errors by which another class must raise the held-out likelihood
+_FEW_TO_COMPARE = 20  # questions; the standard error from fewer says too little
+_ROUGHLY = 1e-4  # log density, far below what tells numbers of classes apart
+_ROUNDS = 30  # of weighing hypotheses and counting the evidence again
+_CLEARLY_DIFFERENT = 0.1  # accuracies of first answers that no user would call the same
+# Where wrong answers agree more often, or draws that agree are wrong more often and no verifier
+# (s + u − 1) makes up for it, fits without labels missed the accuracy of simulated loops by up to
+# .47; elsewhere by .11 at most.
+_COINCIDING, _MOSTLY, _INFORMED = 0.34, 0.75, 0.5
+_FEW_LABELS = 50  # fewer than these, or than one attempt in ten, cannot stand for all
+_NEARLY_AS_GOOD = 2.0  # log density within which two modes are both possible
+_NOTICEABLE = 0.9  # settling nearer to 1 than this changes no plan of a few rounds
+
+
+class Problem(NamedTuple):
+    """What is to be fitted, once the evidence beside the chains is known."""
+
+    events: em.Events
+    questions: Floats  # (G,)
+    settling: bool
+
+
+class Mode(NamedTuple):
+    """The best fit with a given number of classes, classes in falling order of p₀."""
+
+    parameters: em.Parameters  # a batch of one
+    rivals: em.Fit  # all starts
+
+
+class HeldOut(NamedTuple):
+    """What fits on four fifths of the questions said of the remaining fifth.
+
+    Attributes:
+        likelihood: Log likelihood of each question of each group, shape (F, G).
+        questions: Held-out questions, shape (F, G); each question is held out once a deal.
+        parameters: The fits, a batch of F.
+    """
+
+    likelihood: Floats
+    questions: Floats
+    parameters: em.Parameters
+
+    @property
+    def mean(self) -> float:
+        """Log likelihood of a question."""
+        return float((self.likelihood * self.questions).sum() / self.questions.sum())
+
+    def gain_over(self, other: "HeldOut") -> tuple[float, float]:
+        """Return the mean gain in log likelihood of a question, and its standard error."""
+        n = self.questions.sum()
+        gain = self.likelihood - other.likelihood
+        mean = float((gain * self.questions).sum() / n)
+        variance = float((gain**2 * self.questions).sum() / n) - mean**2
+        return mean, float(np.sqrt(max(variance, 0.0) * _DEALS / n))
+
+
+def fit_mode(problem: Problem, n_classes: int, rng: np.random.Generator) -> Mode:
+    """Fit from several starts and return the best."""
+    starts = em.random_starts(_STARTS, n_classes, rng, settling=problem.settling)
+    found = em.fit(problem.events, problem.questions[None], starts, settling=problem.settling)
+    return Mode(in_order(found.parameters.pick(np.array([found.objective.argmax()]))), found)
+
+
+def fit_with_evidence(
+    statistics: Statistics,
+    model: ScoreModel,
+    n_classes: int,
+    rng: np.random.Generator,
+    *,
+    settling: bool,
+) -> tuple[Problem, Evidence, Mode]:
+    """Fit chains and, where labels are missing, the evidence with them, until neither moves."""
+    evidence = first_evidence(statistics, model)
+    settling = settling and statistics.depths > 1  # one depth says nothing of the next
+    problem = Problem(*all_events(statistics, evidence), settling)
+    mode = fit_mode(problem, n_classes, rng)
+    if settling and _steady(problem, mode):
+        settling = False
+        problem = problem._replace(settling=False)
+        mode = fit_mode(problem, n_classes, rng)
+    if not statistics.rivals:
+        return problem, evidence, mode
+    parameters = mode.parameters
+    for _ in range(_ROUNDS):
+        shares = em.responsibilities(problem.events, parameters)[0].sum(axis=1)
+        lengths = np.diff(np.append(problem.events.starts, len(shares)))
+        shares = shares * np.repeat(problem.questions, lengths)
+        now = updated_evidence(statistics, evidence, shares)
+        settled = now.is_near(evidence)
+        evidence = now
+        problem = Problem(*all_events(statistics, evidence), settling)
+        found = em.fit(problem.events, problem.questions[None], parameters, settling=settling)
+        parameters = found.parameters
+        if settled:
+            break
+    return problem, evidence, fit_mode(problem, n_classes, rng)
+
+
+def _steady(problem: Problem, mode: Mode) -> bool:
+    """Whether the traces rule settling out, so that leaving d free would only add noise.
+
+    Few traces never do: there a d below 1 keeps forecasts near what was last seen. Many show that
+    d = 1 explains them as well as the best d does, and that a noticeable settling does not.
+    """
+    fixed = np.array([1.0, _NOTICEABLE])
+    start = em.Parameters(*(np.repeat(each, len(fixed), axis=0) for each in mode.parameters))
+    found = em.fit(
+        problem.events, problem.questions[None], start._replace(settling=fixed), settling=False
+    )
+    best, none, noticeable = (
+        float((em.log_likelihood(problem.events, each) * problem.questions).sum())
+        for each in (mode.parameters, *(found.parameters.pick(np.array([i])) for i in (0, 1)))
+    )
+    return none > best - 1 and noticeable < none - _NEARLY_AS_GOOD
+
+
+def held_out(problem: Problem, n_classes: int, rng: np.random.Generator) -> HeldOut:
+    """Fit on all folds but one, for each fold, and score the one left out."""
+    many = problem.questions.astype(np.int64)
+    group = np.repeat(np.arange(len(many)), many)
+    by_fold = []
+    for _ in range(_DEALS):
+        fold = rng.permutation(len(group)) % _FOLDS
+        by_fold += [np.bincount(group[fold == f], minlength=len(many)) for f in range(_FOLDS)]
+    out = np.array(by_fold, dtype=np.float64)
+    kept = np.repeat(problem.questions - out, _STARTS_OF_A_FOLD, axis=0)
+    starts = em.random_starts(len(kept), n_classes, rng, settling=problem.settling)
+    found = em.fit(problem.events, kept, starts, settling=problem.settling, tolerance=_ROUGHLY)
+    first = np.arange(len(out)) * _STARTS_OF_A_FOLD
+    best = first + found.objective.reshape(-1, _STARTS_OF_A_FOLD).argmax(axis=1)
+    parameters = in_order(found.parameters.pick(best))
+    return HeldOut(em.log_likelihood(problem.events, parameters), out, parameters)
+
+
+def choose_classes(problem: Problem, rng: np.random.Generator) -> tuple[int, dict[int, HeldOut]]:
+    """Return how many classes to use: two, or more while held-out questions clearly ask for it."""
+    seed = int(rng.integers(2**63))  # the same folds for every number of classes
+    tried = {2: held_out(problem, 2, np.random.default_rng(seed))}
+    chosen = 2
+    if problem.questions.sum() < _FEW_TO_COMPARE:
+        return chosen, tried
+    for n_classes in range(3, _MOST_CLASSES + 1):
+        tried[n_classes] = held_out(problem, n_classes, np.random.default_rng(seed))
+        gain, error = tried[n_classes].gain_over(tried[chosen])
+        if gain <= _SURE * error:
+            break
+        chosen = n_classes
+    return chosen, tried
+
+
+def bootstrap(
+    problem: Problem, mode: Mode, n_draws: int, rng: np.random.Generator
+) -> em.Parameters:
+    """Refit on questions drawn with replacement, from the mode; a batch of `n_draws`.
+
+    Pseudo-counts are drawn as well: resampling alone would repeat what the prior says of a rate
+    that was hardly seen, as if it were certain.
+    """
+    n = int(problem.questions.sum())
+    questions = rng.multinomial(n, problem.questions / n, size=n_draws).astype(np.float64)
+    start = em.Parameters(*(np.repeat(each, n_draws, axis=0) for each in mode.parameters))
+    prior = em.random_prior(n_draws, start.weights.shape[1], rng)
+    found = em.fit(problem.events, questions, start, settling=problem.settling, prior=prior)
+    return in_order(found.parameters)
+
+
+def in_order(parameters: em.Parameters) -> em.Parameters:
+    """Return the same mixtures with classes in falling order of p₀."""
+    weights, initial, repair, corruption, settling = parameters
+    order = np.argsort(-initial, axis=1, kind="stable")
+    by_class = (weights, initial, repair, corruption)
+    sorted_ = [np.take_along_axis(each, order, axis=1) for each in by_class]
+    return em.Parameters(sorted_[0], sorted_[1], sorted_[2], sorted_[3], settling)
+
+
+def forecast(parameters: em.Parameters, rounds: int) -> Floats:
+    """Return accuracy after 0 … `rounds` revisions, shape (B, rounds + 1)."""
+    t = np.arange(rounds + 1)
+    return np.array([ChainMixture(*one).accuracy(t) for one in zip(*parameters, strict=True)])
+
+
+def check_identifiable(statistics: Statistics) -> None:
+    """Refuse traces in which nothing takes the place of labels.
+
+    Raises:
+        ValueError: If hardly a label is known and answers cannot agree either.
+    """
+    missing = missing_labels(statistics)
+    if missing and not (statistics.keyed and statistics.several_starts):
+        raise ValueError(
+            f"{missing}, and nothing else identifies the rates: {_label_some(statistics)}, or "
+            "record answers with keys and at least two fresh starts for each question, so that "
+            "agreement can take the place of labels."
+        )
+
+
+def check_identified(statistics: Statistics, mode: Mode, evidence: Evidence) -> None:
+    """Refuse rates that traces without labels did not pin down.
+
+    Raises:
+        ValueError: If fits with clearly different accuracies explain the traces equally well, or
+            answers agree too often by being wrong in the same way.
+    """
+    missing = missing_labels(statistics)
+    if not missing:
+        return
+    objective, parameters = mode.rivals.objective, mode.rivals.parameters
+    possible = objective > objective.max() - _NEARLY_AS_GOOD
+    accuracy = (parameters.weights * parameters.initial).sum(axis=1)[possible]
+    if np.ptp(accuracy) > _CLEARLY_DIFFERENT:
+        raise ValueError(
+            f"{missing}, and first answers right "
+            f"{accuracy.min():.0%} or {accuracy.max():.0%} of the time would explain them equally "
+            f"well: {_label_some(statistics)}."
+        )
+    agreeing = _right_where_draws_agree(mode.parameters, evidence.coincidence)
+    informed = evidence.sensitivity + evidence.specificity - 1 > _INFORMED
+    if evidence.coincidence > _COINCIDING or (agreeing < _MOSTLY and not informed):
+        raise ValueError(
+            f"{missing}, and agreement cannot take their place: by the fit two wrong answers are "
+            f"the same {evidence.coincidence:.0%} of the time, and two fresh draws that agree are "
+            f"right {agreeing:.0%} of the time, so that agreement is often a shared mistake: "
+            f"{_label_some(statistics)}."
+        )
+
+
+def missing_labels(statistics: Statistics) -> str:
+    """Say that labels are missing, where they are too few to learn from; else nothing."""
+    if statistics.n_labelled >= _enough_labels(statistics):
+        return ""
+    if not statistics.n_labelled:
+        return "traces have no labels"
+    known = f"{statistics.n_labelled:,} of {statistics.attempts:,}"
+    return f"traces have labels for only {known} attempts"
+
+
+def _label_some(statistics: Statistics) -> str:
+    return (
+        f"label some attempts (correct: true or false), at least {_enough_labels(statistics)} "
+        "drawn at random"
+    )
+
+
+def _enough_labels(statistics: Statistics) -> int:
+    return min(_FEW_LABELS, -(-statistics.attempts // 10))
+
+
+def _right_where_draws_agree(parameters: em.Parameters, coincidence: float) -> float:
+    """P(right | two fresh draws agree), over all questions."""
+    weights, initial = parameters.weights[0], parameters.initial[0]
+    right = float(weights @ initial**2)
+    return right / (right + coincidence * float(weights @ (1 - initial) ** 2))

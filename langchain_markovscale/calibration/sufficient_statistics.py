@@ -1,0 +1,355 @@
+"""From traces, read once, to the counts that a fit needs.
+
+Questions with the same counts are the same to the fit, so that a million attempts shrink to a few
+hundred rows. Where labels are missing, each hypothesis about the right answer has a row of its own;
+where they are known there is one. That is the only difference between labelled and unlabelled
+traces.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from langchain_markovscale.theory.validation import numbers
+from langchain_markovscale.traces.trace import LabelledAttempt, Trace
+
+Floats = NDArray[np.float64]
+
+_MOST_UNKNOWN = 10  # unlabelled answers without keys in one question: 2ⁿ hypotheses
+
+
+class Hypothesis(NamedTuple):
+    """One way in which a question's unknown labels could be, and what speaks for it.
+
+    Attributes:
+        counts: Event counts as in `Events`, without trailing zeros.
+        coincidences: How often κ enters: wrong answers that took one particular value.
+        retained: Wrong answers that came back unchanged.
+        moved: Wrong answers that became another wrong one.
+        pairs: Pairs of wrong fresh draws, and of those the ones with equal keys.
+        unseen: 0 where a key seen is right, else how many distinct keys were seen, and 1.
+        right: Scores of each right answer, repeated scores of one key together.
+    """
+
+    counts: tuple[int, ...]
+    coincidences: int
+    retained: int
+    moved: int
+    pairs: tuple[int, int]
+    unseen: int
+    right: tuple[tuple[float, ...], ...]
+
+
+class Rivals(NamedTuple):
+    """The hypotheses about a question with unknown labels, and all of its scores."""
+
+    hypotheses: tuple[Hypothesis, ...]
+    scores: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of labelled attempts, one entry for each.
+
+    Attributes:
+        score: In [0, 1].
+        correct: The label.
+        question: Which question it belongs to.
+        answer: Which distinct answer (question and key) it belongs to.
+    """
+
+    score: Floats
+    correct: NDArray[np.bool_]
+    question: NDArray[np.int64]
+    answer: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """All that the fit and its report need to know of the traces.
+
+    Attributes:
+        labelled: Distinct counts of labelled questions, shape (G, 2 + 4T).
+        questions: How many questions have them, shape (G,).
+        rivals: Questions with unknown labels, and how many are alike.
+        scores: Scores of labelled attempts.
+        coincidences: For each labelled question: pairs of wrong draws, equal ones among them,
+            wrong revisions of wrong answers, unchanged ones among them; shape (Q, 4).
+        seen: Correct and all labelled attempts by depth, shape (2, T + 1).
+        keyed: Whether any attempt has a key.
+        several_starts: How many questions have at least two fresh draws.
+        attempts: How many attempts there are.
+    """
+
+    labelled: Floats
+    questions: Floats
+    rivals: tuple[tuple[Rivals, int], ...]
+    scores: Scores
+    coincidences: Floats
+    seen: Floats
+    keyed: bool
+    several_starts: int
+    attempts: int
+
+    @property
+    def depths(self) -> int:
+        """T, how many depths of revision were seen."""
+        return (self.width - 2) // 4
+
+    @property
+    def width(self) -> int:
+        """2 + 4T, how many kinds of event there are."""
+        return int(self.labelled.shape[1])
+
+    @property
+    def n_labelled(self) -> int:
+        """How many attempts' correctness is known."""
+        return int(self.seen[1].sum())
+
+    @property
+    def n_questions(self) -> int:
+        """Q, how many questions there are."""
+        return int(self.questions.sum()) + sum(many for _, many in self.rivals)
+
+
+class _Collector:
+    """Takes traces one at a time and keeps only what `Statistics` needs."""
+
+    def __init__(self) -> None:
+        self.labelled: Counter[tuple[int, ...]] = Counter()
+        self.rivals: Counter[Rivals] = Counter()
+        self.score, self.correct = array("d"), array("b")
+        self.question, self.answer = array("q"), array("q")
+        self.coincidences = array("q")
+        self.seen: Counter[tuple[int, bool]] = Counter()
+        self.several_starts = self.attempts = self.questions = self.answers = 0
+        self.keyed = False
+
+    def add(self, trace: Trace) -> None:
+        attempts = trace["attempts"]
+        if not attempts:
+            return
+        depths = _depths(trace)
+        labels = [attempt.get("correct") for attempt in attempts]
+        self.attempts += len(attempts)
+        self.keyed = self.keyed or any(attempt["key"] is not None for attempt in attempts)
+        self.several_starts += depths.count(0) > 1
+        if None in labels:
+            self.rivals[_rivals(trace, depths)] += 1
+        else:
+            one = _hypothesis(attempts, depths, [bool(label) for label in labels], right_key=None)
+            self.labelled[one.counts] += 1
+            stuck = one.retained + one.moved
+            self.coincidences.extend((*one.pairs, stuck, one.retained))
+        answers: dict[object, int] = {}
+        for index, (attempt, depth, label) in enumerate(zip(attempts, depths, labels, strict=True)):
+            if label is None:
+                continue
+            self.seen[depth, bool(label)] += 1
+            if attempt["score"] is not None:
+                key = attempt["key"]
+                answer = answers.setdefault(index if key is None else key, len(answers))
+                self.score.append(attempt["score"])
+                self.correct.append(label)
+                self.question.append(self.questions)
+                self.answer.append(self.answers + answer)
+        self.questions += 1
+        self.answers += len(answers)
+
+    def finish(self) -> Statistics:
+        groups = [one.counts for rivals in self.rivals for one in rivals.hypotheses]
+        longest = max((len(counts) for counts in (*self.labelled, *groups)), default=2)
+        width = 2 + 4 * -(-(longest - 2) // 4)
+        deepest = max((depth for depth, _ in self.seen), default=0)
+        seen = np.zeros((2, deepest + 1))
+        for (depth, label), many in self.seen.items():
+            seen[0, depth] += many * label
+            seen[1, depth] += many
+        return Statistics(
+            pad(list(self.labelled), width),
+            np.array(list(self.labelled.values()), dtype=np.float64),
+            tuple(self.rivals.items()),
+            Scores(
+                np.array(self.score),
+                np.array(self.correct, dtype=np.bool_),
+                np.array(self.question, dtype=np.int64),
+                np.array(self.answer, dtype=np.int64),
+            ),
+            np.array(self.coincidences, dtype=np.float64).reshape(-1, 4),
+            seen,
+            self.keyed,
+            self.several_starts,
+            self.attempts,
+        )
+
+
+def collect(traces: Iterable[Trace]) -> Statistics:
+    """Read traces once and return what a fit needs of them.
+
+    Args:
+        traces: Any iterable, a stream from a file included; a trace without attempts is passed by.
+
+    Raises:
+        ValueError: If there is no attempt at all, a parent is no earlier attempt, or a question
+            without keys has too many unlabelled answers.
+    """
+    collector = _Collector()
+    for trace in traces:
+        collector.add(trace)
+    if not collector.attempts:
+        raise ValueError("traces must hold at least one attempt, got none.")
+    return collector.finish()
+
+
+def collect_table(correct: ArrayLike) -> Statistics:
+    """Return what a fit needs of a table of rounds.
+
+    Args:
+        correct: 0 or 1, shape (questions, rounds) for one chain of revisions a question, or
+            (questions, fresh starts, rounds) for several.
+
+    Raises:
+        ValueError: If the shape or a value is wrong.
+    """
+    table = numbers("correct", correct)
+    if table.ndim == 2:
+        table = table[:, None]
+    if table.ndim != 3 or not table.size or not np.isin(table, (0.0, 1.0)).all():
+        raise ValueError(
+            "correct must be a table of 0 and 1 of shape (questions, rounds) or "
+            f"(questions, fresh starts, rounds), got shape {np.shape(correct)}."
+        )
+    right = table.astype(np.bool_)
+    columns = [right[:, :, 0].sum(1), (~right[:, :, 0]).sum(1)]
+    for t in range(right.shape[2] - 1):
+        before, after = right[:, :, t], right[:, :, t + 1]
+        columns += [(a & b).sum(1) for a, b in product((before, ~before), (after, ~after))]
+    rows, questions = np.unique(np.stack(columns, axis=1), axis=0, return_counts=True)
+    none, nobody = np.empty(0), np.empty(0, dtype=np.int64)
+    n_chains = right.shape[0] * right.shape[1]
+    return Statistics(
+        rows.astype(np.float64),
+        questions.astype(np.float64),
+        (),
+        Scores(none, none.astype(np.bool_), nobody, nobody),
+        np.zeros((len(right), 4)),
+        np.stack([right.sum(axis=(0, 1)), np.full(right.shape[2], n_chains)]).astype(np.float64),
+        False,
+        len(right) if right.shape[1] > 1 else 0,
+        right.size,
+    )
+
+
+def pad(counts: Sequence[tuple[int, ...]], width: int) -> Floats:
+    """Return count tuples as rows of equal `width`."""
+    rows = np.zeros((len(counts), width))
+    for row, values in zip(rows, counts, strict=True):
+        row[: len(values)] = values
+    return rows
+
+
+def _rivals(trace: Trace, depths: list[int]) -> Rivals:
+    attempts = trace["attempts"]
+    hypotheses = tuple(
+        _hypothesis(attempts, depths, labels, key) for labels, key in _labellings(trace)
+    )
+    scores = tuple(a["score"] for a in attempts if a["score"] is not None)
+    return Rivals(hypotheses, scores)
+
+
+def _labellings(trace: Trace) -> Iterator[tuple[list[bool], str | None]]:
+    """Yield every way in which the unknown labels could be, with the key that is then right."""
+    attempts = trace["attempts"]
+    known = [attempt.get("correct") for attempt in attempts]
+    keys = list(dict.fromkeys(a["key"] for a in attempts if a["key"] is not None))
+    possible = False
+    for right in (*keys, None) if keys else ():
+        labels = [right is not None and a["key"] == right for a in attempts]
+        if all(k is None or k == label for k, label in zip(known, labels, strict=True)):
+            possible = True
+            yield labels, right
+    if not possible:
+        yield from _guesses(trace, known)
+
+
+def _guesses(trace: Trace, known: list[bool | None]) -> Iterator[tuple[list[bool], None]]:
+    """Yield every way in which unknown labels could be where no key says which are the same.
+
+    There are no keys, or a grader knows better than they do: it has called 1/2 and 0.5 right.
+    """
+    unknown = [i for i, label in enumerate(known) if label is None]
+    if len(unknown) > _MOST_UNKNOWN:
+        raise ValueError(
+            f"question {trace['id']!r} has {len(unknown)} unlabelled answers without keys that fit "
+            f"the labels, more than {_MOST_UNKNOWN}: give an answer_key when recording, or label "
+            "some of them."
+        )
+    for guess in product((True, False), repeat=len(unknown)):
+        labels = [bool(label) for label in known]
+        for index, value in zip(unknown, guess, strict=True):
+            labels[index] = value
+        yield labels, None
+
+
+def _hypothesis(
+    attempts: Sequence[LabelledAttempt],
+    depths: list[int],
+    labels: list[bool],
+    right_key: str | None,
+) -> Hypothesis:
+    counts = [0] * (2 + 4 * max(depths))
+    coincidences = retained = moved = 0
+    wrong_draws: Counter[str] = Counter()
+    right: dict[object, list[float]] = {}
+    for index, (attempt, depth, label) in enumerate(zip(attempts, depths, labels, strict=True)):
+        key, parent = attempt["key"], attempt["parent"]
+        if parent is None:
+            counts[0 if label else 1] += 1
+            if not label and key is not None:
+                coincidences += 1
+                wrong_draws[key] += 1
+        else:
+            counts[2 + 4 * (depth - 1) + 2 * (not labels[parent]) + (not label)] += 1
+            if not label and key is not None:
+                if labels[parent]:
+                    coincidences += 1
+                elif key == attempts[parent]["key"]:
+                    retained += 1
+                elif attempts[parent]["key"] is not None:
+                    moved += 1
+        if label and attempt["score"] is not None:
+            right.setdefault(index if key is None else key, []).append(attempt["score"])
+    n_wrong = sum(wrong_draws.values())
+    pairs = n_wrong * (n_wrong - 1) // 2
+    equal = sum(n * (n - 1) // 2 for n in wrong_draws.values())
+    unseen = 0
+    if right_key is None:
+        unseen = len({a["key"] for a in attempts if a["key"] is not None})
+    return Hypothesis(
+        tuple(counts),
+        coincidences,
+        retained,
+        moved,
+        (pairs, equal),
+        unseen,
+        tuple(tuple(scores) for scores in right.values()),
+    )
+
+
+def _depths(trace: Trace) -> list[int]:
+    depths: list[int] = []
+    for index, attempt in enumerate(trace["attempts"]):
+        parent = attempt["parent"]
+        if parent is not None and not 0 <= parent < index:
+            raise ValueError(
+                f"attempt {index} of question {trace['id']!r} has parent {parent!r}: it must be "
+                "the index of an earlier attempt, or null for a fresh draw."
+            )
+        depths.append(0 if parent is None else depths[parent] + 1)
+    return depths

@@ -1,0 +1,126 @@
+"""Files that a command writes, looked at before the work begins, so that none of it is lost."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from langchain_markovscale.cli.console import say
+
+if TYPE_CHECKING:
+    from langchain_markovscale.display.display import Display
+
+import json
+from typing import Literal
+
+Kind = Literal["questions", "traces", "calibration"]
+
+_MADE_BY: dict[Kind, str] = {
+    "questions": 'write one JSON object a line, {"question": "…", "reference": "…"}',
+    "traces": "`markovscale record questions.jsonl -o traces.jsonl` makes them",
+    "calibration": "`markovscale calibrate traces.jsonl -o calibration.json` makes one",
+}
+_NAMES: dict[Kind, str] = {
+    "questions": "questions",
+    "traces": "traces",
+    "calibration": "a calibration",
+}
+_READ_BY: dict[Kind, str] = {
+    "questions": "`markovscale record` and `markovscale solve --file` read those",
+    "traces": "`markovscale calibrate` and `markovscale compare` read those",
+    "calibration": "`markovscale report` and `markovscale solve --calibration` read those",
+}
+
+
+def check_input(name: str, path: Path, kind: Kind) -> None:
+    """See that a file can be read and does not look like something else.
+
+    What is wrong within a file of the right kind is for whoever reads it to say.
+
+    Args:
+        name: The option or argument that gave the path, such as `--calibration`.
+        path: The file.
+        kind: What it should hold.
+
+    Raises:
+        ValueError: If it cannot be used; the message names all three and what to do.
+    """
+    if not path.exists():
+        trouble = "there is no such file: check the path"
+    elif path.is_dir():
+        trouble = "it is a folder: add the name of a file"
+    else:
+        try:
+            found = _looks_like(path)
+        except OSError as error:
+            trouble = f"it cannot be read ({error.strerror}): change its rights"
+        else:
+            if found == "nothing":
+                trouble = "it is empty"
+            # Traces have questions and references, so that they can be asked again.
+            elif found in (None, kind) or (found, kind) == ("traces", "questions"):
+                return
+            else:
+                looks = f"it looks like {_NAMES[found]}, and {_READ_BY[found]}"
+                trouble = f"it is not {_NAMES[kind]}: {looks}"
+    raise ValueError(f"{name} {path}: {trouble}. For {_NAMES[kind]}: {_MADE_BY[kind]}.")
+
+
+def _looks_like(path: Path) -> Kind | Literal["nothing"] | None:
+    """Return what the first line speaks for; None where it is something else or unreadable."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        line = next((line for line in file if line.strip()), None)
+    if line is None:
+        return "nothing"
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(record, dict):
+        return None
+    if str(record.get("format", "")).endswith(" calibration"):
+        return "calibration"
+    if "attempts" in record:
+        return "traces"
+    return "questions" if "question" in record else None
+
+
+def check_output(option: str, path: Path | None) -> None:
+    """See that a file can be written where an option says.
+
+    Args:
+        option: The option, such as `--html`.
+        path: What it was given; None passes.
+
+    Raises:
+        ValueError: If it cannot; the message names the option, the path and what to do.
+    """
+    if path is None:
+        return
+    folder = path.parent
+    if path.is_dir():
+        trouble, remedy = "is a folder", "add the name of a file"
+    elif not folder.exists():
+        trouble, remedy = f"lies in {folder}, which does not exist", f"mkdir -p {folder} makes it"
+    elif not folder.is_dir():
+        trouble, remedy = f"lies in {folder}, which is no folder", "give another path"
+    elif not os.access(path if path.exists() else folder, os.W_OK):
+        trouble, remedy = "may not be written by you", "give another path, or change its rights"
+    else:
+        return
+    raise ValueError(f"{option} {path}: it {trouble}: {remedy}.")
+
+
+def write_pages(made: "Display", html: Path | None, markdown: Path | None) -> None:
+    """Write a report or a comparison to the files that were asked for, and say where they are.
+
+    Args:
+        made: What to write.
+        html: File for a page with plots, if wanted.
+        markdown: File for Markdown, if wanted.
+    """
+    if html is not None:
+        html.write_text(made.html(), encoding="utf-8")
+        say(f"The page is in {html}.")
+    if markdown is not None:
+        markdown.write_text(made.markdown, encoding="utf-8")
+        say(f"The Markdown is in {markdown}.")

@@ -1,0 +1,205 @@
+"""`compare_strategies`: stopping rules side by side on the same recorded runs."""
+
+from collections.abc import Iterable, Sequence
+from os import PathLike
+from typing import get_args
+
+import numpy as np
+
+from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale.comparison import contrasts
+from langchain_markovscale.comparison.crossfit import Budget, Crossfit, Prices, Settings, Strategies
+from langchain_markovscale.comparison.report import Comparison
+from langchain_markovscale.comparison.results import Findings
+from langchain_markovscale.replay.pool import Pool
+from langchain_markovscale.theory.rates import Variant
+from langchain_markovscale.theory.validation import whole
+from langchain_markovscale.traces.trace import Trace, read_traces
+from langchain_markovscale.types import Action
+
+COSTS = (
+    *(0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05),
+    *(0.07, 0.1, 0.13, 0.17, 0.22, 0.3, 0.45),
+)
+
+_REPEATS, _RUNS = 6, 3000  # by default: at most so often, and so many runs of each rule
+
+
+def compare_strategies(
+    pool: Pool | Iterable[Trace] | str | PathLike[str],
+    strategies: Strategies | None = None,
+    costs: Sequence[float] = COSTS,
+    *,
+    max_rounds: int = 8,
+    variants: Sequence[Variant] = ("mixture", "gate", "training_free"),
+    actions: Sequence[Action] | None = None,
+    choices: int | None = None,
+    calibration: Calibration | None = None,
+    verification_tokens: float | None = None,
+    budget: Budget | None = None,
+    repeats: int | None = None,
+    level: float = 0.95,
+    n_bootstrap: int = 2000,
+    seed: int = 0,
+) -> Comparison:
+    """Replay stopping rules on recorded attempts, and say which buys most for what it spends.
+
+    No model is called. MarkovScale is calibrated on one half of the questions and tried on the
+    other, and the other way round, as is the threshold from which the rules to beat accept a
+    score. MarkovScale's accuracy at the budget of another rule is that between the two costs whose
+    budgets lie on either side of it, which is what one gets by taking one for some questions and
+    the other for the rest.
+
+    Example:
+        comparison = compare_strategies("pool.jsonl")
+
+    Args:
+        pool: Recorded attempts, all of them labelled: several fresh draws of each question and
+            their revisions, as `record_traces` makes them; also the file that they are in.
+        strategies: The rules to beat by name, or a function that makes them from the calibration
+            of the other half; by default those of `evaluation/strategies.py` that the pool has
+            something for.
+        costs: Costs of a round c > 0 at which MarkovScale is run, in units of accuracy; the closer
+            they lie, the less is lost by mixing neighbours.
+        max_rounds: The most attempts of a run, the first included.
+        variants: Of MarkovScale; the verdict is about the first. `"map"` learns from features that
+            were recorded with the traces, and needs the extra `huggingface`.
+        actions: What MarkovScale may do after the first attempt; by default what was recorded.
+        choices: Number of possible answers where they are a closed list.
+        calibration: One to decide with that was fitted on other questions; by default each half of
+            the pool is fitted.
+        verification_tokens: What a verification takes; by default as `verification_tokens` in the
+            traces' metadata, and unknown where that is missing.
+        budget: What the rules spend: `"tokens"`, `"calls"` or `"attempts"`; by default tokens, or
+            attempts where the tokens of some rule are unknown.
+        repeats: How often the pool is halved and replayed, each time from another fresh draw; by
+            default six times, and less often where there are more than 500 questions.
+        level: Coverage of the intervals, in (0, 1).
+        n_bootstrap: How often questions are resampled for them.
+        seed: Of the halves, the fits and the resampling: the same pool and seed give the same
+            comparison.
+
+    Returns:
+        A comparison that prints as text and shows itself in notebooks.
+
+    Raises:
+        ValueError: If an argument leaves its range, or an attempt has no label.
+    """
+    whole("n_bootstrap", n_bootstrap, least=1)
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level!r}: 0.95 is a 95 % interval.")
+    pool = _opened(pool, verification_tokens)
+    if repeats is None:
+        repeats = max(1, min(_REPEATS, _RUNS // len(pool)))
+    whole("repeats", repeats, least=1)
+    settings = Settings(
+        costs=_checked_costs(costs),
+        variants=_checked_variants(variants),
+        max_rounds=max_rounds,
+        actions=_recorded_actions(pool) if actions is None else tuple(actions),
+        choices=choices,
+        budget=_checked_budget(budget, pool),
+        seed=seed,
+    )
+    crossfit = Crossfit(pool, settings, strategies, calibration)
+    for repeat in range(repeats):
+        crossfit.run(repeat)
+    tallies = crossfit.tallies
+    sample = contrasts.Sample.of(
+        tallies,
+        settings.budget,
+        repeats,
+        round_price=Prices.of(pool, settings.budget).round,
+        resamples=n_bootstrap,
+        seed=seed,
+        level=level,
+    )
+    return Comparison(
+        Findings(
+            rows=contrasts.rows(tallies, sample, repeats),
+            duels=tuple(duel for variant in settings.variants for duel in sample.duels(variant)),
+            standings=tuple(
+                each for variant in settings.variants for each in sample.standings(variant)
+            ),
+            budget=settings.budget,
+            questions=len(pool),
+            repeats=repeats,
+            level=level,
+            seed=seed,
+            max_rounds=max_rounds,
+            unverified=_unverified(crossfit, settings, repeats),
+            source=None if calibration is None else calibration.source,
+            left_out=_left_out(pool) if strategies is None else (),
+        )
+    )
+
+
+def _opened(
+    pool: Pool | Iterable[Trace] | str | PathLike[str], verification_tokens: float | None
+) -> Pool:
+    if isinstance(pool, Pool):
+        if verification_tokens is None:
+            return pool
+        pool = pool.traces
+    elif isinstance(pool, (str, PathLike)):
+        pool = read_traces(pool)
+    return Pool(pool, verification_tokens=verification_tokens)
+
+
+def _checked_costs(costs: Sequence[float]) -> tuple[float, ...]:
+    """Return the costs from the highest to the lowest, each once."""
+    values = np.asarray(costs, dtype=np.float64)
+    if values.ndim != 1 or not values.size or not (np.isfinite(values) & (values > 0)).all():
+        raise ValueError(
+            f"costs must hold at least one cost above 0, in units of accuracy, got {costs!r}."
+        )
+    return tuple(np.unique(values)[::-1].tolist())
+
+
+def _checked_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:
+    known = get_args(Variant)
+    if isinstance(variants, str) or not variants or any(each not in known for each in variants):
+        names = ", ".join(map(repr, known))
+        raise ValueError(f"variants must name at least one of {names}, got {variants!r}.")
+    return tuple(dict.fromkeys(variants))
+
+
+def _recorded_actions(pool: Pool) -> tuple[Action, ...]:
+    """Return what the pool has something for, both where it has neither."""
+    found: list[Action] = []
+    if pool.longest_chain > 1:
+        found.append("revise")
+    if pool.most_draws > 1:
+        found.append("generate")
+    return tuple(found) or get_args(Action)
+
+
+def _checked_budget(wanted: Budget | None, pool: Pool) -> Budget:
+    if wanted is None:
+        return "tokens" if pool.priced else "attempts"
+    if wanted not in get_args(Budget):
+        names = ", ".join(map(repr, get_args(Budget)))
+        raise ValueError(f"budget must be one of {names}, got {wanted!r}.")
+    if wanted == "tokens" and not pool.priced:
+        raise ValueError(
+            "budget='tokens' needs the tokens of every attempt and of every verification: record "
+            "them, give verification_tokens, or compare by 'calls' or 'attempts'."
+        )
+    return wanted
+
+
+def _unverified(crossfit: Crossfit, settings: Settings, repeats: int) -> float:
+    first = settings.variants[0]
+    declined = sum(n for rule, n in crossfit.declined.items() if rule.variant == first)
+    return declined / (len(settings.costs) * len(crossfit.pool) * repeats)
+
+
+def _left_out(pool: Pool) -> tuple[str, ...]:
+    reasons = (
+        (pool.scored, "rules that look at scores, since no attempt has one"),
+        (pool.keyed, "votes among answers, since none has a key"),
+        (pool.criticised, "the critic-silent rule, since no feedback was recorded"),
+        (pool.most_draws > 1, "rules that draw afresh, since each question has one fresh draw"),
+        (pool.longest_chain > 1, "rules that revise, since no revision was recorded"),
+    )
+    return tuple(reason for there, reason in reasons if not there)

@@ -1,0 +1,367 @@
+"""Every rule replayed on every question, with nothing learned from the question it is tried on.
+
+The pool is halved; what is learned from one half (a calibration, the threshold from which scores
+are accepted, whether the verifier is worth what it costs) is tried on the other, and the other way
+round. Each repeat halves the pool anew and begins with another fresh draw, so that neither one
+split nor one first answer decides.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale.replay.pool import Pool
+from langchain_markovscale.replay.replay import Strategy
+from langchain_markovscale.replay.strategies import (
+    OracleGate,
+    Predicted,
+    SinglePass,
+    baselines,
+    looks_at_scores,
+)
+from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale.theory.rates import Rates, Variant
+
+if TYPE_CHECKING:
+    from langchain_markovscale.calibration.predictor import ClassPredictor
+
+from statistics import fmean
+from typing import Literal, NamedTuple
+
+from langchain_markovscale.replay.pool import PooledQuestion
+from langchain_markovscale.replay.replay import Outcome, replay
+from langchain_markovscale.traces.trace import Trace
+from langchain_markovscale.types import Action
+
+Kind = Literal["rule", "bound", "markovscale"]
+
+Budget = Literal["tokens", "calls", "attempts"]
+"""What is spent: tokens, calls (of model and verifier), or attempts (of the model alone)."""
+
+NEVER = float("inf")  # the cost at which a criterion always stops after the first answer
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How MarkovScale is run; see `compare_strategies`."""
+
+    costs: tuple[float, ...]
+    variants: tuple[Variant, ...]
+    max_rounds: int
+    actions: tuple[Action, ...]
+    choices: int | None
+    budget: Budget
+    seed: int
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One of the rules to beat, a bound, or MarkovScale at a cost.
+
+    At the cost `NEVER` it is a single pass, which needs no verifier.
+    """
+
+    name: str
+    kind: Kind
+    variant: Variant | None = None
+    cost: float | None = None
+
+    @classmethod
+    def markovscale(cls, variant: Variant, cost: float) -> "Rule":
+        """Return MarkovScale at a cost."""
+        at = "single pass" if cost == NEVER else f"c = {cost:g}"
+        name = f"MarkovScale, {variant.replace('_', '-')}, {at}"
+        return cls(name, "markovscale", variant, cost)
+
+
+class Questions(NamedTuple):
+    """Some questions of the pool.
+
+    Attributes:
+        traces: As recorded.
+        scored: With the scores and the feedback of their attempts.
+        bare: Without.
+    """
+
+    traces: list[Trace]
+    scored: list[PooledQuestion]
+    bare: list[PooledQuestion]
+
+    @classmethod
+    def of(cls, pool: Pool, indices: Sequence[int]) -> "Questions":
+        """Return the questions of a pool at some indices."""
+        scored = [pool[index] for index in indices]
+        return cls(
+            [pool.traces[index] for index in indices],
+            scored,
+            [question.without_verdicts() for question in scored],
+        )
+
+
+class Prices(NamedTuple):
+    """What is spent of the budget, on average.
+
+    Attributes:
+        attempt: By an attempt.
+        verification: By its verification.
+    """
+
+    attempt: float
+    verification: float
+
+    @property
+    def round(self) -> float:
+        """By both."""
+        return self.attempt + self.verification
+
+    @classmethod
+    def of(cls, questions: Sequence[PooledQuestion], budget: Budget) -> "Prices":
+        """Return the prices that some questions paid; those of tokens must be known."""
+        if budget != "tokens":
+            verified = any(question.verified for question in questions)
+            return cls(1.0, 1.0 if budget == "calls" and verified else 0.0)
+        tokens = [each["tokens"] or 0 for question in questions for each in question.attempts]
+        checked = [question.verification_tokens or 0.0 for question in questions]
+        return cls(fmean(tokens), fmean(checked))
+
+
+class Player(NamedTuple):
+    """A rule, made ready for half of the questions.
+
+    Attributes:
+        strategy: A strategy, or one for each question.
+        verifies: Whether it has attempts verified; else it sees no scores.
+        declined: Whether it could have had them verified, and does not since that costs more than
+            it brings.
+    """
+
+    strategy: Strategy | Sequence[Strategy]
+    verifies: bool
+    declined: bool = False
+
+    def replayed(self, questions: Questions, start: int) -> Outcome:
+        """Replay it, beginning with that fresh draw."""
+        seen = questions.scored if self.verifies else questions.bare
+        return replay(self.strategy, seen, starts=(start,))
+
+
+@dataclass(frozen=True)
+class Half:
+    """The questions of a half, and what was learned from the other one.
+
+    Attributes:
+        calibration: Fitted to the other half.
+        learned: The questions of the other half.
+        tried: The questions of this half.
+        prices: What an attempt and its verification take, in the other half.
+        start: The fresh draw that runs begin with.
+        seed: Of what is learned.
+    """
+
+    calibration: Calibration
+    learned: Questions
+    tried: Questions
+    prices: Prices
+    start: int
+    seed: int
+
+    @cached_property
+    def predictor(self) -> "ClassPredictor":
+        """What the other half teaches of classes, by the features recorded with the traces."""
+        from langchain_markovscale.calibration.predictor import ClassPredictor
+
+        return ClassPredictor.fit(self.learned.traces, self.calibration, seed=self.seed)
+
+    def player(self, variant: Variant, cost: float, settings: Settings) -> Player:
+        """Return MarkovScale for this half, with or without the verifier.
+
+        Args:
+            variant: Which one.
+            cost: c, of a verified round.
+            settings: The rest.
+        """
+        verifying = self._player(self.calibration, variant, cost, settings, self.tried)
+        if not self.prices.verification:
+            return verifying
+        bare = self.calibration.decision_rates.without_verifier()
+        bare_cost = cost * self.prices.attempt / self.prices.round
+        if verifying.verifies:
+            with_it = self._player(self.calibration, variant, cost, settings, self.learned)
+            without = self._player(bare, variant, bare_cost, settings, self.learned)
+            if self._worth(with_it, cost) >= self._worth(without, cost):
+                return verifying
+        declining = self._player(bare, variant, bare_cost, settings, self.tried)
+        return declining._replace(declined=True)
+
+    def _worth(self, player: Player, cost: float) -> float:
+        """Return what a player expects to earn on the other half, less what it pays for it.
+
+        By its own beliefs, which are surer than a few dozen labels.
+        """
+        outcome = player.replayed(self.learned, self.start)
+        paid = outcome.attempts * self.prices.attempt
+        if player.verifies:
+            paid = paid + outcome.verified * self.prices.verification
+        return float(outcome.belief.mean() - cost * paid.mean() / self.prices.round)
+
+    def _player(
+        self,
+        source: Calibration | Rates,
+        variant: Variant,
+        cost: float,
+        settings: Settings,
+        questions: Questions,
+    ) -> Player:
+        criterion = Criterion(
+            source,
+            cost,
+            settings.max_rounds,
+            settings.actions,
+            choices=settings.choices,
+            variant=variant,
+        )
+        strategy: Strategy | Sequence[Strategy] = criterion
+        if variant == "map":
+            weights = self.predictor.weights_of(
+                [trace["question"] for trace in questions.traces],
+                [trace.get("features") for trace in questions.traces],
+            )
+            strategy = [Predicted(criterion, each) for each in weights]
+        return Player(strategy, looks_at_scores(criterion))
+
+
+Floats = NDArray[np.float64]
+Strategies = Mapping[str, Strategy] | Callable[[Calibration], Mapping[str, Strategy]]
+"""Rules by name, or what makes them from the calibration of the other half."""
+
+_DRAWS = 16  # resampled fits that a criterion decides with
+
+
+@dataclass
+class Tally:
+    """Sums over the runs at each question, shape (Q,).
+
+    Attributes:
+        correct: Runs that ended with a right answer.
+        attempts: Attempts of the model.
+        verified: Those that the rule had verified.
+        tokens: Of both; NaN where some are unknown.
+        exhausted: Runs that ended because the pool had no more.
+        belief: What the rule believed of its answers; NaN where it has no beliefs.
+    """
+
+    correct: Floats
+    attempts: Floats
+    verified: Floats
+    tokens: Floats
+    exhausted: Floats
+    belief: Floats
+
+    @classmethod
+    def zero(cls, questions: int) -> "Tally":
+        """Return the tally before any run."""
+        return cls(*np.zeros((6, questions)))
+
+
+@dataclass
+class Crossfit:
+    """Replays the halves of the pool one after the other, and adds up.
+
+    Args:
+        pool: The recorded attempts.
+        settings: How MarkovScale is run.
+        strategies: The rules to beat; None for the usual ones.
+        calibration: One that was fitted to other questions; None to fit each half.
+        tallies: What came out, by rule, in the order of the rules.
+        declined: Questions that a rule was tried on without a verifier that was there.
+    """
+
+    pool: Pool
+    settings: Settings
+    strategies: Strategies | None
+    calibration: Calibration | None
+    tallies: dict[Rule, Tally] = field(default_factory=dict)
+    declined: Counter[Rule] = field(default_factory=Counter)
+
+    def run(self, repeat: int) -> None:
+        """Replay every rule once at every question.
+
+        Args:
+            repeat: Which halving, and which fresh draw is the first.
+        """
+        one, other = self.pool.halves(self.settings.seed, repeat)
+        for learned_from, tried_on in ((one, other), (other, one)):
+            half = self._half(learned_from, tried_on, repeat)
+            for rule, player in self._players(half):
+                self._add(rule, player, half, tried_on)
+
+    def _half(self, learned_from: list[int], tried_on: list[int], start: int) -> Half:
+        learned = Questions.of(self.pool, learned_from)
+        return Half(
+            calibration=self._fitted(learned_from),
+            learned=learned,
+            tried=Questions.of(self.pool, tried_on),
+            prices=Prices.of(learned.scored, self.settings.budget),
+            start=start,
+            seed=self.settings.seed,
+        )
+
+    def _fitted(self, learned_from: Sequence[int]) -> Calibration:
+        if self.calibration is not None:
+            return self.calibration
+        return Calibration.fit(
+            [self.pool.traces[index] for index in learned_from],
+            n_bootstrap=_DRAWS,
+            seed=self.settings.seed,
+        )
+
+    def _players(self, half: Half) -> Iterator[tuple[Rule, Player]]:
+        named = {"single pass": SinglePass(), **self._named(half.calibration)}
+        for name, strategy in named.items():
+            kind: Kind = "bound" if isinstance(strategy, OracleGate) else "rule"
+            yield Rule(name, kind), Player(strategy, looks_at_scores(strategy))
+        for variant in self.settings.variants:
+            yield Rule.markovscale(variant, NEVER), Player(SinglePass(), verifies=False)
+            for cost in self.settings.costs:
+                yield Rule.markovscale(variant, cost), half.player(variant, cost, self.settings)
+
+    def _named(self, calibration: Calibration) -> Mapping[str, Strategy]:
+        if self.strategies is None:
+            pool, most = self.pool, self.settings.max_rounds
+            return baselines(
+                calibration.rates.accept_threshold,
+                rounds=min(most, pool.longest_chain),
+                draws=min(most, pool.most_draws),
+                most=most,
+                keyed=pool.keyed,
+                scored=pool.scored,
+                criticised=pool.criticised,
+            )
+        named = self.strategies(calibration) if callable(self.strategies) else self.strategies
+        before = [rule.name for rule in self.tallies if rule.kind != "markovscale"]
+        if before and {*named, "single pass"} != set(before):
+            raise ValueError(
+                "strategies must return rules of the same names for every calibration, got "
+                f"{sorted(named)} after {sorted(before)}."
+            )
+        return named
+
+    def _add(self, rule: Rule, player: Player, half: Half, where: list[int]) -> None:
+        outcome = player.replayed(half.tried, half.start)
+        self.declined[rule] += player.declined * len(where)
+        tally = self.tallies.setdefault(rule, Tally.zero(len(self.pool)))
+        tally.correct[where] += outcome.correct
+        tally.attempts[where] += outcome.attempts
+        tally.exhausted[where] += outcome.exhausted
+        tally.belief[where] += outcome.belief
+        verified = outcome.verified * player.verifies
+        tally.verified[where] += verified
+        price = [question.verification_tokens for question in half.tried.scored]
+        each = np.array([np.nan if tokens is None else tokens for tokens in price])
+        tally.tokens[where] += outcome.tokens + np.where(verified > 0, verified * each, 0.0)

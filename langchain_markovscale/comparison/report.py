@@ -1,0 +1,63 @@
+"""The comparison: stopping rules side by side, as text, Markdown, HTML and a plot."""
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from langchain_markovscale.comparison import plots, sections
+from langchain_markovscale.comparison.results import Findings
+from langchain_markovscale.display.display import Display
+from langchain_markovscale.display.document import Content
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison(Display):
+    """What stopping rules bought on the same recorded runs; print it, or let a notebook show it.
+
+    `compare_strategies` makes one.
+
+    Attributes:
+        findings: Every number of the comparison.
+    """
+
+    findings: Findings
+
+    @cached_property
+    def content(self) -> Content:
+        """All that the comparison says; its verdict is which rules MarkovScale beats."""
+        return sections.content(self.findings)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the verdict and every number as plain JSON values; infinite ones are None."""
+        values: dict[str, Any] = _plain({"verdict": self.verdict, **asdict(self.findings)})
+        return values
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Plot accuracy against what is spent, on given axes or on a new figure of pyplot.
+
+        Raises:
+            ModuleNotFoundError: If matplotlib is missing; the message names the extra.
+        """
+        return plots.frontier(self.findings, ax)
+
+    def _draw(self, name: str) -> "Figure":
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=plots.SIZE)
+        plots.frontier(self.findings, figure.subplots())
+        return figure
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -1,0 +1,163 @@
+"""Every number of a comparison, by name, so that all of its faces say the same."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from langchain_markovscale.comparison.crossfit import Budget, Rule
+from langchain_markovscale.display.interval import Estimate
+from langchain_markovscale.theory.rates import Variant
+from langchain_markovscale.theory.validation import TOLERANCE
+
+Finding = Literal["more", "less", "same", "untold"]
+"""Whether MarkovScale is more or less accurate; `untold` where the interval holds both."""
+
+
+class Row(NamedTuple):
+    """How one rule fared, per question.
+
+    Attributes:
+        rule: What was replayed.
+        accuracy: Share of right answers.
+        attempts: Attempts of the model.
+        calls: The same and the verifier's.
+        tokens: Of both; None where some are unknown.
+        exhausted: Share of runs that ended because the pool had no more.
+        belief: What it believed of its answers, to be compared with its accuracy; None where it
+            has no beliefs.
+    """
+
+    rule: Rule
+    accuracy: Estimate
+    attempts: float
+    calls: float
+    tokens: float | None
+    exhausted: float
+    belief: float | None
+
+    def spent(self, budget: Budget) -> float:
+        """Return what it spends of the budget; NaN where nobody knows."""
+        spent = getattr(self, budget)
+        return float("nan") if spent is None else float(spent)
+
+
+class Duel(NamedTuple):
+    """MarkovScale at the budget of a rule.
+
+    Attributes:
+        rule: Name of the rule.
+        variant: Of MarkovScale.
+        budget: What the rule spends per question.
+        accuracy: Of MarkovScale at that budget, between neighbouring costs if need be.
+        difference: By how much MarkovScale is more accurate, paired over questions.
+        needed: What MarkovScale spends to be as accurate as the rule; infinite where it never is.
+    """
+
+    rule: str
+    variant: Variant
+    budget: float
+    accuracy: float
+    difference: Estimate
+    needed: Estimate
+
+    @property
+    def finding(self) -> Finding:
+        """Whether MarkovScale is more accurate, interval and all."""
+        return found(self.difference)
+
+
+class Standing(NamedTuple):
+    """MarkovScale at one cost, against what hindsight would have chosen.
+
+    Attributes:
+        variant: Of MarkovScale.
+        cost: c, of a round.
+        budget: What it spends per question.
+        accuracy: Its accuracy.
+        rival: The most accurate rule that spends no more.
+        lead: By how much MarkovScale is more accurate than that, paired over questions.
+        worth: Its accuracy less c for as much of the budget as a round takes: an attempt and its
+            verification.
+        best: The rule for which that is highest.
+        regret: By how much it is higher for that rule, paired over questions.
+    """
+
+    variant: Variant
+    cost: float
+    budget: float
+    accuracy: float
+    rival: str
+    lead: Estimate
+    worth: float
+    best: str
+    regret: Estimate
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The numbers of a comparison.
+
+    Attributes:
+        rows: How each rule fared.
+        duels: MarkovScale at the budget of each rule, by variant.
+        standings: MarkovScale at each cost, by variant.
+        budget: What is spent.
+        questions: Questions of the pool.
+        repeats: Runs at each question.
+        level: Coverage of all intervals.
+        seed: Of the halves, the fits and the resampling.
+        max_rounds: The most attempts that MarkovScale may make.
+        source: Where the calibration comes from; None where each half was fitted.
+        unverified: Share of MarkovScale's runs, over the costs of the first variant, that went
+            without a verifier that was there.
+        left_out: Kinds of rules that the pool has nothing for.
+    """
+
+    rows: tuple[Row, ...]
+    duels: tuple[Duel, ...]
+    standings: tuple[Standing, ...]
+    budget: Budget
+    questions: int
+    repeats: int
+    level: float
+    seed: int
+    max_rounds: int
+    source: str | None
+    unverified: float
+    left_out: tuple[str, ...]
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """MarkovScale's variants, the first being the one that the verdict is about."""
+        return tuple(dict.fromkeys(row.rule.variant for row in self.rows if row.rule.variant))
+
+    @property
+    def rules(self) -> tuple[Row, ...]:
+        """The rules to beat."""
+        return tuple(row for row in self.rows if row.rule.kind == "rule")
+
+    @property
+    def bounds(self) -> tuple[Row, ...]:
+        """The oracles, which nobody could use."""
+        return tuple(row for row in self.rows if row.rule.kind == "bound")
+
+    def curve(self, variant: Variant) -> tuple[Row, ...]:
+        """MarkovScale from the dearest rounds to the cheapest."""
+        return tuple(row for row in self.rows if row.rule.variant == variant)
+
+    def duels_of(self, variant: Variant) -> tuple[Duel, ...]:
+        """MarkovScale at the budget of each rule."""
+        return tuple(duel for duel in self.duels if duel.variant == variant)
+
+    def standings_of(self, variant: Variant) -> tuple[Standing, ...]:
+        """MarkovScale at each cost."""
+        return tuple(each for each in self.standings if each.variant == variant)
+
+
+def found(difference: Estimate) -> Finding:
+    """Return whether a difference is above zero, interval and all."""
+    low, high = difference.interval or (difference.value, difference.value)
+    if low > TOLERANCE:
+        return "more"
+    if high < -TOLERANCE:
+        return "less"
+    return "same" if max(-low, high) <= TOLERANCE else "untold"

@@ -1,0 +1,334 @@
+"""The tables of a comparison, each with the words that it takes to read it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from math import inf, isfinite
+
+from langchain_markovscale.calibration.estimate import FEW_QUESTIONS
+from langchain_markovscale.comparison.crossfit import NEVER
+from langchain_markovscale.comparison.results import Findings, Row, found
+from langchain_markovscale.display.document import Content, Section, Table, Tone
+from langchain_markovscale.display.interval import Estimate, counted
+from langchain_markovscale.display.wording import points
+from langchain_markovscale.theory.rates import Variant
+
+_SPENDINGS = ("attempts", "calls", "tokens", "dry")
+
+
+def sections(findings: Findings) -> tuple[Section, ...]:
+    """Return all sections of a comparison."""
+    parts = [
+        duels_section(findings),
+        frontier_section(findings),
+        regret_section(findings),
+        rules_section(findings),
+        costs_section(findings),
+    ]
+    if len(findings.variants) > 1:
+        parts.append(variants_section(findings))
+    return tuple(parts)
+
+
+def rules_section(findings: Findings) -> Section:
+    """Return how the rules to beat fared, and the bounds."""
+    words = [
+        "Means over questions; calls and tokens include the verifier's where a rule looks at "
+        "scores, and dry is the share of runs that ended because the pool had no more. An oracle "
+        "knows which answers are right: a bound, and not a rule that could be used."
+    ]
+    if findings.left_out:
+        words.append(f"The pool has nothing for {'; '.join(findings.left_out)}.")
+    rows = tuple(
+        (row.rule.name, _ranged(row.accuracy), *_spendings(row))
+        for row in (*findings.rules, *findings.bounds)
+    )
+    headings = ("rule", "accuracy", *_SPENDINGS)
+    return Section("The rules to beat", tuple(words), Table(headings, rows, left=1))
+
+
+def costs_section(findings: Findings) -> Section:
+    """Return how MarkovScale fared at each cost, and whether its beliefs were right."""
+    rows = tuple(
+        (
+            points(row.rule.cost or 0.0, 2),
+            _ranged(row.accuracy),
+            "" if row.belief is None else share(row.belief),
+            *_spendings(row),
+        )
+        for row in findings.curve(findings.variants[0])
+        if row.rule.cost != NEVER
+    )
+    words = (
+        f"At most {findings.max_rounds} attempts. What it believed of its answers, without knowing "
+        "the labels, should be near how often they were right.",
+    )
+    headings = ("cost of a round\n(points)", "accuracy", "believed", *_SPENDINGS)
+    return Section("MarkovScale by cost", words, Table(headings, rows))
+
+
+def duels_section(findings: Findings) -> Section:
+    """Return how MarkovScale fares at the budget of each rule."""
+    headings = ("rule", findings.budget, "MarkovScale", "difference\n(points)", "it needs")
+    rows = tuple(
+        (
+            duel.rule,
+            number(duel.budget),
+            share(duel.accuracy),
+            _points(duel.difference),
+            "never" if duel.needed.value == inf else number(duel.needed.value),
+        )
+        for duel in findings.duels_of(findings.variants[0])
+    )
+    words = (
+        "MarkovScale is taken at the two costs whose budgets lie on either side of the rule's, "
+        "mixed so as to spend as much; where the rule spends more than MarkovScale ever does, at "
+        f"what it does spend. Last column: the {findings.budget} that MarkovScale needs to be as "
+        "accurate as the rule.",
+    )
+    return Section("At the budget of each rule", words, Table(headings, rows, left=1))
+
+
+def frontier_section(findings: Findings) -> Section:
+    """Return how MarkovScale fares at each cost against the best rule that spends no more."""
+    rows = tuple(
+        (
+            points(each.cost, 2),
+            number(each.budget),
+            share(each.accuracy),
+            each.rival,
+            _points(each.lead),
+        )
+        for each in findings.standings_of(findings.variants[0])
+    )
+    headings = (
+        "cost",
+        findings.budget,
+        "accuracy",
+        "best rule that\nspends no more",
+        "lead\n(points)",
+    )
+    words = ("The rule is chosen in hindsight, knowing how all of them fared.",)
+    return Section("On the frontier", words, Table(headings, rows))
+
+
+def regret_section(findings: Findings) -> Section:
+    """Return what hindsight would have gained at each cost."""
+    rows = tuple(
+        (points(each.cost, 2), share(each.worth), each.best, _points(each.regret))
+        for each in findings.standings_of(findings.variants[0])
+    )
+    words = (
+        "By how much the best fixed rule, chosen in hindsight, earns more than MarkovScale: "
+        f"accuracy less the cost of a round for as many {findings.budget} as an attempt and its "
+        "verification take. Below zero, MarkovScale earns more.",
+    )
+    headings = ("cost", "MarkovScale\nearns", "best rule\nin hindsight", "regret\n(points)")
+    return Section("Regret", words, Table(headings, rows))
+
+
+def variants_section(findings: Findings) -> Section:
+    """Return how the other variants fare at the budget of each rule."""
+    first, *others = findings.variants
+    columns = [[duel.difference for duel in findings.duels_of(each)] for each in others]
+    rows = tuple(
+        (row.rule.name, *map(_points, differences))
+        for row, *differences in zip(findings.rules, *columns, strict=True)
+    )
+    said = []
+    for variant, column in zip(others, columns, strict=True):
+        seen = Counter(map(found, column))
+        said.append(
+            f"{_spoken(variant)} is more accurate than {seen['more']} of {len(column)} rules and "
+            f"less accurate than {seen['less'] or 'none'}"
+        )
+    words = (
+        f"MarkovScale's accuracy less the rule's, at the rule's budget. For as many "
+        f"{findings.budget}, {'; '.join(said)}.",
+    )
+    headings = ("rule", *map(_spoken, others))
+    return Section(f"Variants beside {_spoken(first)}", words, Table(headings, rows, left=1))
+
+
+def share(value: float) -> str:
+    """Return a share as a percentage with a decimal, since rules often differ by less than one."""
+    return f"{100 * value:.1f}%"
+
+
+def number(value: float) -> str:
+    """Return an amount with three digits or more."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _spendings(row: Row) -> tuple[str, str, str, str]:
+    tokens = "unknown" if row.tokens is None else number(row.tokens)
+    return f"{row.attempts:.2f}", f"{row.calls:.2f}", tokens, f"{row.exhausted:.0%}"
+
+
+def _spoken(variant: Variant) -> str:
+    return variant.replace("_", "-")
+
+
+def _ranged(estimate: Estimate) -> str:
+    low, high = estimate.interval or (estimate.value, estimate.value)
+    return f"{share(estimate.value)} [{100 * low:.0f}, {100 * high:.0f}]"
+
+
+def _points(estimate: Estimate) -> str:
+    """Return a difference for a column that says that it is in points."""
+    return estimate.points.replace(" points", "").replace(" point", "")
+
+
+TITLE = "Comparison of stopping rules"
+
+_NAMED = 3  # rules that a sentence names
+_NOTHING = 0.005  # of a budget: a saving that would be shown as 0 %
+_MANY = 0.1  # of the runs: that often cut short by the pool is worth a warning
+
+
+def content(findings: Findings) -> Content:
+    """Return all that a comparison says."""
+    return Content(
+        title=TITLE,
+        tone=tone(findings),
+        summary=(verdict(findings), frontier(findings), equal_accuracy(findings)),
+        basis=making(findings),
+        warnings=warnings(findings),
+        sections=sections(findings),
+        plot="frontier",
+    )
+
+
+def tone(findings: Findings) -> Tone:
+    """Return whether the news is good for MarkovScale, as far as the intervals tell."""
+    first = findings.variants[0]
+    seen = {duel.finding for duel in findings.duels_of(first)}
+    if "less" in seen:
+        return "bad" if "more" not in seen else "unsure"
+    ahead = any(found(each.lead) == "more" for each in findings.standings_of(first))
+    return "good" if "more" in seen and ahead else "unsure"
+
+
+def verdict(findings: Findings) -> str:
+    """Return how many rules MarkovScale beats at their own budgets, and which ones beat it."""
+    duels = findings.duels_of(findings.variants[0])
+    lost = [duel for duel in duels if duel.finding == "less"]
+    won = [duel for duel in duels if duel.finding == "more"]
+    if lost:
+        worst = sorted(lost, key=lambda duel: duel.difference.value)[:_NAMED]
+        by = _listed([f"{duel.rule} ({duel.difference.points})" for duel in worst])
+        more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
+        rest = f"; it is more accurate than {len(won)} of {len(duels)}" if won else ""
+        return f"MarkovScale loses, for as many {findings.budget}, to {by}{more}{rest}."
+    if not won:
+        return (
+            f"No difference can be told: for as many {findings.budget} MarkovScale is as accurate "
+            f"as {counted(len(duels), 'other rule')}, as far as the intervals go."
+        )
+    ties = len(duels) - len(won)
+    as_good = (
+        f"; {counted(ties, 'is', 'are')} as accurate, as far as the intervals go" if ties else ""
+    )
+    return (
+        f"For as many {findings.budget} MarkovScale is more accurate than {len(won)} of "
+        f"{len(duels)} rules, and less accurate than none{as_good}."
+    )
+
+
+def frontier(findings: Findings) -> str:
+    """Return where MarkovScale is furthest above and below the rules that spend no more."""
+    standings = findings.standings_of(findings.variants[0])
+    best = max(standings, key=lambda each: each.lead.value)
+    worst = min(standings, key=lambda each: each.lead.value)
+    if best.lead.value <= 0:
+        said = "At no cost is it above the best rule that spends no more"
+    else:
+        rival = _row(findings, best.rival)
+        said = (
+            f"At best it is right {share(best.accuracy)} of the time with "
+            f"{_amount(best.budget, findings)}, where the best rule that spends no more, "
+            f"{best.rival}, is at {share(rival.accuracy.value)}: {best.lead.points}"
+        )
+    if worst.lead.value < 0:
+        rival = _row(findings, worst.rival)
+        said += (
+            f"; at worst {share(worst.accuracy)} with {_amount(worst.budget, findings)}, where "
+            f"{worst.rival} is at {share(rival.accuracy.value)}: {worst.lead.points}"
+        )
+    return f"{said}."
+
+
+def equal_accuracy(findings: Findings) -> str:
+    """Return what MarkovScale spends to be as accurate as the most accurate rule."""
+    top = max(findings.rules, key=lambda row: row.accuracy.value)
+    (duel,) = (d for d in findings.duels_of(findings.variants[0]) if d.rule == top.rule.name)
+    name = f"the most accurate rule, {duel.rule} ({share(top.accuracy.value)})"
+    if not isfinite(duel.needed.value):
+        most = max(row.accuracy.value for row in findings.curve(findings.variants[0]))
+        return f"It does not reach {name}: it comes to {share(most)} at most."
+    saved = 1 - duel.needed.value / max(duel.budget, 1e-9)
+    needed, spent = number(duel.needed.value), number(duel.budget)
+    if abs(saved) < _NOTHING or needed == spent:
+        return f"It is as accurate as {name}, for as many {findings.budget} ({needed})."
+    return (
+        f"To be as accurate as {name}, it takes {needed} {findings.budget} instead of {spent}, "
+        f"{abs(saved):.0%} {'fewer' if saved > 0 else 'more'}."
+    )
+
+
+def making(findings: Findings) -> str:
+    """Return how the numbers were made."""
+    source = findings.source
+    learned = (
+        "calibrated on one half of the questions and tried on the other, and the other way round"
+        if source is None
+        else f"decided with a calibration from elsewhere ({source.rstrip('.')})"
+    )
+    return (
+        f"{findings.questions:,} questions, {counted(findings.repeats, 'run')} of each rule at "
+        f"each, replayed from recorded attempts; {learned}. Brackets hold {findings.level:.0%} "
+        f"intervals over questions, differences are paired. Seed {findings.seed}."
+    )
+
+
+def warnings(findings: Findings) -> tuple[str, ...]:
+    """Return what to know before relying on the numbers."""
+    said = []
+    if findings.questions < FEW_QUESTIONS:
+        said.append(
+            f"only {findings.questions} questions: other ones could turn the order of the rules "
+            "around."
+        )
+    ours = findings.curve(findings.variants[0])
+    if findings.unverified:
+        said.append(
+            f"MarkovScale went without the verifier in {findings.unverified:.0%} of its runs: by "
+            f"what the other half taught, a verification is not worth its {findings.budget} there."
+        )
+    dry = max(row.exhausted for row in ours)
+    if dry > _MANY:
+        said.append(
+            f"the pool ran dry in up to {dry:.0%} of MarkovScale's runs, which would have gone on "
+            "had more attempts been recorded."
+        )
+    cut = [row.rule.name for row in findings.rules if row.exhausted > _MANY]
+    if cut:
+        said.append(f"the pool is too small to show what these rules do: {_listed(cut)}.")
+    if findings.budget == "attempts" and any(row.tokens is None for row in findings.rows):
+        said.append(
+            "not all tokens are known, so that budgets count attempts alone: what the verifier "
+            "takes can be given as verification_tokens."
+        )
+    return tuple(said)
+
+
+def _row(findings: Findings, name: str) -> Row:
+    (row,) = (row for row in findings.rules if row.rule.name == name)
+    return row
+
+
+def _amount(budget: float, findings: Findings) -> str:
+    return f"{number(budget)} {findings.budget}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)

@@ -1,0 +1,1 @@
+"""One document, shown as text, Markdown and HTML, for whatever shows itself."""

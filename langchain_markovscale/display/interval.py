@@ -1,0 +1,93 @@
+"""A number and how sure it is: the one way in which a report keeps and prints one.
+
+Probabilities are printed as percentages, differences of probabilities and costs in points, factors
+and correlations as decimals; brackets hold an interval.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from langchain_markovscale.display.wording import percent, points
+
+_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_WITHIN = re.compile(r" (?=\[[−+\d])|(?<=\d,) (?=[−+\d.]+\])|(?<=\d) (?=points?\b)")
+
+
+class Estimate(NamedTuple):
+    """A value and its interval.
+
+    Attributes:
+        value: The value.
+        interval: (low, high), or None where nothing was resampled.
+    """
+
+    value: float
+    interval: tuple[float, float] | None = None
+
+    @classmethod
+    def of(cls, value: float, draws: Iterable[float], level: float) -> "Estimate":
+        """Return a value with the interval of its draws; without one where there are none.
+
+        Args:
+            value: The value.
+            draws: The same quantity in resampled fits.
+            level: Coverage of the interval, in (0, 1).
+        """
+        drawn = list(draws)
+        if not drawn:
+            return cls(float(value))
+        low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2)).tolist()
+        return cls(float(value), (low, high))
+
+    @property
+    def percent(self) -> str:
+        """As a percentage: ``51% [46, 56]``."""
+        if self.interval is None:
+            return percent(self.value)
+        low, high = self.interval
+        digits = 0 if 0.05 <= self.value <= 0.95 else 1
+        return f"{percent(self.value)} [{100 * low:.{digits}f}, {100 * high:.{digits}f}]"
+
+    @property
+    def points(self) -> str:
+        """As a difference in points: ``+9 points [+4, +14]``."""
+        size = max(abs(self.value), *(abs(end) for end in self.interval or (0.0,)))
+        digits = 0 if size >= 0.05 else 1
+        unit = "point" if points(abs(self.value), digits) == "1" else "points"
+        shown = f"{_signed(self.value, digits)} {unit}"
+        if self.interval is None:
+            return shown
+        low, high = (_signed(end, digits) for end in self.interval)
+        return f"{shown} [{low}, {high}]"
+
+    @property
+    def decimal(self) -> str:
+        """As a decimal: ``0.96 [0.89, 1.00]``."""
+        if self.interval is None:
+            return f"{self.value:.2f}"
+        return f"{self.value:.2f} [{self.interval[0]:.2f}, {self.interval[1]:.2f}]"
+
+
+def counted(many: int, thing: str, things: str | None = None) -> str:
+    """Return how many there are of a thing, small numbers in words: ``three revisions``."""
+    number = _WORDS[many] if many < len(_WORDS) else f"{many:,}"
+    return f"{number} {thing if many == 1 else things or thing + 's'}"
+
+
+def unbroken(words: str) -> str:
+    """Return words in which an estimate and its interval cannot be parted at a line's end."""
+    return _WITHIN.sub("\u00a0", words)
+
+
+def price(cost: float) -> str:
+    """Return a cost in points: ``1 point``, ``0.5 points``."""
+    shown = points(cost, 3)
+    return f"{shown} {'point' if shown == '1' else 'points'}"
+
+
+def _signed(difference: float, digits: int) -> str:
+    text = points(difference, digits)
+    return text.replace("-", "−") if difference < 0 or text == "0" else f"+{text}"

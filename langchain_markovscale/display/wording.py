@@ -1,0 +1,153 @@
+"""The mathematics in words.
+
+A belief of 0.73 or a reason of `gain_below_cost` says little to somebody who meets the loop for
+the first time. Whoever shows a decision (the command line, a notebook, a log) takes its sentence
+from here, so that it reads the same everywhere. Attempts count from 1 in words, from 0 in the
+state.
+"""
+
+from collections.abc import Sequence
+
+from langchain_markovscale.types import Attempt, Decision
+
+
+def explain(decision: Decision) -> str:
+    """Return why a decision was taken, as one sentence.
+
+    Example:
+        ``stopped: going on would raise the chance of being right by 0.4 points and cost 1``
+
+    Args:
+        decision: A decision of a `Criterion`, or one read from a graph's state.
+
+    Returns:
+        A sentence without a full stop. Points are percentage points of the chance of being right,
+        which is also the unit of costs.
+
+    Raises:
+        ValueError: If the reason is none of the closed set `Reason`.
+    """
+    reason = decision["reason"]
+    if reason == "gain_exceeds_cost":
+        return _going_on(decision)
+    if reason == "gain_below_cost":
+        return f"stopped: going on would {_gain_and_cost(decision)}"
+    if reason == "max_rounds":
+        made = decision["attempts"]
+        allowed = "the one attempt" if made == 1 else f"all {made} attempts"
+        return f"stopped: {allowed} allowed had been made"
+    if reason in _CUT_SHORT:
+        best = decision["best"]
+        kept = "there is no answer yet" if best is None else f"answer {best + 1} is the best so far"
+        return f"stopped: {_CUT_SHORT[reason]}; {kept}"
+    raise ValueError(
+        f"decision['reason'] must be one of {', '.join(_REASONS)}, got {reason!r}: "
+        "was the decision made by a Criterion?"
+    )
+
+
+def explain_outcome(attempts: Sequence[Attempt], decision: Decision) -> str:
+    """Return what came out of a run, and why it ended, in two or three sentences.
+
+    Args:
+        attempts: All attempts at the question, in order.
+        decision: The last decision.
+
+    Returns:
+        Which answer is returned and how sure it is, whether an earlier one was preferred to the
+        last, and why the loop ended.
+    """
+    return " ".join(outcome_sentences(attempts, decision))
+
+
+def outcome_sentences(attempts: Sequence[Attempt], decision: Decision) -> tuple[str, ...]:
+    """Return the sentences of `explain_outcome` one by one.
+
+    Args:
+        attempts: All attempts at the question, in order.
+        decision: The last decision.
+    """
+    reason = _sentence(explain(decision))
+    best = decision["best"]
+    if best is None:
+        return (reason,)
+    count = "its only answer" if len(attempts) == 1 else f"answer {best + 1} of {len(attempts)}"
+    returned = f"Returned {count}, right with a probability of {percent(decision['belief'])}."
+    if same_answer(attempts, best, len(attempts) - 1):
+        return returned, reason
+    return returned, "The last answer is less likely to be right.", reason
+
+
+def same_answer(attempts: Sequence[Attempt], one: int, other: int) -> bool:
+    """Return whether two attempts give the same answer: one attempt, or one key.
+
+    Args:
+        attempts: All attempts at the question, in order.
+        one: Index of an attempt.
+        other: Index of another.
+    """
+    key = attempts[one]["key"]
+    return one == other or (key is not None and key == attempts[other]["key"])
+
+
+def percent(probability: float) -> str:
+    """Return a probability as a percentage, never rounded to certainty: 0.73 is ``73%``.
+
+    Args:
+        probability: In [0, 1].
+    """
+    if probability in (0, 1):
+        return f"{probability:.0%}"
+    if probability < 0.001:
+        return "<0.1%"
+    if probability > 0.999:
+        return ">99.9%"
+    return f"{probability:.0%}" if 0.05 <= probability <= 0.95 else f"{probability:.1%}"
+
+
+def points(difference: float, digits: int = 1) -> str:
+    """Return a difference of probabilities in percentage points: 0.004 is ``0.4``, 0.02 is ``2``.
+
+    Args:
+        difference: In units of accuracy, of either sign.
+        digits: Digits after the point, less trailing zeros.
+    """
+    text = f"{100 * difference:.{digits}f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+_CUT_SHORT = {
+    "budget": "the budget was used up",
+    "error": "a call failed",
+    "interrupted": "the run was interrupted",
+}
+_REASONS = ("gain_exceeds_cost", "gain_below_cost", "max_rounds", *_CUT_SHORT)
+
+
+def _going_on(decision: Decision) -> str:
+    if decision["best"] is None:
+        return f"first answer: right with a probability of {percent(decision['expected_gain'])}"
+    parent = decision["parent"]
+    step = "fresh answer" if parent is None else f"revise answer {parent + 1}"
+    return f"{step}: should {_gain_and_cost(decision)}"
+
+
+def _gain_and_cost(decision: Decision) -> str:
+    """With as many digits as it takes to tell the gain from the cost."""
+    gain, cost = decision["expected_gain"], decision["cost"]
+    for digits in (1, 2, 3):
+        size, price = points(abs(gain), digits), points(cost, digits)
+        if size != price:
+            break
+    paid = "nothing" if price == "0" else "as much" if size == price else price
+    if size == "0":
+        return f"leave the chance of being right as it is and cost {paid}"
+    change = "raise" if gain > 0 else "lower"
+    unit = "point" if size == "1" else "points"
+    return f"{change} the chance of being right by {size} {unit} and cost {paid}"
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."

@@ -1,1 +1,0 @@
-"""Real runs as evidence: recorded, imported, graded, replayed and compared."""

@@ -1,1 +1,0 @@
-"""Faces: the same words, tables and plots as text, Markdown and HTML, for whatever shows itself."""

@@ -1,0 +1,115 @@
+"""`show`: what a graph returns is plain dictionaries; this makes them readable."""
+
+from collections.abc import Mapping, Sequence
+from math import isclose
+from typing import Any, cast, get_type_hints
+
+from langgraph.graph.state import CompiledStateGraph
+
+from langchain_markovscale.display.display import Display
+from langchain_markovscale.display.run import DecisionView, RunView
+from langchain_markovscale.graph.class_weights import KEY
+from langchain_markovscale.graph.router import MarkovScaleRouter, router_of
+from langchain_markovscale.types import Attempt, Decision
+
+_DECISION = frozenset(get_type_hints(Decision))
+
+
+def show(value: Mapping[str, Any], rule: Any = None) -> Display:
+    """Return a run or a decision as an object that shows itself: in a notebook, or by `print`.
+
+    Example:
+        result = graph.invoke({"question": "What is 17 * 23?"})
+        show(result, graph)
+
+    Args:
+        value: What a graph of `create_markovscale_graph` returned, or its state; or a decision.
+        rule: What decided: the graph, a router or a criterion. Given, the beliefs along the way
+            are shown, too. The state keeps the last decision only, but a rule decides from the
+            attempts alone, so that the earlier ones can be made again.
+
+    Returns:
+        An object with `text`, `markdown` and `html()`.
+
+    Raises:
+        ValueError: If the value is neither a run nor a decision, or the rule decides nothing.
+    """
+    if not isinstance(value, Mapping):
+        raise ValueError(
+            "value must be what a graph of create_markovscale_graph returned, or a decision, got "
+            f"{type(value).__name__}."
+        )
+    if value.keys() >= _DECISION:
+        return DecisionView(cast("Decision", value))
+    if not isinstance(value.get("attempts"), Sequence):
+        raise ValueError(
+            "value has no 'attempts': show what a graph of create_markovscale_graph returned, or, "
+            "of a graph of your own, the decision: show(router.decide(state)). An agent keeps no "
+            "more than a summary: messages[-1].response_metadata['markovscale']."
+        )
+    return _run(value, rule)
+
+
+def _run(value: Mapping[str, Any], rule: Any) -> RunView:
+    attempts: tuple[Attempt, ...] = tuple(value["attempts"])
+    last: Decision | None = value.get("decision")
+    decisions: list[Decision | None] = [None] * len(attempts)
+    warnings: tuple[str, ...] = ()
+    if rule is not None:
+        made = _made_again(_decider(rule), attempts, value.get(KEY))
+        if _led_here(made, attempts, last):
+            decisions = list(made)
+        else:
+            warnings = (
+                "The rule decides otherwise than this run went, so its beliefs along the way are "
+                "left out: was it another rule, or one with settings for this run?",
+            )
+    if last is not None:
+        decisions[-1:] = [last]
+    return RunView(
+        question=_question(value),
+        attempts=attempts,
+        decisions=tuple(decisions),
+        usage=value.get("usage") or {},
+        error=value.get("error"),
+        warnings=warnings,
+    )
+
+
+def _decider(rule: Any) -> Any:
+    found = router_of(rule) if isinstance(rule, CompiledStateGraph) else rule
+    decider = found.criterion if isinstance(found, MarkovScaleRouter) else found
+    if not hasattr(decider, "decide"):
+        raise ValueError(
+            "rule must be a graph of create_markovscale_graph, a MarkovScaleRouter or a Criterion, "
+            f"got {type(rule).__name__}."
+        )
+    return decider
+
+
+def _made_again(
+    decider: Any, attempts: tuple[Attempt, ...], weights: Sequence[float] | None
+) -> list[Decision]:
+    given = () if weights is None else (weights,)
+    return [decider.decide(attempts[:made], *given) for made in range(1, len(attempts) + 1)]
+
+
+def _led_here(made: Sequence[Decision], attempts: Sequence[Attempt], last: Decision | None) -> bool:
+    """Return whether decisions would have led to these attempts, and to the same last belief."""
+    followed = all(
+        decision["action"] == following["action"]
+        and (following["action"] == "generate" or decision["parent"] == following["parent"])
+        for decision, following in zip(made, attempts[1:], strict=False)
+    )
+    same = last is None or not made or isclose(made[-1]["belief"], last["belief"], abs_tol=1e-9)
+    return followed and same
+
+
+def _question(value: Mapping[str, Any]) -> str | None:
+    """The question is an input: what is left of it is the last human message, or the state's."""
+    run = value.get("run")
+    if run:
+        return str(run["question"])
+    messages = value.get("messages") or ()
+    asked = (each.text for each in reversed(messages) if getattr(each, "type", "") == "human")
+    return next(map(str, asked), None)

@@ -1,0 +1,143 @@
+"""Attempts as other people's graphs keep them: a list, parallel lists, or a conversation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, is_dataclass
+from typing import Any, cast
+
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages.utils import convert_to_messages
+from pydantic import BaseModel
+
+from langchain_markovscale.answers.keys import AnswerKey
+from langchain_markovscale.graph.conversation import values_of
+from langchain_markovscale.types import Action, Attempt
+from langchain_markovscale.verifiers.base import to_verdict
+
+_FIELDS = frozenset(Attempt.__annotations__)
+
+
+@dataclass(frozen=True)
+class AttemptsReader:
+    """Reads attempts from a state.
+
+    Attributes:
+        attempts_key: Key of a list of attempts, read unless one of the next two is given.
+        answers_key: Key of a list of answers.
+        messages_key: Key of a conversation in which every AI message is an answer.
+        scores_key: Key of the scores of answers or AI messages.
+        action: How every attempt was made; None where each attempt says it.
+        answer_key: Makes the key of answers that come without one.
+    """
+
+    attempts_key: str
+    answers_key: str | None
+    messages_key: str | None
+    scores_key: str | None
+    action: Action | None
+    answer_key: AnswerKey | None
+
+    def __post_init__(self) -> None:
+        texts_key = self.answers_key or self.messages_key
+        if self.answers_key is not None and self.messages_key is not None:
+            raise ValueError(
+                f"answers_key={self.answers_key!r} and messages_key={self.messages_key!r} are two "
+                "places for the same answers: give one of them."
+            )
+        if self.scores_key is not None and texts_key is None:
+            raise ValueError(
+                f"scores_key={self.scores_key!r} needs answers_key or messages_key; in a list of "
+                "attempts each has its own score."
+            )
+        if texts_key is not None and self.action is None:
+            raise ValueError(
+                f"{texts_key!r} does not say which answers were revised and which drawn afresh: "
+                "give actions=('revise',) or actions=('generate',), or keep a list of attempts "
+                "and give attempts_key."
+            )
+
+    def raw(self, values: Mapping[str, Any]) -> Sequence[Any]:
+        """Return what the state has of each attempt, unread; its length is their number.
+
+        Raises:
+            ValueError: If the state has no such key, or it holds no list.
+        """
+        if self.messages_key is not None:
+            return _answers(_list_at(self.messages_key, values))
+        return _list_at(self.answers_key or self.attempts_key, values)
+
+    def attempts(self, raw: Sequence[Any], values: Mapping[str, Any]) -> list[Attempt]:
+        """Return the attempts as the criterion takes them.
+
+        Raises:
+            ValueError: If a score is out of range, or an attempt lacks what cannot be inferred.
+        """
+        if self.answers_key is None and self.messages_key is None:
+            return [self._completed(attempt, index) for index, attempt in enumerate(raw)]
+        scores = _list_at(self.scores_key, values) if self.scores_key is not None else ()
+        if len(scores) > len(raw):
+            raise ValueError(
+                f"{self.scores_key!r} holds {len(scores)} scores for {len(raw)} answers."
+            )
+        scores = [*scores, *[None] * (len(raw) - len(scores))]
+        pairs = zip(raw, scores, strict=True)
+        return [
+            self._completed({"text": text, "score": score}, index)
+            for index, (text, score) in enumerate(pairs)
+        ]
+
+    def _completed(self, held: Any, index: int) -> Attempt:
+        """Fill in what an attempt of somebody else does not say."""
+        if isinstance(held, BaseModel) or is_dataclass(held):
+            held = values_of(held)
+        if not isinstance(held, Mapping):
+            raise ValueError(
+                f"attempts[{index}] must be a dictionary, a dataclass or a pydantic model with its "
+                f"answer as 'text', got {held!r}: for a list of texts give answers_key."
+            )
+        attempt: Mapping[str, Any] = held
+        if attempt.keys() >= _FIELDS:
+            return cast("Attempt", attempt)
+        text, score = attempt.get("text"), attempt.get("score")
+        if not isinstance(text, str):
+            raise ValueError(f"attempts[{index}] must have its answer as 'text', got {attempt!r}.")
+        action = attempt.get("action") or (self.action if index else "generate")
+        if action is None:
+            raise ValueError(
+                f"attempts[{index}] must say its 'action', 'revise' or 'generate', where both are "
+                f"allowed; got {attempt!r}."
+            )
+        key = attempt.get("key")
+        if key is None and self.answer_key is not None:
+            key = self.answer_key(text)
+        before = index - 1 if action == "revise" else None
+        return {
+            "text": text,
+            "key": key,
+            "score": to_verdict(score, name="the state")["score"],
+            "action": action,
+            "parent": attempt.get("parent", before),
+            "feedback": attempt.get("feedback"),
+            "tokens": attempt.get("tokens"),
+        }
+
+
+def _list_at(key: str, values: Mapping[str, Any]) -> Sequence[Any]:
+    found = values.get(key)
+    if isinstance(found, Sequence) and not isinstance(found, str):
+        return found
+    raise ValueError(
+        f"The state must have a list under {key!r}, got {found!r}: tell the router which keys to "
+        "read, with attempts_key, or answers_key and scores_key, or messages_key."
+    )
+
+
+def _answers(messages: Sequence[Any]) -> list[str]:
+    """The texts of AI messages after the question; those that only call tools are no answers."""
+    answers: list[str] = []
+    asked = False
+    for message in convert_to_messages(messages):
+        if isinstance(message, HumanMessage):
+            asked = True
+        elif asked and isinstance(message, AIMessage) and not message.tool_calls:
+            answers.append(str(message.text))
+    return answers

@@ -1,0 +1,56 @@
+"""What a trace shows of a call: what it is for, and which attempt it belongs to.
+
+LangChain's callbacks carry tags and metadata to whoever listens: LangSmith, OpenTelemetry through
+LangSmith's exporter, `astream_events`. Nothing is sent from here.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.runtime import Runtime, get_runtime
+
+from langchain_markovscale.types import Action, Purpose
+from langchain_markovscale.verifiers.base import quiet
+
+
+def current_runtime() -> Runtime[Any]:
+    """Return LangGraph's runtime; an empty one where a node is called without a graph."""
+    try:
+        return get_runtime() or Runtime()
+    except (KeyError, RuntimeError):
+        return Runtime()
+
+
+def tell(*events: Mapping[str, Any]) -> None:
+    """Hand events to the stream, if there is one."""
+    write = current_runtime().stream_writer
+    for event in events:
+        write(event)
+
+
+TAG = "markovscale"
+"""The tag of a whole loop's run; a call within has `markovscale:` and its purpose as well."""
+
+
+def labelled(
+    config: RunnableConfig, purpose: Purpose, attempt: int, action: Action
+) -> RunnableConfig:
+    """Return the config of a call that belongs to an attempt, and stays out of the user's stream.
+
+    What is called with it, and all that this calls, has the tag `markovscale:<purpose>`, and in its
+    metadata `markovscale_attempt` and `markovscale_action`.
+
+    Args:
+        config: The node's.
+        purpose: What the call is paid for.
+        attempt: The attempt's index.
+        action: How the attempt is made.
+    """
+    metadata: dict[str, Any] = {
+        **(config.get("metadata") or {}),
+        "markovscale_attempt": attempt,
+        "markovscale_action": action,
+    }
+    tags = [*(config.get("tags") or ()), f"{TAG}:{purpose}"]
+    return quiet({**config, "tags": tags, "metadata": metadata})

@@ -1,0 +1,146 @@
+"""The loop around a chain that somebody already has, from the chain's own input to its answer."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
+from langchain_core.runnables.config import merge_configs
+
+from langchain_markovscale.graph.builder import create_markovscale_graph
+from langchain_markovscale.graph.nodes import VerifierLike
+from langchain_markovscale.graph.writers import AuthorLike, ChatLike
+
+_INPUT = "__markovscale_input"  # LangGraph takes configurable values that begin so for private
+_QUESTION_KEYS = ("question", "input", "query")
+
+Asked = str | Callable[[Any], str] | None
+"""Where in a chain's input the question is: a key, a function of the input, or the usual keys."""
+
+
+class MarkovScaleChain(Runnable[Any, str]):
+    """A chain in a loop; made by `with_markovscale`.
+
+    Attributes:
+        graph: The loop itself, for those who need more of it than the answer: it takes
+            `{"question": …}`, and the chain's own input under `config_for(input)`.
+    """
+
+    def __init__(self, graph: Runnable[Any, Any], question: Asked, name: str) -> None:
+        self.graph = graph
+        self.name = name
+        self._question = question
+
+    def config_for(self, input: Any, config: RunnableConfig | None = None) -> RunnableConfig:
+        """Return a config with which the graph's generator gets the chain's own input."""
+        return merge_configs(config, {"configurable": {_INPUT: input}})
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+        """Return the answer: the text of the best attempt.
+
+        Args:
+            input: The chain's own input.
+            config: The run's config.
+            **kwargs: Handed on to the graph, such as `context={"max_rounds": 3}`.
+        """
+        question = {"question": question_of(input, self._question)}
+        output = self.graph.invoke(question, self.config_for(input, config), **kwargs)
+        answer: str = output["answer"]
+        return answer
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+        """Return the answer, as `invoke` does."""
+        question = {"question": question_of(input, self._question)}
+        output = await self.graph.ainvoke(question, self.config_for(input, config), **kwargs)
+        answer: str = output["answer"]
+        return answer
+
+
+def with_markovscale(
+    chain: Runnable[Any, Any] | Callable[[Any], Any],
+    *,
+    verifier: VerifierLike | None,
+    question: Asked = None,
+    model: ChatLike | None = None,
+    revise: AuthorLike | None = None,
+    **options: Any,
+) -> MarkovScaleChain:
+    """Return a Runnable that takes what the chain takes, and returns the best of its answers.
+
+    The chain is called once for each fresh draw, always with its own input. What it returns beside
+    the answer, such as retrieved documents, is shown to the verifier and to whoever revises::
+
+        chain = create_retrieval_chain(retriever, combine_documents)
+        careful = with_markovscale(chain, verifier=GroundednessVerifier(judge), model=model)
+        careful.invoke({"input": "Who wrote Faust?"})
+
+    It composes with `|` on both sides, and works sync, async and batched.
+
+    Args:
+        chain: The chain: a Runnable or function that returns a string, a message, or a dictionary
+            with either under `answer`, `output` or `text`.
+        verifier: The verify-proxy, as for `create_markovscale_graph`.
+        question: Where the question is in the chain's input: a key, or a function of the input; by
+            default the input itself where that is a string, else `question`, `input` or `query`.
+        model: A chat model that revises. A chain cannot revise by itself: without `model` and
+            `revise` every further attempt is a fresh draw.
+        revise: Revises instead: a Runnable or function, as for `create_markovscale_graph`.
+        **options: All other options of `create_markovscale_graph`, such as `calibration`,
+            `cost_per_round` or `answer_key`.
+
+    Raises:
+        ValueError: If options make no sense; when called, if the input holds no question.
+        TypeError: If the chain is none.
+    """
+    if not isinstance(chain, Runnable):
+        if not callable(chain):
+            raise TypeError(f"chain must be a Runnable or a function, not {type(chain).__name__}.")
+        chain = RunnableLambda(chain)
+    inner = chain
+    if model is None and revise is None:
+        options.setdefault("actions", ("generate",))
+    name = options.pop("name", None) or f"markovscale_{inner.get_name()}"
+
+    def draw(request: dict[str, Any], config: RunnableConfig) -> Any:
+        return inner.invoke(_own_input(config), config)
+
+    async def adraw(request: dict[str, Any], config: RunnableConfig) -> Any:
+        return await inner.ainvoke(_own_input(config), config)
+
+    graph = create_markovscale_graph(
+        model,
+        verifier=verifier,
+        generate=RunnableLambda(draw, adraw, name="draw"),
+        revise=revise,
+        name=name,
+        **options,
+    )
+    return MarkovScaleChain(graph, question, name)
+
+
+def question_of(input: Any, question: Asked) -> str:
+    """Return the question in a chain's input.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    found = None
+    if callable(question):
+        found = question(input)
+    elif question is not None:
+        found = input.get(question) if isinstance(input, Mapping) else None
+    elif isinstance(input, Mapping):
+        found = next((input[key] for key in _QUESTION_KEYS if input.get(key) is not None), None)
+    else:
+        found = input
+    text = found if isinstance(found, str) else getattr(found, "text", None)
+    if isinstance(text, str) and text.strip():
+        return str(text)
+    held = sorted(map(str, input)) if isinstance(input, Mapping) else repr(input)
+    raise ValueError(
+        f"The chain's input holds no question that the verifier could read; it has {held}. Give "
+        "question= as the key of the question in the input, or as a function of the input."
+    )
+
+
+def _own_input(config: RunnableConfig) -> Any:
+    return config["configurable"][_INPUT]

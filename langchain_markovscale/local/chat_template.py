@@ -1,0 +1,151 @@
+"""Text out of tokens while they come.
+
+A token is not a piece of text: characters may need several, and a stop string may begin in one
+token and end three later. What is read here is settled: it will not change, and it is not the
+beginning of a stop string.
+"""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+
+_ROLES = {"system": "system", "human": "user", "ai": "assistant", "tool": "tool"}
+
+# Fast tokenizers complain ("Already borrowed") when two threads encode with different settings at
+# once.
+_encoding = threading.Lock()
+
+
+def prompt_ids(tokenizer: Any, messages: Sequence[BaseMessage]) -> list[int]:
+    """Encode a conversation up to where the model's turn begins.
+
+    Args:
+        tokenizer: The model's tokenizer.
+        messages: At least one message, of text only.
+
+    Returns:
+        Token ids.
+
+    Raises:
+        ValueError: If there is no message, a message is not text or of an unknown type, or the
+            tokenizer has no chat template.
+    """
+    if not messages:
+        msg = "messages is empty; give at least one message"
+        raise ValueError(msg)
+    if not getattr(tokenizer, "chat_template", None):
+        msg = (
+            f"the tokenizer of {tokenizer.name_or_path!r} has no chat template; "
+            "take an instruction-tuned model, or set tokenizer.chat_template"
+        )
+        raise ValueError(msg)
+    chat = [{"role": _role(message), "content": _text(message)} for message in messages]
+    text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+    return encode(tokenizer, text)
+
+
+def encode(tokenizer: Any, text: str) -> list[int]:
+    """Encode text as it stands: a chat template has written the special tokens already."""
+    with _encoding:
+        ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return ids
+
+
+def _role(message: BaseMessage) -> str:
+    role = getattr(message, "role", None) or _ROLES.get(message.type)
+    if role is None:
+        msg = (
+            f"a message of type {message.type!r} cannot be given to a local model; "
+            f"use one of {sorted(_ROLES)}"
+        )
+        raise ValueError(msg)
+    return str(role)
+
+
+def _text(message: BaseMessage) -> str:
+    if not isinstance(message.content, str):
+        for block in message.content:
+            kind = "text" if isinstance(block, str) else block.get("type")
+            if kind != "text":
+                msg = f"a message has content of type {kind!r}; the local engine reads text only"
+                raise ValueError(msg)
+    return str(message.text)
+
+
+_INCOMPLETE = "\ufffd"
+
+
+class TextReader:
+    """Reads a growing list of tokens as text, up to the first stop string.
+
+    Args:
+        tokenizer: The model's tokenizer.
+        stop: Strings at which the text ends; none of them becomes part of it.
+
+    Attributes:
+        text: What was read so far; what follows `settled` may yet turn out to begin a stop string.
+        settled: How many characters of it are final.
+        stopped: Whether a stop string was met.
+    """
+
+    def __init__(self, tokenizer: Any, stop: Sequence[str] = ()) -> None:
+        self._tokenizer = tokenizer
+        self._stop = stop
+        self._context = (
+            0  # tokens from here on are decoded again, because spacing depends on what is before
+        )
+        self._read = 0
+        self.text = ""
+        self.settled = 0
+        self.stopped = False
+
+    @property
+    def has_stops(self) -> bool:
+        """Whether the text may end at a stop string."""
+        return bool(self._stop)
+
+    def read(self, tokens: Sequence[int], *, last: bool = False) -> str:
+        """Read on.
+
+        Args:
+            tokens: All tokens so far.
+            last: Whether no more will come.
+
+        Returns:
+            The text that became final by this.
+        """
+        if not self.stopped:
+            self.text += self._decoded(tokens, last=last)
+            self._look_for_stop()
+        before = self.settled
+        final = last or self.stopped
+        self.settled = len(self.text) if final else len(self.text) - self._withheld()
+        return self.text[before : self.settled]
+
+    def _decoded(self, tokens: Sequence[int], *, last: bool) -> str:
+        known = self._decode(tokens[self._context : self._read])
+        whole = self._decode(tokens[self._context :])
+        if len(whole) <= len(known) or (whole.endswith(_INCOMPLETE) and not last):
+            return ""
+        self._context, self._read = self._read, len(tokens)
+        return whole[len(known) :]
+
+    def _decode(self, tokens: Sequence[int]) -> str:
+        text: str = self._tokenizer.decode(list(tokens), skip_special_tokens=True)
+        return text
+
+    def _look_for_stop(self) -> None:
+        found = [at for stop in self._stop if (at := self.text.find(stop, self.settled)) >= 0]
+        if found:
+            self.stopped = True
+            self.text = self.text[: min(found)]
+
+    def _withheld(self) -> int:
+        """Length of the longest end of the text with which a stop string begins."""
+        longest = max((len(stop) for stop in self._stop), default=0)
+        for length in range(min(longest - 1, len(self.text)), 0, -1):
+            if any(stop.startswith(self.text[-length:]) for stop in self._stop):
+                return length
+        return 0

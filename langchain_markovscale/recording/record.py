@@ -1,0 +1,262 @@
+"""Recording: what the loop would do in every round, for a calibration to learn from.
+
+A loop that stops early only shows what happens until it stops. Recording runs it over questions
+with known answers without stopping, from several fresh starts each, and writes every finished
+question at once. Many questions run at a time, so that a local engine's batches stay full.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import ContextThreadPoolExecutor
+from langgraph.graph.state import CompiledStateGraph
+
+from langchain_markovscale.answers.keys import AnswerKey
+from langchain_markovscale.graph.builder import create_markovscale_graph
+from langchain_markovscale.graph.router import router_of
+from langchain_markovscale.recording.graders import Grader, resolve_grader
+from langchain_markovscale.recording.questions import Question, as_questions
+from langchain_markovscale.recording.recorder import QuestionRun, Recorder, Recording
+from langchain_markovscale.recording.schedule import Plan
+
+GraphOrParts = CompiledStateGraph[Any, Any, Any, Any] | Mapping[str, Any]
+"""A graph of `create_markovscale_graph`, or the arguments to make one."""
+
+logger = logging.getLogger(__name__)
+
+
+def record_traces(
+    graph_or_parts: GraphOrParts,
+    dataset: Iterable[Any],
+    *,
+    path: str | os.PathLike[str],
+    grader: Grader | str | None = None,
+    answer_key: AnswerKey | str | None = None,
+    rounds: int = 3,
+    fresh_starts: int = 2,
+    max_concurrency: int = 8,
+    config: RunnableConfig | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    progress: bool | None = None,
+) -> Recording:
+    """Run a loop without its stopping rule over questions, and write what it does as traces.
+
+    Each question gets `fresh_starts` fresh draws, each of them revised `rounds` times, every
+    attempt verified. A question is written to `path` when it is finished. Questions that are there
+    already are passed by, so that the same call takes a recording up where it was killed;
+    attempts at questions that an error or Ctrl-C broke off are kept in `path` + `.partial` and
+    built upon. Questions run in threads; async models are better served by `arecord_traces`.
+
+    Example:
+        graph = create_markovscale_graph(model, verifier=verifier, answer_key="last_number")
+        record_traces(graph, [("What is 17 * 23?", "391"), …], path="traces.jsonl")
+
+    Args:
+        graph_or_parts: A graph of `create_markovscale_graph`, or a mapping of its arguments, such
+            as `{"model": model, "verifier": verifier}`. Its criterion is not asked; its retry
+            policy holds.
+        dataset: Pairs (question, reference), or mappings with `question`, and where they are known
+            `reference`, `id` and `features`; see `read_questions` for files. An attempt at a
+            question without a reference is kept without a label.
+        path: The JSONL file, new or begun.
+        grader: `"exact"` (equal keys), `"numeric"`, `"numeric:0.01"` (relative tolerance),
+            `"math"` (math-verify, extra `math`), or a function of the answer's text and the
+            reference that returns True, False, or None where it cannot say. A function of yours is
+            called in worker threads. By default `"exact"`, which needs an answer key; given
+            without one it compares whole texts.
+        answer_key: Makes the keys for the grader; by default that of the graph.
+        rounds: Revisions of each fresh start.
+        fresh_starts: Fresh draws for each question. With one, classes of questions can hardly be
+            told apart; record at least two.
+        max_concurrency: How many questions run at a time.
+        config: For every run of the graph: tags, callbacks and so on.
+        metadata: Added to the metadata of every trace, which tell the models, their settings and
+            the time anyway. With metadata a file that was begun can only be taken up with the
+            same: traces that are there must not contradict it, nor `rounds` and `fresh_starts`.
+        progress: Whether to tell on stderr how far it is: on a bar, or in lines where stderr is
+            no terminal. By default on a terminal where tqdm is installed (extra `cli`).
+
+    Returns:
+        What the recording has come to; questions that failed are counted there and in the log.
+
+    Raises:
+        ValueError: If an argument is wrong, there is neither a grader nor an answer key while
+            references are given, a reference cannot be read by the grader, or the file
+            has another question under one of the ids, or was recorded with other settings; before
+            anything is paid for.
+        OSError: If the file cannot be written.
+    """
+    recorder = _recorder(
+        graph_or_parts, dataset, path, grader, answer_key, Plan(rounds, fresh_starts),
+        max_concurrency, config, metadata, progress,
+    )  # fmt: skip
+    try:
+        _in_threads(recorder, max_concurrency)
+    finally:
+        recording = recorder.close()
+        logger.info("%s", recording)
+    return recording
+
+
+async def arecord_traces(
+    graph_or_parts: GraphOrParts,
+    dataset: Iterable[Any],
+    *,
+    path: str | os.PathLike[str],
+    grader: Grader | str | None = None,
+    answer_key: AnswerKey | str | None = None,
+    rounds: int = 3,
+    fresh_starts: int = 2,
+    max_concurrency: int = 8,
+    config: RunnableConfig | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    progress: bool | None = None,
+) -> Recording:
+    """As `record_traces`, on an event loop.
+
+    Args:
+        graph_or_parts: See `record_traces`, for the other arguments, too.
+        dataset: The questions.
+        path: The JSONL file, new or begun.
+        grader: Labels the attempts.
+        answer_key: Makes the keys for the grader.
+        rounds: Revisions of each fresh start.
+        fresh_starts: Fresh draws for each question.
+        max_concurrency: How many questions run at a time.
+        config: For every run of the graph.
+        metadata: Added to the metadata of every trace.
+        progress: Whether to tell how far it is.
+
+    Returns:
+        What the recording has come to.
+
+    Raises:
+        ValueError: As for `record_traces`.
+        OSError: If the file cannot be written.
+    """
+    recorder = _recorder(
+        graph_or_parts, dataset, path, grader, answer_key, Plan(rounds, fresh_starts),
+        max_concurrency, config, metadata, progress,
+    )  # fmt: skip
+    try:
+        await _in_tasks(recorder, max_concurrency)
+    finally:
+        recording = recorder.close()
+        logger.info("%s", recording)
+    return recording
+
+
+def _recorder(
+    graph_or_parts: GraphOrParts,
+    dataset: Iterable[Any],
+    path: str | os.PathLike[str],
+    grader: Grader | str | None,
+    answer_key: AnswerKey | str | None,
+    plan: Plan,
+    max_concurrency: int,
+    config: RunnableConfig | None,
+    metadata: Mapping[str, Any] | None,
+    progress: bool | None,
+) -> Recorder:
+    if isinstance(max_concurrency, bool) or not max_concurrency >= 1:
+        raise ValueError(f"max_concurrency must be at least 1, got {max_concurrency!r}.")
+    if isinstance(graph_or_parts, Mapping):
+        graph_or_parts = create_markovscale_graph(**graph_or_parts)
+    if not isinstance(graph_or_parts, CompiledStateGraph):
+        raise ValueError(
+            "graph_or_parts must be a graph of create_markovscale_graph or a mapping of its "
+            f"arguments, got {type(graph_or_parts).__name__}. Runs of other graphs become traces "
+            "by traces_from_messages."
+        )
+    if plan.fresh_starts == 1:
+        logger.warning(
+            "fresh_starts=1: with one fresh start for each question its class can hardly be told "
+            "from luck, and a calibration is unsure of the rates; record at least two."
+        )
+    questions = as_questions(dataset)
+    _warn_of_missing_references(questions)
+    return Recorder(
+        graph_or_parts,
+        questions,
+        grader=_grader(grader, answer_key or _key_of(graph_or_parts), questions),
+        plan=plan,
+        path=Path(path),
+        config=config,
+        metadata=metadata,
+        progress=progress,
+    )
+
+
+def _warn_of_missing_references(questions: Sequence[Question]) -> None:
+    missing = sum(question.reference is None for question in questions)
+    if missing:
+        logger.warning(
+            "%d of %d questions have no reference: the attempts at them get no label, and a "
+            "calibration learns nothing from those.",
+            missing,
+            len(questions),
+        )
+
+
+def _grader(
+    grader: Grader | str | None, answer_key: AnswerKey | str | None, questions: Sequence[Question]
+) -> Grader:
+    if all(question.reference is None for question in questions):
+        grader = grader or "exact"  # nothing to grade, so that any will do
+    return resolve_grader(grader, answer_key)
+
+
+def _key_of(graph: CompiledStateGraph[Any, Any, Any, Any]) -> AnswerKey | None:
+    """The key function that a loop's router was made with."""
+    router = router_of(graph)
+    return None if router is None else router.answer_key
+
+
+def _in_threads(recorder: Recorder, max_concurrency: int) -> None:
+    waiting = iter(recorder.todo)
+    unfinished: set[Future[QuestionRun]] = set()
+    with ContextThreadPoolExecutor(max_concurrency) as pool:
+
+        def finish(futures: Iterable[Future[QuestionRun]]) -> None:
+            for future in futures:
+                recorder.finish(future.result())
+                unfinished.discard(future)
+
+        try:
+            while True:
+                # Some wait in the pool, so that no thread is idle while results are kept.
+                free = 2 * max_concurrency - len(unfinished)
+                unfinished |= {
+                    pool.submit(recorder.work, question) for question in islice(waiting, free)
+                }
+                if not unfinished:
+                    return
+                finish(wait(unfinished, return_when=FIRST_COMPLETED).done)
+        except BaseException:
+            recorder.stop()
+            running = [future for future in unfinished if not future.cancel()]
+            finish(wait(running).done)
+            raise
+
+
+async def _in_tasks(recorder: Recorder, max_concurrency: int) -> None:
+    waiting = iter(recorder.todo)
+
+    async def work() -> None:
+        for question in waiting:
+            recorder.finish(await recorder.awork(question))
+
+    tasks = [asyncio.create_task(work()) for _ in range(min(max_concurrency, len(recorder.todo)))]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,153 @@
+"""Where a recording is kept, so that it can be broken off anywhere and taken up again.
+
+Questions that are finished are in the file of traces, one line each. Attempts at questions that an
+error or Ctrl-C broke off are paid for, too: they wait in a second file beside it, `….partial`,
+until the question is finished.
+"""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from langchain_markovscale.recording.questions import Question
+from langchain_markovscale.recording.schedule import Plan
+from langchain_markovscale.recording.settings_check import refuse_other_settings
+from langchain_markovscale.traces.trace import (
+    LabelledAttempt,
+    Trace,
+    TraceWriter,
+    read_traces,
+    write_traces,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class RecordingFile:
+    """The finished and the unfinished traces of a recording.
+
+    Args:
+        path: The file of traces; made where there is none.
+        questions: The questions to record.
+        plan: How many attempts each gets.
+        settings: What traces that are there must not contradict, as plain JSON values.
+
+    Attributes:
+        todo: The questions that are not in the file yet.
+
+    Raises:
+        ValueError: If the file is no file of traces, has another question under an id, or was
+            recorded with other settings.
+        OSError: If the file cannot be read or written.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        questions: Sequence[Question],
+        plan: Plan,
+        settings: Mapping[str, Any],
+    ) -> None:
+        self.path = Path(path)
+        self._beside = _beside(self.path)
+        self._plan, self._settings = plan, settings
+        self._asked = {question.id: question.text for question in questions}
+        self._writer = TraceWriter(self.path)
+        try:
+            self._done = self._finished()
+            self._partial = self._unfinished()
+        except BaseException:
+            self._writer.close()
+            raise
+        self.todo = [question for question in questions if question.id not in self._done]
+
+    def prior(self, name: str) -> list[LabelledAttempt]:
+        """Return the attempts at an unfinished question that this plan would have made, too."""
+        trace = self._partial.get(name)
+        attempts = [] if trace is None else trace["attempts"]
+        return attempts[: self._plan.common(attempts)]
+
+    def metadata(self, name: str) -> dict[str, Any]:
+        """Return what was noted beside the attempts at an unfinished question."""
+        trace = self._partial.get(name)
+        return {} if trace is None else trace["metadata"]
+
+    def add(self, trace: Trace) -> None:
+        """Keep a finished question."""
+        self._writer.write(trace)
+        self._done.add(trace["id"])
+        self._partial.pop(trace["id"], None)
+
+    def set_aside(self, trace: Trace) -> None:
+        """Keep the attempts at an unfinished question."""
+        write_traces([trace], self._beside, append=True)
+        self._partial[trace["id"]] = trace
+
+    def has(self, name: str) -> bool:
+        """Return whether a question is finished."""
+        return name in self._done
+
+    def close(self) -> None:
+        """Close the file, and leave beside it only what is unfinished."""
+        self._writer.close()
+        if self._partial:
+            write_traces(self._partial.values(), self._beside)
+        else:
+            self._beside.unlink(missing_ok=True)
+
+    def _finished(self) -> set[str]:
+        done, short = set(), 0
+        for trace in read_traces(self.path):
+            self._check(trace)
+            done.add(trace["id"])
+            short += trace["id"] in self._asked and len(trace["attempts"]) < self._plan.attempts
+        if short:
+            logger.warning(
+                "%d questions in %s have fewer than %d attempts and stay as they are: record to "
+                "another file for more.",
+                short,
+                self.path,
+                self._plan.attempts,
+            )
+        return done
+
+    def _unfinished(self) -> dict[str, Trace]:
+        if not self._beside.exists():
+            return {}
+        partial = {}
+        for trace in read_traces(self._beside):
+            self._check(trace)
+            if trace["id"] not in self._done:
+                partial[trace["id"]] = trace
+        return partial
+
+    def _check(self, trace: Trace) -> None:
+        asked = self._asked.get(trace["id"], trace["question"])
+        if asked != trace["question"]:
+            raise ValueError(
+                f"{self.path} has another question under the id {trace['id']!r}: "
+                f"{trace['question']!r:.80} instead of {asked!r:.80}. Record to another file, or "
+                "give the questions other ids."
+            )
+        refuse_other_settings(self.path, trace["metadata"], self._settings)
+
+
+def unfinished(path: str | os.PathLike[str]) -> dict[str, int]:
+    """Return how many attempts were made at each question that was broken off, by its text.
+
+    Args:
+        path: The file of traces of a recording, there or not.
+
+    Raises:
+        ValueError: If what lies beside it is no file of traces.
+    """
+    beside = _beside(Path(path))
+    if not beside.exists():
+        return {}
+    return {trace["question"]: len(trace["attempts"]) for trace in read_traces(beside)}
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.partial")

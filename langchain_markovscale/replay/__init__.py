@@ -1,0 +1,1 @@
+"""Recorded attempts handed out again, as a strategy asks for them."""

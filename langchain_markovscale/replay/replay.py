@@ -1,0 +1,119 @@
+"""What a strategy would have answered, and paid, had it been in charge of the recorded runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langchain_markovscale.replay.pool import PooledQuestion
+from langchain_markovscale.types import Attempt, Decision
+
+Floats = NDArray[np.float64]
+
+_UNKNOWN = float("nan")
+
+
+class Strategy(Protocol):
+    """Decides from the attempts so far what to do next; the caller holds all state.
+
+    A `Criterion` is one. A strategy that does not look at scores, and so needs no verifier, says
+    so by an attribute `scored = False`.
+    """
+
+    def decide(self, attempts: Sequence[Attempt]) -> Decision:
+        """Return the next step, and in `best` the answer to return if the run ends here."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a strategy fared on each of Q questions; means over the runs at a question.
+
+    Attributes:
+        correct: Share of runs that ended with a right answer, shape (Q,).
+        attempts: Attempts, shape (Q,).
+        verified: Attempts that a verifier had scored or criticised, shape (Q,).
+        tokens: Tokens of the attempts, shape (Q,); NaN where some are unknown.
+        exhausted: Share of runs that ended because the pool had no more, shape (Q,).
+        belief: What the strategy last believed of its answer, shape (Q,); NaN where it has no
+            beliefs.
+    """
+
+    correct: Floats
+    attempts: Floats
+    verified: Floats
+    tokens: Floats
+    exhausted: Floats
+    belief: Floats
+
+
+def replay(
+    strategy: Strategy | Sequence[Strategy],
+    questions: Sequence[PooledQuestion],
+    starts: Sequence[int] = (0,),
+) -> Outcome:
+    """Run a strategy on recorded attempts.
+
+    A run is handed a question's fresh draws in turn, and an attempt's revisions in the order in
+    which they were recorded. It ends when the strategy stops or asks for what the pool does not
+    have; the answer is then the strategy's `best` so far.
+
+    Args:
+        strategy: A strategy, or one for each question.
+        questions: From a pool.
+        starts: The fresh draws that runs begin with, counted round; one run for each.
+
+    Raises:
+        ValueError: If a decision of the strategy makes no sense.
+    """
+    each = strategy if isinstance(strategy, Sequence) else repeat(strategy, len(questions))
+    rows = np.empty((len(questions), 6))
+    for row, question, rule in zip(rows, questions, each, strict=True):
+        runs = [_run(rule, question.starting_with(start)) for start in starts]
+        row[:] = runs[0] if len(runs) == 1 else np.mean(runs, axis=0)
+    return Outcome(*rows.T)
+
+
+def _run(strategy: Strategy, question: PooledQuestion) -> tuple[float, ...]:
+    """Return an outcome's numbers for one run."""
+    decide, recorded, revisions = strategy.decide, question.attempts, question.revisions
+    attempts: list[Attempt] = []
+    taken: list[int] = []  # for each attempt of the run, its index in the pool
+    handed: dict[int, int] = {}  # how many of the revisions of each were handed out; -1 for draws
+    verified, tokens = 0, 0.0
+    while True:
+        decision = decide(attempts)
+        action, parent = decision["action"], decision["parent"]
+        if action == "stop":
+            break
+        if action == "generate":
+            origin, source, parent = -1, question.draws, None
+        else:
+            origin = _revised(decision, taken)
+            source = revisions[origin]
+        used = handed.get(origin, 0)
+        if used == len(source):
+            break
+        handed[origin] = used + 1
+        attempt = recorded[source[used]]
+        taken.append(source[used])
+        attempts.append(attempt if attempt["parent"] == parent else {**attempt, "parent": parent})
+        verified += attempt["score"] is not None or attempt["feedback"] is not None
+        tokens += _UNKNOWN if attempt["tokens"] is None else attempt["tokens"]
+    best = decision["best"]
+    right = best is not None and question.correct[taken[best]]
+    return right, len(attempts), verified, tokens, action != "stop", decision["belief"]
+
+
+def _revised(decision: Decision, taken: Sequence[int]) -> int:
+    """Return which of the pool's attempts is to be revised."""
+    action, parent = decision["action"], decision["parent"]
+    if action != "revise" or parent is None or not 0 <= parent < len(taken):
+        raise ValueError(
+            "a strategy must decide on 'stop', 'generate', or 'revise' with the index of an "
+            f"earlier attempt as parent, got action {action!r} with parent {parent!r} after "
+            f"{len(taken)} attempts."
+        )
+    return taken[parent]

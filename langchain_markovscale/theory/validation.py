@@ -1,0 +1,131 @@
+"""One way to refuse bad numbers: name the argument, the value and the remedy."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from langchain_markovscale.types import Action
+
+Numbers = float | NDArray[np.float64]
+"""A plain float for scalar arguments, an array where any argument was one."""
+
+_ATTEMPT_FIELDS: dict[str, tuple[type[Any], str]] = {
+    "key": (Hashable, "a string"),
+    "parent": (Integral, "the index of an earlier attempt"),
+    "score": (Real, "a number in [0, 1]"),
+}
+
+TOLERANCE = 1e-12
+"""Differences up to this size are rounding, not gain."""
+
+
+def probabilities(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    """Return `value` as floats, or raise unless all of them lie in [0, 1].
+
+    Raises:
+        ValueError: If `value` is not numeric, is NaN, or leaves [0, 1].
+    """
+    array = numbers(name, value)
+    if not np.all((array >= 0) & (array <= 1)):
+        raise ValueError(f"{name} must be a probability in [0, 1], got {value!r}.")
+    return array
+
+
+def non_negative(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    """Return `value` as floats, or raise unless all of them are finite and at least 0.
+
+    Raises:
+        ValueError: If `value` is not numeric, is NaN or infinite, or is negative.
+    """
+    array = numbers(name, value)
+    if not np.all((array >= 0) & np.isfinite(array)):
+        raise ValueError(f"{name} must be finite and at least 0, got {value!r}.")
+    return array
+
+
+def whole(name: str, value: ArrayLike, *, least: int = 0) -> NDArray[np.float64]:
+    """Return `value` as floats, or raise unless all of them are whole numbers from `least` up.
+
+    Raises:
+        ValueError: If a value is not a whole number or is below `least`.
+    """
+    array = numbers(name, value)
+    if not np.all((array >= least) & np.isfinite(array) & (array == np.floor(array))):
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}.")
+    return array
+
+
+def numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    """Return `value` as an array of floats, or raise naming the argument.
+
+    Raises:
+        ValueError: If `value` cannot be read as numbers.
+    """
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name} must be a number or an array of numbers, got {value!r}."
+        ) from None
+
+
+def single(name: str, array: NDArray[np.float64]) -> float:
+    """Return the one number of a checked argument, or raise where it is an array.
+
+    Raises:
+        ValueError: If there are several.
+    """
+    if array.ndim:
+        raise ValueError(f"{name} must be one number, got an array of shape {array.shape}.")
+    return float(array)
+
+
+def plain(array: NDArray[Any]) -> Any:
+    """Return a zero-dimensional array as the Python value in it, any other array as it is."""
+    return array.item() if array.ndim == 0 else array
+
+
+def check_attempts(attempts: Sequence[Any]) -> None:
+    """Refuse attempts that a belief cannot be formed of.
+
+    Raises:
+        ValueError: If one is no mapping, lacks a field, or holds something else in it.
+    """
+    for index, attempt in enumerate(attempts):
+        if not isinstance(attempt, Mapping):
+            raise ValueError(f"attempts[{index}] must be a dictionary, got {attempt!r}.")
+        if missing := [name for name in _ATTEMPT_FIELDS if name not in attempt]:
+            raise ValueError(
+                f"attempts[{index}] has no {', '.join(map(repr, missing))}, got {attempt!r}: give "
+                "each attempt a key, a parent and a score, None where there is none."
+            )
+        for name, (kinds, wanted) in _ATTEMPT_FIELDS.items():
+            if attempt[name] is not None and not isinstance(attempt[name], kinds):
+                raise ValueError(
+                    f"attempts[{index}][{name!r}] must be {wanted} or None, got {attempt[name]!r}."
+                )
+
+
+def costs_by_action(
+    value: float | Mapping[Action, float], actions: tuple[Action, ...]
+) -> dict[Action, float]:
+    """Return the cost of a round for each action, in units of accuracy.
+
+    Raises:
+        ValueError: If a cost is negative or not a number, or an action has none.
+    """
+    if not isinstance(value, Mapping):
+        return dict.fromkeys(actions, _cost("cost_per_round", value))
+    if missing := [action for action in actions if action not in value]:
+        raise ValueError(
+            f"cost_per_round has no cost for {', '.join(missing)}, got {dict(value)!r}: "
+            "give one number for all actions or one for each."
+        )
+    return {action: _cost(f"cost_per_round[{action!r}]", value[action]) for action in actions}
+
+
+def _cost(name: str, value: ArrayLike) -> float:
+    return single(name, non_negative(name, value))

@@ -1,0 +1,1 @@
+"""What was recorded of a loop, and how it is read from files, tables and other people's records."""

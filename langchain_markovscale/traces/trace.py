@@ -1,0 +1,378 @@
+"""What a calibration is made from: past runs, whole, with what is known of their correctness.
+
+One JSON object a line, so that a file can grow while questions are recorded, be read as a stream,
+and lose no more than its last line when the recording process is killed.
+"""
+
+import json
+import logging
+import mmap
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Any, BinaryIO, NotRequired, Self, cast
+
+import numpy as np
+from typing_extensions import TypedDict
+
+from langchain_markovscale.types import Attempt
+
+
+def checked(record: object) -> dict[str, Any]:
+    """Return a record with the fields of a trace, what it leaves out filled in.
+
+    Args:
+        record: Parsed JSON; changed in place.
+
+    Raises:
+        ValueError: If a field is missing, has the wrong type or is out of range.
+    """
+    if not isinstance(record, dict):
+        raise _wrong("a trace", "an object with id, question and attempts", record)
+    for name in ("id", "question"):
+        if not isinstance(record.get(name), str):
+            raise _wrong(name, "a string", record.get(name))
+    if not record["id"]:
+        raise _wrong("id", "a name for the question", "")
+    attempts = record.get("attempts")
+    if not isinstance(attempts, list):
+        raise _wrong("attempts", "a list", attempts)
+    for index, attempt in enumerate(attempts):
+        _check_attempt(attempt, index)
+    if not isinstance(record.setdefault("reference", None), (str, type(None))):
+        raise _wrong("reference", "a string or null", record["reference"])
+    if not isinstance(record.setdefault("metadata", {}), dict):
+        raise _wrong("metadata", "an object", record["metadata"])
+    features = record.setdefault("features", None)
+    if isinstance(features, list):
+        for index, value in enumerate(features):
+            if type(value) not in (float, int) or not abs(value) < float("inf"):
+                raise _wrong(f"features[{index}]", "a finite number", value)
+    elif not isinstance(features, (dict, str, type(None))):
+        raise _wrong("features", "an object, a list of numbers, a string or null", features)
+    return record
+
+
+def _check_attempt(attempt: Any, index: int) -> None:
+    if not isinstance(attempt, dict):
+        raise _wrong(f"attempts[{index}]", "an object", attempt)
+    get, fill = attempt.get, attempt.setdefault
+    if type(get("text")) is not str:
+        raise _bad(index, "text", "a string", get("text"))
+    if type(fill("key", None)) is not str and attempt["key"] is not None:
+        raise _bad(index, "key", "a string or null", attempt["key"])
+    score = fill("score", None)
+    if score is not None and (type(score) not in (float, int) or not 0 <= score <= 1):
+        raise _bad(index, "score", "a number in [0, 1] or null", score)
+    if type(fill("feedback", None)) is not str and attempt["feedback"] is not None:
+        raise _bad(index, "feedback", "a string or null", attempt["feedback"])
+    tokens = fill("tokens", None)
+    if tokens is not None and (type(tokens) is not int or tokens < 0):
+        raise _bad(index, "tokens", "a whole number of at least 0, or null", tokens)
+    if type(fill("correct", None)) is not bool and attempt["correct"] is not None:
+        raise _bad(index, "correct", "true, false or null", attempt["correct"])
+    parent = fill("parent", None)
+    if parent is None:
+        if fill("action", "generate") != "generate":
+            raise _bad(
+                index,
+                "action",
+                "'generate' without a parent, and 'revise' with the parent that was revised",
+                attempt["action"],
+            )
+    elif type(parent) is not int or not 0 <= parent < index:
+        raise _bad(index, "parent", "the index of an earlier attempt, or null", parent)
+    elif fill("action", "revise") != "revise":
+        raise _bad(index, "action", "'revise' where there is a parent", attempt["action"])
+
+
+def _bad(index: int, name: str, wanted: str, value: object) -> ValueError:
+    return _wrong(f"attempts[{index}].{name}", wanted, value)
+
+
+def _wrong(name: str, wanted: str, value: object) -> ValueError:
+    return ValueError(f"{name} must be {wanted}, got {value!r:.80}.")
+
+
+@dataclass
+class AttemptCounts:
+    """Counts of attempts.
+
+    Attributes:
+        attempts: All of them.
+        keyed: Those with a key.
+        scored: Those with a score.
+        labelled: Those of which it is known whether they are right.
+        right: Those that are.
+    """
+
+    attempts: int = 0
+    keyed: int = 0
+    scored: int = 0
+    labelled: int = 0
+    right: int = 0
+
+    def add(self, attempts: Iterable[Mapping[str, Any]]) -> None:
+        """Count more attempts."""
+        for attempt in attempts:
+            label = attempt.get("correct")
+            self.attempts += 1
+            self.keyed += attempt["key"] is not None
+            self.scored += attempt["score"] is not None
+            self.labelled += label is not None
+            self.right += label is True
+
+    def __str__(self) -> str:
+        noun = "attempt" if self.attempts == 1 else "attempts"
+        text = (
+            f"Of {self.attempts} {noun}: {self.keyed} with a key, {self.scored} with a score, "
+            f"{self.labelled} with a label, {self.right} right."
+        )
+        if self.labelled and not self.right:
+            text += " None is right: do the answer key and the grader fit the answers?"
+        return text
+
+
+logger = logging.getLogger(__name__)
+
+
+class LabelledAttempt(Attempt):
+    """An attempt, and whether it was correct: None where nobody knows."""
+
+    correct: NotRequired[bool | None]
+
+
+class Trace(TypedDict):
+    """All attempts at one question.
+
+    Attributes:
+        id: Names the question; recording resumes by it.
+        question: The question as it was asked.
+        attempts: In the order in which they were made.
+        reference: The right answer, where it is known.
+        features: What is known of the question beforehand: a stratum's name, a vector, or both.
+        metadata: Anything else that is worth keeping.
+    """
+
+    id: str
+    question: str
+    attempts: list[LabelledAttempt]
+    reference: NotRequired[str | None]
+    features: NotRequired[dict[str, Any] | list[float] | str | None]
+    metadata: NotRequired[dict[str, Any]]
+
+
+def read_traces(path: str | os.PathLike[str]) -> Iterator[Trace]:
+    """Yield the traces of a JSONL file, one at a time.
+
+    What a record may leave out is filled in: None for what is unknown (`key`, `score`, `feedback`,
+    `tokens`, `correct`, `reference`, `features`), no `metadata`, and an `action` and `parent` that
+    fit each other. Other fields are kept as they are. A last line that a killed process left
+    half-written is dropped, and a warning says so.
+
+    Args:
+        path: A file in UTF-8, one trace a line; empty lines are passed by.
+
+    Raises:
+        ValueError: If a line is no trace; the message names the file, the line and the field.
+        OSError: If the file cannot be read; as with any stream, when the first trace is asked for.
+    """
+    with Path(path).open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.isspace():
+                continue
+            try:
+                trace = checked(_parsed(line))
+            except _NotJSONError as error:
+                if not line.endswith(b"\n"):
+                    logger.warning("%s, line %d is half-written and was left out.", path, number)
+                    return
+                raise ValueError(
+                    f"{path}, line {number} is not JSON ({error}): every line must be one trace "
+                    "as a JSON object. Mend the line or remove it."
+                ) from None
+            except ValueError as error:
+                raise ValueError(f"{path}, line {number}: {error}") from None
+            yield cast("Trace", trace)
+
+
+def write_traces(
+    traces: Iterable[Trace], path: str | os.PathLike[str], append: bool = False
+) -> int:
+    """Write traces as JSONL and return how many were written.
+
+    Without `append` the file appears, or replaces the one that is there, when all traces are
+    written: until then an old file stays whole, so that it may itself be where `traces` come from.
+    With `append` each trace is handed to the operating system as soon as it comes, see
+    `TraceWriter`. Scalars and arrays of numpy become plain numbers and lists.
+
+    Args:
+        traces: Any iterable, a stream included.
+        path: The file.
+        append: Whether to add to the file instead of replacing it.
+
+    Raises:
+        ValueError: If a trace could not be read back, see `trace_line`.
+        OSError: If the file cannot be written.
+    """
+    if append:
+        with TraceWriter(path) as writer:
+            return _written(traces, writer.write)
+    target = Path(path).resolve()
+    if target.exists() and not target.is_file():
+        raise ValueError(f"path must be a file, got {str(path)!r}, which is something else.")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("xb") as file:
+            written = _written(traces, lambda trace: file.write(trace_line(trace)))
+            _to_disk(file)
+        if target.exists():
+            shutil.copymode(target, temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return written
+
+
+def trace_line(trace: Trace) -> bytes:
+    """Return a trace as the line of a file, after seeing that it could be read back.
+
+    Raises:
+        ValueError: If it could not: a field is missing or out of range, NaN, no form in JSON.
+    """
+    try:
+        text = json.dumps(trace, ensure_ascii=False, allow_nan=False, default=_plain)
+        checked(_DECODER.decode(text))
+    except (TypeError, ValueError) as error:
+        name = trace.get("id") if isinstance(trace, dict) else trace
+        raise ValueError(f"the trace of question {name!r} cannot be written: {error}") from None
+    try:
+        return text.encode() + b"\n"
+    except UnicodeEncodeError:  # half of a surrogate pair, as from a reply that was cut off
+        return json.dumps(json.loads(text)).encode() + b"\n"
+
+
+class TraceWriter:
+    """Adds traces to a file, a whole line at a time.
+
+    A line is with the operating system when `write` returns, so that a killed process loses no
+    trace that it has written. To the disk, where a power failure leaves it, lines go at the end
+    and whenever the last time is more than a second ago. A half-written last line that an earlier
+    process left behind is removed first.
+
+    Args:
+        path: The file; made where there is none. One process at a time may write to it.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        target = Path(path)
+        if target.exists():
+            _mend(target)
+        self._file = target.open("ab")
+        self._synced = monotonic()
+
+    def write(self, trace: Trace) -> None:
+        """Add a trace.
+
+        Raises:
+            ValueError: If it could not be read back, see `trace_line`.
+        """
+        self._file.write(trace_line(trace))
+        self._file.flush()
+        if monotonic() - self._synced > 1:
+            _to_disk(self._file)
+            self._synced = monotonic()
+
+    def close(self) -> None:
+        """See that everything is on the disk, and close the file."""
+        with self._file:
+            _to_disk(self._file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class _NotJSONError(Exception):
+    """A line that is not JSON, because it is only half of one or something else."""
+
+
+def _written(traces: Iterable[Trace], write: Callable[[Trace], object]) -> int:
+    number = 0
+    for number, trace in enumerate(traces, 1):  # noqa: B007
+        write(trace)
+    return number
+
+
+def _mend(path: Path) -> None:
+    """Make a file end with a whole line, so that another can be added."""
+    with path.open("r+b") as file:
+        if not file.seek(0, os.SEEK_END):
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            begin = content.rfind(b"\n") + 1
+            last = content[begin:]
+        if not last:
+            return
+        if _is_half_written(last):
+            logger.warning("%s ended in a half-written line, which was removed.", path)
+            file.truncate(begin)
+        else:
+            file.write(b"\n")
+
+
+def _is_half_written(last: bytes) -> bool:
+    try:
+        _parsed(last)
+    except _NotJSONError:
+        return True
+    except ValueError:  # whole, and wrong in some other way
+        return False
+    return False
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number in JSON; write null for what is unknown")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def _parsed(line: bytes) -> object:
+    """Return the value on a line.
+
+    Raises:
+        _NotJSONError: If it is not JSON.
+        ValueError: If it has a number that JSON does not have.
+    """
+    try:
+        return _DECODER.decode(line.decode("utf-8-sig"))
+    except json.JSONDecodeError as error:  # whose own line number is always 1
+        raise _NotJSONError(f"{error.msg} at character {error.colno}") from None
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise _NotJSONError(str(error)) from None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} has no form in JSON: {value!r:.80}")
+
+
+def _to_disk(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())

@@ -1,1 +1,0 @@
-"""What a run and a decision look like to people."""
