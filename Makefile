@@ -15,10 +15,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint types notebooks clean FORCE
+.PHONY: help demo test unit_tests integration_tests bench lint types notebooks clean FORCE
 
 help:  ## print this table
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z_]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "  The first of them installs everything into $(VENV), with $$TORCH; TORCH=… asks for another."
 	@echo '  ARGS=… goes on to the tool, as in: make test ARGS="-k router"'
@@ -26,8 +26,16 @@ help:  ## print this table
 demo: $(INSTALLED)  ## a dozen questions to a small local model, and what the loop made of them
 	@$(VENV)/bin/markovscale demo $(ARGS)
 
+TESTS := tests/unit_tests tests/integration_tests
+unit_tests: TESTS := tests/unit_tests
+integration_tests: TESTS := tests/integration_tests
+
 test: $(INSTALLED)  ## the tests; those over PostgreSQL as well: .ci/with-postgres make test
-	@$(RUN) pytest -n auto --dist loadgroup $(ARGS)
+test unit_tests integration_tests: $(INSTALLED)
+	@$(RUN) pytest -n auto --dist loadgroup $(TESTS) $(ARGS)
+
+unit_tests:  ## those of them that need nothing but the package
+integration_tests:  ## those with a real model, database, server or second process
 
 bench: $(INSTALLED)  ## the timed figures, with their limits (kept in build/benchmarks.txt)
 	@$(RUN) pytest tests/benchmarks -o python_files='bench_*.py test_*.py' \

@@ -8,7 +8,7 @@ import numpy as np
 
 from langchain_markovscale.calibration.calibration import Calibration
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "calibration"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit_tests/calibration"))
 from simulated_loops import Loop
 
 SEEDS = 20

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 IDS = [path.stem for path in NOTEBOOKS]
 OF_A_MACHINE = re.compile(r"/(?:home|tmp|root|work|Users)/|0x[0-9a-f]{8}")
 

@@ -17,7 +17,7 @@ from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.traces.trace import read_traces
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def chances(predictor, trace):

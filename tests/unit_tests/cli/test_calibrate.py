@@ -12,7 +12,7 @@ from langchain_markovscale.calibration.report import findings
 from langchain_markovscale.cli.app import app
 from langchain_markovscale.traces.trace import read_traces
 
-ARITHMETIC = Path(__file__).parents[1] / "data" / "arithmetic.jsonl"
+ARITHMETIC = Path(__file__).parents[2] / "data" / "arithmetic.jsonl"
 QUICK = ("--bootstrap", "20")
 
 

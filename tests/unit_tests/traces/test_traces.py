@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from langchain_markovscale.traces.trace import TraceWriter, read_traces, write_traces
 
-ARITHMETIC = Path(__file__).parents[1] / "data" / "arithmetic.jsonl"
+ARITHMETIC = Path(__file__).parents[2] / "data" / "arithmetic.jsonl"
 
 WORDS = st.none() | st.text(max_size=20)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)

@@ -11,7 +11,7 @@ from easy_and_hard import RATES, Words, traces_of
 
 from langchain_markovscale.calibration.predictor import ClassPredictor
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")

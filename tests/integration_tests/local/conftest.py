@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from tiny_models import tiny_pipeline
 
 from langchain_markovscale.local import BatchedChatHuggingFace
 from langchain_markovscale.local.weights import load_pipeline
@@ -25,13 +24,5 @@ def smollm2_pipeline():
 @pytest.fixture(scope="session")
 def smollm2(smollm2_pipeline):
     model = BatchedChatHuggingFace(llm=smollm2_pipeline, max_tokens=16)
-    yield model
-    model.close()
-
-
-@pytest.fixture
-def tiny():
-    model = BatchedChatHuggingFace(llm=tiny_pipeline(), max_tokens=12)
-    model.engine.end_tokens = frozenset()  # random weights end their turn at random
     yield model
     model.close()

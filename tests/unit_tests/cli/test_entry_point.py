@@ -18,7 +18,7 @@ def python(code: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=HERE.parents[1],
+        cwd=HERE.parents[2],
     )
 
 

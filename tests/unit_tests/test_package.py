@@ -15,7 +15,7 @@ import pytest
 import langchain_markovscale
 from langchain_markovscale._extras import extra_with, naming_the_extra
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "langchain_markovscale"
 
 

@@ -13,7 +13,7 @@ from processes import kept_calls, outcome, started, thread_of, unkilled
 from savers import saver_at
 from worker import work
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[3] / "README.md"
 QUESTIONS = [f"question {number}" for number in (9, 14, 16, 21)]
 
 

@@ -21,7 +21,7 @@ from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.traces.trace import read_traces
 
-ARITHMETIC = Path(__file__).parents[1] / "data" / "arithmetic.jsonl"
+ARITHMETIC = Path(__file__).parents[2] / "data" / "arithmetic.jsonl"
 
 
 class Scripted:

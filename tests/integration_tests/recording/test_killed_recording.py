@@ -13,7 +13,7 @@ from langchain_markovscale.graph.builder import create_markovscale_graph
 from langchain_markovscale.recording.record import record_traces
 from langchain_markovscale.traces.trace import read_traces
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
 PER_QUESTION = 4
 

@@ -17,7 +17,7 @@ from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.traces.trace import read_traces
 
-ARITHMETIC = Path(__file__).parents[1] / "data" / "arithmetic.jsonl"
+ARITHMETIC = Path(__file__).parents[2] / "data" / "arithmetic.jsonl"
 IMPROVING = Loop(initial=(0.6, 0.3), repair=(0.5, 0.2), corruption=(0.05, 0.1))
 
 

@@ -16,7 +16,7 @@ from langchain_markovscale.agents.middleware import MarkovScaleMiddleware
 from langchain_markovscale.cli import app as cli
 from langchain_markovscale.graph.builder import create_markovscale_graph
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 COMMANDS = re.findall(r"^markovscale .*$", README.replace("\\\n", ""), re.MULTILINE)

@@ -13,7 +13,7 @@ from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.rates import training_free_rates
 from langchain_markovscale.traces.trace import read_traces, write_traces
 
-ARITHMETIC = Path(__file__).parents[1] / "data" / "arithmetic.jsonl"
+ARITHMETIC = Path(__file__).parents[2] / "data" / "arithmetic.jsonl"
 
 
 def test_rates_of_a_known_mixture_come_back():
