@@ -12,9 +12,7 @@ from math import sqrt
 from random import Random
 from typing import NamedTuple
 
-from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.theory.rates import Rates
-from langchain_markovscale.types import Attempt
+from langchain_markovscale import Attempt, Criterion, Rates
 
 RIGHT = "right"
 ACCEPT, REJECT = 1.0, 0.0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale import Calibration
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit_tests/calibration"))
 from simulated_loops import Loop

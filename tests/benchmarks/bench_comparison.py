@@ -11,10 +11,7 @@ import pytest
 from pools import recorded
 from worlds import World, by_criterion, play
 
-from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.comparison.compare import compare_strategies
-from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.traces.trace import read_traces
+from langchain_markovscale import Calibration, Criterion, compare_strategies, read_traces
 
 ARITHMETIC = Path(__file__).parents[1] / "data" / "arithmetic.jsonl"
 WORLDS = {"independent": World(), "sticky": World(stickiness=1.0)}

@@ -3,8 +3,7 @@
 import pytest
 from worlds import ACCEPT, REJECT, World, attempt, broad_prior
 
-from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale import Criterion, Rates
 
 EIGHT = [
     attempt("12", REJECT),

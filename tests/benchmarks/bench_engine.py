@@ -16,11 +16,7 @@ import pytest
 import torch
 from langchain_huggingface import ChatHuggingFace
 
-from langchain_markovscale.local import (
-    BatchedChatHuggingFace,
-    TokenProbabilityVerifier,
-    load_chat_model,
-)
+from langchain_markovscale import BatchedChatHuggingFace, TokenProbabilityVerifier, load_chat_model
 from langchain_markovscale.local.chat_template import prompt_ids
 
 ROUNDS = 5

@@ -16,9 +16,9 @@ import torch
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import HumanMessage
 
-from langchain_markovscale import create_markovscale_graph
-from langchain_markovscale.local import (
+from langchain_markovscale import (
     TokenProbabilityVerifier,
+    create_markovscale_graph,
     load_chat_model,
 )
 from langchain_markovscale.local.chat_template import TextReader, prompt_ids

@@ -24,9 +24,7 @@ from langgraph.errors import NodeTimeoutError
 from langgraph.types import RetryPolicy
 from pydantic import ConfigDict
 
-from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.graph.builder import create_markovscale_graph
-from langchain_markovscale.graph.writers import EmptyReplyError
+from langchain_markovscale import Calibration, EmptyReplyError, create_markovscale_graph
 
 RUNS = 2_000
 AT_ONCE = 100

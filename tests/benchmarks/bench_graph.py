@@ -17,14 +17,13 @@ from langchain_core.messages import HumanMessage
 from langchain_core.runnables import Runnable, RunnableLambda
 from langgraph.graph import END, START, StateGraph
 
-from langchain_markovscale.graph.builder import create_markovscale_graph
-from langchain_markovscale.graph.state import (
-    MarkovScaleInput,
-    MarkovScaleOutput,
+from langchain_markovscale import (
+    Criterion,
+    FunctionVerifier,
     MarkovScaleState,
+    create_markovscale_graph,
 )
-from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.verifiers.function import FunctionVerifier
+from langchain_markovscale.graph.state import MarkovScaleInput, MarkovScaleOutput
 
 ROUNDS = 4
 

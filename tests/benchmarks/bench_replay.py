@@ -5,12 +5,10 @@ from pathlib import Path
 import pytest
 from pools import recorded
 
-from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale import Calibration, Criterion, read_traces
 from langchain_markovscale.replay.pool import Pool
 from langchain_markovscale.replay.replay import replay
 from langchain_markovscale.replay.strategies import baselines
-from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.traces.trace import read_traces
 
 ARITHMETIC = Path(__file__).parents[1] / "data" / "arithmetic.jsonl"
 STARTS = range(3)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from langchain_markovscale import Trace, read_traces, write_traces
 from langchain_markovscale.calibration.sufficient_statistics import collect
-from langchain_markovscale.traces.trace import Trace, read_traces, write_traces
 
 ARITHMETIC = Path(__file__).parents[1] / "data" / "arithmetic.jsonl"
 ATTEMPTS = 1_000_000

@@ -7,8 +7,7 @@ theirs by more than 5 %.
 import pytest
 from worlds import World, best_of, by_criterion, play, restart_until_accepted
 
-from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale import Calibration, Criterion
 
 QUESTIONS = 12_000
 WORLDS = {"independent": World(), "sticky": World(stickiness=1.0)}

@@ -10,7 +10,7 @@ import sys
 import torch
 from bench_engine import PROMPTS, Ways, compare
 
-from langchain_markovscale.local import load_chat_model
+from langchain_markovscale import load_chat_model
 
 
 def main(name: str = "smollm2") -> None:

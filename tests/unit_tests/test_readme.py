@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from langchain_markovscale.agents.middleware import MarkovScaleMiddleware
+from langchain_markovscale import MarkovScaleMiddleware, create_markovscale_graph
 from langchain_markovscale.cli import app as cli
-from langchain_markovscale.graph.builder import create_markovscale_graph
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from langchain_markovscale.local import BatchedChatHuggingFace
+from langchain_markovscale import BatchedChatHuggingFace
 from langchain_markovscale.local.weights import load_pipeline
 
 

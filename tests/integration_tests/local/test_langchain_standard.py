@@ -8,7 +8,7 @@ import pytest
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 
-from langchain_markovscale.local import BatchedChatHuggingFace
+from langchain_markovscale import BatchedChatHuggingFace
 
 
 class OnSmolLM2:

@@ -2,7 +2,7 @@
 
 import torch
 
-from langchain_markovscale.local import TokenProbabilityVerifier
+from langchain_markovscale import TokenProbabilityVerifier
 from langchain_markovscale.local.weights import load_pipeline
 
 QUESTIONS = [f"What is {i} plus {i}?" + " Be brief." * (i % 3) for i in range(5)]

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from langchain_markovscale.graph.builder import create_markovscale_graph
-from langchain_markovscale.recording.record import record_traces
-from langchain_markovscale.traces.trace import read_traces
+from langchain_markovscale import create_markovscale_graph, read_traces, record_traces
 
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent

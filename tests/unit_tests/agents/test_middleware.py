@@ -20,9 +20,8 @@ from langgraph.types import Command, interrupt
 from loop_fakes import SURE, Scripted, accepting, agent_of, asked, said, texts, told
 from pydantic import BaseModel
 
-from langchain_markovscale import Calibration, JudgeVerifier, MarkovScaleMiddleware
+from langchain_markovscale import Calibration, EmptyReplyError, JudgeVerifier, MarkovScaleMiddleware
 from langchain_markovscale.agents import middleware, model_calls
-from langchain_markovscale.graph.writers import EmptyReplyError
 
 
 def _sync(agent, *args, **kwargs):

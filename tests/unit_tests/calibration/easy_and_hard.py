@@ -4,7 +4,7 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 from simulated_loops import Loop
 
-from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale import Rates
 
 RATES = Rates(
     weights=(0.5, 0.5),

@@ -4,8 +4,7 @@ import numpy as np
 from simulated_loops import Loop
 from worlds import Band, World, by_criterion, play, recorded
 
-from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale import Calibration, Criterion
 
 QUESTIONS = 20
 

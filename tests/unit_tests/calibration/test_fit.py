@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from simulated_loops import Loop
 
-from langchain_markovscale.calibration.calibration import DECISION_DRAWS, Calibration
-from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale import Calibration, Criterion, read_traces, write_traces
+from langchain_markovscale.calibration.calibration import DECISION_DRAWS
 from langchain_markovscale.theory.rates import training_free_rates
-from langchain_markovscale.traces.trace import read_traces, write_traces
 
 ARITHMETIC = Path(__file__).parents[2] / "data" / "arithmetic.jsonl"
 

@@ -10,12 +10,8 @@ from easy_and_hard import RATES, Words, traces_of
 from minilm import MiniLM
 from simulated_loops import Loop
 
-from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.calibration.predictor import ClassPredictor
+from langchain_markovscale import Calibration, ClassPredictor, Criterion, Rates, read_traces
 from langchain_markovscale.calibration.predictor_inputs import ClassLikelihood
-from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.theory.rates import Rates
-from langchain_markovscale.traces.trace import read_traces
 
 ROOT = Path(__file__).parents[3]
 

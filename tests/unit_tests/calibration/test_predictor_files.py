@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from easy_and_hard import RATES, Words, traces_of
 
-from langchain_markovscale.calibration.predictor import ClassPredictor
+from langchain_markovscale import ClassPredictor
 
 ROOT = Path(__file__).parents[3]
 

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from easy_and_hard import RATES, traces_of
 
+from langchain_markovscale import Belief, Rates
 from langchain_markovscale.calibration.predictor_inputs import ClassLikelihood, FeatureColumns
-from langchain_markovscale.theory.belief import Belief
-from langchain_markovscale.theory.rates import Rates
 
 # Likelihoods.
 

@@ -10,12 +10,10 @@ import numpy as np
 import pytest
 from simulated_loops import Loop
 
-from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale import Calibration, Criterion, read_traces
 from langchain_markovscale.calibration.report import findings
 from langchain_markovscale.calibration.simulate import simulate
 from langchain_markovscale.display.interval import Estimate
-from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.traces.trace import read_traces
 
 ARITHMETIC = Path(__file__).parents[2] / "data" / "arithmetic.jsonl"
 IMPROVING = Loop(initial=(0.6, 0.3), repair=(0.5, 0.2), corruption=(0.05, 0.1))

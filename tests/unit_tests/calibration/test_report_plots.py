@@ -7,7 +7,7 @@ import pytest
 from matplotlib import pyplot
 from simulated_loops import Loop
 
-from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale import Calibration
 from langchain_markovscale.calibration.report import findings
 
 TRACES = Loop().traces(questions=150, starts=2, revisions=3, seed=0)

@@ -7,14 +7,12 @@ from math import sqrt
 import pytest
 from worlds import World
 
-from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale import Calibration, Criterion, Rates
 from langchain_markovscale.calibration.simulate import (
     graded_law,
     simulate,
     verdict_law,
 )
-from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.theory.rates import Rates
 
 QUESTIONS = 2000
 MIXTURE = Rates(

@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 from worlds import ACCEPT, REJECT, Band, World, attempt, by_criterion, play, recorded
 
-from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.calibration.predictor import ClassPredictor
-from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.theory.rates import Rates, rates_for, training_free_rates
+from langchain_markovscale import Calibration, ClassPredictor, Criterion, Rates
+from langchain_markovscale.theory.rates import rates_for, training_free_rates
 
 # A fresh draw is right nine times in ten, and the verifier knows better.
 SURE = Rates((1.0,), (0.9,), (0.05,), (0.05,), 0.9, 0.9, verdict_correlation=0.0)

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale import Calibration, read_traces
 from langchain_markovscale.calibration.report import findings
 from langchain_markovscale.cli.app import app
-from langchain_markovscale.traces.trace import read_traces
 
 ARITHMETIC = Path(__file__).parents[2] / "data" / "arithmetic.jsonl"
 QUICK = ("--bootstrap", "20")

@@ -7,9 +7,8 @@ import pytest
 from pools import recorded
 from typer.testing import CliRunner
 
+from langchain_markovscale import compare_strategies, read_traces, write_traces
 from langchain_markovscale.cli.app import app
-from langchain_markovscale.comparison.compare import compare_strategies
-from langchain_markovscale.traces.trace import read_traces, write_traces
 
 QUICK = ("--repeats", "1", "--costs", ".02,.1", "--variants", "mixture")
 

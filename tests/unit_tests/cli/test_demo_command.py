@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from langchain_markovscale import Calibration, Prompts
 from langchain_markovscale.answers.keys import last_number
-from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.cli.app import app
 from langchain_markovscale.cli.demo_comparison import Score, chance_of, fixed_rounds
-from langchain_markovscale.graph.prompts import Prompts
 from langchain_markovscale.recording.questions import Question
 
 Scripted = Callable[..., Any]

@@ -5,9 +5,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale import Calibration, write_traces
 from langchain_markovscale.cli.app import app
-from langchain_markovscale.traces.trace import write_traces
 
 COMMANDS = {
     "DATASET": ["record", "FILE"],

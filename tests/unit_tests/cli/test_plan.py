@@ -4,11 +4,9 @@ from math import inf, log
 import pytest
 from typer.testing import CliRunner
 
+from langchain_markovscale import Criterion, Rates, TwoStateChain
 from langchain_markovscale.cli.app import app
 from langchain_markovscale.cli.plan_rows import verified_threshold
-from langchain_markovscale.theory.chain import TwoStateChain
-from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.theory.rates import Rates
 
 LOOP = ["plan", "--initial", ".6", "--repair", ".3", "--corruption", ".1", "--cost", ".02"]
 VERIFIER = ["--sensitivity", ".85", "--specificity", ".8"]

@@ -5,8 +5,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from langchain_markovscale import read_traces, write_traces
 from langchain_markovscale.cli.app import app
-from langchain_markovscale.traces.trace import read_traces, write_traces
 
 QUESTIONS = [{"question": f"What is {n} + 3?", "reference": n + 3} for n in range(3)]
 OTHER = {

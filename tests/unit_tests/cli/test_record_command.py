@@ -8,9 +8,9 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import Field
 from typer.testing import CliRunner
 
+from langchain_markovscale import read_traces
 from langchain_markovscale.cli.app import one_line_errors
 from langchain_markovscale.cli.record import record
-from langchain_markovscale.traces.trace import read_traces
 
 app = typer.Typer()
 app.command()(one_line_errors(record))

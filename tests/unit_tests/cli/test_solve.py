@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale import Calibration
 from langchain_markovscale.cli.app import app
 
 Scripted = Callable[..., Any]

@@ -13,9 +13,8 @@ from matplotlib.text import Text
 from pools import answer, recorded, trace
 from worlds import Band, World
 
+from langchain_markovscale import Calibration, compare_strategies, write_traces
 from langchain_markovscale.calibration import predictor
-from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.comparison.compare import compare_strategies
 from langchain_markovscale.comparison.contrasts import (
     interpolated,
     reached,
@@ -26,7 +25,6 @@ from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.display.plotting import Label, write_labels
 from langchain_markovscale.replay.pool import Pool
 from langchain_markovscale.replay.strategies import BestOfN, OracleGate, SelfConsistency
-from langchain_markovscale.traces.trace import write_traces
 
 REVISING_HELPS = World((Band(0.4, 0.6, 0.03), Band(0.2, 0.5, 0.05)), 0.9, 0.9)
 KNOWN = Calibration(World().rates(), "rates of the world")

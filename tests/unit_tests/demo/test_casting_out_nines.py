@@ -2,9 +2,9 @@ import random
 
 import pytest
 
+from langchain_markovscale import FunctionVerifier
 from langchain_markovscale.demo import setting
 from langchain_markovscale.demo.casting_out_nines import casting_out_nines, remainder_by_nine
-from langchain_markovscale.verifiers.function import FunctionVerifier
 
 
 def test_the_remainder_by_nine_is_that_of_division() -> None:

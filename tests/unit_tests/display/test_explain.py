@@ -2,10 +2,9 @@ from typing import get_args
 
 import pytest
 
-from langchain_markovscale.display.wording import explain, explain_outcome, percent, points
-from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.theory.rates import Rates
-from langchain_markovscale.types import Attempt, Decision, Reason
+from langchain_markovscale import Attempt, Criterion, Decision, Rates, explain, explain_outcome
+from langchain_markovscale.display.wording import percent, points
+from langchain_markovscale.types import Reason
 
 
 def decision(**changes: object) -> Decision:

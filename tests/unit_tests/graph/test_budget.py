@@ -8,9 +8,7 @@ from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, RetryPolicy, interrupt
 
-from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.graph.budget import Budget
-from langchain_markovscale.graph.builder import create_markovscale_graph
+from langchain_markovscale import Budget, Calibration, create_markovscale_graph
 
 REPAIRING = Calibration.from_rates(
     initial=0.5, repair=0.6, corruption=0.05, sensitivity=0.9, specificity=0.9

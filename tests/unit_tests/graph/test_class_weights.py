@@ -10,19 +10,23 @@ from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 
-from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.calibration.predictor import ClassPredictor, Committee
+from langchain_markovscale import (
+    Calibration,
+    ClassPredictor,
+    Criterion,
+    MarkovScaleRouter,
+    MarkovScaleState,
+    create_markovscale_graph,
+    generate_node,
+    verify_proxy_node,
+)
+from langchain_markovscale.calibration.predictor import Committee
 from langchain_markovscale.calibration.predictor_inputs import (
     FeatureColumns,
     Inputs,
     Networks,
     Sources,
 )
-from langchain_markovscale.graph.builder import create_markovscale_graph
-from langchain_markovscale.graph.nodes import generate_node, verify_proxy_node
-from langchain_markovscale.graph.router import MarkovScaleRouter
-from langchain_markovscale.graph.state import MarkovScaleState
-from langchain_markovscale.theory.criterion import Criterion
 
 THREAD = {"configurable": {"thread_id": "1"}}
 # Half of the questions are easy; a hard one gains by every round.

@@ -10,10 +10,7 @@ from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, RetryPolicy, interrupt
 
-from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.graph.builder import create_markovscale_graph
-from langchain_markovscale.graph.prompts import Prompts
-from langchain_markovscale.graph.writers import EmptyReplyError
+from langchain_markovscale import Calibration, EmptyReplyError, Prompts, create_markovscale_graph
 
 QUESTION = {"question": "What is 2 + 2?"}
 THREAD = {"configurable": {"thread_id": "1"}}

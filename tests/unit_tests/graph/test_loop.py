@@ -6,10 +6,7 @@ from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableLambda
 
-from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.graph.builder import create_markovscale_graph
-from langchain_markovscale.graph.prompts import Prompts
-from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale import Calibration, Criterion, Prompts, create_markovscale_graph
 
 QUESTION = {"question": "What is 2 + 2?"}
 

@@ -6,8 +6,7 @@ from langchain_core.runnables import RunnableLambda, RunnableParallel
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
 
-from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.graph.builder import create_markovscale_graph
+from langchain_markovscale import Calibration, create_markovscale_graph
 from langchain_markovscale.graph.metering import Unbooked
 
 QUESTION = {"question": "What is 2 + 2?"}

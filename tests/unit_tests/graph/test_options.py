@@ -5,9 +5,8 @@ import sys
 import pytest
 from graph_fakes import Scripted, ScriptedModel, accepts, rejecting
 
+from langchain_markovscale import Prompts, create_markovscale_graph
 from langchain_markovscale.answers.choices import count_of, key_for
-from langchain_markovscale.graph.builder import create_markovscale_graph
-from langchain_markovscale.graph.prompts import Prompts
 
 MODEL = ScriptedModel(script=["four"])
 

@@ -10,9 +10,7 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
-from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.graph.router import MarkovScaleRouter
-from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale import Calibration, Criterion, MarkovScaleRouter
 
 REPAIRING = Calibration.from_rates(
     initial=0.5, repair=0.6, corruption=0.05, sensitivity=0.9, specificity=0.9

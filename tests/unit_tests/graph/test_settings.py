@@ -9,11 +9,15 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from typing_extensions import TypedDict
 
-from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.graph.builder import create_markovscale_graph
-from langchain_markovscale.graph.nodes import generate_node, revise_node, verify_proxy_node
-from langchain_markovscale.graph.router import MarkovScaleRouter
-from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale import (
+    Calibration,
+    Criterion,
+    MarkovScaleRouter,
+    create_markovscale_graph,
+    generate_node,
+    revise_node,
+    verify_proxy_node,
+)
 
 REPAIRING = Calibration.from_rates(
     initial=0.5, repair=0.6, corruption=0.05, sensitivity=0.9, specificity=0.9

@@ -8,12 +8,15 @@ import pytest
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 
-from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.display.wording import explain, percent
-from langchain_markovscale.graph.builder import create_markovscale_graph
-from langchain_markovscale.graph.router import MarkovScaleRouter
-from langchain_markovscale.graph.show import show
-from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale import (
+    Calibration,
+    Criterion,
+    MarkovScaleRouter,
+    create_markovscale_graph,
+    explain,
+    show,
+)
+from langchain_markovscale.display.wording import percent
 
 QUESTION = "What is 478 + 256?"
 HOSTILE = (

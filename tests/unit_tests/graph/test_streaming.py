@@ -4,9 +4,7 @@ from graph_fakes import ScriptedModel, accepts, rejecting
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableLambda
 
-from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.graph.builder import create_markovscale_graph
-from langchain_markovscale.verifiers.judge import JudgeVerifier
+from langchain_markovscale import Calibration, JudgeVerifier, create_markovscale_graph
 
 REPAIRING = Calibration.from_rates(
     initial=0.5, repair=0.6, corruption=0.05, sensitivity=0.9, specificity=0.9

@@ -8,8 +8,7 @@ from graph_fakes import PowerCut, Scripted, ScriptedModel, accepts, rejecting
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
-from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.graph.builder import create_markovscale_graph
+from langchain_markovscale import Calibration, create_markovscale_graph
 
 THREAD = {"configurable": {"thread_id": "1"}}
 REPAIRING = Calibration.from_rates(

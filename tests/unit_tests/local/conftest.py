@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny_models import tiny_pipeline
 
-from langchain_markovscale.local import BatchedChatHuggingFace
+from langchain_markovscale import BatchedChatHuggingFace
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,10 +10,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_huggingface import ChatHuggingFace
 from tiny_models import BOS, tiny_model, tiny_pipeline
 
-from langchain_markovscale.local import (
-    BatchedChatHuggingFace,
-    load_chat_model,
-)
+from langchain_markovscale import BatchedChatHuggingFace, load_chat_model
 from langchain_markovscale.local.scheduler import SchedulerClosed
 
 QUESTIONS = [f"{'very ' * i}short?" for i in range(8)]

@@ -13,7 +13,7 @@ from transformers import (
     AutoModelForTokenClassification,
 )
 
-from langchain_markovscale.local import RewardModelVerifier
+from langchain_markovscale import RewardModelVerifier
 
 TOKENIZER = tiny_tokenizer()
 STEPS = "First, two.\n\nThen two more.\n\nSo four."

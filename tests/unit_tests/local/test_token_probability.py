@@ -5,10 +5,7 @@ import torch
 from langchain_core.language_models import FakeListChatModel
 from tiny_models import tiny_pipeline
 
-from langchain_markovscale.local import (
-    BatchedChatHuggingFace,
-    TokenProbabilityVerifier,
-)
+from langchain_markovscale import BatchedChatHuggingFace, TokenProbabilityVerifier
 
 PROMPT = "Q: {question}\nA: {answer}\nRight?"
 

@@ -9,7 +9,8 @@ from tiny_models import tiny_config, tiny_model, tiny_tokenizer
 from transformers import core_model_loading, modeling_gguf_pytorch_utils
 from transformers.utils import logging
 
-from langchain_markovscale.local import load_chat_model, weights
+from langchain_markovscale import load_chat_model
+from langchain_markovscale.local import weights
 from langchain_markovscale.local.weights import (
     Source,
     default_device,

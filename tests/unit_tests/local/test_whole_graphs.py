@@ -5,8 +5,11 @@ from statistics import fmean
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 
-from langchain_markovscale import AgreementVerifier, create_markovscale_graph
-from langchain_markovscale.local import TokenProbabilityVerifier
+from langchain_markovscale import (
+    AgreementVerifier,
+    TokenProbabilityVerifier,
+    create_markovscale_graph,
+)
 
 QUESTIONS = [{"question": f"{'very ' * (i % 5)}short number {i}?"} for i in range(24)]
 

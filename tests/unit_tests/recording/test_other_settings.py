@@ -2,9 +2,7 @@
 
 import pytest
 
-from langchain_markovscale import create_markovscale_graph
-from langchain_markovscale.recording.record import record_traces
-from langchain_markovscale.traces.trace import read_traces
+from langchain_markovscale import create_markovscale_graph, read_traces, record_traces
 
 QUESTIONS = [(f"What is {n} + 0?", str(n)) for n in range(4)]
 SETTINGS = {"model": "a", "temperature": 0.7, "stop": ("x", "y"), "max_tokens": None}

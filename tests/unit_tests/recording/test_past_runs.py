@@ -3,9 +3,12 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 
-from langchain_markovscale import create_markovscale_graph
-from langchain_markovscale.recording.past_runs import traces_from_messages
-from langchain_markovscale.traces.trace import read_traces, write_traces
+from langchain_markovscale import (
+    create_markovscale_graph,
+    read_traces,
+    traces_from_messages,
+    write_traces,
+)
 
 USAGE = {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7}
 

@@ -5,9 +5,8 @@ import re
 
 import pytest
 
-from langchain_markovscale import create_markovscale_graph
+from langchain_markovscale import create_markovscale_graph, record_traces
 from langchain_markovscale.recording.questions import parse_questions
-from langchain_markovscale.recording.record import record_traces
 
 
 def parse(*records, **fields):

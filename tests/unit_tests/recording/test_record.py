@@ -11,13 +11,16 @@ from langchain_core.runnables import RunnableLambda
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import RetryPolicy, interrupt
 
-from langchain_markovscale import create_markovscale_graph
+from langchain_markovscale import (
+    arecord_traces,
+    create_markovscale_graph,
+    read_traces,
+    record_traces,
+)
 from langchain_markovscale.calibration.sufficient_statistics import collect
 from langchain_markovscale.recording.graders import CheckedGrader, MathVerify
 from langchain_markovscale.recording.questions import read_questions
-from langchain_markovscale.recording.record import arecord_traces, record_traces
 from langchain_markovscale.replay.pool import Pool
-from langchain_markovscale.traces.trace import read_traces
 
 QUESTIONS = [(f"What is {n} + 0?", str(n)) for n in range(6)]
 

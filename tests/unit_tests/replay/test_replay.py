@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from pools import answer, recorded, trace
 
+from langchain_markovscale import Criterion, Rates, read_traces
 from langchain_markovscale.replay.pool import Pool
 from langchain_markovscale.replay.replay import replay
 from langchain_markovscale.replay.strategies import (
@@ -17,9 +18,6 @@ from langchain_markovscale.replay.strategies import (
     SelfConsistency,
     SinglePass,
 )
-from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.theory.rates import Rates
-from langchain_markovscale.traces.trace import read_traces
 
 ARITHMETIC = Path(__file__).parents[2] / "data" / "arithmetic.jsonl"
 

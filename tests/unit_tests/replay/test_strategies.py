@@ -5,6 +5,7 @@ from pools import answer, trace
 from scipy.stats import beta
 from worlds import World, by_criterion, play, restart_until_accepted
 
+from langchain_markovscale import Criterion, Rates
 from langchain_markovscale.replay.pool import Pool
 from langchain_markovscale.replay.replay import replay
 from langchain_markovscale.replay.strategies import (
@@ -23,8 +24,6 @@ from langchain_markovscale.replay.strategies import (
     baselines,
     looks_at_scores,
 )
-from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.theory.rates import Rates
 
 
 def draws(*keys, scores=None):

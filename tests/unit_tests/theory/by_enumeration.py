@@ -8,8 +8,7 @@ from math import exp, log
 
 from hypothesis import reject
 
-from langchain_markovscale.theory.rates import Rates
-from langchain_markovscale.types import Attempt
+from langchain_markovscale import Attempt, Rates
 
 
 def depth_of(attempts: list[Attempt], index: int) -> int:

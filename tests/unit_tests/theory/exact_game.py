@@ -11,9 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from worlds import ACCEPT, REJECT, attempt
 
-from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.theory.rates import Rates
-from langchain_markovscale.types import Attempt
+from langchain_markovscale import Attempt, Criterion, Rates
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 from worlds import attempt
 
-from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale import Rates
 
 chances = st.floats(0.02, 0.98)
 scores = st.one_of(st.none(), st.sampled_from([0.0, 0.3, 0.5, 0.7, 1.0]), st.floats(0, 1))

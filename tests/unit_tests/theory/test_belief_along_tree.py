@@ -10,8 +10,7 @@ from hypothesis import given, strategies as st
 from runs import rates, runs
 from worlds import ACCEPT, REJECT, attempt
 
-from langchain_markovscale.theory.belief import Belief
-from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale import Belief, Rates
 
 ONE = Rates((1.0,), (0.6,), (0.3,), (0.1,), (0.85,), (0.8,), verdict_correlation=0.0)
 

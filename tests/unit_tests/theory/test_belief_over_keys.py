@@ -11,8 +11,7 @@ from hypothesis import assume, given, settings, strategies as st
 from runs import rates, runs
 from worlds import ACCEPT, REJECT, RIGHT, Question, World, attempt
 
-from langchain_markovscale.theory.belief import Belief
-from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale import Belief, Rates
 
 ONE = Rates(
     weights=(1.0,),

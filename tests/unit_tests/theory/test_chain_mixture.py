@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings, strategies as st
 
-from langchain_markovscale.theory.chain import TwoStateChain
-from langchain_markovscale.theory.mixture import ChainMixture
+from langchain_markovscale import ChainMixture, TwoStateChain
 
 
 def path_of(weights, initial, repair, corruption, settling, rounds):

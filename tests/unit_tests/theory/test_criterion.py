@@ -12,8 +12,7 @@ from hypothesis import assume, given, settings, strategies as st
 from runs import chances, rates, runs
 from worlds import ACCEPT, REJECT, World, attempt
 
-from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale import Criterion, Rates
 
 BOTH = ("revise", "generate")
 ONE = Rates((1.0,), (0.6,), (0.3,), (0.1,), (0.85,), (0.8,), coincidence=1 / 3)

@@ -2,8 +2,8 @@
 
 from hypothesis import given, strategies as st
 
-from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.theory.criterion import Criterion, RememberingCriterion
+from langchain_markovscale import Calibration, Criterion
+from langchain_markovscale.theory.criterion import RememberingCriterion
 
 RATES = Calibration.from_rates(
     weights=[0.6, 0.4], initial=[0.7, 0.3], repair=[0.4, 0.1], corruption=[0.05, 0.2],

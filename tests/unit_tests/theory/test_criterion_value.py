@@ -5,8 +5,7 @@ import pytest
 from exact_game import Game
 from worlds import REJECT, attempt
 
-from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale import Criterion, Rates
 
 BOTH = ("revise", "generate")
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from runs import rates
 
+from langchain_markovscale import Rates
 from langchain_markovscale.theory.plans import commitments, plurality_shares
-from langchain_markovscale.theory.rates import Rates
 
 BOTH = ("revise", "generate")
 ONE = Rates((1.0,), (0.6,), (0.3,), (0.1,), (0.85,), (0.8,), coincidence=1 / 3)

@@ -6,9 +6,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from langchain_markovscale.theory.belief import Belief
-from langchain_markovscale.theory.chain import TwoStateChain
-from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale import Belief, Rates, TwoStateChain
 
 TWO = {
     "weights": (0.5, 0.5),

@@ -4,9 +4,7 @@ import math
 
 import pytest
 
-from langchain_markovscale.theory.costs import round_costs
-from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale import Criterion, Rates, round_costs
 
 
 def test_a_round_is_a_candidate_and_its_verification():

@@ -7,7 +7,7 @@ the benchmark allows, and two standard errors.
 import pytest
 from worlds import World, best_of, broad_prior, by_criterion, play, restart_until_accepted
 
-from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale import Criterion
 
 QUESTIONS = 2_400
 INDEPENDENT, STICKY = World(), World(stickiness=1.0)

@@ -8,9 +8,8 @@ from hypothesis import given, settings, strategies as st
 from runs import rates, runs
 from worlds import ACCEPT, REJECT, World, attempt, broad_prior
 
-from langchain_markovscale.theory.belief import Belief
-from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.theory.rates import Rates, training_free_rates
+from langchain_markovscale import Belief, Criterion, Rates
+from langchain_markovscale.theory.rates import training_free_rates
 
 KNOWN = World().rates()
 VARIANTS = ["mixture", "gate", "map", "training_free"]

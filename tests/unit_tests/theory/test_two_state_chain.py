@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, strategies as st
 
-from langchain_markovscale.theory.chain import TwoStateChain
+from langchain_markovscale import TwoStateChain
 
 rates = st.one_of(
     st.floats(0, 1),

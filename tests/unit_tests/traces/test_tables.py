@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
+from langchain_markovscale import read_traces, traces_from_table, write_traces
 from langchain_markovscale.calibration.sufficient_statistics import collect, collect_table
-from langchain_markovscale.traces.tables import traces_from_table
-from langchain_markovscale.traces.trace import read_traces, write_traces
 
 GOOD, BAD, UNKNOWN = True, False, None
 

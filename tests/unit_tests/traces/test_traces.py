@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from langchain_markovscale.traces.trace import TraceWriter, read_traces, write_traces
+from langchain_markovscale import read_traces, write_traces
+from langchain_markovscale.traces.trace import TraceWriter
 
 ARITHMETIC = Path(__file__).parents[2] / "data" / "arithmetic.jsonl"
 

@@ -7,7 +7,7 @@ from langchain_core.language_models import FakeListChatModel, GenericFakeChatMod
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableLambda
 
-from langchain_markovscale.verifiers.agreement import AgreementVerifier
+from langchain_markovscale import AgreementVerifier
 
 
 def asked(answer="It is 4.", key="4"):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from langchain_markovscale.verifiers.entailment import EntailmentVerifier
+from langchain_markovscale import EntailmentVerifier
 
 LABELS = {"contradiction": 0, "Entailment": 1, "neutral": 2}
 

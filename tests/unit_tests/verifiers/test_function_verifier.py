@@ -11,13 +11,8 @@ from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig, RunnableLambda, RunnablePassthrough
 
-from langchain_markovscale.verifiers import (
-    FunctionVerifier,
-    JudgeVerifier,
-    Verifier,
-    VerifierInput,
-    as_verifier,
-)
+from langchain_markovscale import FunctionVerifier, JudgeVerifier
+from langchain_markovscale.verifiers import Verifier, VerifierInput, as_verifier
 
 GIVEN = VerifierInput(question="2 + 2?", answer="It is 4.", key="4")
 FREE = {"calls": 1, "input_tokens": 0, "output_tokens": 0, "unknown": 0}

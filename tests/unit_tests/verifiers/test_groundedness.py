@@ -10,7 +10,8 @@ from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
 
-from langchain_markovscale.verifiers.groundedness import GROUNDEDNESS_FORMAT, GroundednessVerifier
+from langchain_markovscale import GroundednessVerifier
+from langchain_markovscale.verifiers.groundedness import GROUNDEDNESS_FORMAT
 
 FAIL = "CRITIQUE: It says 1874.\nVERDICT: FAIL\nPROBABILITY: 0.05"
 

@@ -7,8 +7,7 @@ from langchain_core.language_models import FakeListChatModel
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
-from langchain_markovscale import Calibration, HumanVerifier, create_markovscale_graph
-from langchain_markovscale.graph.budget import Budget
+from langchain_markovscale import Budget, Calibration, HumanVerifier, create_markovscale_graph
 
 THREAD = {"configurable": {"thread_id": "1"}}
 QUESTION = {"question": "What is 2 + 2?"}

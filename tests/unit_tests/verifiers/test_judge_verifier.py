@@ -16,8 +16,9 @@ from langgraph.graph import START, StateGraph
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from langchain_markovscale import JudgeVerifier
 from langchain_markovscale._models import resolve_model
-from langchain_markovscale.verifiers import JudgeVerifier, VerifierInput
+from langchain_markovscale.verifiers import VerifierInput
 from langchain_markovscale.verifiers.judge import REPLY_FORMAT
 from langchain_markovscale.verifiers.judge_reply import read_judgement
 
