@@ -27,7 +27,6 @@ from langchain_markovscale.agents.turn import (
     Since,
     Trail,
     Turn,
-    action_of,
     best_answer,
     final_answer,
     rewritten,
@@ -50,7 +49,15 @@ from langchain_markovscale.graph.router import MarkovScaleRouter
 from langchain_markovscale.graph.settings import PerRun, evidence
 from langchain_markovscale.graph.telemetry import labelled, tell
 from langchain_markovscale.theory.rates import Rates, Variant
-from langchain_markovscale.types import Action, Attempt, Decision, Purpose, Reason, usage_of
+from langchain_markovscale.types import (
+    Action,
+    Attempt,
+    Decision,
+    Purpose,
+    Reason,
+    new_attempt,
+    usage_of,
+)
 from langchain_markovscale.verifiers.base import Verifier, VerifierInput, to_verdict
 from langchain_markovscale.verifiers.function import as_verifier
 
@@ -249,15 +256,12 @@ class MarkovScaleMiddleware(GuardedModelCalls):
     def _attempt(self, turn: Turn, trail: Trail) -> Attempt:
         text, decision = text_of_answer(trail), turn["decision"]
         cost = usage_of(trail["answer"][0])
-        return {
-            "text": text,
-            "key": None if self._answer_key is None else self._answer_key(text),
-            "score": None,
-            "action": action_of(turn),
-            "parent": decision["parent"] if decision else None,
-            "feedback": None,
-            "tokens": None if cost["unknown"] else cost["output_tokens"],
-        }
+        return new_attempt(
+            text,
+            key=None if self._answer_key is None else self._answer_key(text),
+            parent=decision["parent"] if decision else None,
+            tokens=None if cost["unknown"] else cost["output_tokens"],
+        )
 
     def _called(self, due: _Due) -> tuple[RunnableConfig, Meter | None]:
         """Return the verifier's config, whose words are no part of the stream, and its meter."""

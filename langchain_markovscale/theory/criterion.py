@@ -25,7 +25,7 @@ from langchain_markovscale.theory.validation import (
     single,
     whole,
 )
-from langchain_markovscale.types import Action, Attempt, Decision, Reason, Step
+from langchain_markovscale.types import Action, Attempt, Decision, Reason, Step, new_attempt
 
 Floats = NDArray[np.float64]
 
@@ -246,16 +246,8 @@ class RememberingCriterion(Criterion):
         return self._remembered(pattern).copy()
 
     def _decide_pattern(self, pattern: Pattern) -> Decision:
-        attempts: list[Attempt] = [
-            {
-                "text": "",
-                "key": None if number is None else str(number),
-                "score": score,
-                "action": "generate" if parent is None else "revise",
-                "parent": parent,
-                "feedback": None,
-                "tokens": None,
-            }
+        attempts = [
+            new_attempt("", key=None if number is None else str(number), score=score, parent=parent)
             for number, score, parent in pattern
         ]
         return super().decide(attempts)
