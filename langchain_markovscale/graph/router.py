@@ -21,7 +21,7 @@ from langchain_markovscale.graph.class_weights import KEY, weights_in
 from langchain_markovscale.graph.conversation import values_of
 from langchain_markovscale.graph.settings import PerRun
 from langchain_markovscale.graph.state_reader import AttemptsReader
-from langchain_markovscale.theory.criterion import RememberingCriterion
+from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.rates import Rates, Variant, rates_for
 from langchain_markovscale.types import Action, Decision, Step
 
@@ -97,7 +97,7 @@ class MarkovScaleRouter(Runnable[Any, str]):
             calibration = Calibration.training_free()
         if elsewhere and scores_key is None:
             calibration = rates_for(variant, calibration).without_verifier()
-        self.criterion = RememberingCriterion(
+        self.criterion = Criterion(
             calibration,
             cost_per_round,
             max_rounds,

@@ -6,7 +6,6 @@ the state: whoever resumes a run says anew what it may cost.
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from typing_extensions import TypedDict
@@ -16,7 +15,7 @@ from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.graph.budget import Budget, checked_budget
 from langchain_markovscale.graph.telemetry import current_runtime
-from langchain_markovscale.theory.criterion import Criterion, RememberingCriterion
+from langchain_markovscale.theory.criterion import Cache, Criterion
 from langchain_markovscale.theory.rates import Rates, Variant, rates_for
 from langchain_markovscale.theory.validation import costs_by_action, whole
 from langchain_markovscale.types import Action
@@ -90,7 +89,7 @@ class Settings(NamedTuple):
 
 
 _NAMES = tuple(MarkovScaleContext.__annotations__)
-_CRITERIA = 32  # how many cost structures a graph remembers its decisions for
+_CACHED_CRITERIA = 32  # for so many settings of runs a graph keeps its criteria and their caches
 
 
 class PerRun:
@@ -111,7 +110,7 @@ class PerRun:
         self.own = criterion
         self._settings = Settings(criterion, checked_budget(budget))
         self._most_rounds = most_rounds
-        self._criterion_with = lru_cache(maxsize=_CRITERIA)(self._made)
+        self._criteria: Cache[tuple[Any, int], Criterion] = Cache(_CACHED_CRITERIA)
 
     def now(self) -> Settings:
         """Return the settings of the run that is going on.
@@ -135,18 +134,11 @@ class PerRun:
                 f"max_rounds must be at most {self._most_rounds} in a context, got {rounds}: give "
                 "it to create_markovscale_graph, which then allows for as many steps."
             )
-        return Settings(self._criterion_with(tuple(costs.items()), rounds), budget)
-
-    def _made(self, costs: tuple[tuple[Action, float], ...], max_rounds: int) -> Criterion:
-        own = self.own
-        return RememberingCriterion(
-            own.rates,
-            dict(costs),
-            max_rounds,
-            own.actions,
-            choices=own.belief.choices,
-            variant=own.variant,
+        criterion = self._criteria.get(
+            (tuple(costs.items()), rounds),
+            lambda: own.replace(cost_per_round=costs, max_rounds=rounds),
         )
+        return Settings(criterion, budget)
 
 
 def _settings_in(context: Any) -> dict[str, Any]:
