@@ -10,7 +10,7 @@ from rich.progress import Progress
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import remarks, results, say
 from langchain_markovscale.cli.files import check_input, check_output
-from langchain_markovscale.cli.report_view import show
+from langchain_markovscale.cli.terminal import print_document
 
 if TYPE_CHECKING:
     from langchain_markovscale.traces.trace import AttemptCounts, Trace
@@ -80,7 +80,7 @@ def calibrate(
     say(str(counts))
     if output is not None:
         fitted.save(output)
-    show(fitted.report(cost_per_round=cost, max_rounds=max_rounds, seed=seed), results())
+    print_document(fitted.report(cost_per_round=cost, max_rounds=max_rounds, seed=seed), results())
     if output is None:
         say("The calibration was not kept: --output calibration.json keeps it.")
     else:

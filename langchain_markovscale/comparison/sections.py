@@ -7,7 +7,7 @@ from math import inf, isfinite
 from langchain_markovscale.calibration.estimate import FEW_QUESTIONS
 from langchain_markovscale.comparison.crossfit import NEVER
 from langchain_markovscale.comparison.results import Findings, Row, found
-from langchain_markovscale.display.document import Content, Section, Table, Tone
+from langchain_markovscale.display.document import Document, Section, Table, Tone
 from langchain_markovscale.display.interval import Estimate, counted
 from langchain_markovscale.display.wording import points
 from langchain_markovscale.theory.rates import Variant
@@ -185,9 +185,9 @@ _NOTHING = 0.005  # of a budget: a saving that would be shown as 0 %
 _MANY = 0.1  # of the runs: that often cut short by the pool is worth a warning
 
 
-def content(findings: Findings) -> Content:
+def document(findings: Findings) -> Document:
     """Return all that a comparison says."""
-    return Content(
+    return Document(
         title=TITLE,
         tone=tone(findings),
         summary=(verdict(findings), frontier(findings), equal_accuracy(findings)),

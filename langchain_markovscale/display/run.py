@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 
-from langchain_markovscale.display.display import Display
-from langchain_markovscale.display.document import Content, Quote, Section, Table, Tone
+from langchain_markovscale.display.document import Display, Document, Quote, Section, Table, Tone
 from langchain_markovscale.display.wording import (
     explain,
     outcome_sentences,
@@ -99,7 +98,7 @@ def sum_by_purpose(books: Iterable[Mapping[Purpose, Usage]]) -> dict[Purpose, Us
 
 
 @dataclass(frozen=True, repr=False)
-class DecisionView(Display):
+class DecisionDisplay(Display):
     """A decision that shows itself; `show` makes one from a decision.
 
     Attributes:
@@ -109,7 +108,7 @@ class DecisionView(Display):
     decision: Decision
 
     @cached_property
-    def content(self) -> Content:
+    def document(self) -> Document:
         """The decision in words, and its numbers."""
         decision = self.decision
         sentence = explain(decision)
@@ -123,7 +122,7 @@ class DecisionView(Display):
             ("expected gain of the best plan", _points(decision["expected_gain"])),
             ("its cost", _points(decision["cost"])),
         )
-        return Content(
+        return Document(
             title="Decision",
             tone=tone(decision),
             summary=(f"{sentence[0].upper()}{sentence[1:]}.",),
@@ -149,7 +148,7 @@ _LONGEST = 40  # characters of an answer in the table that has no key
 
 
 @dataclass(frozen=True, repr=False)
-class RunView(Display):
+class RunDisplay(Display):
     """A run that shows itself; `show` makes one from what a graph returned.
 
     Attributes:
@@ -174,11 +173,11 @@ class RunView(Display):
         return self.decisions[-1] if self.decisions else None
 
     @cached_property
-    def content(self) -> Content:
+    def document(self) -> Document:
         """All that there is to say of the run, in words and tables."""
         decision = self.decision
         went_wrong = (f"The run was cut short: {self.error}",) if self.error else ()
-        return Content(
+        return Document(
             title="Run of the loop",
             tone=tone(decision),
             summary=(

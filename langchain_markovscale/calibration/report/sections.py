@@ -1,4 +1,4 @@
-"""The sections on the fit: its rates, and how far they and the verifier can be relied on."""
+"""The sections of a report: tables and plots, each with the words that it takes to read them."""
 
 from collections.abc import Iterator
 from statistics import NormalDist
@@ -9,6 +9,24 @@ from langchain_markovscale.display.document import Section, Table
 from langchain_markovscale.display.interval import Estimate, counted
 from langchain_markovscale.display.wording import percent, points
 from langchain_markovscale.theory.validation import TOLERANCE
+
+_STAYS = 0.95  # settling that may be above this can hardly be told from rates that stay
+_DOUBT = 0.05  # chance of calling a drift where there is none, over all depths
+_BETTER = 0.5  # an AUC above this is better than chance
+
+
+def sections(found: Findings) -> tuple[Section, ...]:
+    """Return all sections that the calibration has the numbers for."""
+    parts = [accuracy_section(found), rates_section(found), leads_section(found)]
+    parts.append(verifier_section(found))
+    if found.calibration.fitted is None:
+        parts += [cost_section(found), missing_section()]
+    else:
+        if found.mended:
+            parts.append(drift_section(found))
+        parts += [classes_section(found, found.calibration.fitted), cost_section(found)]
+    parts.append(making_section(found))
+    return tuple(parts)
 
 
 def leads_section(found: Findings) -> Section:
@@ -116,11 +134,6 @@ def making_section(found: Findings) -> Section:
         made.append(f"Metadata: {'; '.join(pairs)}.")
     made.append("The same traces and seeds give the same numbers. * marks what is used.")
     return Section("How these numbers were made", (" ".join(made),))
-
-
-_STAYS = 0.95  # settling that may be above this can hardly be told from rates that stay
-_DOUBT = 0.05  # chance of calling a drift where there is none, over all depths
-_BETTER = 0.5  # an AUC above this is better than chance
 
 
 def accuracy_section(found: Findings) -> Section:

@@ -176,7 +176,7 @@ def test_where_tokens_are_unknown_budgets_are_attempts_and_it_says_so():
     assert comparison.findings.budget == "attempts"
     assert row(comparison, "best of 3 by score").tokens is None
     assert row(comparison, "self-consistency of 3").tokens == 30
-    assert any("not all tokens are known" in each for each in comparison.content.warnings)
+    assert any("not all tokens are known" in each for each in comparison.document.warnings)
     with pytest.raises(ValueError, match="budget='tokens' needs the tokens"):
         compare(recorded(questions=20), budget="tokens")
 
@@ -198,7 +198,7 @@ def test_wins_are_called_wins(helping):
     lost = sum(each.finding == "less" for each in findings.duels_of("mixture"))
     assert won >= 5
     assert lost == 0
-    assert helping.content.tone == "good"
+    assert helping.document.tone == "good"
     assert f"more accurate than {won} of {len(findings.rules)} rules" in helping.verdict
     assert "less accurate than none" in helping.verdict
 
@@ -207,7 +207,7 @@ def test_losses_are_called_losses(losing):
     found = duel(losing, "peeking")
     assert found.finding == "less"
     assert found.needed.value == inf
-    assert losing.content.tone == "bad"
+    assert losing.document.tone == "bad"
     assert losing.verdict.startswith("MarkovScale loses, for as many tokens, to peeking (−")
     assert "It does not reach the most accurate rule, peeking" in losing.text
     assert max(each.regret.value for each in losing.findings.standings) > 0.05
@@ -221,7 +221,7 @@ def test_ties_are_called_ties():
         attempts = [answer(key), answer(key, 0), answer(key), answer(key, 2)]
         pool.append(trace(*attempts, name=f"q{number}"))
     comparison = compare(pool)
-    assert comparison.content.tone == "unsure"
+    assert comparison.document.tone == "unsure"
     assert comparison.verdict.startswith("No difference can be told")
     assert {each.finding for each in comparison.findings.duels} == {"same"}
     assert "It is as accurate as the most accurate rule, single pass" in comparison.text
@@ -232,14 +232,14 @@ def test_wins_over_poor_rules_alone_are_no_good_news(helping):
     level = [each._replace(lead=Estimate(0.0, (-0.1, 0.1))) for each in helping.findings.standings]
     comparison = Comparison(replace(helping.findings, standings=tuple(level)))
     assert comparison.verdict == helping.verdict
-    assert comparison.content.tone == "unsure"
+    assert comparison.document.tone == "unsure"
 
 
 @pytest.mark.parametrize(("questions", "few"), [(49, True), (50, False)])
 def test_few_questions_are_warned_of_where_a_calibration_warns_too(questions, few):
     pool = recorded(questions=questions)
     fitted = Calibration.fit(pool, n_bootstrap=0, n_classes=1).fitted
-    for warnings in (compare(pool).content.warnings, fitted.warnings):
+    for warnings in (compare(pool).document.warnings, fitted.warnings):
         assert any(f"only {questions} questions" in each for each in warnings) == few
 
 
@@ -278,7 +278,7 @@ def test_a_verifier_is_used_if_it_is_worth_its_price_and_done_without_if_it_is_n
     )
     assert dear.findings.unverified == 1
     assert all(each.calls == each.attempts for each in dear.findings.curve("mixture"))
-    assert any("went without the verifier" in each for each in dear.content.warnings)
+    assert any("went without the verifier" in each for each in dear.document.warnings)
     good = World(REVISING_HELPS.bands, 0.99, 0.99)
     cheap = compare(
         recorded(good, questions=80),
@@ -406,17 +406,17 @@ def test_a_pool_of_two_questions_is_enough_and_one_is_not():
         compare(recorded(questions=1))
 
 
-def test_every_face_says_the_same(helping):
+def test_every_output_says_the_same(helping):
     verdict = helping.verdict
     assert str(helping) == helping.text
-    faces = (" ".join(helping.text.split()), helping.markdown, words_of(helping.html()))
-    for face in faces:
-        assert verdict in face
+    outputs = (" ".join(helping.text.split()), helping.markdown, words_of(helping.html()))
+    for output in outputs:
+        assert verdict in output
         for name in (
             each.rule.name for each in (*helping.findings.rules, *helping.findings.bounds)
         ):
-            assert name in face
-    numbers = [re.findall(r"\d+\.\d%", face) for face in faces]
+            assert name in output
+    numbers = [re.findall(r"\d+\.\d%", output) for output in outputs]
     assert sorted(numbers[0]) == sorted(numbers[1]) == sorted(numbers[2])
     assert helping.markdown.startswith(f"# Comparison of stopping rules\n\n**{verdict}")
 
