@@ -100,7 +100,9 @@ def _check_classes(n_classes: int | Literal["auto"], questions: int) -> None:
     """Refuse more classes than there are questions, and say so where there are nearly as many."""
     if n_classes == "auto" or n_classes * _FEW <= questions or n_classes < 2:
         return
-    told = f"--classes {n_classes} with {questions} {'question' if questions == 1 else 'questions'}"
+    from langchain_markovscale.display.wording import counted
+
+    told = f"--classes {n_classes} with {counted(questions, 'question')}"
     remedy = f"record more questions, or give --classes {max(questions // _FEW, 1)} or auto."
     if n_classes > questions:
         raise ValueError(f"{told}: a class without a question has no rates to measure: {remedy}")

@@ -96,4 +96,4 @@ def _costs(findings: Findings) -> Iterator[Label]:
         x, y = _place(findings, row)
         if abs(x - last) > _APART * widest and row.rule.cost is not None:
             last = x
-            yield Label(x, y, points(row.rule.cost, 2), _COLOURS[0], size=7)
+            yield Label(x, y, points(row.rule.cost, 2, unit=False), _COLOURS[0], size=7)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from langchain_markovscale.calibration.report.findings import COSTS, Drift, Findings
-from langchain_markovscale.display.interval import price
 from langchain_markovscale.display.plotting import (
     BLUE,
     GREEN,
@@ -31,7 +30,7 @@ from langchain_markovscale.display.plotting import (
     widened,
     with_margins,
 )
-from langchain_markovscale.display.wording import percent
+from langchain_markovscale.display.wording import percent, points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -240,7 +239,7 @@ def _mark_cost(found: Findings, above: "Axes", below: "Axes") -> None:
     for ax in (above, below):
         ax.axvline(cost, color=GREY, linewidth=1, linestyle=":")
     below.annotate(
-        price(found.cost_per_round),
+        points(found.cost_per_round, 3),
         (cost, 1),
         (3, 0),
         xycoords=("data", "axes fraction"),

@@ -6,8 +6,8 @@ from statistics import NormalDist
 from langchain_markovscale.calibration.report.findings import ClassRates, Drift, Findings
 from langchain_markovscale.calibration.summary import FitSummary
 from langchain_markovscale.display.document import Section, Table
-from langchain_markovscale.display.interval import Estimate, counted
-from langchain_markovscale.display.wording import percent, points
+from langchain_markovscale.display.interval import Estimate
+from langchain_markovscale.display.wording import counted, percent, points
 from langchain_markovscale.theory.validation import TOLERANCE
 
 _STAYS = 0.95  # settling that may be above this can hardly be told from rates that stay
@@ -86,11 +86,11 @@ def cost_section(found: Findings) -> Section:
         f"of being right to be worth it. At most {found.max_rounds} attempts. The first answer "
         f"alone is right {percent(single)} of the time.",
         "Simulated: questions drawn from these rates are put to the criterion; standard error at "
-        f"most {points(error)} points. {answers}",
+        f"most {points(error)}. {answers}",
     )
     rows = tuple(
         (
-            f"{points(cost, 3)}{' *' if cost == found.cost_per_round else ''}",
+            f"{points(cost, 3, unit=False)}{' *' if cost == found.cost_per_round else ''}",
             f"{got.attempts:.2f}",
             f"{got.fresh_draws:.2f}",
             f"{got.revisions:.2f}",
@@ -160,8 +160,8 @@ def accuracy_section(found: Findings) -> Section:
         fit = _mean([abs(each.fitted.value - (each.seen or 0)) for each in both])
         held = _mean([abs((each.held_out or 0) - (each.seen or 0)) for each in both])
         words = (
-            f"The fit misses what was seen by {points(fit)} points on average; fits that had not "
-            f"seen the questions miss it by {points(held)}."
+            f"The fit misses what was seen by {points(fit)} on average; fits that had not "
+            f"seen the questions miss it by {points(held, unit=False)}."
         )
     headings = ("revisions", "seen", "labelled\nattempts", "fit", "held-out\nforecast")
     return Section(title, (words,), Table(headings, rows), "accuracy")
@@ -275,7 +275,7 @@ def drift_section(found: Findings) -> Section:
         words = (
             "Rates do not drift with depth beyond what the fit expects: the largest deviation is "
             f"{abs(worst):.1f} standard deviations, and {limit:.1f} would be remarkable among "
-            f"{counted(len(every), 'comparison')}."
+            f"{counted(len(every), 'comparison', in_words=True)}."
         )
     else:
         said = "; ".join(_drifted(*one) for one in every if abs(one[1].z) > limit)
@@ -321,7 +321,7 @@ def classes_section(found: Findings, fitted: FitSummary) -> Section:
     """Return how many classes are used, and how others compare."""
     tried = {int(number): mean for number, mean in fitted.class_likelihood.items()}
     used = found.rates.n_classes
-    said = counted(used, "class is", "classes are").capitalize()
+    said = counted(used, "class is", "classes are", in_words=True).capitalize()
     words = f"{said} used"
     if len(tried) == 1:
         words += "; no other number was tried."
