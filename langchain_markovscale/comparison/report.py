@@ -47,7 +47,7 @@ class Comparison(Display):
     def _draw(self, name: str) -> "Figure":
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=plots.SIZE)
+        figure = Figure(figsize=plots.size(self.findings))
         plots.frontier(self.findings, figure.subplots())
         return figure
 

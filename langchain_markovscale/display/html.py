@@ -22,7 +22,6 @@ PALETTE = {
     "vermilion": plotting.VERMILION,
     "green": plotting.GREEN,
     "orange": plotting.ORANGE,
-    "paper": plotting.PAPER,
 }
 
 _NOT_REFERRED_TO = re.compile(r' id="[A-Za-z0-9]+(?:_\d+)+"')
@@ -102,8 +101,7 @@ _PAGE_STYLE = """
 :root { color-scheme: light dark; }
 body { font-family: system-ui, sans-serif; margin: 2rem auto; padding: 0 1.5rem; max-width: 76rem; }
 @media screen and (prefers-color-scheme: dark) {
-  body .markovscale { --blue: #56b4e9; --vermilion: #f58a4b; --green: #35c79a; --orange: #f0b93a;
-    --paper: #101010; }
+  body .markovscale { --blue: #56b4e9; --vermilion: #f58a4b; --green: #35c79a; --orange: #f0b93a; }
 }
 /* Where a table goes on, its edge is in shadow: covers move with the table, shadows do not. */
 .markovscale .scroll {

@@ -8,13 +8,13 @@ from math import inf, sqrt
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
-from matplotlib.text import Text
+from figures import misplaced, words_in
 from pools import answer, recorded, trace
 from worlds import Band, World
 
 from langchain_markovscale import Calibration, compare_strategies, write_traces
 from langchain_markovscale.calibration import predictor
+from langchain_markovscale.comparison.compare import COSTS
 from langchain_markovscale.comparison.contrasts import (
     interpolated,
     reached,
@@ -22,7 +22,6 @@ from langchain_markovscale.comparison.contrasts import (
 )
 from langchain_markovscale.comparison.report import Comparison
 from langchain_markovscale.display.interval import Estimate
-from langchain_markovscale.display.plotting import Label, write_labels
 from langchain_markovscale.replay.pool import Pool
 from langchain_markovscale.replay.strategies import BestOfN, OracleGate, SelfConsistency
 
@@ -457,32 +456,36 @@ def test_without_matplotlib_the_page_says_so(helping, monkeypatch):
 def test_the_plot_names_every_rule_and_draws_it_where_it_belongs(helping, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "agg")
     ax = helping.plot()
-    written = "\n".join(text.get_text() for text in ax.texts).split("\n")
+    written = words_in(ax)
     for each in (*helping.findings.rules, *helping.findings.bounds):
         assert each.rule.name in written
         (line,) = (one for one in ax.get_lines() if one.get_label() == each.rule.name)
         assert line.get_xydata().tolist() == [[each.tokens, each.accuracy.value]]
+    looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in ax.get_lines()}
+    assert len(looks) == len(ax.get_lines())
     assert {"MarkovScale, mixture", "MarkovScale, gate"} <= set(written)
-    curve = next(one for one in ax.get_lines() if one.get_label() == "mixture")
+    curve = next(one for one in ax.get_lines() if one.get_label() == "MarkovScale, mixture")
     spent = [each.tokens for each in helping.findings.curve("mixture")]
     np.testing.assert_allclose(curve.get_xdata(), sorted(spent))
     ax.figure.clear()
 
 
-def test_no_line_from_a_name_to_its_point_runs_through_another_name():
-    places = np.random.default_rng(3).normal(0.5, 0.06, (8, 2))
-    ax = Figure(figsize=(5, 3)).subplots()
-    ax.plot(*places.T, "s")
-    ax.set(xlim=(0, 1), ylim=(0, 1))
-    write_labels(ax, [Label(x, y, f"strategy {n}", "black") for n, (x, y) in enumerate(places)])
-    ax.figure.draw_without_rendering()
-    leaders = [text for text in ax.texts if text.arrow_patch]
-    assert leaders
-    for leader in leaders:
-        line = leader.arrow_patch
-        path = line.get_transform().transform_path(line.get_path())
-        others = [Text.get_window_extent(text) for text in ax.texts if text is not leader]
-        assert not any(path.intersects_bbox(box, filled=False) for box in others)
+@pytest.mark.parametrize(
+    "name", ["sampling {}", "a rule with a name that goes on and on, {} times"]
+)
+def test_no_words_of_the_plot_lie_on_others_or_are_cut_off(monkeypatch, name):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    rules = {name.format(n): SelfConsistency(n) for n in range(2, 20)}
+    comparison = compare(
+        recorded(questions=20), rules, costs=COSTS, variants=("mixture", "gate", "training_free")
+    )
+    ax = comparison.plot()
+    assert misplaced(ax.figure) == []
+    ax.set_title("")  # as on the page
+    assert misplaced(ax.figure) == []
+    ax.annotate("45", ax.texts[0].xy, (2, 5), textcoords="offset points")
+    assert misplaced(ax.figure) != []
+    ax.figure.clear()
 
 
 def test_as_plain_values_it_goes_to_json(losing):
