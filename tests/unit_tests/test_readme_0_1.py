@@ -13,10 +13,8 @@ import shlex
 import sys
 import tomllib
 import warnings
-from collections import Counter
 from contextlib import nullcontext
 from functools import partial
-from hashlib import sha256
 from importlib.util import find_spec
 from inspect import signature
 from itertools import islice
@@ -32,7 +30,18 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from scripted_model import ScriptedModel
-from typed_in_0_1 import DATA, ROOT, as_it_was_typed
+from typed_in_0_1 import (
+    BLOCKS,
+    DATA,
+    README,
+    ROOT,
+    SHELL,
+    as_it_was_typed,
+    block_with,
+    executed,
+    judge,
+    writer,
+)
 from typing_extensions import TypedDict, is_typeddict
 
 import langchain_markovscale
@@ -44,60 +53,12 @@ from langchain_markovscale import (
     write_traces,
 )
 
-README = (DATA / "readme_0_1.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-SHELL = "".join(re.findall(r"```bash\n(.*?)```", README, re.DOTALL)).replace("\\\n", "")
 COMMANDS = [
     *re.findall(r"^markovscale .*$", SHELL, re.MULTILINE),
     *re.findall(r"`(markovscale \w+ [^`]+)`", README),
 ]
 READERS_OWN = {"builder", "state", "END", "tools"}  # in what the reader already has
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-
-
-def block_with(part: str) -> str:
-    """The example in which a text occurs."""
-    (found,) = (block for block in BLOCKS if part in block)
-    return found
-
-
-def executed(block: str, **given: Any) -> dict[str, Any]:
-    """Run an example, and return its names."""
-    with as_it_was_typed(block):
-        exec(compile(block, "the README of version 0.1", "exec"), given)
-    return given
-
-
-# Models by name, none of them from outside.
-
-
-def product_in(text: str) -> int | None:
-    found = re.search(r"(\d+) \* (\d+)", text)
-    return None if found is None else int(found[1]) * int(found[2])
-
-
-def writer() -> ScriptedModel:
-    """Multiplies, and errs in one answer of three, never twice in the same way."""
-    calls: Counter[str] = Counter()
-
-    def write(messages):
-        question = next(message.text for message in messages if message.type == "human")
-        calls[question] += 1
-        dice = sha256(f"{calls[question]} {question}".encode()).digest()[0]
-        error = calls[question] if dice % 3 == 0 else 0
-        return f"The product is {product_in(question) + error}."
-
-    return ScriptedModel(reply=write, model_name="gpt-5-mini")
-
-
-def judge() -> ScriptedModel:
-    """Knows better."""
-
-    def verdict(messages):
-        right = f"The product is {product_in(messages[-1].text)}." in messages[-1].text
-        return f"CRITIQUE: none\nVERDICT: {'PASS' if right else 'FAIL'}"
-
-    return ScriptedModel(reply=verdict, model_name="gpt-5")
 
 
 @pytest.fixture
