@@ -36,8 +36,16 @@ from langchain_markovscale.graph.writers import (
     usage_in,
 )
 from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.types import Action, Attempt, Decision, Usage, new_attempt
-from langchain_markovscale.verifiers.base import Verdict, Verifier, quiet, to_verdict
+from langchain_markovscale.types import (
+    Action,
+    Attempt,
+    AttemptEvent,
+    Decision,
+    Usage,
+    Verdict,
+    new_attempt,
+)
+from langchain_markovscale.verifiers.base import Verifier, quiet, to_verdict
 from langchain_markovscale.verifiers.function import as_verifier
 
 VerifierLike = Runnable[Any, Any] | Callable[..., Any]
@@ -270,7 +278,12 @@ class VerifyProxyNode(LoopNode):
         }
         attempts = [*work.attempts[:index], attempt]
         question = work.run["question"]
-        tried = {"type": "attempt", "index": index, "attempt": attempt, "question": question}
+        tried: AttemptEvent = {
+            "type": "attempt",
+            "index": index,
+            "attempt": attempt,
+            "question": question,
+        }
         if self._per_run is None:
             tell(tried)
             return {"attempts": attempts}

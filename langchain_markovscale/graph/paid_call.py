@@ -201,7 +201,7 @@ class LoopNode(Runnable[Any, Update]):
         question = work.run["question"]
         decision = stopped(criterion, work.attempts, "budget", work.class_weights)
         tell(
-            {"type": "budget", "node": self.name, "error": told, "question": question},
+            {"type": "budget", "node": str(self.name), "error": told, "question": question},
             {"type": "decision", "decision": decision, "question": question},
         )
         return {
@@ -272,8 +272,8 @@ class LoopNode(Runnable[Any, Update]):
         info = current_runtime().execution_info
         tries = 1 if info is None else info.node_attempt
         text, question = f"{type(error).__name__}: {error}", work.run["question"]
-        event = {"type": "error", "node": self.name, "error": text, "try": tries}
-        tell({**event, "question": question})
+        node = str(self.name)
+        tell({"type": "error", "node": node, "error": text, "try": tries, "question": question})
         safety = self._safety
         if safety is None or not work.attempts or not safety.gives_up(error, tries):
             raise error

@@ -10,30 +10,15 @@ import contextlib
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, NotRequired, cast
+from typing import Any, ClassVar, cast
 
 from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import run_in_executor, var_child_runnable_config
-from typing_extensions import TypedDict
 
-from langchain_markovscale.types import Usage
+from langchain_markovscale.types import Usage, Verdict, VerifierInput
 
 _ROUNDING = 1e-6  # a score may leave [0, 1] by this much: a softmax in single precision does
-
-
-class Verdict(TypedDict):
-    """What a verifier answers, in plain values.
-
-    Attributes:
-        score: How likely the answer is to be correct, in [0, 1]; None leaves the belief as it was.
-        feedback: A critique for the next revision, or None.
-        usage: What the verification cost, or None where that is not known.
-    """
-
-    score: float | None
-    feedback: str | None
-    usage: Usage | None
 
 
 def to_verdict(returned: object, *, name: str = "verifier") -> Verdict:
@@ -143,22 +128,6 @@ NOSTREAM = "nostream"
 
 The value of ``langgraph.constants.TAG_NOSTREAM``; verifiers do not need LangGraph.
 """
-
-
-class VerifierInput(TypedDict):
-    """What a verifier is asked.
-
-    Attributes:
-        question: The question, as text.
-        answer: The candidate answer, as text.
-        key: The answer's key, or None where it has none.
-        context: What else the generator returned, such as the documents that it read.
-    """
-
-    question: str
-    answer: str
-    key: str | None
-    context: NotRequired[Any]
 
 
 class Verifier(Runnable[VerifierInput, Verdict]):
