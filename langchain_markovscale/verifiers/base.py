@@ -217,6 +217,13 @@ class Verifier(Runnable[VerifierInput, Verdict]):
         return verdict
 
 
+def verdict_in(returned: object, verifier: Runnable[Any, Any]) -> Verdict:
+    """Return the verdict in what a verifier returned, checked once: a `Verifier` has done it."""
+    if isinstance(verifier, Verifier):
+        return cast(Verdict, returned)
+    return to_verdict(returned, name=verifier.get_name())
+
+
 def quiet(config: RunnableConfig | None) -> RunnableConfig:
     """Return a config with the tag `NOSTREAM`: what runs under it stays out of the stream."""
     config = config or {}
