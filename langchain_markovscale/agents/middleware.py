@@ -45,7 +45,7 @@ from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.budget import Budget, shortfall
 from langchain_markovscale.graph.conversation import stopped
 from langchain_markovscale.graph.metering import UNKNOWN_CALL, Meter, booked
-from langchain_markovscale.graph.nodes import NoVerifier, VerifierLike
+from langchain_markovscale.graph.nodes import VerifierLike
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
 from langchain_markovscale.graph.settings import PerRun, RuleOptions, rule_of_loop
 from langchain_markovscale.graph.steps import Call, Steps, acompleted, completed
@@ -60,7 +60,7 @@ from langchain_markovscale.types import (
     new_attempt,
     usage_of,
 )
-from langchain_markovscale.verifiers.base import Verifier, verdict_in
+from langchain_markovscale.verifiers.base import NoVerifier, Verifier, verdict_in
 from langchain_markovscale.verifiers.function import as_verifier
 
 logger = logging.getLogger(__name__)

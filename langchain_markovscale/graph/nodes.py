@@ -43,10 +43,9 @@ from langchain_markovscale.types import (
     Decision,
     Usage,
     Verdict,
-    VerifierInput,
     new_attempt,
 )
-from langchain_markovscale.verifiers.base import Verifier, quiet, verdict_in
+from langchain_markovscale.verifiers.base import NoVerifier, Verifier, quiet, verdict_in
 from langchain_markovscale.verifiers.function import as_verifier
 
 VerifierLike = Runnable[Any, Any] | Callable[..., Any]
@@ -59,28 +58,6 @@ class Draft(NamedTuple):
     text: str
     key: str | None
     context: dict[str, Any] | None
-
-
-class NoVerifier(Verifier):
-    """Gives no score: agreement between answers and their stability are then the evidence."""
-
-    asks_model = False
-
-    def verify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:
-        """Return no score."""
-        return Verdict(score=None, feedback=None, usage=None)
-
-    def invoke(
-        self, input: VerifierInput, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> Verdict:
-        """Return no score, and record no run: nobody was asked."""
-        return self.verify(input, {})
-
-    async def ainvoke(
-        self, input: VerifierInput, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> Verdict:
-        """Return no score, as `invoke` does."""
-        return self.verify(input, {})
 
 
 class WritingNode(LoopNode):

@@ -217,6 +217,28 @@ class Verifier(Runnable[VerifierInput, Verdict]):
         return verdict
 
 
+class NoVerifier(Verifier):
+    """Gives no score: agreement between answers and their stability are then the evidence."""
+
+    asks_model = False
+
+    def verify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:
+        """Return no score."""
+        return Verdict(score=None, feedback=None, usage=None)
+
+    def invoke(
+        self, input: VerifierInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Verdict:
+        """Return no score, and record no run: nobody was asked."""
+        return self.verify(input, {})
+
+    async def ainvoke(
+        self, input: VerifierInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Verdict:
+        """Return no score, as `invoke` does."""
+        return self.verify(input, {})
+
+
 def verdict_in(returned: object, verifier: Runnable[Any, Any]) -> Verdict:
     """Return the verdict in what a verifier returned, checked once: a `Verifier` has done it."""
     if isinstance(verifier, Verifier):
