@@ -21,7 +21,7 @@ from loop_fakes import SURE, Scripted, accepting, agent_of, asked, said, texts, 
 from pydantic import BaseModel
 
 from langchain_markovscale import Calibration, EmptyReplyError, JudgeVerifier, MarkovScaleMiddleware
-from langchain_markovscale.agents import middleware, model_calls
+from langchain_markovscale.agents import middleware
 
 
 def _sync(agent, *args, **kwargs):
@@ -524,8 +524,7 @@ def test_unknown_usage_ends_a_turn_whose_tokens_are_limited(run):
 @pytest.mark.parametrize(("seconds", "replies"), [(7.5, 2), (8.0, 3)])
 def test_a_deadline_counts_model_and_verifier(seconds, replies, run, monkeypatch):
     now, verified = [0.0], []
-    for module in (middleware, model_calls):
-        monkeypatch.setattr(module, "monotonic", lambda: now[0])
+    monkeypatch.setattr(middleware, "monotonic", lambda: now[0])
 
     class Slow(Scripted):
         def _next(self, messages):
