@@ -175,7 +175,7 @@ def read_traces(path: str | os.PathLike[str]) -> Iterator[Trace]:
     half-written is dropped, and a warning says so.
 
     Args:
-        path: A file in UTF-8, one trace a line; empty lines are passed by.
+        path: A file in UTF-8, one trace a line; empty lines are skipped.
 
     Raises:
         ValueError: If a line is no trace; the message names the file, the line and the field.
