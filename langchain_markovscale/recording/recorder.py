@@ -28,6 +28,7 @@ from langchain_markovscale.recording.questions import Question
 from langchain_markovscale.recording.recording_file import RecordingFile
 from langchain_markovscale.recording.schedule import Schedule, scheduled
 from langchain_markovscale.traces.trace import AttemptCounts, Trace, trace_line
+from langchain_markovscale.traces.usage import mean_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -237,8 +238,8 @@ class Recorder:
         if self._is_whole(run):
             self._file.add(self._trace(run))
             self._recorded += 1
-            self._counts.add(run.attempts)
-            self._watch.look(run.attempts, run.checks is not None)
+            self._counts.add(run.recorded)
+            self._watch.look(run.attempts, run.verified)
             self._progress.finished()
         else:
             self._leave(run)
@@ -303,8 +304,11 @@ class Recorder:
             **self._scheduled,
             "recorded": datetime.now(UTC).isoformat(timespec="seconds"),
             "models": before.get("models", {}) | run.models_called.models,
-            **_verification_tokens(run, before),
         }
+        if (tokens := mean_tokens(run.recorded, "verify")) is not None:
+            made["verification_tokens"] = tokens[1]  # where version 0.1 looks for them
+        elif "verification_tokens" in before:
+            made["verification_tokens"] = before["verification_tokens"]
         return _trace(run, made | self._metadata)
 
 
@@ -315,27 +319,8 @@ def _trace(run: QuestionRun, metadata: dict[str, Any]) -> Trace:
         "reference": run.question.reference,
         "features": run.question.features,
         "metadata": metadata,
-        "attempts": run.attempts,
+        "attempts": run.recorded,
     }
-
-
-def _verification_tokens(run: QuestionRun, before: Mapping[str, Any]) -> dict[str, float]:
-    """Return the tokens that the verifier wrote for an attempt on average, where it said so.
-
-    They are what `compare_strategies` adds to those that the model wrote; both leave out what was
-    read, for attempts tell only what was written.
-    """
-    now, earlier = run.made, len(run.attempts) - run.made
-    spent = 0.0
-    if now:
-        if run.checks is None or run.checks["unknown"]:
-            return {}
-        spent += run.checks["output_tokens"]
-    if earlier > 0:
-        if "verification_tokens" not in before:
-            return {}
-        spent += before["verification_tokens"] * earlier
-    return {"verification_tokens": spent / len(run.attempts)} if run.attempts else {}
 
 
 def _counted(number: int, noun: str) -> str:
