@@ -84,9 +84,11 @@ class QuestionRun:
 
     @property
     def recorded(self) -> list[LabelledAttempt]:
-        """The attempts as they are kept: each with its usage."""
-        pairs = zip(self.attempts, self.usage, strict=False)
-        return [{**attempt, "usage": usage} for attempt, usage in pairs]
+        """The attempts as they are kept: each with its usage, where that is known."""
+        return [
+            attempt if usage is None else {**attempt, "usage": usage}
+            for attempt, usage in zip(self.attempts, self.usage, strict=False)
+        ]
 
     def grade(self, grader: Grader) -> None:
         """Label the attempts; where there is no reference nobody knows."""
