@@ -1,5 +1,6 @@
 """What a predictor says of a question is asked once, kept with it, and decided by."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,6 @@ from langchain_markovscale import (
     verify_proxy_node,
 )
 from langchain_markovscale.calibration.predictor import Committee
-from langchain_markovscale.calibration.predictor_inputs import (
-    FeatureColumns,
-    Inputs,
-    Networks,
-    Sources,
-)
 
 THREAD = {"configurable": {"thread_id": "1"}}
 # Half of the questions are easy; a hard one gains by every round.
@@ -78,11 +73,10 @@ def told(classes: list[float]) -> ClassPredictor:
 
     logits = np.log(np.maximum(classes, 1e-9)).astype(np.float32)[None, None]
     shapes = ((1, 1, 1), (1, 1, 1), (1, 1, len(classes)))
-    networks = Networks(*(np.zeros(shape, dtype=np.float32) for shape in shapes), logits)
-    inputs = Inputs(1, FeatureColumns(()), np.zeros(1), np.ones(1))
+    layers = [*(np.zeros(shape, dtype=np.float32) for shape in shapes), logits]
     even = (1 / len(classes),) * len(classes)
-    committee = Committee(inputs, networks, np.ones(1))
-    return ClassPredictor(even, 100, 0.3, 0.1, Sources(Nothing()), committee)
+    committee = Committee(1, (), np.zeros(1), np.ones(1), layers, np.ones(1))
+    return ClassPredictor(even, 100, 0.3, 0.1, embeddings=Nothing(), committee=committee)
 
 
 def test_hard_questions_get_another_round_and_easy_ones_do_not(run):
@@ -173,7 +167,7 @@ async def test_embedding_is_awaited():
     predictor = told(EASY)
     graph = graph_of(ScriptedModel(script=["four"]), predictor)
     await graph.ainvoke({"question": "What?"}, THREAD)
-    assert predictor.sources.embeddings.awaited == 1
+    assert predictor.embeddings.awaited == 1
 
 
 def test_gate_uses_a_predictor_where_there_is_one(run):
@@ -256,9 +250,7 @@ def test_options_that_do_not_go_together_are_refused(options, kind, message):
 
 def test_predictor_of_recorded_features_is_refused():
     by_embedding = told(EASY)
-    recorded = ClassPredictor(
-        by_embedding.usual_weights, 100, 0.3, 0.1, Sources(), by_embedding.committee
-    )
+    recorded = replace(by_embedding, embeddings=None)
     with pytest.raises(ValueError, match="features recorded with the traces"):
         graph_of(ScriptedModel(script=[]), recorded)
 
