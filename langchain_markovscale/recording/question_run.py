@@ -30,7 +30,7 @@ class QuestionRun:
         in_context: Whether the generator returned more than its answers.
         models_called: Notes the models that are called.
         made: How many of the attempts were made now.
-        usage: What each attempt took; None for those of files that do not tell.
+        usage: What each attempt took; None where a file of version 0.1 does not have it.
     """
 
     question: Question

@@ -183,7 +183,7 @@ class Recorder:
     def _settings(self, question: Question) -> dict[str, Any]:
         """Return what must not change while a file grows, as it comes back from the file.
 
-        Without metadata nobody has said what matters: on another schedule a file may then go on.
+        Without metadata nothing is known to matter: a file may then go on with another schedule.
         """
         if not self._metadata:
             return {}

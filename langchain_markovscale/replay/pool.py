@@ -66,9 +66,9 @@ class PooledQuestion:
 class Pool(Sequence[PooledQuestion]):
     """Questions with recorded attempts, all of them labelled.
 
-    Tokens are those read and those written, where the traces tell the `usage` of every attempt and
-    of every question's verifications. Where some do not, tokens are those written alone, as in all
-    traces of version 0.1; the two are never added up.
+    Tokens are those read and those written, where the traces have the `usage` of every attempt and
+    of every question's verifications. Where some have not, tokens are those written alone, as in
+    all traces of version 0.1; the two are never added up.
 
     Args:
         traces: Traces whose attempts are all labelled, for example of `read_traces(path)`.

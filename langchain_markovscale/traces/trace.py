@@ -34,8 +34,8 @@ class AttemptCounts:
         scored: Those with a score.
         labelled: Those of which it is known whether they are right.
         right: Those that are.
-        usage: Calls and tokens of those that tell.
-        unmeasured: Those that tell nothing of it.
+        usage: Calls and tokens of those that have a `usage`.
+        unmeasured: Those that have none.
     """
 
     attempts: int = 0
