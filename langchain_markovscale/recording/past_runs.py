@@ -16,7 +16,8 @@ from langchain_markovscale.graph.conversation import values_of
 from langchain_markovscale.graph.state_reader import AttemptsReader
 from langchain_markovscale.recording.graders import Grader, resolve_grader
 from langchain_markovscale.traces.trace import LabelledAttempt, Trace, trace_line
-from langchain_markovscale.types import Action, add_usage, no_usage, usage_of
+from langchain_markovscale.traces.usage import AttemptUsage
+from langchain_markovscale.types import add_usage, new_attempt, no_usage, usage_of
 from langchain_markovscale.verifiers.base import to_verdict
 
 logger = logging.getLogger(__name__)
@@ -143,20 +144,15 @@ def _conversation(
             spent = add_usage(spent, usage_of(message))
             if message.tool_calls or not text.strip():
                 continue
-            action: Action = "revise" if attempts else "generate"
             reported = message.usage_metadata
-            attempts.append(
-                {
-                    "text": text,
-                    "key": None if answer_key is None else answer_key(text),
-                    "score": None,
-                    "action": action,
-                    "parent": len(attempts) - 1 if attempts else None,
-                    "feedback": None,
-                    "tokens": None if reported is None else reported["output_tokens"],
-                    "usage": {action: {**spent, "seconds": None}},
-                }
+            attempt = new_attempt(
+                text,
+                key=None if answer_key is None else answer_key(text),
+                parent=len(attempts) - 1 if attempts else None,
+                tokens=None if reported is None else reported["output_tokens"],
             )
+            usage: AttemptUsage = {attempt["action"]: {**spent, "seconds": None}}
+            attempts.append(cast("LabelledAttempt", {**attempt, "usage": usage}))
             spent = no_usage()
     return question, attempts
 

@@ -21,6 +21,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import merge_configs
 from langgraph.graph.state import CompiledStateGraph
 
+from langchain_markovscale.display.wording import counted
 from langchain_markovscale.recording.graders import CheckedGrader, Grader, check_reference
 from langchain_markovscale.recording.progress import Progress
 from langchain_markovscale.recording.question_run import QuestionRun
@@ -107,13 +108,13 @@ class Recording:
     def __str__(self) -> str:
         before = f" ({self.already_there} were there before)" if self.already_there else ""
         text = (
-            f"{_counted(self.recorded, 'question')} recorded in {self.path}{before}: "
-            f"{_counted(self.attempts, 'attempt')} in {self.seconds:.0f} seconds."
+            f"{counted(self.recorded, 'question')} recorded in {self.path}{before}: "
+            f"{counted(self.attempts, 'attempt')} in {self.seconds:.0f} seconds."
         )
         if self.failed:
             name, error = next(iter(self.failed.items()))
             text += (
-                f" {_counted(len(self.failed), 'question')} failed, {name!r} with "
+                f" {counted(len(self.failed), 'question')} failed, {name!r} with "
                 f"{error.rstrip('.')}. Record again to go on with what failed."
             )
         if self.counts.attempts:
@@ -321,7 +322,3 @@ def _trace(run: QuestionRun, metadata: dict[str, Any]) -> Trace:
         "metadata": metadata,
         "attempts": run.recorded,
     }
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

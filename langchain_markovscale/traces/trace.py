@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, NotRequired, Self, cast
 import numpy as np
 from typing_extensions import TypedDict
 
+from langchain_markovscale.display.wording import counted
 from langchain_markovscale.traces.checks import checked
 from langchain_markovscale.traces.usage import AttemptUsage
 from langchain_markovscale.types import Attempt, Usage, add_usage, no_usage
@@ -62,7 +63,7 @@ class AttemptCounts:
 
     def __str__(self) -> str:
         text = (
-            f"Of {_counted(self.attempts, 'attempt')}: {self.keyed} with a key, "
+            f"Of {counted(self.attempts, 'attempt')}: {self.keyed} with a key, "
             f"{self.scored} with a score, {self.labelled} with a label, {self.right} right. "
             f"{self._usage_in_words()}"
         )
@@ -75,15 +76,11 @@ class AttemptCounts:
         if usage["unknown"] == usage["calls"]:
             return "Usage: unknown."
         counts = ((usage["unknown"], "call"), (self.unmeasured, "attempt"))
-        unknown = " and ".join(_counted(*each) for each in counts if each[0])
+        unknown = " and ".join(counted(*each) for each in counts if each[0])
         return (
             f"Usage: {usage['input_tokens']} tokens read, {usage['output_tokens']} written"
             f"{unknown and f', unknown for {unknown}'}."
         )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 logger = logging.getLogger(__name__)
