@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,21 +68,57 @@ class Committee:
 
         A network's own are softmax(ln usual + output): one that learned nothing changes nothing.
         """
-        if vectors is not None and vectors.shape[1] != self.dimensions:
-            raise ValueError(
-                f"embeddings returned vectors of length {vectors.shape[1]}, but the predictor was "
-                f"trained on {self.dimensions}: use the model that it was trained with."
-            )
-        table = _table(vectors, encoded(records, self.columns))
-        numbers = _standardized(table, self.mean, self.scale, self.dimensions)
+        table = encoded(records, self.columns)
+        if vectors is not None:
+            if vectors.shape[1] != self.dimensions:
+                raise ValueError(
+                    f"embeddings returned vectors of length {vectors.shape[1]}, but the predictor "
+                    f"was trained on {self.dimensions}: use the model that it was trained with."
+                )
+            table = np.hstack([vectors, table])
         hidden, hidden_bias, output, output_bias = self.layers
-        logits = np.tanh(numbers @ hidden + hidden_bias) @ output + output_bias
-        logits = logits + np.log(np.maximum(usual, 1e-12))
+        numbers = _standardized(table, self.mean, self.scale, self.dimensions)
+        prior = np.log(np.maximum(usual, 1e-12))
+        logits = np.tanh(numbers @ hidden + hidden_bias) @ output + output_bias + prior
         raised = np.exp(logits - logits.max(axis=2, keepdims=True))
         own = raised / raised.sum(axis=2, keepdims=True)
         trust = self.trust[:, None, None]
         mean = ((1 - trust) * usual + trust * own).mean(axis=0)
         return np.asarray(mean / mean.sum(axis=1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a question's numbers come from.
+
+    Attributes:
+        embeddings: Embeds the question's text; None where it is not embedded.
+        features: Makes features of the question's text; None where there are none, or they are
+            given beside it.
+    """
+
+    embeddings: "Embeddings | None" = None
+    features: FeatureFunction | None = None
+
+    def records(
+        self, questions: Sequence[str], given: Sequence[Features | None] | None
+    ) -> Sequence[Features | None]:
+        """Return the features of questions: by the function, or as they were given."""
+        if self.features is not None:
+            return [self.features(question) for question in questions]
+        return [None] * len(questions) if given is None else given
+
+    @property
+    def names(self) -> dict[str, str | None]:
+        """What embeddings and function are called, to know them again."""
+        models = (getattr(self.embeddings, name, None) for name in ("model_name", "model"))
+        model = next((each for each in models if each and isinstance(each, str)), "")
+        embeddings = f"{type(self.embeddings).__name__}({model})"
+        function = str(getattr(self.features, "__qualname__", type(self.features).__name__))
+        return {
+            "embeddings": None if self.embeddings is None else embeddings,
+            "features": None if self.features is None else function,
+        }
 
 
 @dataclass(frozen=True)
@@ -98,9 +134,7 @@ class ClassPredictor:
         gain: By how much it raises the log likelihood of a held-out question over that under the
             usual weights, in nats; the mean over questions.
         gain_error: Standard error of that mean.
-        embeddings: Embeds the question's text; None where it is not embedded.
-        features: Makes features of the question's text; None where there are none, or they are
-            given beside it.
+        sources: Where embeddings and features come from.
         committee: The trained networks; None where questions say nothing of their class.
     """
 
@@ -108,9 +142,8 @@ class ClassPredictor:
     questions: int
     gain: float
     gain_error: float
-    embeddings: "Embeddings | None" = None
-    features: FeatureFunction | None = None
-    committee: Committee | None = field(default=None, repr=False)  # thousands of numbers
+    sources: Sources
+    committee: Committee | None = field(repr=False)  # thousands of numbers
 
     @classmethod
     def fit(
@@ -128,8 +161,7 @@ class ClassPredictor:
 
         Small networks are trained on the marginal likelihood of what was seen,
         Σ_q ln Σ_k softmax(ln w + f(x_q))_k P(events of q | k), with early stopping on held-out
-        questions; labels may be missing where the calibration could do without them. Needs the
-        extra `huggingface`, for torch.
+        questions; labels may be missing where the calibration could do without them.
 
         Args:
             traces: Also as a stream; those that the calibration was fitted to will do.
@@ -144,16 +176,12 @@ class ClassPredictor:
 
         Raises:
             ValueError: If there is nothing to learn from, or an option makes no sense.
-            ModuleNotFoundError: If torch is not installed.
+            ModuleNotFoundError: If torch is not installed (extra `huggingface`).
         """
         whole("hidden", hidden, least=1)
         non_negative("weight_decay", weight_decay)
         try:
-            from langchain_markovscale.calibration.predictor_training import (
-                evidence,
-                moments,
-                train,
-            )
+            from langchain_markovscale.calibration.predictor_training import evidence, train
         except ModuleNotFoundError as error:
             raise naming_the_extra(error) from error
         rates = calibration if isinstance(calibration, Rates) else calibration.rates
@@ -163,17 +191,18 @@ class ClassPredictor:
                 "traces have no features to learn from: give embeddings, a function as features, "
                 "or record features with the traces."
             )
-        plain = cls(rates.weights, len(questions), 0.0, 0.0, embeddings, features)
+        sources = Sources(embeddings, features)
+        plain = cls(rates.weights, len(questions), 0.0, 0.0, sources, None)
         if len(set(questions)) < _FEWEST or rates.n_classes == 1:
             return plain
-        vectors = None
+        records = sources.records(questions, recorded if embeddings is None else None)
+        columns = columns_of(records)
+        table, dimensions = encoded(records, columns), 0
         if embeddings is not None:
             vectors = _vectors(embeddings.embed_documents(questions), questions)
-        records = plain._records(questions, recorded if embeddings is None else None)
-        columns = columns_of(records)
-        table = _table(vectors, encoded(records, columns))
-        mean, scale = moments(table)
-        dimensions = 0 if vectors is None else vectors.shape[1]
+            table, dimensions = np.hstack([vectors, table]), vectors.shape[1]
+        mean, scale = np.nanmean(table, axis=0), np.nanstd(table, axis=0)
+        scale[scale <= 1e-12] = 1.0
         layers, trust, gains = train(
             _standardized(table, mean, scale, dimensions),
             likelihoods,
@@ -202,7 +231,7 @@ class ClassPredictor:
     @property
     def needs_features(self) -> bool:
         """Whether it knows a question only by features that are given beside it."""
-        return self.informative and self.embeddings is None and self.features is None
+        return self.informative and self.sources == Sources()
 
     @property
     def summary(self) -> str:
@@ -212,13 +241,12 @@ class ClassPredictor:
         usual = "every question gets the calibration's weights"
         if not self.gain_error and not self.informative:
             return f"{self.questions} questions are too few to learn from ({_FEWEST} do): {usual}."
-        found = (
-            f"log likelihood of a held-out question {self.gain:+.3f} ± {self.gain_error:.3f}, over "
-            f"{self.questions} questions"
-        )
+        found = f"log likelihood of a held-out question {self.gain:+.3f} ± {self.gain_error:.3f}"
         if self.informative:
-            return f"A question foretells its class ({found})."
-        return f"No question foretells its class ({found}): {usual}."
+            return f"A question foretells its class ({found}, over {self.questions} questions)."
+        return (
+            f"No question foretells its class ({found}, over {self.questions} questions): {usual}."
+        )
 
     def weights(self, question: str, features: Features | None = None) -> list[float]:
         """Return the class weights of a question, K plain floats that sum to 1.
@@ -235,19 +263,17 @@ class ClassPredictor:
 
     async def aweights(self, question: str, features: Features | None = None) -> list[float]:
         """As `weights`, with the embedding awaited."""
-        embedded = None
-        if self.informative and self.embeddings is not None:
-            embedded = await self.embeddings.aembed_documents([question])
+        model = self.sources.embeddings if self.informative else None
+        embedded = None if model is None else await model.aembed_documents([question])
         return self._predicted([question], embedded, None if features is None else [features])[0]
 
     def weights_of(
         self, questions: Sequence[str], features: Sequence[Features | None] | None = None
     ) -> list[list[float]]:
         """Return the class weights of many questions at once, see `weights`."""
-        embedded = None
-        if self.informative and self.embeddings is not None and questions:
-            # As documents: some models embed queries in another way than training has embedded.
-            embedded = self.embeddings.embed_documents(list(questions))
+        model = self.sources.embeddings if self.informative and questions else None
+        # As documents: some models embed queries in another way than training has embedded.
+        embedded = None if model is None else model.embed_documents(list(questions))
         return self._predicted(questions, embedded, features)
 
     def _predicted(
@@ -258,7 +284,7 @@ class ClassPredictor:
     ) -> list[list[float]]:
         if features is not None and len(features) != len(questions):
             raise ValueError(
-                f"features must be as many as the questions, {len(questions)}, got "
+                f"features must be as many as the questions ({len(questions)}), got "
                 f"{len(features)}: give None for a question of which nothing is known."
             )
         if self.needs_features and features is None:
@@ -270,24 +296,15 @@ class ClassPredictor:
         if self.committee is None or not questions:
             return [list(self.usual_weights) for _ in questions]
         vectors = None if embedded is None else _vectors(embedded, questions)
-        records = self._records(questions, features)
+        records = self.sources.records(questions, features)
         weights = self.committee.weights(vectors, records, np.array(self.usual_weights))
-        plain: list[list[float]] = weights.tolist()
-        return plain
-
-    def _records(
-        self, questions: Sequence[str], given: Sequence[Features | None] | None
-    ) -> Sequence[Features | None]:
-        """Return the features of questions: by the function, or as they were given."""
-        if self.features is not None:
-            return [self.features(question) for question in questions]
-        return [None] * len(questions) if given is None else given
+        return cast("list[list[float]]", weights.tolist())
 
     def save(self, path: str | Path) -> None:
         """Write the predictor as JSON; embeddings and functions are not saved, but named."""
         committee = self.committee
         content = {name: getattr(self, name) for name in _NUMBERS}
-        content |= _names(self.embeddings, self.features) | {"committee": None}
+        content |= self.sources.names | {"committee": None}
         if committee is not None:
             content["committee"] = {
                 "dimensions": committee.dimensions,
@@ -323,8 +340,9 @@ class ClassPredictor:
             ValueError: If the file is no predictor, or what it was trained with is missing.
         """
         content = read_document(path, _KIND, _VERSION, "train again")
+        sources = Sources(embeddings, features)
         if content.get("committee") is not None:
-            _check_sources(path, content, _names(embeddings, features))
+            _check_sources(path, content, sources)
         try:
             kept = content["committee"]
             if kept is not None:
@@ -338,11 +356,10 @@ class ClassPredictor:
                 )
             numbers = {name: content[name] for name in _NUMBERS}
             numbers["usual_weights"] = tuple(numbers["usual_weights"])
-            return cls(**numbers, embeddings=embeddings, features=features, committee=kept)
-        except KeyError as error:
-            raise ValueError(f"{path} is not a valid class predictor: missing {error}.") from None
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{path} is not a valid class predictor: {error}") from None
+            return cls(**numbers, sources=sources, committee=kept)
+        except (KeyError, TypeError, ValueError) as error:
+            missing = "missing " if isinstance(error, KeyError) else ""
+            raise ValueError(f"{path} is no valid class predictor: {missing}{error}.") from None
 
 
 def _standardized(table: Floats, mean: Floats, scale: Floats, dimensions: int) -> Floats:
@@ -357,10 +374,6 @@ def _standardized(table: Floats, mean: Floats, scale: Floats, dimensions: int) -
     return np.asarray(known * np.repeat(emphasis, sizes))
 
 
-def _table(vectors: Floats | None, features: Floats) -> Floats:
-    return features if vectors is None else np.hstack([vectors, features])
-
-
 def _vectors(embedded: ArrayLike, questions: Sequence[str]) -> Floats:
     vectors = np.asarray(embedded, dtype=np.float64)
     if vectors.ndim != 2 or len(vectors) != len(questions) or not np.isfinite(vectors).all():
@@ -371,22 +384,9 @@ def _vectors(embedded: ArrayLike, questions: Sequence[str]) -> Floats:
     return vectors
 
 
-def _names(embeddings: Any, features: Any) -> dict[str, str | None]:
-    """Return what embeddings and a function of features are called, to know them again."""
-    models = (getattr(embeddings, name, None) for name in ("model_name", "model"))
-    model = next((each for each in models if each and isinstance(each, str)), "")
-    function = getattr(features, "__qualname__", type(features).__name__)
-    return {
-        "embeddings": None if embeddings is None else f"{type(embeddings).__name__}({model})",
-        "features": None if features is None else str(function),
-    }
-
-
-def _check_sources(
-    path: str | Path, content: Mapping[str, Any], names: Mapping[str, str | None]
-) -> None:
+def _check_sources(path: str | Path, content: Mapping[str, Any], sources: Sources) -> None:
     """See that a predictor gets what it was trained with."""
-    for name, given in names.items():
+    for name, given in sources.names.items():
         wanted = content.get(name)
         if (wanted is None) != (given is None):
             raise ValueError(
@@ -394,5 +394,5 @@ def _check_sources(
                 f"{wanted or 'none'}, got {given or 'none'}."
             )
         if wanted != given:
-            text = "The predictor was trained with %s %s and is given %s: it needs the same."
-            logger.warning(text, name, wanted, given)
+            message = "The predictor was trained with %s %s and is given %s: it needs the same."
+            logger.warning(message, name, wanted, given)

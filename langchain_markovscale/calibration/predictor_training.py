@@ -93,15 +93,6 @@ def _evidence(rates: Rates) -> Evidence:
     )
 
 
-def moments(table: Floats) -> tuple[Floats, Floats]:
-    """Return mean and standard deviation of each column, NaN left out; 1 for one without any."""
-    known = np.isfinite(table)
-    many = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, table, 0).sum(axis=0) / many
-    scale = np.sqrt(np.where(known, (table - mean) ** 2, 0).sum(axis=0) / many)
-    return mean, np.where(scale > 1e-12, scale, 1.0)
-
-
 class Trained(NamedTuple):
     """Networks, and what they are worth.
 

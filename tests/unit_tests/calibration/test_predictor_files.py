@@ -27,7 +27,7 @@ def by_words():
 async def test_awaited_weights_are_the_same_and_await_the_embedding(by_words):
     assert not by_words.needs_features
     assert await by_words.aweights("easy 901") == by_words.weights("easy 901")
-    assert by_words.embeddings.asked[-2] == "awaited"
+    assert by_words.sources.embeddings.asked[-2] == "awaited"
     assert by_words.weights("easy 901")[0] > 0.8
 
 

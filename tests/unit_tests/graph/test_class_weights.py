@@ -21,7 +21,7 @@ from langchain_markovscale import (
     generate_node,
     verify_proxy_node,
 )
-from langchain_markovscale.calibration.predictor import Committee
+from langchain_markovscale.calibration.predictor import Committee, Sources
 
 THREAD = {"configurable": {"thread_id": "1"}}
 # Half of the questions are easy; a hard one gains by every round.
@@ -76,7 +76,7 @@ def told(classes: list[float]) -> ClassPredictor:
     layers = [*(np.zeros(shape, dtype=np.float32) for shape in shapes), logits]
     even = (1 / len(classes),) * len(classes)
     committee = Committee(1, (), np.zeros(1), np.ones(1), layers, np.ones(1))
-    return ClassPredictor(even, 100, 0.3, 0.1, embeddings=Nothing(), committee=committee)
+    return ClassPredictor(even, 100, 0.3, 0.1, Sources(Nothing()), committee)
 
 
 def test_hard_questions_get_another_round_and_easy_ones_do_not(run):
@@ -167,7 +167,7 @@ async def test_embedding_is_awaited():
     predictor = told(EASY)
     graph = graph_of(ScriptedModel(script=["four"]), predictor)
     await graph.ainvoke({"question": "What?"}, THREAD)
-    assert predictor.embeddings.awaited == 1
+    assert predictor.sources.embeddings.awaited == 1
 
 
 def test_gate_uses_a_predictor_where_there_is_one(run):
@@ -250,7 +250,7 @@ def test_options_that_do_not_go_together_are_refused(options, kind, message):
 
 def test_predictor_of_recorded_features_is_refused():
     by_embedding = told(EASY)
-    recorded = replace(by_embedding, embeddings=None)
+    recorded = replace(by_embedding, sources=Sources())
     with pytest.raises(ValueError, match="features recorded with the traces"):
         graph_of(ScriptedModel(script=[]), recorded)
 
