@@ -43,9 +43,7 @@ def compare(
     ] = "mixture,gate,training_free",
     verification_tokens: Annotated[
         float | None,
-        typer.Option(
-            help="Tokens that a verification takes.", show_default="as the traces' metadata tell"
-        ),
+        typer.Option(help="Tokens that a verification takes.", show_default="as the traces tell"),
     ] = None,
     budget: Annotated[
         str | None,

@@ -68,8 +68,9 @@ def compare_strategies(
         choices: Number of possible answers where they are a closed list.
         calibration: One to decide with that was fitted on other questions; by default each half of
             the pool is fitted.
-        verification_tokens: What a verification takes; by default as `verification_tokens` in the
-            traces' metadata, and unknown where that is missing.
+        verification_tokens: Tokens that a verification takes; by default as the traces tell, and
+            unknown where they do not. Tokens are those read and written where the traces tell the
+            `usage` of every attempt, else those written alone, see `Pool`.
         budget: What the rules spend: `"tokens"`, `"calls"` or `"attempts"`; by default tokens, or
             attempts where the tokens of some rule are unknown.
         repeats: How often the pool is halved and replayed, each time from another fresh draw; by
@@ -130,6 +131,7 @@ def compare_strategies(
             unverified=_unverified(crossfit, settings, repeats),
             source=None if calibration is None else calibration.source,
             left_out=_left_out(pool) if strategies is None else (),
+            reading_counts=pool.reading_counts,
         )
     )
 

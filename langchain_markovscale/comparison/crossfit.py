@@ -126,7 +126,7 @@ class Prices(NamedTuple):
         if budget != "tokens":
             verified = any(question.verified for question in questions)
             return cls(1.0, 1.0 if budget == "calls" and verified else 0.0)
-        tokens = [each["tokens"] or 0 for question in questions for each in question.attempts]
+        tokens = [each or 0 for question in questions for each in question.tokens]
         checked = [question.verification_tokens or 0.0 for question in questions]
         return cls(fmean(tokens), fmean(checked))
 

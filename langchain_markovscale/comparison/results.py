@@ -110,6 +110,7 @@ class Findings:
         unverified: Share of MarkovScale's runs, over the costs of the first variant, that went
             without a verifier that was there.
         left_out: Kinds of rules that the pool has nothing for.
+        reading_counts: Whether tokens are those read and written, not those written alone.
     """
 
     rows: tuple[Row, ...]
@@ -124,6 +125,7 @@ class Findings:
     source: str | None
     unverified: float
     left_out: tuple[str, ...]
+    reading_counts: bool
 
     @property
     def variants(self) -> tuple[Variant, ...]:

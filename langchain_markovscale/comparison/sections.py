@@ -31,10 +31,12 @@ def sections(findings: Findings) -> tuple[Section, ...]:
 
 def rules_section(findings: Findings) -> Section:
     """Return how the rules to beat fared, and the bounds."""
+    tokens = "read and written" if findings.reading_counts else "written"
     words = [
-        "Means over questions; calls and tokens include the verifier's where a rule looks at "
-        "scores, and dry is the share of runs that ended because the pool had no more. An oracle "
-        "knows which answers are right: a bound, and not a rule that could be used."
+        f"Means over questions. Tokens are those {tokens}; they and calls include the verifier's "
+        "where a rule looks at scores, and dry is the share of runs that ended because the pool "
+        "had no more. An oracle knows which answers are right: a bound, and not a rule that could "
+        "be used."
     ]
     if findings.left_out:
         words.append(f"The pool has nothing for {'; '.join(findings.left_out)}.")

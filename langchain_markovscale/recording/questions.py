@@ -64,7 +64,7 @@ def parse_questions(
     """Return the questions in the lines of a file, as `read_questions` describes them.
 
     Args:
-        lines: JSON objects, one a line; blank lines are passed by.
+        lines: JSON objects, one a line; blank lines are skipped.
         source: What errors call the file.
         question_field: Another name for the field `question`; every line must have it.
         reference_field: Another name for the field `reference`; some line must have it.

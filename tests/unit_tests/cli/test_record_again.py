@@ -14,7 +14,7 @@ OTHER = {
     "--verifier": "judge",
     "--answer-key": "text",
     "--grader": "numeric",
-    "--rounds": "2",
+    "--revisions": "2",
     "--fresh-starts": "3",
     "--max-tokens": "99",
     "--temperature": "0.5",
@@ -39,7 +39,7 @@ def run(dataset, tmp_path, model):
 
     def run(*options):
         arguments = [dataset, "-o", tmp_path / "traces.jsonl", "--model", "test:one"]
-        arguments += ["--verifier", "nines", "--answer-key", "last_number", "--rounds", "1"]
+        arguments += ["--verifier", "nines", "--answer-key", "last_number", "--revisions", "1"]
         return CliRunner().invoke(app, ["record", *map(str, [*arguments, *options])])
 
     return run
@@ -68,9 +68,9 @@ def test_a_file_of_other_settings_is_refused(run, model, tmp_path, option, value
 
 def test_all_that_differs_is_named_with_both_values(run, model):
     run()
-    line = refusal(run("--model", "test:two", "--rounds", "3"), model, len(model.asked))
-    assert "was recorded with --rounds 1, --model test:one; this" in line
-    assert "asks for --rounds 3, --model test:two" in line
+    line = refusal(run("--model", "test:two", "--revisions", "3"), model, len(model.asked))
+    assert "was recorded with --revisions 1, --model test:one; this" in line
+    assert "asks for --revisions 3, --model test:two" in line
 
 
 def test_an_unfinished_question_of_other_settings_is_refused_too(run, model, tmp_path):
@@ -79,7 +79,7 @@ def test_an_unfinished_question_of_other_settings_is_refused_too(run, model, tmp
     write_traces([], tmp_path / "traces.jsonl")
     write_traces(traces[:1], tmp_path / "traces.jsonl.partial")
     asked = len(model.asked)
-    assert "--rounds 1; this" in refusal(run("--rounds", "2"), model, asked)
+    assert "--revisions 1; this" in refusal(run("--revisions", "2"), model, asked)
     assert run().exit_code == 0
     assert len(model.asked) - asked == 2 * 4  # two questions; of the third all attempts are there
 
@@ -89,7 +89,7 @@ def test_a_file_that_tells_no_settings_goes_on(run, model, tmp_path, again):
     run()
     (first, *_) = read_traces(tmp_path / "traces.jsonl")
     write_traces([{**first, "metadata": {}}], tmp_path / "traces.jsonl")
-    result = run("--rounds", "1", *again)
+    result = run("--revisions", "1", *again)
     assert result.exit_code == 0, result.output
     assert "2 questions recorded" in result.stdout
 

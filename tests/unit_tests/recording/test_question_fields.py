@@ -48,5 +48,5 @@ def test_missing_references_are_counted(tmp_path, caplog, known, told):
     graph = create_markovscale_graph(
         generate=lambda request: "1", verifier=lambda answer: 0.5, actions=("generate",)
     )
-    record_traces(graph, questions, path=tmp_path / "t.jsonl", rounds=0, grader="exact")
+    record_traces(graph, questions, path=tmp_path / "t.jsonl", revisions=0, grader="exact")
     assert re.findall(r"(\d of \d) questions have no reference", caplog.text) == told
