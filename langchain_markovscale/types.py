@@ -118,3 +118,22 @@ def add_usage(left: Usage | None, right: Usage | None) -> Usage:
         output_tokens=left["output_tokens"] + right["output_tokens"],
         unknown=left["unknown"] + right["unknown"],
     )
+
+
+class ArgumentError(ValueError):
+    """An argument that cannot be used.
+
+    Its name stands apart, for callers who know the argument by another one: the command line puts
+    the option in its place.
+
+    Attributes:
+        name: The argument, with which the message begins.
+        problem: The rest of the message: what it must be, the value and the remedy.
+    """
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(name, problem)
+        self.name, self.problem = name, problem
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.problem}"

@@ -18,7 +18,7 @@ FIXED_ROUNDS = 3
 
 def demo(
     model: options.ModelName = PACKAGED,
-    cost: options.CostPerRound = 0.03,
+    cost_per_round: options.CostPerRound = 0.03,
     max_rounds: options.MaxRounds = 6,
     seed: options.Seed = None,
     measure: Annotated[
@@ -48,7 +48,7 @@ def demo(
         model_name=model,
         verifier_name="nines",
         answer_key=setting.ANSWER_KEY,
-        cost_per_round=cost,
+        cost_per_round=cost_per_round,
         max_rounds=max_rounds,
         actions=("revise", "generate"),
         calibration=calibration,

@@ -318,8 +318,8 @@ def warnings(findings: Findings) -> tuple[str, ...]:
         said.append(f"the pool is too small to show what these rules do: {_listed(cut)}.")
     if findings.budget == "attempts" and any(row.tokens is None for row in findings.rows):
         said.append(
-            "not all tokens are known, so that budgets count attempts alone: what the verifier "
-            "takes can be given as verification_tokens."
+            "not all tokens are known, so that budgets count attempts alone: say what a "
+            "verification takes, where only that is missing."
         )
     return tuple(said)
 
