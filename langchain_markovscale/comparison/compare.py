@@ -8,9 +8,15 @@ import numpy as np
 
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.comparison import contrasts
-from langchain_markovscale.comparison.crossfit import Budget, Crossfit, Prices, Settings, Strategies
+from langchain_markovscale.comparison.crossfit import (
+    BudgetUnit,
+    Crossfit,
+    CrossfitSettings,
+    Prices,
+    Strategies,
+)
 from langchain_markovscale.comparison.report import Comparison
-from langchain_markovscale.comparison.results import Findings
+from langchain_markovscale.comparison.results import ComparisonFindings
 from langchain_markovscale.replay.pool import Pool
 from langchain_markovscale.theory.rates import Variant
 from langchain_markovscale.theory.validation import check_level, whole
@@ -36,7 +42,7 @@ def compare_strategies(
     choices: int | None = None,
     calibration: Calibration | None = None,
     verification_tokens: float | None = None,
-    budget: Budget | None = None,
+    budget: BudgetUnit | None = None,
     repeats: int | None = None,
     level: float = 0.95,
     n_bootstrap: int = 2000,
@@ -92,7 +98,7 @@ def compare_strategies(
     if repeats is None:
         repeats = max(1, min(_REPEATS, _RUNS // len(pool)))
     whole("repeats", repeats, least=1)
-    settings = Settings(
+    settings = CrossfitSettings(
         costs=_checked_costs(costs),
         variants=_checked_variants(variants),
         max_rounds=max_rounds,
@@ -115,7 +121,7 @@ def compare_strategies(
         level=level,
     )
     return Comparison(
-        Findings(
+        ComparisonFindings(
             rows=contrasts.rows(tallies, sample, repeats),
             duels=tuple(duel for variant in settings.variants for duel in sample.duels(variant)),
             standings=tuple(
@@ -174,11 +180,11 @@ def _recorded_actions(pool: Pool) -> tuple[Action, ...]:
     return tuple(found) or get_args(Action)
 
 
-def _checked_budget(wanted: Budget | None, pool: Pool) -> Budget:
+def _checked_budget(wanted: BudgetUnit | None, pool: Pool) -> BudgetUnit:
     if wanted is None:
         return "tokens" if pool.priced else "attempts"
-    if wanted not in get_args(Budget):
-        names = ", ".join(map(repr, get_args(Budget)))
+    if wanted not in get_args(BudgetUnit):
+        names = ", ".join(map(repr, get_args(BudgetUnit)))
         raise ArgumentError("budget", f"must be one of {names}, got {wanted!r}.")
     if wanted == "tokens" and not pool.priced:
         raise ArgumentError(
@@ -189,7 +195,7 @@ def _checked_budget(wanted: Budget | None, pool: Pool) -> Budget:
     return wanted
 
 
-def _unverified(crossfit: Crossfit, settings: Settings, repeats: int) -> float:
+def _unverified(crossfit: Crossfit, settings: CrossfitSettings, repeats: int) -> float:
     first = settings.variants[0]
     declined = sum(n for rule, n in crossfit.declined.items() if rule.variant == first)
     return declined / (len(settings.costs) * len(crossfit.pool) * repeats)
