@@ -238,3 +238,22 @@ ErrorEvent = TypedDict(
 
 Event = AttemptEvent | DecisionEvent | BudgetEvent | ErrorEvent
 """What ``stream_mode="custom"`` shows of a loop."""
+
+
+class ArgumentError(ValueError):
+    """An argument that cannot be used.
+
+    Its name stands apart, for callers who know the argument by another one: the command line puts
+    the option in its place.
+
+    Attributes:
+        name: The argument, with which the message begins.
+        problem: The rest of the message: what it must be, the value and the remedy.
+    """
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(name, problem)
+        self.name, self.problem = name, problem
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.problem}"

@@ -11,7 +11,7 @@ from langchain_markovscale.cli.files import check_input, check_output, write_pag
 from langchain_markovscale.cli.terminal import print_document
 
 if TYPE_CHECKING:
-    from langchain_markovscale.comparison.crossfit import Budget
+    from langchain_markovscale.comparison.crossfit import BudgetUnit
     from langchain_markovscale.theory.rates import Variant
 
 
@@ -84,7 +84,7 @@ def compare(
                 [name.strip().replace("-", "_") for name in variants.split(",")],
             ),
             verification_tokens=verification_tokens,
-            budget=cast("Budget | None", budget),
+            budget=cast("BudgetUnit | None", budget),
             repeats=repeats,
             level=level,
             seed=seed,

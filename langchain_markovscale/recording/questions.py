@@ -7,6 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from langchain_markovscale.types import ArgumentError
+
 REFERENCE_FIELDS = ("reference", "answer")
 """Where a record keeps the right answer; the first of these that it has."""
 
@@ -121,8 +123,9 @@ def _rename(
 
 
 def _no_field(argument: str, field: str, where: str, record: Mapping[str, Any]) -> ValueError:
-    return ValueError(
-        f"{argument}={field!r}: {where} has no such field; it has {', '.join(record)}."
+    return ArgumentError(
+        argument,
+        f"must name a field of the questions, got {field!r}: {where} has only {', '.join(record)}.",
     )
 
 

@@ -174,8 +174,8 @@ def _recorder(
         )
     if fresh_starts == 1:
         logger.warning(
-            "fresh_starts=1: with one fresh start for each question its class can hardly be told "
-            "from chance, and a calibration is unsure of the rates; record at least two."
+            "There is one fresh start for each question: its class can hardly be told from chance "
+            "then, and a calibration is unsure of the rates; record at least two fresh starts."
         )
     questions = as_questions(dataset)
     _warn_of_missing_references(questions)

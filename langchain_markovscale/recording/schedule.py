@@ -15,7 +15,7 @@ from langgraph.graph import StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from langchain_markovscale.graph.state import MarkovScaleState
-from langchain_markovscale.types import Attempt, Decision, Step
+from langchain_markovscale.types import ArgumentError, Attempt, Decision, Step
 
 _VERIFY = "verify_proxy"
 _SCHEDULE = "schedule"
@@ -42,8 +42,8 @@ class Schedule:
         for name, least in (("revisions", 0), ("fresh_starts", 1)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(
-                    f"{name} must be a whole number of at least {least}, got {value!r}."
+                raise ArgumentError(
+                    name, f"must be a whole number of at least {least}, got {value!r}."
                 )
 
     @property

@@ -92,6 +92,6 @@ def refuse_other_settings(
         )
         raise ValueError(
             f"{path} was recorded with {there}; this recording asks for {here}, and a calibration "
-            "to both would describe neither: give another path=, or the settings that the file "
-            "was recorded with."
+            "to both would describe neither: record to another file, or with the settings that "
+            "this one was recorded with."
         )

@@ -54,7 +54,7 @@ def test_other_settings_are_refused_before_anything_is_paid_for(
 ):
     record(2, metadata=SETTINGS)
     before, paid = (tmp_path / "traces.jsonl").read_bytes(), len(asked)
-    with pytest.raises(ValueError, match="give another path=") as caught:
+    with pytest.raises(ValueError, match="record to another file") as caught:
         record(4, **change)
     assert f"was recorded with {there}; this recording asks for {here}, and" in str(caught.value)
     assert len(asked) == paid
