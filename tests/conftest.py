@@ -23,6 +23,18 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # The examples of hypothesis' own profile for CI: seeded by the test, without a time limit.
 hypothesis.settings.load_profile("ci")
 
+
+@pytest.fixture(autouse=True)
+def no_script_runs_out():
+    """An error that the loop turned into an answer must not hide that a test asks for too much."""
+    from fakes import OVERRUN
+
+    yield
+    overrun = OVERRUN.copy()
+    OVERRUN.clear()
+    assert overrun == []
+
+
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 """How many tests of each file are left out for want of a server."""
 

@@ -3,7 +3,8 @@
 import time
 
 import pytest
-from graph_fakes import PowerCut, Scripted, ScriptedModel, accepts, rejecting, reply
+from fakes import PowerCut, Scripted, ScriptedModel, accepts, rejecting, reply
+from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, RetryPolicy, interrupt
@@ -121,7 +122,7 @@ def test_the_verifier_may_have_prices_of_its_own(run):
 
 
 def test_unknown_usage_ends_a_run_whose_tokens_are_limited(run):
-    model = ScriptedModel(script=["first", "never"])
+    model = ScriptedModel(script=[AIMessage("first"), "never"])
     state = run(graph_of(model, Budget(tokens=10_000)), QUESTION)
     assert model.calls == 1
     assert state["answer"] == "first"

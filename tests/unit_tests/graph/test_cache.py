@@ -1,7 +1,7 @@
 """What a CachePolicy spares, and what it must not remember."""
 
 import pytest
-from graph_fakes import ScriptedModel, accepts, reply
+from fakes import ScriptedModel, accepts, reply
 from langchain_core.messages import HumanMessage
 from langgraph.cache.memory import InMemoryCache
 from langgraph.types import CachePolicy

@@ -4,7 +4,7 @@ import operator
 from typing import Annotated, Any
 
 import pytest
-from graph_fakes import Scripted, ScriptedModel, accepts, rejecting
+from fakes import Scripted, ScriptedModel, accepts, rejecting
 from langchain_core.messages import AIMessage
 from langgraph.graph import END, START, MessagesState, StateGraph
 from pydantic import BaseModel

@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 import pytest
-from graph_fakes import Scripted, ScriptedModel, accepts, rejecting, reply
+from fakes import Scripted, ScriptedModel, accepts, rejecting, reply
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver

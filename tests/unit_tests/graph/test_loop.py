@@ -1,7 +1,7 @@
 """The whole loop: what it does, what it asks, what it leaves."""
 
 import pytest
-from graph_fakes import Scripted, ScriptedModel, accepts, rejecting, reply
+from fakes import Scripted, ScriptedModel, accepts, rejecting, reply
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableLambda
@@ -216,7 +216,7 @@ def test_usage_adds_up_by_purpose_and_is_the_answers_usage(run):
 
 def test_unknown_usage_is_unknown_and_not_zero(run):
     graph = create_markovscale_graph(
-        ScriptedModel(script=["a"]), verifier=rejecting(), max_rounds=1
+        ScriptedModel(script=[AIMessage("a")]), verifier=rejecting(), max_rounds=1
     )
     state = run(graph, QUESTION)
     assert state["usage"]["generate"]["unknown"] == 1

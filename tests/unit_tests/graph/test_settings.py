@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from graph_fakes import Scripted, ScriptedModel, accepts, rejecting
+from fakes import Scripted, ScriptedModel, accepts, rejecting
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from typing_extensions import TypedDict

@@ -1,11 +1,10 @@
 """What `show` makes of the plain dictionaries that a graph returns."""
 
 from html.parser import HTMLParser
-from itertools import chain, repeat
 from typing import Any
 
 import pytest
-from langchain_core.language_models import GenericFakeChatModel
+from fakes import ScriptedModel
 from langchain_core.messages import AIMessage
 
 from langchain_markovscale import (
@@ -59,10 +58,9 @@ class Page(HTMLParser):
 
 
 def graph(*replies: str, **options: Any) -> Any:
-    endless = chain(replies, repeat(replies[-1]))
     settings = {"calibration": RATES, "cost_per_round": 0.02, "max_rounds": 4, **options}
     return create_markovscale_graph(
-        GenericFakeChatModel(messages=(AIMessage(reply) for reply in endless)),
+        ScriptedModel(script=[AIMessage(text) for text in (*replies, *replies[-1:] * 4)]),
         verifier=lambda key: (float(key == "734"), f"{key} was checked"),
         answer_key="last_number",
         **settings,

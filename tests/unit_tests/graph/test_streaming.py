@@ -1,6 +1,6 @@
 """What a listener sees: the answer and no draft, and an event for everything that happens."""
 
-from graph_fakes import ScriptedModel, accepts, rejecting
+from fakes import ScriptedModel, accepts, rejecting
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableLambda
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import requests
-from graph_fakes import ScriptedModel, accepts, reply
+from fakes import ScriptedModel, accepts, reply
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tracers.langchain import LangChainTracer
 from langgraph.graph import START, MessagesState, StateGraph

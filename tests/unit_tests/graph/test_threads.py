@@ -4,7 +4,7 @@ A run that was broken off goes on without paying twice.
 """
 
 import pytest
-from graph_fakes import PowerCut, Scripted, ScriptedModel, accepts, rejecting
+from fakes import PowerCut, Scripted, ScriptedModel, accepts, rejecting
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
