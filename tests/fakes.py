@@ -1,4 +1,4 @@
-"""What tests of several rooms put in place of a model and a verifier.
+"""What tests of several rooms put in place of a model, a verifier and measured rates.
 
 ```python
 model = ScriptedModel(script=["five", ConnectionError("gone"), reply("four", read=9, written=2)])
@@ -19,6 +19,17 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import Field
+
+from langchain_markovscale import Calibration
+
+# A revision is nearly always worth it, so that a verifier that rejects keeps the loop going.
+REPAIRING = Calibration.from_rates(
+    initial=0.5, repair=0.6, corruption=0.05, sensitivity=0.9, specificity=0.9
+)
+# And one look of the verifier settles it.
+SURE = Calibration.from_rates(
+    initial=0.5, repair=0.6, corruption=0.1, sensitivity=0.95, specificity=0.95
+)
 
 
 class PowerCut(BaseException):

@@ -1,13 +1,10 @@
 """Agents with the middleware, and what tests read in their output."""
 
+from fakes import SURE
 from langchain.agents import create_agent
 from langchain_core.messages import HumanMessage
 
-from langchain_markovscale import Calibration, MarkovScaleMiddleware
-
-SURE = Calibration.from_rates(
-    initial=0.5, repair=0.6, corruption=0.1, sensitivity=0.95, specificity=0.95
-)
+from langchain_markovscale import MarkovScaleMiddleware
 
 
 def agent_of(model, verifier, tools=(), *, checkpointer=None, response_format=None, **options):

@@ -1,13 +1,13 @@
 """How an agent with the middleware is made, and what a trace of it shows."""
 
 import pytest
-from fakes import ScriptedModel, accepts, reply
+from fakes import SURE, ScriptedModel, accepts, reply
 from langchain.agents import create_agent
 from langchain.agents.structured_output import ProviderStrategy
 from langchain_core.messages import AIMessage
 from langchain_core.tracers.base import BaseTracer
 from pydantic import BaseModel
-from scripted_agents import SURE, agent_of, asked, multiply, texts, told
+from scripted_agents import agent_of, asked, multiply, texts, told
 
 from langchain_markovscale import JudgeVerifier, MarkovScaleMiddleware, create_markovscale_graph
 

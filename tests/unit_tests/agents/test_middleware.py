@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 import pytest
-from fakes import ScriptedModel, accepts, reply
+from fakes import SURE, ScriptedModel, accepts, reply
 from langchain.agents import create_agent
 from langchain.agents.middleware import (
     AgentMiddleware,
@@ -19,7 +19,7 @@ from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
 from pydantic import BaseModel
-from scripted_agents import SURE, agent_of, asked, multiply, texts, told
+from scripted_agents import agent_of, asked, multiply, texts, told
 
 from langchain_markovscale import Calibration, EmptyReplyError, JudgeVerifier, MarkovScaleMiddleware
 from langchain_markovscale.agents import middleware, model_calls

@@ -1,7 +1,7 @@
 """The loop where a chat model is expected; LangChain's own tests of it run on the local model."""
 
 import pytest
-from fakes import ScriptedModel, accepts, reply
+from fakes import SURE, ScriptedModel, accepts, reply
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.output_parsers import StrOutputParser
@@ -10,14 +10,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 
 from langchain_markovscale import (
-    Calibration,
     ChatMarkovScale,
     JudgeVerifier,
     create_markovscale_graph,
-)
-
-SURE = Calibration.from_rates(
-    initial=0.5, repair=0.6, corruption=0.1, sensitivity=0.95, specificity=0.95
 )
 
 
