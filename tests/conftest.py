@@ -35,6 +35,17 @@ def no_script_runs_out():
     assert overrun == []
 
 
+@pytest.fixture(scope="session")
+def one_torch_thread():
+    """Small models gain little from more, and lose much where others want the cores too."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 """How many tests of each file are left out for want of a server."""
 
