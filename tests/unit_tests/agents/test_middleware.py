@@ -1,28 +1,22 @@
 """An agent whose final answers are verified: what it is told, and what is left at the end."""
 
 import asyncio
-import logging
 
 import pytest
 from fakes import SURE, ScriptedModel, accepts, reply
 from langchain.agents import create_agent
 from langchain.agents.middleware import (
     AgentMiddleware,
-    ModelCallLimitMiddleware,
-    ModelRetryMiddleware,
-    ToolCallLimitMiddleware,
 )
 from langchain.agents.structured_output import ToolStrategy
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableLambda
-from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
 from pydantic import BaseModel
 from scripted_agents import agent_of, asked, multiply, texts, told
 
-from langchain_markovscale import Calibration, EmptyReplyError, JudgeVerifier, MarkovScaleMiddleware
-from langchain_markovscale.agents import middleware, model_calls
+from langchain_markovscale import Calibration, JudgeVerifier, MarkovScaleMiddleware
 
 
 def test_good_answer_is_left_as_it_is(run):
@@ -219,48 +213,6 @@ def test_events_tell_attempts_and_decisions(stream):
     assert [event["attempt"]["score"] for event in events[::2]] == [0.05, 0.95]
 
 
-def test_failing_verifier_leaves_the_best_answer(run, caplog):
-    def verify(answer):
-        if answer == "391":
-            raise ConnectionError("gone")
-        return 0.05, "wrong"
-
-    model = ScriptedModel(script=["390", "391"])
-    with caplog.at_level(logging.WARNING):
-        output = run(agent_of(model, verify), asked())
-    assert told(output)["reason"] == "error"
-    assert told(output)["attempts"] == 2
-    assert told(output)["error"] == "ConnectionError: gone"
-    assert "The verifier failed" in caplog.text
-
-
-@pytest.mark.parametrize("action", ["revise", "generate"])
-def test_failing_model_leaves_the_best_answer(run, caplog, action):
-    model = ScriptedModel(script=["390", ConnectionError("gone")])
-    with caplog.at_level(logging.WARNING):
-        output = run(agent_of(model, accepts("391"), actions=(action,)), asked())
-    assert texts(output) == ["What is 17 * 23?", "390"]
-    assert told(output)["reason"] == "error"
-    assert told(output)["error"] == "ConnectionError: gone"
-    assert "The model failed" in caplog.text
-
-
-def test_error_before_the_first_answer_rises(run):
-    agent = agent_of(ScriptedModel(script=[ConnectionError("gone")]), accepts("391"))
-    with pytest.raises(ConnectionError, match="gone"):
-        run(agent, asked())
-
-
-def test_model_that_fails_on_a_thread_leaves_the_next_question_alone(run):
-    model = ScriptedModel(script=["390", ConnectionError("gone"), "5"])
-    agent = agent_of(model, accepts("5"), checkpointer=InMemorySaver())
-    thread = {"configurable": {"thread_id": "1"}}
-    run(agent, asked(), thread)
-    output = run(agent, asked("What is 2 + 3?"), thread)
-    assert texts(output) == ["What is 17 * 23?", "390", "What is 2 + 3?", "5"]
-    assert told(output)["error"] is None
-
-
 def test_human_verifier_pauses_the_agent_and_goes_on():
     verifier = RunnableLambda(lambda given: interrupt(given["answer"]))
     agent = agent_of(ScriptedModel(script=["391"]), verifier, checkpointer=InMemorySaver())
@@ -327,211 +279,3 @@ def test_run_goes_on_from_a_checkpoint_between_attempts():
     assert texts(output) == ["What is 17 * 23?", "391"]
     assert told(output)["attempts"] == 2
     assert verdicts == ["390", "391"]
-
-
-def ended_by_a_limit(model, limit, tools=()):
-    """The agent of a question that another middleware ends early."""
-    ours = MarkovScaleMiddleware(
-        verifier=accepts("391"), calibration=SURE, cost_per_round=0.1, actions=("revise",)
-    )
-    return create_agent(model, list(tools), middleware=[ours, limit])
-
-
-def test_best_answer_is_returned_when_a_limit_of_model_calls_ends_the_agent(run, caplog):
-    model = ScriptedModel(script=["389", "390", "391"])
-    output = run(ended_by_a_limit(model, ModelCallLimitMiddleware(run_limit=2)), asked())
-    assert len(model.asked) == 2
-    assert [type(message) for message in output["messages"]] == [HumanMessage, AIMessage]
-    assert told(output)["reason"] == "interrupted"
-    assert told(output)["attempts"] == 2
-    assert "limits exceeded" in told(output)["error"]
-    assert "limits exceeded" in caplog.text
-    assert [usage["calls"] for usage in told(output)["usage"].values()] == [1, 2, 1]
-
-
-def test_best_answer_is_returned_when_a_limit_of_tool_calls_ends_the_agent(run):
-    first, second = reply("", multiply={"a": 17, "b": 32}), reply("", multiply={"a": 17, "b": 23})
-    second.tool_calls[0]["id"] = "second"
-    model = ScriptedModel(script=[first, "544", second])
-    limit = ToolCallLimitMiddleware(run_limit=1, exit_behavior="end")
-    output = run(ended_by_a_limit(model, limit, [multiply]), asked())
-    assert texts(output) == ["What is 17 * 23?", "", "544", "544"]
-    assert told(output)["reason"] == "interrupted"
-    assert told(output)["usage"]["revise"]["calls"] == 1  # the call of the tool that was not run
-
-
-def test_best_answer_is_returned_when_a_tool_ends_the_agent(run):
-    @tool(return_direct=True)
-    def finish() -> str:
-        """Finish."""
-        return "finished"
-
-    model = ScriptedModel(script=["390", reply("", finish={})])
-    output = run(agent_of(model, accepts("391"), [finish]), asked())
-    assert texts(output) == ["What is 17 * 23?", "390"]
-    assert told(output)["reason"] == "interrupted"
-
-
-def test_a_turn_that_ended_well_is_left_alone_by_a_limit_on_the_next(run):
-    ours = MarkovScaleMiddleware(verifier=accepts("391"), calibration=SURE, cost_per_round=0.1)
-    limit = ModelCallLimitMiddleware(thread_limit=1)
-    agent = create_agent(
-        ScriptedModel(script=["391"]), middleware=[ours, limit], checkpointer=InMemorySaver()
-    )
-    thread = {"configurable": {"thread_id": "1"}}
-    run(agent, asked(), thread)
-    output = run(agent, asked("What is 2 + 3?"), thread)
-    assert texts(output)[:3] == ["What is 17 * 23?", "391", "What is 2 + 3?"]
-    assert "limits exceeded" in texts(output)[3]
-
-
-@pytest.mark.parametrize("empty", ["", " \n"])
-def test_an_empty_reply_is_a_failure_and_never_the_answer(run, empty):
-    model = ScriptedModel(script=["390", reply(empty, read=11, written=1)])
-    output = run(agent_of(model, accepts("391")), asked())
-    assert texts(output) == ["What is 17 * 23?", "390"]
-    assert told(output)["reason"] == "error"
-    assert told(output)["error"] == "EmptyReplyError: The model replied without text."
-    assert told(output)["usage"]["revise"] == {
-        "calls": 1, "input_tokens": 11, "output_tokens": 1, "unknown": 0
-    }  # fmt: skip
-
-
-def test_an_empty_first_reply_is_one_clear_error(run):
-    with pytest.raises(EmptyReplyError, match="without text"):
-        run(agent_of(ScriptedModel(script=[""]), accepts("391")), asked())
-
-
-def test_a_failed_model_call_is_in_the_books(run):
-    call = reply("", read=5, written=2, multiply={"a": 17, "b": 23})
-    model = ScriptedModel(script=["390", call, ConnectionError("gone")])
-    output = run(agent_of(model, accepts("391"), [multiply]), asked())
-    assert told(output)["usage"]["revise"] == {
-        "calls": 2, "input_tokens": 5, "output_tokens": 2, "unknown": 1
-    }  # fmt: skip
-
-
-def key_that_fails_on(text):
-    def key(answer):
-        if answer == text:
-            raise LookupError("no key")
-        return answer
-
-    return key
-
-
-def test_a_key_that_fails_leaves_the_best_answer(run):
-    model = ScriptedModel(script=["389", "390"])
-    agent = agent_of(model, accepts("391"), answer_key=key_that_fails_on("390"))
-    output = run(agent, asked())
-    assert texts(output) == ["What is 17 * 23?", "389"]
-    assert told(output)["error"] == "LookupError: no key"
-    assert told(output)["usage"]["revise"]["calls"] == 1
-
-
-def test_a_key_that_fails_on_the_first_answer_is_one_clear_error(run):
-    agent = agent_of(
-        ScriptedModel(script=["389"]), accepts("391"), answer_key=key_that_fails_on("389")
-    )
-    with pytest.raises(LookupError, match="no key"):
-        run(agent, asked())
-
-
-REJECTING = {"verifier": accepts("never"), "cost_per_round": 0.0, "max_rounds": 5}
-PRICES = {"usd_per_input_token": 0.01, "usd_per_output_token": 0.1}
-
-
-@pytest.mark.parametrize(
-    ("budget", "attempts"),
-    [
-        ({"rounds": 2}, 2),
-        ({"tokens": 29}, 2),  # each reply takes 10
-        ({"tokens": 30}, 3),
-        ({"tokens": 9}, 1),
-        ({"usd": 0.8, **PRICES}, 2),  # each reply costs 0.37
-    ],
-)
-@pytest.mark.parametrize("per_run", [False, True], ids=["of the agent", "of the run"])
-def test_a_budget_ends_the_turn_before_the_call(budget, attempts, per_run, run):
-    model = ScriptedModel(script=["391"] * 5)
-    agent = agent_of(model, **REJECTING, budget=None if per_run else budget)
-    given = {"context": {"budget": budget}} if per_run else {}
-    output = run(agent, asked(), **given)
-    assert len(model.asked) == attempts
-    assert told(output)["attempts"] == attempts
-    assert told(output)["reason"] == "budget"
-    assert "The budget of" in told(output)["error"]
-    assert texts(output) == ["What is 17 * 23?", "391"]
-
-
-def test_a_budget_counts_the_verifier_and_is_told_to_the_stream(stream):
-    judge = ScriptedModel(script=[reply("VERDICT: FAIL", 20, 4)])
-    model = ScriptedModel(script=["390"])
-    agent = agent_of(model, JudgeVerifier(judge), cost_per_round=0.0, budget={"tokens": 40})
-    events = stream(agent, asked(), stream_mode="custom")
-    assert [event["type"] for event in events] == ["attempt", "budget", "decision"]
-    assert "34 are used" in events[1]["error"]
-
-
-def test_unknown_usage_ends_a_turn_whose_tokens_are_limited(run):
-    model = ScriptedModel(script=[AIMessage("390")])
-    output = run(agent_of(model, **REJECTING, budget={"tokens": 10_000}), asked())
-    assert told(output)["reason"] == "budget"
-    assert "no call to 'generate' reported its tokens" in told(output)["error"]
-
-
-@pytest.mark.parametrize(("seconds", "replies"), [(7.5, 2), (8.0, 3)])
-def test_a_deadline_counts_model_and_verifier(seconds, replies, run, monkeypatch):
-    now, verified = [0.0], []
-    for module in (middleware, model_calls):
-        monkeypatch.setattr(module, "monotonic", lambda: now[0])
-
-    def write(messages):
-        now[0] += 2.0
-        return "390"
-
-    def verify(answer):
-        now[0] += 1.0
-        verified.append(answer)
-        return 0.05, "no"
-
-    model = ScriptedModel(script=[write] * 5)
-    output = run(
-        agent_of(model, **{**REJECTING, "verifier": verify}, budget={"seconds": seconds}), asked()
-    )
-    assert len(model.asked) == replies  # two rounds take six seconds
-    assert len(verified) == 2
-    assert told(output)["reason"] == "budget"
-
-
-def test_the_next_question_has_a_budget_of_its_own(run):
-    model = ScriptedModel(script=["391"] * 4)
-    agent = agent_of(model, **REJECTING, budget={"tokens": 20}, checkpointer=InMemorySaver())
-    thread = {"configurable": {"thread_id": "1"}}
-    run(agent, asked(), thread)
-    assert told(run(agent, asked("What is 2 + 3?"), thread))["attempts"] == 2
-
-
-def test_a_run_may_have_rounds_of_its_own(run):
-    model = ScriptedModel(script=["390"])
-    output = run(agent_of(model, **REJECTING), asked(), context={"max_rounds": 1})
-    assert told(output)["reason"] == "max_rounds"
-
-
-@pytest.mark.parametrize("context", [{"max_rounds": 0}, {"budget": {"usd": 1}}, {"max_round": 2}])
-def test_bad_settings_are_named_before_anything_is_paid_for(context, run):
-    model = ScriptedModel(script=["390"])
-    with pytest.raises(ValueError, match=next(iter(context))):
-        run(agent_of(model, **REJECTING), asked(), context=context)
-    assert not model.asked
-
-
-def test_a_model_is_asked_again_as_the_policy_says_and_then_the_best_answer_is_left(run):
-    retry = ModelRetryMiddleware(max_retries=1, initial_delay=0.0, on_failure="error")
-    gone = ConnectionError("gone")
-    model = ScriptedModel(script=[gone, "389", gone, "390", gone, gone])
-    output = run(ended_by_a_limit(model, retry), asked())
-    assert len(model.asked) == 6
-    assert told(output)["attempts"] == 2
-    assert told(output)["reason"] == "error"
-    assert texts(output)[1:] in (["389"], ["390"])
