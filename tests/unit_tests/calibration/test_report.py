@@ -3,11 +3,11 @@
 import re
 import sys
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pages import Page
 from simulated_loops import Loop
 
 from langchain_markovscale import Calibration, Criterion, read_traces
@@ -476,42 +476,10 @@ def test_markdown_has_the_same_tables(reports):
                 assert f"| {first} |" in report.markdown
 
 
-class Page(HTMLParser):
-    """Reads a page and notes what it is made of; an element left open is an error."""
-
-    VOID = frozenset({"meta", "br", "use"})
-
-    def __init__(self, document):
-        super().__init__()
-        self.open, self.found, self.text = [], [], []
-        self.feed(document)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attributes):
-        self.found.append((tag, dict(attributes)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.found.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        if tag not in self.VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if not {"style", "svg"} & set(self.open):
-            self.text.append(data)
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.found if name == tag]
-
-
 def test_page_says_what_the_text_says(reports):
     for report in (reports["improving"], reports["prior"]):
         page = Page(report.html())
-        said = " ".join("".join(page.text).replace("\u00a0", " ").split())
+        said = " ".join("".join(page.text).split())
         for paragraph in report.content.summary:
             assert paragraph in said
         for each in report.content.sections:
@@ -522,8 +490,8 @@ def test_page_says_what_the_text_says(reports):
 
 def test_page_needs_nothing_from_elsewhere(document):
     page = Page(document)
-    assert not {"script", "link", "img", "iframe"} & {tag for tag, _ in page.found}
-    links = [value for _, each in page.found for name, value in each.items() if "href" in name]
+    assert not {"script", "link", "img", "iframe"} & set(page.tags)
+    links = [value for _, each in page.elements for name, value in each.items() if "href" in name]
     assert all(link.startswith("#") for link in links)
     assert "url(" not in document.replace("url(#", "")
     assert "@import" not in document
