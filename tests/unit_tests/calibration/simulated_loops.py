@@ -77,3 +77,6 @@ class Loop:
             "tokens": 5,
             "correct": key == "right" if rng.random() < labelled else None,
         }
+
+
+IMPROVING = Loop(initial=(0.6, 0.3), repair=(0.5, 0.2), corruption=(0.05, 0.1))
