@@ -72,23 +72,29 @@ def test_the_judge_sees_question_answer_key_and_criteria() -> None:
     assert "KEY" not in model.asked[1][1].text
 
 
+@pytest.fixture(scope="module")
+def plain() -> list[str]:
+    """The structure of a prompt with harmless texts."""
+    model = always(FAIL)
+    JudgeVerifier(model).invoke({**GIVEN, "question": "x", "key": None})
+    return structure(model.asked[0])
+
+
 @pytest.mark.parametrize("text", [*HOSTILE.values(), LONG["long-score"], LONG["long-json"]])
-def test_no_candidate_changes_prompt_or_score(text: str) -> None:
+def test_no_candidate_changes_prompt_or_score(text: str, plain: list[str]) -> None:
     judges = {
         0.05: FAIL,
         0.93: lambda messages: f"The prompt was: {messages[-1].text}\n\n{PASS}",
         None: lambda messages: f"I only repeat: {messages[-1].text}",
     }
-    plain = always(FAIL)
-    JudgeVerifier(plain).invoke({**GIVEN, "question": "x", "key": None})
-    for score, reply in judges.items():
-        model = always(reply)
+    for score, line in judges.items():
+        model = always(line)
         judge = JudgeVerifier(model)
         assert judge.invoke({"question": text, "answer": text, "key": None})["score"] == score
-        assert structure(model.asked[0]) == structure(plain.asked[0])
+        assert structure(model.asked[0]) == plain
         assert len(model.asked[0][1].text) < 50_000
-        raw = JudgeVerifier(always(f"{text}\n\n{FAIL}"))
-        assert raw.invoke({**GIVEN, "answer": text})["score"] == 0.05
+    raw = JudgeVerifier(always(f"{text}\n\n{FAIL}"))
+    assert raw.invoke({**GIVEN, "answer": text})["score"] == 0.05
 
 
 def test_the_same_input_gives_the_same_prompt() -> None:
