@@ -24,7 +24,7 @@ _NAMES_BY_MODULE = {
     "graph.nodes": ("generate_node", "revise_node", "verify_proxy_node"),
     "graph.prompts": ("Prompts",),
     "graph.router": ("MarkovScaleRouter",),
-    "graph.settings": ("MarkovScaleContext",),
+    "graph.settings": ("MarkovScaleContext", "RuleOptions"),
     "graph.state": ("MarkovScaleState",),
     "graph.wrapping": ("with_markovscale",),
     "graph.chat_model": ("ChatMarkovScale",),
@@ -80,7 +80,10 @@ if TYPE_CHECKING:
     )
     from langchain_markovscale.graph.prompts import Prompts as Prompts
     from langchain_markovscale.graph.router import MarkovScaleRouter as MarkovScaleRouter
-    from langchain_markovscale.graph.settings import MarkovScaleContext as MarkovScaleContext
+    from langchain_markovscale.graph.settings import (
+        MarkovScaleContext as MarkovScaleContext,
+        RuleOptions as RuleOptions,
+    )
     from langchain_markovscale.graph.show import show as show
     from langchain_markovscale.graph.state import MarkovScaleState as MarkovScaleState
     from langchain_markovscale.graph.wrapping import with_markovscale as with_markovscale

@@ -46,6 +46,40 @@ class Attempt(TypedDict):
     tokens: int | None
 
 
+def new_attempt(
+    text: str,
+    *,
+    key: str | None = None,
+    score: float | None = None,
+    action: Action | None = None,
+    parent: int | None = None,
+    feedback: str | None = None,
+    tokens: int | None = None,
+) -> Attempt:
+    """Return an attempt; what is left out is not known yet.
+
+    Args:
+        text: The answer as the model wrote it.
+        key: Its canonical form.
+        score: The verifier's score in [0, 1].
+        action: How it was made; by default ``revise`` where it has a parent, else ``generate``.
+        parent: Index of the attempt that was revised.
+        feedback: The verifier's critique.
+        tokens: Tokens that the model wrote for it.
+    """
+    if action is None:
+        action = "generate" if parent is None else "revise"
+    return {
+        "text": text,
+        "key": key,
+        "score": score,
+        "action": action,
+        "parent": parent,
+        "feedback": feedback,
+        "tokens": tokens,
+    }
+
+
 class Decision(TypedDict):
     """What to do next, and why.
 

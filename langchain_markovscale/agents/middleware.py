@@ -5,9 +5,8 @@ same other middleware. Only the conversation is arranged for it, and put in orde
 """
 
 import logging
-from collections.abc import Mapping, Sequence
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 from uuid import uuid4
 
 from langchain.agents.middleware import (
@@ -27,7 +26,6 @@ from langchain_markovscale.agents.turn import (
     Since,
     Trail,
     Turn,
-    action_of,
     best_answer,
     final_answer,
     rewritten,
@@ -38,19 +36,23 @@ from langchain_markovscale.agents.turn import (
     with_seconds,
     written_by_model,
 )
-from langchain_markovscale.answers.choices import Choices
 from langchain_markovscale.answers.keys import AnswerKey
-from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.graph.budget import Budget, shortfall
 from langchain_markovscale.graph.conversation import stopped
 from langchain_markovscale.graph.metering import UNKNOWN_CALL, Meter, booked
 from langchain_markovscale.graph.nodes import NoVerifier, VerifierLike
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
-from langchain_markovscale.graph.router import MarkovScaleRouter
-from langchain_markovscale.graph.settings import PerRun, evidence
+from langchain_markovscale.graph.settings import PerRun, RuleOptions, rule_of_loop
 from langchain_markovscale.graph.telemetry import labelled, tell
-from langchain_markovscale.theory.rates import Rates, Variant
-from langchain_markovscale.types import Action, Attempt, Decision, Purpose, Reason, usage_of
+from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale.types import (
+    Attempt,
+    Decision,
+    Purpose,
+    Reason,
+    new_attempt,
+    usage_of,
+)
 from langchain_markovscale.verifiers.base import Verifier, VerifierInput, to_verdict
 from langchain_markovscale.verifiers.function import as_verifier
 
@@ -103,55 +105,42 @@ class MarkovScaleMiddleware(GuardedModelCalls):
     Args:
         verifier: The verify-proxy, as for `create_markovscale_graph`. What the tools returned is
             given to it as `context`.
-        calibration: A `Calibration` or bare `Rates`; by default `Calibration.training_free()`.
-        cost_per_round: What a round must gain to be worth it, in units of accuracy; one number, or
-            one for each action.
-        max_rounds: The most attempts at one question, the first included; at least 1.
+        criterion: Decides, in place of one that is made from `rule`.
         budget: The most that a question may use, in tokens, money, time or rounds, see `Budget`.
             Where the next call would go beyond it, the turn ends with the best answer so far and
             the reason `"budget"`. Its `seconds` are those of the model and the verifier; what
             tools take does not count.
-        actions: What may be done after the first attempt: `"revise"`, `"generate"`, or both.
         answer_key: Makes the key of an answer: a function of its text, or a name.
-        choices: The possible answers, or how many there are, where they are a closed list.
-        variant: Where the class weights come from: `"mixture"`, `"gate"` or `"training_free"`.
         prompts: The words that ask for a revision; `system` is the agent's own affair.
+        **rule: How to decide: `calibration`, `variant` (all but `"map"`), `cost_per_round`,
+            `max_rounds`, `actions` and `choices`, described by
+            `help(langchain_markovscale.RuleOptions)`.
 
     Raises:
         ValueError: If there is neither a verifier nor a key, or a number leaves its range.
-        TypeError: If the verifier or the calibration is none.
+        TypeError: If the verifier or the calibration is of another type, or there is no such
+            option.
     """
 
     def __init__(
         self,
         *,
         verifier: VerifierLike | None,
-        calibration: Calibration | Rates | None = None,
-        cost_per_round: float | Mapping[Action, float] = 0.01,
-        max_rounds: int = 8,
+        criterion: Criterion | None = None,
         budget: Budget | None = None,
-        actions: Sequence[Action] = ("revise", "generate"),
         answer_key: AnswerKey | str | None = None,
-        choices: Choices | None = None,
-        variant: Variant = "mixture",
         prompts: Prompts | None = None,
+        **rule: Unpack[RuleOptions],
     ) -> None:
-        if variant == "map":
+        criterion, self._answer_key = rule_of_loop(
+            MarkovScaleMiddleware, verifier, answer_key, criterion, rule
+        )
+        if criterion.variant == "map":
             raise ValueError(
                 "variant='map' needs a predictor, which an agent's middleware does not take: "
                 "give 'mixture', 'gate' or 'training_free'."
             )
-        router = MarkovScaleRouter(
-            evidence(verifier, answer_key, choices, calibration, variant),
-            cost_per_round=cost_per_round,
-            max_rounds=max_rounds,
-            actions=actions,
-            answer_key=answer_key,
-            choices=choices,
-            variant=variant,
-        )
-        super().__init__(PerRun(router.criterion, budget))
-        self._answer_key = router.answer_key
+        super().__init__(PerRun(criterion, budget))
         self._verifier = as_verifier(verifier) or NoVerifier()
         self._free = verifier is None or not getattr(self._verifier, "asks_model", True)
         self._prompts = prompts_or_default(prompts)
@@ -249,15 +238,12 @@ class MarkovScaleMiddleware(GuardedModelCalls):
     def _attempt(self, turn: Turn, trail: Trail) -> Attempt:
         text, decision = text_of_answer(trail), turn["decision"]
         cost = usage_of(trail["answer"][0])
-        return {
-            "text": text,
-            "key": None if self._answer_key is None else self._answer_key(text),
-            "score": None,
-            "action": action_of(turn),
-            "parent": decision["parent"] if decision else None,
-            "feedback": None,
-            "tokens": None if cost["unknown"] else cost["output_tokens"],
-        }
+        return new_attempt(
+            text,
+            key=None if self._answer_key is None else self._answer_key(text),
+            parent=decision["parent"] if decision else None,
+            tokens=None if cost["unknown"] else cost["output_tokens"],
+        )
 
     def _called(self, due: _Due) -> tuple[RunnableConfig, Meter | None]:
         """Return the verifier's config, whose words are no part of the stream, and its meter."""

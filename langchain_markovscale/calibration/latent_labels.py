@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from langchain_markovscale.calibration.em import Events
 from langchain_markovscale.calibration.sufficient_statistics import Hypothesis, Statistics, pad
 from langchain_markovscale.calibration.verifier_scores import ScoreModel
+from langchain_markovscale.theory.urn import Urn
 
 Floats = NDArray[np.float64]
 
@@ -41,6 +42,11 @@ class Evidence(NamedTuple):
     accept_threshold: float
     correlation: float
     wrong_pairs: float = 0.0
+
+    @property
+    def urn(self) -> Urn:
+        """Where wrong answers come from: 1/κ values, all of them equally likely."""
+        return Urn(self.coincidence, 1 / self.coincidence, closed=False)
 
     def is_near(self, other: "Evidence") -> bool:
         """Return whether rates have settled; counts move on by far more than they change rates."""
@@ -104,7 +110,7 @@ def updated_evidence(statistics: Statistics, evidence: Evidence, shares: Floats)
         for one in rivals.hypotheses:
             share = shares[row]
             row += 1
-            pairs = pairs + share * np.array([*one.pairs, one.retained + one.moved, one.retained])
+            pairs = pairs + share * np.array([*one.pairs, one.stuck + one.moved, one.stuck])
             own = np.array([score for group in one.right for score in group])
             right += share * np.array([(own >= evidence.accept_threshold).sum(), len(own)])
             every += share * verdicts
@@ -124,12 +130,9 @@ def _hypotheses(statistics: Statistics) -> list[Hypothesis]:
 
 
 def _offset(hypothesis: Hypothesis, evidence: Evidence) -> float:
-    kappa, sigma = evidence.coincidence, evidence.retention
-    elsewhere = max((1 - sigma) * kappa / max(1 - kappa, 1e-12), 1e-300)
-    total = hypothesis.coincidences * np.log(kappa) + hypothesis.retained * np.log(sigma)
-    total += hypothesis.moved * np.log(elsewhere)
-    if hypothesis.unseen:
-        total += np.log(max(1.0, 1 / kappa + 1 - hypothesis.unseen))
+    total = evidence.urn.log_chance(hypothesis.draws)
+    total += hypothesis.stuck * np.log(evidence.retention)
+    total += hypothesis.moved * np.log(1 - evidence.retention)
     accept = np.log(evidence.sensitivity) - np.log(1 - evidence.specificity)
     reject = np.log(1 - evidence.sensitivity) - np.log(evidence.specificity)
     for scores in hypothesis.right:

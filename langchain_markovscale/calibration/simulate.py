@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.validation import single, whole
-from langchain_markovscale.types import Attempt, Decision
+from langchain_markovscale.types import Attempt, Decision, new_attempt
 
 Floats = NDArray[np.float64]
 Policy = Callable[[Sequence[Attempt]], Decision]
@@ -143,15 +143,7 @@ class _History:
         found = self.next.get((key, score))
         if found is None:
             parent = self.decision["parent"]
-            attempt: Attempt = {
-                "text": "",
-                "key": key,
-                "score": law.scores[score],
-                "action": "generate" if parent is None else "revise",
-                "parent": parent,
-                "feedback": None,
-                "tokens": None,
-            }
+            attempt = new_attempt("", key=key, score=law.scores[score], parent=parent)
             found = self.next[key, score] = _History(policy, [*self.attempts, attempt])
         return found
 

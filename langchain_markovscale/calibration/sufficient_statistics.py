@@ -11,12 +11,20 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from langchain_markovscale.theory.validation import numbers
+from langchain_markovscale.theory.likelihood import (
+    MOVED,
+    REVISED,
+    STUCK,
+    depths_of,
+    read_run,
+    steps_of,
+)
+from langchain_markovscale.theory.validation import numbers as as_numbers
 from langchain_markovscale.traces.trace import LabelledAttempt, Trace
 
 Floats = NDArray[np.float64]
@@ -29,20 +37,18 @@ class Hypothesis(NamedTuple):
 
     Attributes:
         counts: Event counts as in `Events`, without trailing zeros.
-        coincidences: How often κ enters: wrong answers that took one particular value.
-        retained: Wrong answers that came back unchanged.
+        stuck: Wrong answers that came back unchanged.
         moved: Wrong answers that became another wrong one.
+        draws: The wrong values in their order, as `Urn.log_chance` takes them, each by its number.
         pairs: Pairs of wrong fresh draws, and of those the ones with equal keys.
-        unseen: 0 where a key seen is right, else how many distinct keys were seen, and 1.
         right: Scores of each right answer, repeated scores of one key together.
     """
 
     counts: tuple[int, ...]
-    coincidences: int
-    retained: int
+    stuck: int
     moved: int
+    draws: tuple[tuple[int, int | None], ...]
     pairs: tuple[int, int]
-    unseen: int
     right: tuple[tuple[float, ...], ...]
 
 
@@ -135,7 +141,10 @@ class _Collector:
         attempts = trace["attempts"]
         if not attempts:
             return
-        depths = _depths(trace)
+        try:
+            depths = depths_of(attempts)
+        except ValueError as error:
+            raise ValueError(f"question {trace['id']!r}: {error}") from None
         labels = [attempt.get("correct") for attempt in attempts]
         self.attempts += len(attempts)
         self.keyed = self.keyed or any(attempt["key"] is not None for attempt in attempts)
@@ -143,10 +152,9 @@ class _Collector:
         if None in labels:
             self.rivals[_rivals(trace, depths)] += 1
         else:
-            one = _hypothesis(attempts, depths, [bool(label) for label in labels], right_key=None)
+            one = _hypothesis(attempts, depths, [bool(label) for label in labels])
             self.labelled[one.counts] += 1
-            stuck = one.retained + one.moved
-            self.coincidences.extend((*one.pairs, stuck, one.retained))
+            self.coincidences.extend((*one.pairs, one.stuck + one.moved, one.stuck))
         answers: dict[object, int] = {}
         for index, (attempt, depth, label) in enumerate(zip(attempts, depths, labels, strict=True)):
             if label is None:
@@ -217,7 +225,7 @@ def collect_table(correct: ArrayLike) -> Statistics:
     Raises:
         ValueError: If the shape or a value is wrong.
     """
-    table = numbers("correct", correct)
+    table = as_numbers("correct", correct)
     if table.ndim == 2:
         table = table[:, None]
     if table.ndim != 3 or not table.size or not np.isin(table, (0.0, 1.0)).all():
@@ -256,15 +264,13 @@ def pad(counts: Sequence[tuple[int, ...]], width: int) -> Floats:
 
 def _rivals(trace: Trace, depths: list[int]) -> Rivals:
     attempts = trace["attempts"]
-    hypotheses = tuple(
-        _hypothesis(attempts, depths, labels, key) for labels, key in _labellings(trace)
-    )
+    hypotheses = tuple(_hypothesis(attempts, depths, labels) for labels in _labellings(trace))
     scores = tuple(a["score"] for a in attempts if a["score"] is not None)
     return Rivals(hypotheses, scores)
 
 
-def _labellings(trace: Trace) -> Iterator[tuple[list[bool], str | None]]:
-    """Yield every way in which the unknown labels could be, with the key that is then right."""
+def _labellings(trace: Trace) -> Iterator[list[bool]]:
+    """Yield every way in which the unknown labels could be."""
     attempts = trace["attempts"]
     known = [attempt.get("correct") for attempt in attempts]
     keys = list(dict.fromkeys(a["key"] for a in attempts if a["key"] is not None))
@@ -273,12 +279,12 @@ def _labellings(trace: Trace) -> Iterator[tuple[list[bool], str | None]]:
         labels = [right is not None and a["key"] == right for a in attempts]
         if all(k is None or k == label for k, label in zip(known, labels, strict=True)):
             possible = True
-            yield labels, right
+            yield labels
     if not possible:
         yield from _guesses(trace, known)
 
 
-def _guesses(trace: Trace, known: list[bool | None]) -> Iterator[tuple[list[bool], None]]:
+def _guesses(trace: Trace, known: list[bool | None]) -> Iterator[list[bool]]:
     """Yield every way in which unknown labels could be where no key says which are the same.
 
     There are no keys, or a grader knows better than they do: it has called 1/2 and 0.5 right.
@@ -294,62 +300,34 @@ def _guesses(trace: Trace, known: list[bool | None]) -> Iterator[tuple[list[bool
         labels = [bool(label) for label in known]
         for index, value in zip(unknown, guess, strict=True):
             labels[index] = value
-        yield labels, None
+        yield labels
 
 
 def _hypothesis(
-    attempts: Sequence[LabelledAttempt],
-    depths: list[int],
-    labels: list[bool],
-    right_key: str | None,
+    attempts: Sequence[LabelledAttempt], depths: list[int], labels: list[bool]
 ) -> Hypothesis:
-    counts = [0] * (2 + 4 * max(depths))
-    coincidences = retained = moved = 0
-    wrong_draws: Counter[str] = Counter()
+    levels = max(depths)
+    counts, draws = read_run(steps_of(attempts, depths, levels), labels, levels)
+    wrong = Counter(
+        attempt["key"]
+        for attempt, label in zip(attempts, labels, strict=True)
+        if attempt["parent"] is None and not label and attempt["key"] is not None
+    )
+    n_wrong = wrong.total()
     right: dict[object, list[float]] = {}
-    for index, (attempt, depth, label) in enumerate(zip(attempts, depths, labels, strict=True)):
-        key, parent = attempt["key"], attempt["parent"]
-        if parent is None:
-            counts[0 if label else 1] += 1
-            if not label and key is not None:
-                coincidences += 1
-                wrong_draws[key] += 1
-        else:
-            counts[2 + 4 * (depth - 1) + 2 * (not labels[parent]) + (not label)] += 1
-            if not label and key is not None:
-                if labels[parent]:
-                    coincidences += 1
-                elif key == attempts[parent]["key"]:
-                    retained += 1
-                elif attempts[parent]["key"] is not None:
-                    moved += 1
+    for index, (attempt, label) in enumerate(zip(attempts, labels, strict=True)):
         if label and attempt["score"] is not None:
+            key = attempt["key"]
             right.setdefault(index if key is None else key, []).append(attempt["score"])
-    n_wrong = sum(wrong_draws.values())
-    pairs = n_wrong * (n_wrong - 1) // 2
-    equal = sum(n * (n - 1) // 2 for n in wrong_draws.values())
-    unseen = 0
-    if right_key is None:
-        unseen = len({a["key"] for a in attempts if a["key"] is not None})
+    numbers: dict[object, int | None] = {None: None}
     return Hypothesis(
-        tuple(counts),
-        coincidences,
-        retained,
-        moved,
-        (pairs, equal),
-        unseen,
+        (*counts[:STUCK], *counts[REVISED:]),
+        counts[STUCK],
+        counts[MOVED],
+        tuple(
+            (cast("int", numbers.setdefault(value, len(numbers))), numbers[left])
+            for value, left in draws
+        ),
+        (n_wrong * (n_wrong - 1) // 2, sum(n * (n - 1) // 2 for n in wrong.values())),
         tuple(tuple(scores) for scores in right.values()),
     )
-
-
-def _depths(trace: Trace) -> list[int]:
-    depths: list[int] = []
-    for index, attempt in enumerate(trace["attempts"]):
-        parent = attempt["parent"]
-        if parent is not None and not 0 <= parent < index:
-            raise ValueError(
-                f"attempt {index} of question {trace['id']!r} has parent {parent!r}: it must be "
-                "the index of an earlier attempt, or null for a fresh draw."
-            )
-        depths.append(0 if parent is None else depths[parent] + 1)
-    return depths

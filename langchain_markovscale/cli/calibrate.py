@@ -10,7 +10,7 @@ from rich.progress import Progress
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import remarks, results, say
 from langchain_markovscale.cli.files import check_input, check_output
-from langchain_markovscale.cli.report_view import show
+from langchain_markovscale.cli.terminal import print_document
 
 if TYPE_CHECKING:
     from langchain_markovscale.traces.trace import AttemptCounts, Trace
@@ -80,7 +80,7 @@ def calibrate(
     say(str(counts))
     if output is not None:
         fitted.save(output)
-    show(fitted.report(cost_per_round=cost, max_rounds=max_rounds, seed=seed), results())
+    print_document(fitted.report(cost_per_round=cost, max_rounds=max_rounds, seed=seed), results())
     if output is None:
         say("The calibration was not kept: --output calibration.json keeps it.")
     else:
@@ -100,7 +100,9 @@ def _check_classes(n_classes: int | Literal["auto"], questions: int) -> None:
     """Refuse more classes than there are questions, and say so where there are nearly as many."""
     if n_classes == "auto" or n_classes * _FEW <= questions or n_classes < 2:
         return
-    told = f"--classes {n_classes} with {questions} {'question' if questions == 1 else 'questions'}"
+    from langchain_markovscale.display.wording import counted
+
+    told = f"--classes {n_classes} with {counted(questions, 'question')}"
     remedy = f"record more questions, or give --classes {max(questions // _FEW, 1)} or auto."
     if n_classes > questions:
         raise ValueError(f"{told}: a class without a question has no rates to measure: {remedy}")

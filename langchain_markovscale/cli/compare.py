@@ -8,7 +8,7 @@ import typer
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import remarks, results, say, write_json
 from langchain_markovscale.cli.files import check_input, check_output, write_pages
-from langchain_markovscale.cli.report_view import show
+from langchain_markovscale.cli.terminal import print_document
 
 if TYPE_CHECKING:
     from langchain_markovscale.comparison.crossfit import Budget
@@ -94,7 +94,7 @@ def compare(
     if as_json:
         write_json(comparison.as_dict())
     elif html is None and markdown is None:
-        show(comparison, results())
+        print_document(comparison, results())
     else:
         say(comparison.verdict)
     write_pages(comparison, html, markdown)

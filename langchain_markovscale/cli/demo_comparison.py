@@ -12,7 +12,15 @@ from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.cli.runs import Run, is_correct
 from langchain_markovscale.graph.prompts import Prompts
 from langchain_markovscale.recording.questions import Question
-from langchain_markovscale.types import Action, Attempt, Usage, add_usage, no_usage, usage_of
+from langchain_markovscale.types import (
+    Action,
+    Attempt,
+    Usage,
+    add_usage,
+    new_attempt,
+    no_usage,
+    usage_of,
+)
 
 
 class Score(NamedTuple):
@@ -143,16 +151,9 @@ def _request(question: str) -> dict[str, Any]:
 
 
 def _attempt(reply: AIMessage, answer_key: AnswerKey, made: int) -> Attempt:
+    text = str(reply.text)
     action: Action = "generate" if made == 1 else "revise"
-    return {
-        "text": str(reply.text),
-        "key": answer_key(str(reply.text)),
-        "score": None,
-        "action": action,
-        "parent": None,
-        "feedback": None,
-        "tokens": None,
-    }
+    return new_attempt(text, key=answer_key(text), action=action)
 
 
 def comparison(strategies: Sequence[Strategy]) -> Table:

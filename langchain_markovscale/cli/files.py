@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from langchain_markovscale.cli.console import say
 
 if TYPE_CHECKING:
-    from langchain_markovscale.display.display import Display
+    from langchain_markovscale.display.document import Display
 
 import json
 from typing import Literal

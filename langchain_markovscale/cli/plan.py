@@ -86,16 +86,15 @@ def _as_json(made: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show(made: dict[str, Any]) -> None:
-    from langchain_markovscale.display.wording import percent, points
+    from langchain_markovscale.display.wording import counted, percent, points
 
     given = made["given"]
-    price = points(given["cost_per_round"], 3)
     console = results()
     console.print(
         f"First answers are right with a chance of {percent(given['initial'])}. A revision mends "
         f"{percent(given['repair'])} of wrong answers and spoils {percent(given['corruption'])} of "
-        f"right ones. A round costs {price} {'point' if price == '1' else 'points'} of accuracy; "
-        f"{given['max_rounds']} attempts are allowed.\n"
+        f"right ones. A round costs {points(given['cost_per_round'], 3)} of accuracy; "
+        f"{counted(given['max_rounds'], 'attempt is', 'attempts are')} allowed.\n"
     )
     console.print(_table("Blind rounds: revise and take what comes", made["blind"]))
     console.print()

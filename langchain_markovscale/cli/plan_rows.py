@@ -6,7 +6,7 @@ One list of rows serves the table and the JSON, so that neither can say what the
 from math import inf, isfinite, isnan
 from typing import Any, NamedTuple
 
-from langchain_markovscale.display.wording import percent, points
+from langchain_markovscale.display.wording import counted, percent, points
 from langchain_markovscale.theory.chain import TwoStateChain
 from langchain_markovscale.theory.plans import commitments
 from langchain_markovscale.theory.rates import Rates
@@ -185,7 +185,7 @@ def _eigenvalue(chain: TwoStateChain) -> Row:
 def _half_life(chain: TwoStateChain) -> Row:
     rounds = float(chain.half_life)
     words = (
-        f"Half of what revising can change has happened after {rounds:.2g} rounds."
+        f"Half of what revising can change has happened after {counted(rounds, 'round')}."
         if 0 < rounds < inf
         else "One round gets all the way."
         if rounds == 0
@@ -195,14 +195,14 @@ def _half_life(chain: TwoStateChain) -> Row:
         "half_life",
         "half-life",
         _finite(rounds),
-        f"{rounds:.2g} rounds" if isfinite(rounds) else "none",
+        counted(rounds, "round") if isfinite(rounds) else "none",
         words,
     )
 
 
 def _best_rounds(chain: TwoStateChain, initial: float, cost: float) -> Row:
     best = chain.optimal_rounds(initial, cost)
-    price = f"costs {points(cost, 3)}"
+    price = f"costs {points(cost, 3, unit=False)}"
     if best == inf:
         words = "Rounds that cost nothing pay for ever, each a little less."
     elif best == 0:
@@ -211,9 +211,9 @@ def _best_rounds(chain: TwoStateChain, initial: float, cost: float) -> Row:
     else:
         reached, beyond = (float(chain.accuracy(initial, t)) for t in (best, best + 1))
         words = (
-            f"{percent(initial)} becomes {percent(reached)}: {points(reached - initial)} points "
-            f"for {points(best * cost, 3)}. One more would {_changes(beyond - reached)} and "
-            f"{price}."
+            f"{percent(initial)} becomes {percent(reached)}: {points(reached - initial)} "
+            f"for {points(best * cost, 3, unit=False)}. One more would "
+            f"{_changes(beyond - reached)} and {price}."
         )
     shown = "no limit" if best == inf else f"{best}"
     return Row("optimal_rounds", "best revisions T*", _finite(best), shown, words)
@@ -221,7 +221,7 @@ def _best_rounds(chain: TwoStateChain, initial: float, cost: float) -> Row:
 
 def _changes(gain: float) -> str:
     size = points(abs(gain))
-    return "gain nothing" if size == "0" else f"{'gain' if gain > 0 else 'lose'} {size} points"
+    return "gain nothing" if size == "0 points" else f"{'gain' if gain > 0 else 'lose'} {size}"
 
 
 def _blind_threshold(chain: TwoStateChain, cost: float) -> Row:

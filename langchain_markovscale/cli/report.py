@@ -8,7 +8,7 @@ import typer
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import results, say
 from langchain_markovscale.cli.files import check_input, check_output, write_pages
-from langchain_markovscale.cli.report_view import show
+from langchain_markovscale.cli.terminal import print_document
 
 
 def report(
@@ -32,7 +32,7 @@ def report(
         cost_per_round=cost, max_rounds=max_rounds, seed=seed
     )
     if html is None and markdown is None:
-        show(made, results())
+        print_document(made, results())
     else:
         say(made.verdict)
         write_pages(made, html, markdown)

@@ -1,6 +1,7 @@
 """The plot of a comparison (extra `plot`): what accuracy each rule buys for what it spends."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
+from itertools import cycle, product
 from typing import TYPE_CHECKING
 
 from langchain_markovscale.comparison.crossfit import NEVER
@@ -12,11 +13,10 @@ from langchain_markovscale.display.plotting import (
     INK,
     ORANGE,
     VERMILION,
-    Label,
+    legend_below,
     percent_axis,
     report_axes,
     widened,
-    write_labels,
 )
 from langchain_markovscale.display.wording import points
 from langchain_markovscale.theory.rates import Variant
@@ -24,33 +24,73 @@ from langchain_markovscale.theory.rates import Variant
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SIZE = (8.0, 5.0)  # inches
+_WIDTH, _HEIGHT, _LINE = 5.6, 4.2, 0.18  # inches: of the figure, without its legend, of a line
 
-_COLOURS = (BLUE, GREEN, ORANGE, INK)  # of MarkovScale's variants
-_APART = 0.04  # costs are written at points that lie this share of the axis from each other
+_LINES = (BLUE, GREEN, ORANGE, INK)  # colours of MarkovScale's variants
+_RULES = tuple(product((VERMILION, GREY, GREEN), "os^vDP"))  # colours and marks of other rules
+_BOUNDS = tuple(product((INK,), "*X"))
+_SHORT = 30  # letters: names that fit into two columns
+_APART = 0.06  # costs are written at points that lie this share of the axis from each other
 
 
 def frontier(findings: Findings, ax: "Axes | None" = None) -> "Axes":
     """Plot accuracy against what is spent: MarkovScale as lines, other rules as points."""
     with report_axes(ax, "What each rule buys") as axes:
         if ax is None:
-            axes.figure.set_size_inches(*SIZE)  # type: ignore[union-attr]
-        for place, variant in reversed(list(enumerate(findings.variants))):
+            axes.figure.set_size_inches(*size(findings))  # type: ignore[union-attr]
+        for place, variant in enumerate(findings.variants):
             x, y = zip(*_curve(findings, variant), strict=True)
             line, width = ("--", 1.2) if place else ("o-", 1.8)
-            axes.plot(x, y, line, color=_COLOURS[place], lw=width, ms=4, label=variant)
-        for row in findings.rules:
-            axes.plot(*_place(findings, row), "s", color=VERMILION, ms=5, label=row.rule.name)
-        for row in findings.bounds:
-            at = _place(findings, row)
-            axes.plot(*at, "D", color=GREY, mfc="none", ms=5, label=row.rule.name)
+            axes.plot(
+                x,
+                y,
+                line,
+                color=_LINES[place],
+                lw=width,
+                ms=4,
+                zorder=4 - place / 4,
+                label=_name(variant),
+            )
+        for rows, styles in ((findings.rules, _RULES), (findings.bounds, _BOUNDS)):
+            for row, (colour, mark) in zip(rows, cycle(styles), strict=False):
+                filling = colour if row.rule.kind == "bound" else "none"
+                axes.plot(
+                    *_place(findings, row),
+                    mark,
+                    color=colour,
+                    mfc=filling,
+                    mew=1.2,
+                    ms=7,
+                    zorder=5,
+                    label=row.rule.name,
+                )
         axes.set_ylim(*widened(axes))
-        axes.margins(x=0.12)
+        axes.margins(x=0.08)
+        _write_costs(findings, axes)
         percent_axis(axes.yaxis)
         axes.set_ylabel("answers that are right")
         axes.set_xlabel(f"{findings.budget} at a question (small numbers: cost of a round, points)")
-        write_labels(axes, [*_names(findings), *_ends(findings), *_costs(findings)])
+        legend_below(axes, columns=_columns(_entries(findings)))
         return axes
+
+
+def size(findings: Findings) -> tuple[float, float]:
+    """Return the size of the figure in inches: it grows with its legend."""
+    entries = _entries(findings)
+    return _WIDTH, _HEIGHT + _LINE * -(-len(entries) // _columns(entries))
+
+
+def _entries(findings: Findings) -> list[str]:
+    rules = (*findings.rules, *findings.bounds)
+    return [*map(_name, findings.variants), *(row.rule.name for row in rules)]
+
+
+def _columns(entries: Sequence[str]) -> int:
+    return 2 if max(map(len, entries)) <= _SHORT else 1
+
+
+def _name(variant: Variant) -> str:
+    return f"MarkovScale, {variant.replace('_', '-')}"
 
 
 def _place(findings: Findings, row: Row) -> tuple[float, float]:
@@ -61,39 +101,21 @@ def _curve(findings: Findings, variant: Variant) -> list[tuple[float, float]]:
     return sorted(_place(findings, row) for row in findings.curve(variant))
 
 
-def _names(findings: Findings) -> Iterator[Label]:
-    """Yield the names of rules and bounds; those at the same place share a label."""
-    yield from _shared(
-        (_place(findings, row), row.rule.name, colour)
-        for rows, colour in ((findings.rules, VERMILION), (findings.bounds, GREY))
-        for row in rows
-    )
-
-
-def _ends(findings: Findings) -> Iterator[Label]:
-    """Yield the names of MarkovScale's variants, each where its line ends."""
-    yield from _shared(
-        (_curve(findings, variant)[-1], f"MarkovScale, {variant.replace('_', '-')}", colour)
-        for variant, colour in zip(findings.variants, _COLOURS, strict=False)
-    )
-
-
-def _shared(names: Iterable[tuple[tuple[float, float], str, str]]) -> Iterator[Label]:
-    """Yield one label for all names at the same place, in the colour of the first."""
-    places: dict[tuple[float, float], tuple[list[str], str]] = {}
-    for (x, y), name, colour in names:
-        places.setdefault((round(x, 2), round(y, 3)), ([], colour))[0].append(name)
-    for (x, y), (shared, colour) in places.items():
-        yield Label(x, y, "\n".join(shared), colour)
-
-
-def _costs(findings: Findings) -> Iterator[Label]:
-    """Yield costs at points of the first variant that do not lie too close to each other."""
-    rows = [row for row in findings.curve(findings.variants[0]) if row.rule.cost != NEVER]
-    widest = max(row.spent(findings.budget) for row in findings.rows)
-    last = -widest
-    for row in rows:
+def _write_costs(findings: Findings, axes: "Axes") -> None:
+    """Write costs above points of the first variant that are far enough from each other."""
+    low, high = axes.get_xlim()
+    last = low - high
+    for row in findings.curve(findings.variants[0]):
         x, y = _place(findings, row)
-        if abs(x - last) > _APART * widest and row.rule.cost is not None:
-            last = x
-            yield Label(x, y, points(row.rule.cost, 2), _COLOURS[0], size=7)
+        if row.rule.cost in (None, NEVER) or abs(x - last) < _APART * (high - low):
+            continue
+        last = x
+        axes.annotate(
+            points(row.rule.cost, 2, unit=False),
+            (x, y),
+            (0, 5),
+            textcoords="offset points",
+            ha="center",
+            fontsize=7,
+            color=_LINES[0],
+        )

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_markovscale.comparison import plots, sections
 from langchain_markovscale.comparison.results import Findings
-from langchain_markovscale.display.display import Display
-from langchain_markovscale.display.document import Content
+from langchain_markovscale.display.document import Display, Document
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,9 +27,9 @@ class Comparison(Display):
     findings: Findings
 
     @cached_property
-    def content(self) -> Content:
+    def document(self) -> Document:
         """All that the comparison says; its verdict is which rules MarkovScale beats."""
-        return sections.content(self.findings)
+        return sections.document(self.findings)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the verdict and every number as plain JSON values; infinite ones are None."""
@@ -48,7 +47,7 @@ class Comparison(Display):
     def _draw(self, name: str) -> "Figure":
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=plots.SIZE)
+        figure = Figure(figsize=plots.size(self.findings))
         plots.frontier(self.findings, figure.subplots())
         return figure
 

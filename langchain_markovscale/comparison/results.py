@@ -1,4 +1,4 @@
-"""Every number of a comparison, by name, so that all of its faces say the same."""
+"""Every number of a comparison, by name, so that all of its outputs say the same."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple

@@ -7,9 +7,9 @@ from math import inf, isfinite
 from langchain_markovscale.calibration.estimate import FEW_QUESTIONS
 from langchain_markovscale.comparison.crossfit import NEVER
 from langchain_markovscale.comparison.results import Findings, Row, found
-from langchain_markovscale.display.document import Content, Section, Table, Tone
-from langchain_markovscale.display.interval import Estimate, counted
-from langchain_markovscale.display.wording import points
+from langchain_markovscale.display.document import Document, Section, Table, Tone
+from langchain_markovscale.display.interval import Estimate
+from langchain_markovscale.display.wording import counted, points
 from langchain_markovscale.theory.rates import Variant
 
 _SPENDINGS = ("attempts", "calls", "tokens", "dry")
@@ -50,7 +50,7 @@ def costs_section(findings: Findings) -> Section:
     """Return how MarkovScale fared at each cost, and whether its beliefs were right."""
     rows = tuple(
         (
-            points(row.rule.cost or 0.0, 2),
+            points(row.rule.cost or 0.0, 2, unit=False),
             _ranged(row.accuracy),
             "" if row.belief is None else share(row.belief),
             *_spendings(row),
@@ -74,7 +74,7 @@ def duels_section(findings: Findings) -> Section:
             duel.rule,
             number(duel.budget),
             share(duel.accuracy),
-            _points(duel.difference),
+            duel.difference.in_points(unit=False),
             "never" if duel.needed.value == inf else number(duel.needed.value),
         )
         for duel in findings.duels_of(findings.variants[0])
@@ -92,11 +92,11 @@ def frontier_section(findings: Findings) -> Section:
     """Return how MarkovScale fares at each cost against the best rule that spends no more."""
     rows = tuple(
         (
-            points(each.cost, 2),
+            points(each.cost, 2, unit=False),
             number(each.budget),
             share(each.accuracy),
             each.rival,
-            _points(each.lead),
+            each.lead.in_points(unit=False),
         )
         for each in findings.standings_of(findings.variants[0])
     )
@@ -114,7 +114,12 @@ def frontier_section(findings: Findings) -> Section:
 def regret_section(findings: Findings) -> Section:
     """Return what hindsight would have gained at each cost."""
     rows = tuple(
-        (points(each.cost, 2), share(each.worth), each.best, _points(each.regret))
+        (
+            points(each.cost, 2, unit=False),
+            share(each.worth),
+            each.best,
+            each.regret.in_points(unit=False),
+        )
         for each in findings.standings_of(findings.variants[0])
     )
     words = (
@@ -131,7 +136,7 @@ def variants_section(findings: Findings) -> Section:
     first, *others = findings.variants
     columns = [[duel.difference for duel in findings.duels_of(each)] for each in others]
     rows = tuple(
-        (row.rule.name, *map(_points, differences))
+        (row.rule.name, *(each.in_points(unit=False) for each in differences))
         for row, *differences in zip(findings.rules, *columns, strict=True)
     )
     said = []
@@ -173,11 +178,6 @@ def _ranged(estimate: Estimate) -> str:
     return f"{share(estimate.value)} [{100 * low:.0f}, {100 * high:.0f}]"
 
 
-def _points(estimate: Estimate) -> str:
-    """Return a difference for a column that says that it is in points."""
-    return estimate.points.replace(" points", "").replace(" point", "")
-
-
 TITLE = "Comparison of stopping rules"
 
 _NAMED = 3  # rules that a sentence names
@@ -185,9 +185,9 @@ _NOTHING = 0.005  # of a budget: a saving that would be shown as 0 %
 _MANY = 0.1  # of the runs: that often cut short by the pool is worth a warning
 
 
-def content(findings: Findings) -> Content:
+def document(findings: Findings) -> Document:
     """Return all that a comparison says."""
-    return Content(
+    return Document(
         title=TITLE,
         tone=tone(findings),
         summary=(verdict(findings), frontier(findings), equal_accuracy(findings)),
@@ -222,11 +222,13 @@ def verdict(findings: Findings) -> str:
     if not won:
         return (
             f"No difference can be told: for as many {findings.budget} MarkovScale is as accurate "
-            f"as {counted(len(duels), 'other rule')}, as far as the intervals go."
+            f"as {counted(len(duels), 'other rule', in_words=True)}, as far as the intervals go."
         )
     ties = len(duels) - len(won)
     as_good = (
-        f"; {counted(ties, 'is', 'are')} as accurate, as far as the intervals go" if ties else ""
+        f"; {counted(ties, 'is', 'are', in_words=True)} as accurate, as far as the intervals go"
+        if ties
+        else ""
     )
     return (
         f"For as many {findings.budget} MarkovScale is more accurate than {len(won)} of "
@@ -283,10 +285,11 @@ def making(findings: Findings) -> str:
         if source is None
         else f"decided with a calibration from elsewhere ({source.rstrip('.')})"
     )
+    runs = counted(findings.repeats, "run", in_words=True)
     return (
-        f"{findings.questions:,} questions, {counted(findings.repeats, 'run')} of each rule at "
-        f"each, replayed from recorded attempts; {learned}. Brackets hold {findings.level:.0%} "
-        f"intervals over questions, differences are paired. Seed {findings.seed}."
+        f"{counted(findings.questions, 'question')}, {runs} of each rule at each, replayed from "
+        f"recorded attempts; {learned}. Brackets hold {findings.level:.0%} intervals over "
+        f"questions, differences are paired. Seed {findings.seed}."
     )
 
 

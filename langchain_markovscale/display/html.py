@@ -1,4 +1,4 @@
-"""Content as HTML: a page of its own, or a part of a notebook."""
+"""A document as HTML: a page of its own, or a part of a notebook."""
 
 import re
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from langchain_markovscale.display import plotting
-from langchain_markovscale.display.document import Content, Quote, Section, Table
 from langchain_markovscale.display.interval import unbroken
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from langchain_markovscale.display.document import Document, Quote, Section, Table
 
 Draw = Callable[[str], "Figure"]
 """Makes the plot of a name, on a figure that is not pyplot's."""
@@ -22,7 +22,6 @@ PALETTE = {
     "vermilion": plotting.VERMILION,
     "green": plotting.GREEN,
     "orange": plotting.ORANGE,
-    "paper": plotting.PAPER,
 }
 
 _NOT_REFERRED_TO = re.compile(r' id="[A-Za-z0-9]+(?:_\d+)+"')
@@ -52,8 +51,8 @@ def drawn(draw: Draw, name: str, alternative: str) -> str:
         return _themed(file.getvalue(), alternative)
 
 
-def _themed(document: str, alternative: str) -> str:
-    svg = document[document.index("<svg") :].strip()
+def _themed(file: str, alternative: str) -> str:
+    svg = file[file.index("<svg") :].strip()
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = _FONT.sub("system-ui, sans-serif", _NOT_REFERRED_TO.sub("", svg))
     svg = svg.replace(plotting.INK, "currentColor")
@@ -102,8 +101,7 @@ _PAGE_STYLE = """
 :root { color-scheme: light dark; }
 body { font-family: system-ui, sans-serif; margin: 2rem auto; padding: 0 1.5rem; max-width: 76rem; }
 @media screen and (prefers-color-scheme: dark) {
-  body .markovscale { --blue: #56b4e9; --vermilion: #f58a4b; --green: #35c79a; --orange: #f0b93a;
-    --paper: #101010; }
+  body .markovscale { --blue: #56b4e9; --vermilion: #f58a4b; --green: #35c79a; --orange: #f0b93a; }
 }
 /* Where a table goes on, its edge is in shadow: covers move with the table, shadows do not. */
 .markovscale .scroll {
@@ -116,42 +114,43 @@ body { font-family: system-ui, sans-serif; margin: 2rem auto; padding: 0 1.5rem;
 """
 
 
-def whole(said: Content, draw: Draw) -> str:
+def page(document: "Document", draw: Draw) -> str:
     """Return a complete page that needs nothing from elsewhere.
 
     Args:
-        said: What it says.
+        document: What to show.
         draw: Makes the plots that it names.
     """
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(said.title)}</title>\n<style>{_PAGE_STYLE}</style>\n</head>\n"
-        f"<body>\n{fragment(said, draw)}</body>\n</html>\n"
+        f"<title>{escape(document.title)}</title>\n<style>{_PAGE_STYLE}</style>\n</head>\n"
+        f"<body>\n{fragment(document, draw)}</body>\n</html>\n"
     )
 
 
-def fragment(said: Content, draw: Draw) -> str:
+def fragment(document: "Document", draw: Draw) -> str:
     """Return the same as an element that may stand in another page.
 
     Args:
-        said: What it says.
+        document: What to show.
         draw: Makes the plots that it names.
     """
-    summary = "\n".join(map(_paragraph, said.summary))
+    summary = "\n".join(map(_paragraph, document.summary))
+    accent = _ACCENT[document.tone]
     parts = [
         f"<style>.markovscale {{{_COLOURS} }}{_STYLE}</style>",
-        f"<h1>{escape(said.title)}</h1>",
-        f'<div class="verdict" style="--accent: var(--{_ACCENT[said.tone]})">\n{summary}\n</div>',
+        f"<h1>{escape(document.title)}</h1>",
+        f'<div class="verdict" style="--accent: var(--{accent})">\n{summary}\n</div>',
     ]
-    if said.basis:
-        parts.append(f'<p class="small">{escape(unbroken(said.basis))}</p>')
-    if said.warnings:
-        items = (f"<li><strong>Warning:</strong> {escape(each)}</li>" for each in said.warnings)
+    if document.basis:
+        parts.append(f'<p class="small">{escape(unbroken(document.basis))}</p>')
+    if document.warnings:
+        items = (f"<li><strong>Warning:</strong> {escape(each)}</li>" for each in document.warnings)
         parts.append(f'<ul class="warnings">{"".join(items)}</ul>')
-    if said.plot:
-        parts.append(_figure(said.plot, f"{said.title}. {said.summary[0]}", draw))
-    parts += (_section(section, draw) for section in said.sections)
+    if document.plot:
+        parts.append(_figure(document.plot, f"{document.title}. {document.summary[0]}", draw))
+    parts += (_section(section, draw) for section in document.sections)
     body = "\n".join(parts)
     return f'<div class="markovscale">\n{body}\n</div>\n'
 
@@ -160,7 +159,7 @@ def _paragraph(words: str) -> str:
     return f"<p>{escape(unbroken(words))}</p>"
 
 
-def _section(section: Section, draw: Draw) -> str:
+def _section(section: "Section", draw: Draw) -> str:
     words = "\n".join(map(_paragraph, section.words))
     shown = []
     if section.plot:
@@ -180,14 +179,14 @@ def _figure(plot: str, alternative: str, draw: Draw) -> str:
         return f'<p class="small">No plot: {escape(str(error))}</p>'
 
 
-def _quote(quote: Quote) -> str:
+def _quote(quote: "Quote") -> str:
     return (
         f'\n<p class="small">{escape(quote.name)}</p>'
         f"\n<blockquote>{escape(quote.text)}</blockquote>"
     )
 
 
-def _table(table: Table, title: str) -> str:
+def _table(table: "Table", title: str) -> str:
     head = "".join(
         f'<th scope="col"{_class(table, index)}>{escape(heading).replace(chr(10), "<br>")}</th>'
         for index, heading in enumerate(table.headings)
@@ -200,7 +199,7 @@ def _table(table: Table, title: str) -> str:
     )
 
 
-def _cells(table: Table, row: tuple[str, ...]) -> str:
+def _cells(table: "Table", row: tuple[str, ...]) -> str:
     first, *others = row
     cells = (
         f"<td{_class(table, index)}>{escape(cell)}</td>" for index, cell in enumerate(others, 1)
@@ -208,7 +207,7 @@ def _cells(table: Table, row: tuple[str, ...]) -> str:
     return f'<th scope="row"{_class(table, 0)}>{escape(first)}</th>{"".join(cells)}'
 
 
-def _class(table: Table, index: int) -> str:
+def _class(table: "Table", index: int) -> str:
     if not table.is_left(index):
         return ""
     return ' class="prose"' if index >= table.left else ' class="left"'

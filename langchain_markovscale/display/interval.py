@@ -12,7 +12,6 @@ import numpy as np
 
 from langchain_markovscale.display.wording import percent, points
 
-_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _WITHIN = re.compile(r" (?=\[[−+\d])|(?<=\d,) (?=[−+\d.]+\])|(?<=\d) (?=points?\b)")
 
 
@@ -54,13 +53,16 @@ class Estimate(NamedTuple):
     @property
     def points(self) -> str:
         """As a difference in points: ``+9 points [+4, +14]``."""
+        return self.in_points()
+
+    def in_points(self, *, unit: bool = True) -> str:
+        """Return it as a difference in points, without the unit where a heading has it."""
         size = max(abs(self.value), *(abs(end) for end in self.interval or (0.0,)))
         digits = 0 if size >= 0.05 else 1
-        unit = "point" if points(abs(self.value), digits) == "1" else "points"
-        shown = f"{_signed(self.value, digits)} {unit}"
+        shown = points(self.value, digits, signed=True, unit=unit)
         if self.interval is None:
             return shown
-        low, high = (_signed(end, digits) for end in self.interval)
+        low, high = (points(end, digits, signed=True, unit=False) for end in self.interval)
         return f"{shown} [{low}, {high}]"
 
     @property
@@ -71,23 +73,6 @@ class Estimate(NamedTuple):
         return f"{self.value:.2f} [{self.interval[0]:.2f}, {self.interval[1]:.2f}]"
 
 
-def counted(many: int, thing: str, things: str | None = None) -> str:
-    """Return how many there are of a thing, small numbers in words: ``three revisions``."""
-    number = _WORDS[many] if many < len(_WORDS) else f"{many:,}"
-    return f"{number} {thing if many == 1 else things or thing + 's'}"
-
-
 def unbroken(words: str) -> str:
     """Return words in which an estimate and its interval cannot be parted at a line's end."""
     return _WITHIN.sub("\u00a0", words)
-
-
-def price(cost: float) -> str:
-    """Return a cost in points: ``1 point``, ``0.5 points``."""
-    shown = points(cost, 3)
-    return f"{shown} {'point' if shown == '1' else 'points'}"
-
-
-def _signed(difference: float, digits: int) -> str:
-    text = points(difference, digits)
-    return text.replace("-", "−") if difference < 0 or text == "0" else f"+{text}"

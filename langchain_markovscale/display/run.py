@@ -4,14 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 
-from langchain_markovscale.display.display import Display
-from langchain_markovscale.display.document import Content, Quote, Section, Table, Tone
+from langchain_markovscale.display.document import Display, Document, Quote, Section, Table, Tone
 from langchain_markovscale.display.wording import (
+    counted,
     explain,
     outcome_sentences,
     percent,
     points,
     same_answer,
+    sentence,
 )
 from langchain_markovscale.types import (
     Attempt,
@@ -81,10 +82,10 @@ def bill(usage: Mapping[Purpose, Usage], seconds: float | None = None) -> str:
     answers = total["calls"] - checks
     tokens = f"{total['input_tokens']} tokens read, {total['output_tokens']} written"
     if total["unknown"]:
-        silent = f"{total['unknown']} calls did not say"
+        silent = f"{counted(total['unknown'], 'call')} did not say"
         some = total["input_tokens"] + total["output_tokens"] > 0
         tokens = f"{tokens}, and what {silent}" if some else f"tokens unknown: {silent}"
-    calls = f"{answers} {'call' if answers == 1 else 'calls'} for answers, {checks} for checks"
+    calls = f"{counted(answers, 'call')} for answers, {checks} for checks"
     time = "" if seconds is None else f"; {seconds:.1f} seconds"
     return f"{calls}; {tokens}{time}"
 
@@ -99,7 +100,7 @@ def sum_by_purpose(books: Iterable[Mapping[Purpose, Usage]]) -> dict[Purpose, Us
 
 
 @dataclass(frozen=True, repr=False)
-class DecisionView(Display):
+class DecisionDisplay(Display):
     """A decision that shows itself; `show` makes one from a decision.
 
     Attributes:
@@ -109,24 +110,23 @@ class DecisionView(Display):
     decision: Decision
 
     @cached_property
-    def content(self) -> Content:
+    def document(self) -> Document:
         """The decision in words, and its numbers."""
         decision = self.decision
-        sentence = explain(decision)
         rows = (
             ("action", decision["action"]),
             ("reason", decision["reason"]),
-            ("made after", _counted(decision["attempts"])),
+            ("made after", counted(decision["attempts"], "attempt")),
             ("best attempt", _place(decision["best"])),
             ("attempt to revise", _place(decision["parent"])),
             ("belief that the best is right", percent(decision["belief"])),
-            ("expected gain of the best plan", _points(decision["expected_gain"])),
-            ("its cost", _points(decision["cost"])),
+            ("expected gain of the best plan", points(decision["expected_gain"], 2)),
+            ("its cost", points(decision["cost"], 2)),
         )
-        return Content(
+        return Document(
             title="Decision",
             tone=tone(decision),
-            summary=(f"{sentence[0].upper()}{sentence[1:]}.",),
+            summary=(sentence(explain(decision)),),
             sections=(Section("Behind it", table=Table(("", ""), rows, left=1)),),
         )
 
@@ -135,21 +135,12 @@ def _place(index: int | None) -> str:
     return "none" if index is None else str(index + 1)
 
 
-def _points(difference: float) -> str:
-    shown = points(difference, 2).replace("-", "−")
-    return f"{shown} {'point' if shown in ('1', '−1') else 'points'}"
-
-
-def _counted(attempts: int) -> str:
-    return "1 attempt" if attempts == 1 else f"{attempts} attempts"
-
-
 _PURPOSES: tuple[Purpose, ...] = ("generate", "revise", "verify")
 _LONGEST = 40  # characters of an answer in the table that has no key
 
 
 @dataclass(frozen=True, repr=False)
-class RunView(Display):
+class RunDisplay(Display):
     """A run that shows itself; `show` makes one from what a graph returned.
 
     Attributes:
@@ -174,11 +165,11 @@ class RunView(Display):
         return self.decisions[-1] if self.decisions else None
 
     @cached_property
-    def content(self) -> Content:
+    def document(self) -> Document:
         """All that there is to say of the run, in words and tables."""
         decision = self.decision
         went_wrong = (f"The run was cut short: {self.error}",) if self.error else ()
-        return Content(
+        return Document(
             title="Run of the loop",
             tone=tone(decision),
             summary=(

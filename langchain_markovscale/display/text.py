@@ -1,48 +1,37 @@
-"""Content as plain text and as Markdown."""
+"""A document as plain text, and text made harmless to a terminal."""
 
 import re
 from itertools import zip_longest
 from textwrap import fill, indent
+from typing import TYPE_CHECKING
 
-from langchain_markovscale.display.document import Content, Quote, Section, Table
 from langchain_markovscale.display.interval import unbroken
+
+if TYPE_CHECKING:
+    from langchain_markovscale.display.document import Document, Quote, Table
 
 _GAP = "  "
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_MARKUP = re.compile(r"[\\`*_<|]|\](?=\()")
 
 
-def as_text(said: Content, width: int) -> str:
-    """Return content as plain text.
+def as_text(document: "Document", width: int) -> str:
+    """Return a document as plain text.
 
     Args:
-        said: What it says.
+        document: What to show.
         width: Where words are wrapped, in characters; tables keep their width.
     """
-    basis = (said.basis,) if said.basis else ()
-    blocks = [wrapped(paragraph, width) for paragraph in (*said.summary, *basis)]
-    if said.warnings:
-        warnings = (wrapped(f"Warning: {each}", width, "  ") for each in said.warnings)
+    basis = (document.basis,) if document.basis else ()
+    blocks = [wrapped(paragraph, width) for paragraph in (*document.summary, *basis)]
+    if document.warnings:
+        warnings = (wrapped(f"Warning: {each}", width, "  ") for each in document.warnings)
         blocks.append("\n".join(warnings))
-    for section in said.sections:
+    for section in document.sections:
         blocks.append(f"{section.title}\n{'─' * len(section.title)}")
         blocks.extend(wrapped(paragraph, width) for paragraph in section.words)
         if section.table:
             blocks.append(_columns(section.table))
-        blocks.extend(_set_in(quote) for quote in section.quotes)
-    return "\n\n".join(blocks) + "\n"
-
-
-def as_markdown(said: Content) -> str:
-    """Return content as Markdown, without plots."""
-    verdict, *rest = said.summary
-    blocks = [f"# {said.title}", f"**{verdict}**", *rest]
-    if said.basis:
-        blocks.append(said.basis)
-    if said.warnings:
-        blocks.append("\n".join(f"- **Warning:** {each}" for each in said.warnings))
-    for section in said.sections:
-        blocks += _in_markdown(section)
+        blocks.extend(_indented(quote) for quote in section.quotes)
     return "\n\n".join(blocks) + "\n"
 
 
@@ -63,7 +52,7 @@ def harmless(text: str) -> str:
     return _CONTROL.sub("\ufffd", text)
 
 
-def _columns(table: Table) -> str:
+def _columns(table: "Table") -> str:
     headings = [heading.split("\n") for heading in table.headings]
     lines = [line for line in zip_longest(*headings, fillvalue="") if any(line)]
     rows = [*lines, *(tuple(map(harmless, row)) for row in table.rows)]
@@ -80,29 +69,5 @@ def _columns(table: Table) -> str:
     return "\n".join(drawn)
 
 
-def _set_in(quote: Quote) -> str:
+def _indented(quote: "Quote") -> str:
     return f"{quote.name}:\n{indent(harmless(quote.text), _GAP)}"
-
-
-def _in_markdown(section: Section) -> list[str]:
-    blocks = [f"## {section.title}", *section.words]
-    if section.table:
-        blocks.append(_pipes(section.table))
-    return [*blocks, *(f"{quote.name}:\n\n{_fenced(quote.text)}" for quote in section.quotes)]
-
-
-def _pipes(table: Table) -> str:
-    headings = (heading.replace("\n", " ") for heading in table.headings)
-    rule = (":--" if table.is_left(index) else "--:" for index in range(len(table.headings)))
-    rows = [headings, rule, *(map(_escaped, row) for row in table.rows)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def _escaped(cell: str) -> str:
-    return _MARKUP.sub(r"\\\g<0>", " ".join(cell.splitlines()))
-
-
-def _fenced(text: str) -> str:
-    longest = max(map(len, re.findall("`+", text)), default=0)
-    fence = "`" * max(longest + 1, 3)
-    return f"{fence}text\n{text}\n{fence}"

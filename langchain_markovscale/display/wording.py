@@ -1,4 +1,4 @@
-"""The mathematics in words.
+"""The mathematics in words: decisions, probabilities, points and counts.
 
 A belief of 0.73 or a reason of `gain_below_cost` says little to somebody who meets the loop for
 the first time. Whoever shows a decision (the command line, a notebook, a log) takes its sentence
@@ -67,7 +67,7 @@ def outcome_sentences(attempts: Sequence[Attempt], decision: Decision) -> tuple[
         attempts: All attempts at the question, in order.
         decision: The last decision.
     """
-    reason = _sentence(explain(decision))
+    reason = sentence(explain(decision))
     best = decision["best"]
     if best is None:
         return (reason,)
@@ -105,19 +105,44 @@ def percent(probability: float) -> str:
     return f"{probability:.0%}" if 0.05 <= probability <= 0.95 else f"{probability:.1%}"
 
 
-def points(difference: float, digits: int = 1) -> str:
-    """Return a difference of probabilities in percentage points: 0.004 is ``0.4``, 0.02 is ``2``.
+def points(difference: float, digits: int = 1, *, signed: bool = False, unit: bool = True) -> str:
+    """Return a difference of probabilities in percentage points: 0.004 is ``0.4 points``.
 
     Args:
         difference: In units of accuracy, of either sign.
         digits: Digits after the point, less trailing zeros.
+        signed: Whether a gain has its plus.
+        unit: Whether the unit follows; not where a heading or the words around it say it.
     """
-    text = f"{100 * difference:.{digits}f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
+    size = f"{100 * abs(difference):.{digits}f}"
+    if "." in size:
+        size = size.rstrip("0").rstrip(".")
+    sign = "" if size == "0" else "−" if difference < 0 else "+" if signed else ""
+    return f"{sign}{size}{_unit(size) if unit else ''}"
 
 
+def counted(number: float, thing: str, things: str | None = None, *, in_words: bool = False) -> str:
+    """Return how many there are of a thing: ``1 attempt``, ``12 attempts``.
+
+    Args:
+        number: How many; of a fraction, two digits are shown.
+        thing: What one is called.
+        things: What several are called, where that is not `thing` with an s.
+        in_words: Whether numbers up to ten are spelled, as in ``three revisions``.
+    """
+    shown = f"{number:,.2g}" if isinstance(number, float) else f"{number:,}"
+    name = thing if shown == "1" else things or f"{thing}s"
+    if in_words and isinstance(number, int) and number < len(_NUMBERS):
+        shown = _NUMBERS[number]
+    return f"{shown} {name}"
+
+
+def sentence(words: str) -> str:
+    """Return words with a capital letter and a full stop."""
+    return f"{words[0].upper()}{words[1:]}."
+
+
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _CUT_SHORT = {
     "budget": "the budget was used up",
     "error": "a call failed",
@@ -138,16 +163,15 @@ def _gain_and_cost(decision: Decision) -> str:
     """With as many digits as it takes to tell the gain from the cost."""
     gain, cost = decision["expected_gain"], decision["cost"]
     for digits in (1, 2, 3):
-        size, price = points(abs(gain), digits), points(cost, digits)
+        size, price = (points(each, digits, unit=False) for each in (abs(gain), cost))
         if size != price:
             break
     paid = "nothing" if price == "0" else "as much" if size == price else price
     if size == "0":
         return f"leave the chance of being right as it is and cost {paid}"
     change = "raise" if gain > 0 else "lower"
-    unit = "point" if size == "1" else "points"
-    return f"{change} the chance of being right by {size} {unit} and cost {paid}"
+    return f"{change} the chance of being right by {size}{_unit(size)} and cost {paid}"
 
 
-def _sentence(words: str) -> str:
-    return f"{words[0].upper()}{words[1:]}."
+def _unit(size: str) -> str:
+    return " point" if size == "1" else " points"

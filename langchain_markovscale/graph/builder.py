@@ -1,8 +1,8 @@
 """The whole loop as one compiled graph, which runs alone, as a subgraph, or behind a server."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Unpack
 
 from langgraph.cache.base import BaseCache
 from langgraph.graph import START, StateGraph
@@ -10,9 +10,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.store.base import BaseStore
 from langgraph.types import CachePolicy, Checkpointer, RetryPolicy
 
-from langchain_markovscale.answers.choices import Choices
 from langchain_markovscale.answers.keys import AnswerKey
-from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.graph.budget import Budget
 from langchain_markovscale.graph.cache import CacheOfAnswers, policy_for
 from langchain_markovscale.graph.class_weights import PredictorLike, as_predictor, check_predictor
@@ -25,7 +23,12 @@ from langchain_markovscale.graph.nodes import (
 from langchain_markovscale.graph.paid_call import Safety
 from langchain_markovscale.graph.prompts import Prompts
 from langchain_markovscale.graph.router import MarkovScaleRouter
-from langchain_markovscale.graph.settings import MarkovScaleContext, PerRun, evidence
+from langchain_markovscale.graph.settings import (
+    MarkovScaleContext,
+    PerRun,
+    RuleOptions,
+    rule_of_loop,
+)
 from langchain_markovscale.graph.state import (
     MarkovScaleInput,
     MarkovScaleOutput,
@@ -33,8 +36,8 @@ from langchain_markovscale.graph.state import (
 )
 from langchain_markovscale.graph.telemetry import TAG
 from langchain_markovscale.graph.writers import AuthorLike, ChatLike, generator, reviser
-from langchain_markovscale.theory.rates import Rates, Variant
-from langchain_markovscale.types import Action, Step
+from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale.types import Step
 
 # Not the names of the nodes: LangGraph draws no label that says what the arrow shows anyway.
 _LABELS: dict[Step, str] = {
@@ -51,15 +54,10 @@ def create_markovscale_graph(
     model: ChatLike | None = None,
     *,
     verifier: VerifierLike | None,
-    calibration: Calibration | Rates | None = None,
-    variant: Variant = "mixture",
+    criterion: Criterion | None = None,
     predictor: PredictorLike | None = None,
-    cost_per_round: float | Mapping[Action, float] = 0.01,
-    max_rounds: int = 8,
     budget: Budget | None = None,
-    actions: Sequence[Action] = ("revise", "generate"),
     answer_key: AnswerKey | str | None = None,
-    choices: Choices | None = None,
     generate: AuthorLike | None = None,
     revise: AuthorLike | None = None,
     prompts: Prompts | None = None,
@@ -70,6 +68,7 @@ def create_markovscale_graph(
     cache_policy: CachePolicy[Any] | None = None,
     cache: BaseCache[Any] | None = None,
     timeout: float | timedelta | None = None,
+    **rule: Unpack[RuleOptions],
 ) -> CompiledStateGraph[MarkovScaleState, MarkovScaleContext, MarkovScaleInput, MarkovScaleOutput]:
     """Return a graph that answers a question and stops when another round is not worth its cost.
 
@@ -102,25 +101,15 @@ def create_markovscale_graph(
         verifier: The verify-proxy: a verifier, any Runnable with the same input and output, or a
             function. None only where answers have keys: agreement between draws and stability
             under revision are then the evidence.
-        calibration: A `Calibration` or bare `Rates`; by default `Calibration.training_free()`.
-        variant: Where the weights of the classes of questions come from: `"mixture"`, as fitted;
-            `"gate"`, which decides before a run whether to loop at all; `"map"`, by a predictor;
-            `"training_free"`, a broad grid in place of the fitted classes.
+        criterion: Decides, in place of one that is made from `rule`.
         predictor: Says the class weights of a question before its first draw: a `ClassPredictor`,
-            or a Runnable or function from the question's text to one share for each class. `"map"`
-            needs it, `"gate"` may have it.
-        cost_per_round: What a round (one attempt and its verification) must gain to be worth it,
-            in units of accuracy: 0.01 is one point. One number, or one for each action;
-            `round_costs` makes them from prices.
-        max_rounds: The most attempts, the first included; at least 1.
+            or a Runnable or function from the question's text to one share for each class. The
+            variant `"map"` needs it, `"gate"` may have it.
         budget: The most that a run may use, in tokens, money, time or rounds, see `Budget`. Where
             the next call would go beyond it, the best answer so far is returned, with
             `decision["reason"] == "budget"` and what was used up under `error`.
-        actions: What may be done after the first attempt: `"revise"`, `"generate"`, or both.
         answer_key: Makes the key of an answer; equal keys are the same answer. A function of the
             text, or a name such as `"last_number"`.
-        choices: The possible answers, or how many there are, where they are a closed list. Given
-            as a list, it also reads the answer from the text, unless `answer_key` does.
         generate: Draws instead of the model: a Runnable or function, called with
             `{"question", "messages"}`. It returns a string, a message, or a dictionary with either
             under `answer`, `output`, `text` or last in `messages`; what else the dictionary holds
@@ -141,6 +130,8 @@ def create_markovscale_graph(
         cache: See LangGraph. Graphs that share one need names of their own.
         timeout: Time that a call may take; needs the async methods. What takes longer is a
             failure that the default `RetryPolicy` retries.
+        **rule: How to decide: `calibration`, `variant`, `cost_per_round`, `max_rounds`, `actions`
+            and `choices`, described by `help(langchain_markovscale.RuleOptions)`.
 
     Returns:
         The compiled graph.
@@ -148,23 +139,15 @@ def create_markovscale_graph(
     Raises:
         ValueError: If nobody can draw or revise, there is neither a verifier nor a key, variant
             and predictor do not go together, or a number leaves its range.
-        TypeError: If a model, verifier, Runnable or calibration is none.
+        TypeError: If a model, verifier, Runnable or calibration is of another type, or there is no
+            such option.
         ModuleNotFoundError: If `model` is a name and `langchain` is not installed.
     """
-    router = MarkovScaleRouter(
-        evidence(verifier, answer_key, choices, calibration, variant),
-        variant=variant,
-        cost_per_round=cost_per_round,
-        max_rounds=max_rounds,
-        actions=actions,
-        answer_key=answer_key,
-        choices=choices,
-        routes=_LABELS,
-    )
-    check_predictor(predictor, router.criterion)
+    criterion, key = rule_of_loop(create_markovscale_graph, verifier, answer_key, criterion, rule)
+    check_predictor(predictor, criterion)
     policies = _policies(retry_policy)
-    rounds = max(_ROUNDS_PER_RUN, router.criterion.max_rounds)
-    per_run = PerRun(router.criterion, budget, rounds)
+    rounds = max(_ROUNDS_PER_RUN, criterion.max_rounds)
+    per_run = PerRun(criterion, budget, rounds)
     safety = Safety(per_run, policies)
     seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
 
@@ -178,16 +161,17 @@ def create_markovscale_graph(
     remembered = policy_for(cache_policy, name)
     draw = generator(generate, model, prompts)
     asked = as_predictor(predictor)
-    drawing = GenerateNode(draw, router.answer_key, safety, seconds, asked)
+    drawing = GenerateNode(draw, key, safety, seconds, asked)
     builder.add_node(drawing, cache_policy=remembered)
     builder.add_node(VerifyProxyNode(verifier, per_run, safety, seconds))
-    if "revise" in router.criterion.actions:
+    if "revise" in criterion.actions:
         rework = reviser(revise, model, prompts)
-        revising = ReviseNode("revise", rework, router.answer_key, safety, seconds)
+        revising = ReviseNode("revise", rework, key, safety, seconds)
         builder.add_node(revising, cache_policy=remembered)
         builder.add_edge("revise", "verify_proxy")
     builder.add_edge(START, "generate")
     builder.add_edge("generate", "verify_proxy")
+    router = MarkovScaleRouter(criterion=criterion, answer_key=key, routes=_LABELS)
     builder.add_conditional_edges("verify_proxy", router, router.path_map())
     answers = None if cache is None else CacheOfAnswers(cache)
     graph = builder.compile(checkpointer, cache=answers, store=store, name=name)

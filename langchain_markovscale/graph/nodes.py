@@ -36,7 +36,7 @@ from langchain_markovscale.graph.writers import (
     usage_in,
 )
 from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.types import Action, Attempt, Decision, Usage
+from langchain_markovscale.types import Action, Attempt, Decision, Usage, new_attempt
 from langchain_markovscale.verifiers.base import Verdict, Verifier, quiet, to_verdict
 from langchain_markovscale.verifiers.function import as_verifier
 
@@ -77,7 +77,6 @@ class WritingNode(LoopNode):
     ) -> None:
         metered = not isinstance(author.runnable, BaseChatModel)
         super().__init__(action, action, metered=metered, safety=safety, timeout=timeout)
-        self._action: Action = action
         self._author = author
         self._answer_key = answer_key
 
@@ -90,15 +89,8 @@ class WritingNode(LoopNode):
         return usage_in(output)
 
     def _update(self, work: Work, result: Draft, cost: Usage | None, books: Books) -> Update:
-        attempt: Attempt = {
-            "text": result.text,
-            "key": result.key,
-            "score": None,
-            "action": self._action,
-            "parent": work.parent,
-            "feedback": None,
-            "tokens": None if cost is None or cost["unknown"] else cost["output_tokens"],
-        }
+        tokens = None if cost is None or cost["unknown"] else cost["output_tokens"]
+        attempt = new_attempt(result.text, key=result.key, parent=work.parent, tokens=tokens)
         update: Update = {"attempts": [*work.attempts, attempt]}
         if result.context is not None and work.parent is None:
             missing = len(work.attempts) - len(work.contexts)

@@ -6,24 +6,24 @@ that has still to be made is made with them. In a graph of somebody else it is t
 the state to read.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, cast, get_args
+from collections.abc import Hashable, Mapping
+from typing import Any, Unpack, cast, get_args
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import set_config_context
 from langgraph.constants import END
 from langgraph.graph.state import CompiledStateGraph
 
-from langchain_markovscale.answers.choices import Choices, count_of, key_for
+from langchain_markovscale.answers.choices import key_for
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.graph.class_weights import KEY, weights_in
 from langchain_markovscale.graph.conversation import values_of
-from langchain_markovscale.graph.settings import PerRun
+from langchain_markovscale.graph.settings import PerRun, RuleOptions, criterion_of
 from langchain_markovscale.graph.state_reader import AttemptsReader
-from langchain_markovscale.theory.criterion import RememberingCriterion
-from langchain_markovscale.theory.rates import Rates, Variant, rates_for
-from langchain_markovscale.types import Action, Decision, Step
+from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale.types import Decision, Step
 
 
 class MarkovScaleRouter(Runnable[Any, str]):
@@ -44,13 +44,8 @@ class MarkovScaleRouter(Runnable[Any, str]):
     own as context, see `MarkovScaleContext`.
 
     Args:
-        calibration: A `Calibration` or bare `Rates`; by default `Calibration.training_free()`.
-        cost_per_round: What a round must gain to be worth it, in units of accuracy; one number, or
-            one for each action, as `round_costs` makes them from prices.
-        max_rounds: The most attempts, the first included; at least 1.
-        actions: What may be done after the first attempt; by default both, and only `"revise"`
-            where attempts are read from answers or messages.
-        choices: The possible answers, or how many there are, where they are a closed list.
+        calibration: That of `rule`, which may be given by position.
+        criterion: Decides, in place of one that is made from `rule`.
         answer_key: Makes the key of answers that come without one: a function, or a name such as
             `"last_number"`.
         attempts_key: Key of the state that holds a list of attempts.
@@ -59,54 +54,49 @@ class MarkovScaleRouter(Runnable[Any, str]):
         scores_key: Key of their scores in [0, 1] or None, with `answers_key` or `messages_key`;
             without it nothing is scored.
         messages_key: Key of a conversation with one question, instead of `attempts_key`.
-        variant: Where the weights of the classes come from, see `Criterion`.
-        class_weights_key: Key of the question's class weights, which `"map"` needs and `"gate"`
-            uses where there are any.
+        class_weights_key: Key of the question's class weights, which the variant `"map"` needs and
+            `"gate"` uses where there are any.
         routes: What to return for each step, where it is not `"stop"`, `"revise"`, `"generate"`.
         name: Name of the branch in LangGraph's pictures and traces.
+        **rule: How to decide: `calibration`, `variant`, `cost_per_round`, `max_rounds`, `actions`
+            and `choices`, described by `help(langchain_markovscale.RuleOptions)`.
 
     Raises:
         ValueError: If arguments leave their range or contradict each other.
+        TypeError: If the calibration is of another type, or there is no such option.
     """
 
     def __init__(
         self,
         calibration: Calibration | Rates | None = None,
+        /,
         *,
-        cost_per_round: float | Mapping[Action, float] = 0.01,
-        max_rounds: int = 8,
-        actions: Sequence[Action] | None = None,
-        choices: Choices | None = None,
+        criterion: Criterion | None = None,
         answer_key: AnswerKey | str | None = None,
         attempts_key: str = "attempts",
         decision_key: str = "decision",
         answers_key: str | None = None,
         scores_key: str | None = None,
         messages_key: str | None = None,
-        variant: Variant = "mixture",
         class_weights_key: str = KEY,
         routes: Mapping[Step, str] | None = None,
         name: str = "markovscale_router",
+        **rule: Unpack[RuleOptions],
     ) -> None:
         self.name = self.__name__ = name
         elsewhere = answers_key is not None or messages_key is not None
-        both: tuple[Action, ...] = ("revise", "generate")
-        if actions is None:
-            actions = ("revise",) if elsewhere else both
-        if calibration is None:
-            calibration = Calibration.training_free()
+        if calibration is not None:
+            if rule.get("calibration") is not None:
+                raise TypeError("MarkovScaleRouter() got calibration twice: give it once.")
+            rule["calibration"] = calibration
+        if elsewhere and criterion is None and rule.get("actions") is None:
+            rule["actions"] = ("revise",)
+        self.criterion = criterion_of(MarkovScaleRouter, criterion, rule)
         if elsewhere and scores_key is None:
-            calibration = rates_for(variant, calibration).without_verifier()
-        self.criterion = RememberingCriterion(
-            calibration,
-            cost_per_round,
-            max_rounds,
-            actions,
-            choices=count_of(choices),
-            variant=variant,
-        )
+            unscored = self.criterion.rates.without_verifier()
+            self.criterion = self.criterion.replace(calibration=unscored)
         self._per_run = PerRun(self.criterion)
-        self.answer_key = key_for(answer_key, choices)
+        self.answer_key = key_for(answer_key, rule.get("choices"))
         allowed = self.criterion.actions
         self._reader = AttemptsReader(
             attempts_key,

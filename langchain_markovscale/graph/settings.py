@@ -1,62 +1,153 @@
-"""What may differ from run to run of one graph: the cost of a round, the rounds, the budget.
+"""What a loop decides by: the options that are set when it is made, and those of a single run.
 
-They are given with the call, `graph.invoke(…, context={"max_rounds": 3})`, and so are no part of
-the state: whoever resumes a run says anew what it may cost.
+The options of a run are given with the call, `graph.invoke(…, context={"max_rounds": 3})`, and so
+are no part of the state: whoever resumes a run says anew what it may cost.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
-from functools import lru_cache
+from inspect import signature
 from typing import Any, NamedTuple
 
 from typing_extensions import TypedDict
 
-from langchain_markovscale.answers.choices import Choices, key_for
+from langchain_markovscale.answers.choices import Choices, count_of, key_for
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.graph.budget import Budget, checked_budget
 from langchain_markovscale.graph.telemetry import current_runtime
-from langchain_markovscale.theory.criterion import Criterion, RememberingCriterion
-from langchain_markovscale.theory.rates import Rates, Variant, rates_for
+from langchain_markovscale.theory.criterion import Cache, Criterion
+from langchain_markovscale.theory.rates import Rates, Variant
 from langchain_markovscale.theory.validation import costs_by_action, whole
 from langchain_markovscale.types import Action
 
 
-def evidence(
-    verifier: object,
-    answer_key: AnswerKey | str | None,
-    choices: Choices | None,
-    calibration: Calibration | Rates | None,
-    variant: Variant,
-) -> Calibration | Rates | None:
-    """Return the calibration to decide with: as given, or without what it says of a verifier.
+class RuleOptions(TypedDict, total=False):
+    """How to decide whether another round is worth its cost; what is left out has a default.
+
+    `create_markovscale_graph`, `MarkovScaleRouter` and `MarkovScaleMiddleware` take these as
+    keyword arguments. They are the arguments of `Criterion`, and whoever has one may give it
+    instead, as `criterion=`.
+
+    Attributes:
+        calibration: A `Calibration` or bare `Rates`; by default `Calibration.training_free()`.
+        variant: Where the weights of the classes of questions come from: `"mixture"`, as fitted,
+            which is the default; `"gate"`, which decides before a run whether to loop at all;
+            `"map"`, by a predictor; `"training_free"`, a broad grid in place of the fitted classes.
+        cost_per_round: What a round (one attempt and its verification) must gain to be worth it, in
+            units of accuracy; by default 0.01, one point. One number c ≥ 0, or one for each action;
+            `round_costs` makes them from prices.
+        max_rounds: The most attempts at a question, the first included; at least 1, by default 8.
+        actions: What may be done after the first attempt: `"revise"`, `"generate"`, or both, which
+            is the default (of a router that reads answers or messages it is `"revise"`).
+        choices: The possible answers, or how many there are, where they are a closed list. Given as
+            a list, it also reads the answer from the text, unless `answer_key` does.
+    """
+
+    calibration: Calibration | Rates | None
+    variant: Variant
+    cost_per_round: float | Mapping[Action, float]
+    max_rounds: int
+    actions: Sequence[Action] | None
+    choices: Choices | None
+
+
+def criterion_of(
+    callee: Callable[..., Any], criterion: Criterion | None, rule: RuleOptions
+) -> Criterion:
+    """Return what decides: the user's criterion, or one that is made from the options.
 
     Args:
-        verifier: The verify-proxy, None where there is none.
-        answer_key: Makes the keys of answers, None where they have none.
-        choices: The possible answers, or how many there are; None where nobody knows.
-        calibration: As the user gave it, None for the default.
-        variant: Where the weights of the classes of questions come from.
+        callee: The function or class that was given them.
+        criterion: The user's own; None where there is none.
+        rule: The options, as keyword arguments that nobody has checked.
 
     Raises:
-        ValueError: If there is neither a verifier nor a key, or the number of choices without one.
-        TypeError: If there is no verifier, and the calibration is none.
+        TypeError: If there is no such option, or the calibration is of another type.
+        ValueError: If an option leaves its range, or says something else than the criterion.
     """
-    key = key_for(answer_key, choices)
+    _refuse_unknown(callee, rule)
+    given: dict[str, Any] = {**rule}
+    for name in ("calibration", "actions", "choices"):
+        if given.get(name) is None:
+            given.pop(name, None)
+    if "choices" in given:
+        given["choices"] = count_of(given["choices"])
+    if criterion is None:
+        return Criterion(**{"calibration": Calibration.training_free()} | given)
+    if not isinstance(criterion, Criterion):
+        raise TypeError(f"criterion must be a Criterion, got {criterion!r:.80}.")
+    own = criterion.arguments
+    asked = criterion.replace(**given).arguments if given else own
+    for name in given:
+        if asked[name] != own[name]:
+            raise ValueError(
+                f"{name}={given[name]!r:.80} contradicts criterion, which was made with "
+                f"{name}={own[name]!r:.80}: leave {name} out, or make the Criterion with it."
+            )
+    return criterion
+
+
+def _refuse_unknown(callee: Callable[..., Any], rule: RuleOptions) -> None:
+    """Refuse other keywords, as Python does where each option is a parameter of its own."""
+    for name in rule:
+        if name not in RuleOptions.__annotations__:
+            known = {**signature(callee).parameters, **RuleOptions.__annotations__}
+            meant = get_close_matches(name, known.keys() - {"rule"}, n=1)
+            hint = f" Did you mean {meant[0]!r}?" if meant else ""
+            raise TypeError(
+                f"{callee.__name__}() got an unexpected keyword argument {name!r}.{hint}"
+            )
+
+
+class Rule(NamedTuple):
+    """How a loop decides, and by which keys it tells answers apart.
+
+    Attributes:
+        criterion: Decides what to do next.
+        answer_key: Makes the key of an answer; None where answers have none.
+    """
+
+    criterion: Criterion
+    answer_key: AnswerKey | None
+
+
+def rule_of_loop(
+    callee: Callable[..., Any],
+    verifier: object,
+    answer_key: AnswerKey | str | None,
+    criterion: Criterion | None,
+    rule: RuleOptions,
+) -> Rule:
+    """Return how a whole loop decides; without a verifier nothing is expected of one.
+
+    Args:
+        callee: The function or class that makes the loop.
+        verifier: The verify-proxy, None where there is none.
+        answer_key: As the user gave it.
+        criterion: As the user gave it.
+        rule: The other options, as the user gave them.
+
+    Raises:
+        ValueError: If there is neither a verifier nor a key, the number of choices without a key,
+            or options that `criterion_of` refuses.
+        TypeError: If there is no such option, or the calibration is of another type.
+    """
+    criterion = criterion_of(callee, criterion, rule)
+    key, choices = key_for(answer_key, rule.get("choices")), criterion.belief.choices
     if key is None and choices is not None:
         raise ValueError(
-            f"choices={choices!r} says how many answers there are, and nothing reads them: give an "
+            f"choices={choices} says how many answers there are, and nothing reads them: give an "
             "answer_key, or the answers themselves as choices."
         )
-    if verifier is not None:
-        return calibration
-    if key is None:
-        raise ValueError(
-            "verifier=None leaves no evidence: give a verifier such as JudgeVerifier(model), or an "
-            "answer_key such as 'last_number', by which answers can agree."
-        )
-    measured = Calibration.training_free() if calibration is None else calibration
-    return rates_for(variant, measured).without_verifier()
+    if verifier is None:
+        if key is None:
+            raise ValueError(
+                "verifier=None leaves no evidence: give a verifier such as JudgeVerifier(model), "
+                "or an answer_key such as 'last_number', by which answers can agree."
+            )
+        criterion = criterion.replace(calibration=criterion.rates.without_verifier())
+    return Rule(criterion, key)
 
 
 class MarkovScaleContext(TypedDict, total=False):
@@ -90,7 +181,7 @@ class Settings(NamedTuple):
 
 
 _NAMES = tuple(MarkovScaleContext.__annotations__)
-_CRITERIA = 32  # how many cost structures a graph remembers its decisions for
+_CACHED_CRITERIA = 32  # for so many settings of runs a graph keeps its criteria and their caches
 
 
 class PerRun:
@@ -111,7 +202,7 @@ class PerRun:
         self.own = criterion
         self._settings = Settings(criterion, checked_budget(budget))
         self._most_rounds = most_rounds
-        self._criterion_with = lru_cache(maxsize=_CRITERIA)(self._made)
+        self._criteria: Cache[tuple[Any, int], Criterion] = Cache(_CACHED_CRITERIA)
 
     def now(self) -> Settings:
         """Return the settings of the run that is going on.
@@ -135,18 +226,11 @@ class PerRun:
                 f"max_rounds must be at most {self._most_rounds} in a context, got {rounds}: give "
                 "it to create_markovscale_graph, which then allows for as many steps."
             )
-        return Settings(self._criterion_with(tuple(costs.items()), rounds), budget)
-
-    def _made(self, costs: tuple[tuple[Action, float], ...], max_rounds: int) -> Criterion:
-        own = self.own
-        return RememberingCriterion(
-            own.rates,
-            dict(costs),
-            max_rounds,
-            own.actions,
-            choices=own.belief.choices,
-            variant=own.variant,
+        criterion = self._criteria.get(
+            (tuple(costs.items()), rounds),
+            lambda: own.replace(cost_per_round=costs, max_rounds=rounds),
         )
+        return Settings(criterion, budget)
 
 
 def _settings_in(context: Any) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from typing import Any, cast, get_type_hints
 
 from langgraph.graph.state import CompiledStateGraph
 
-from langchain_markovscale.display.display import Display
-from langchain_markovscale.display.run import DecisionView, RunView
+from langchain_markovscale.display.document import Display
+from langchain_markovscale.display.run import DecisionDisplay, RunDisplay
 from langchain_markovscale.graph.class_weights import KEY
 from langchain_markovscale.graph.router import MarkovScaleRouter, router_of
 from langchain_markovscale.types import Attempt, Decision
@@ -40,7 +40,7 @@ def show(value: Mapping[str, Any], rule: Any = None) -> Display:
             f"{type(value).__name__}."
         )
     if value.keys() >= _DECISION:
-        return DecisionView(cast("Decision", value))
+        return DecisionDisplay(cast("Decision", value))
     if not isinstance(value.get("attempts"), Sequence):
         raise ValueError(
             "value has no 'attempts': show what a graph of create_markovscale_graph returned, or, "
@@ -50,7 +50,7 @@ def show(value: Mapping[str, Any], rule: Any = None) -> Display:
     return _run(value, rule)
 
 
-def _run(value: Mapping[str, Any], rule: Any) -> RunView:
+def _run(value: Mapping[str, Any], rule: Any) -> RunDisplay:
     attempts: tuple[Attempt, ...] = tuple(value["attempts"])
     last: Decision | None = value.get("decision")
     decisions: list[Decision | None] = [None] * len(attempts)
@@ -66,7 +66,7 @@ def _run(value: Mapping[str, Any], rule: Any) -> RunView:
             )
     if last is not None:
         decisions[-1:] = [last]
-    return RunView(
+    return RunDisplay(
         question=_question(value),
         attempts=attempts,
         decisions=tuple(decisions),

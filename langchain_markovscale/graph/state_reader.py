@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.conversation import values_of
-from langchain_markovscale.types import Action, Attempt
+from langchain_markovscale.types import Action, Attempt, new_attempt
 from langchain_markovscale.verifiers.base import to_verdict
 
 _FIELDS = frozenset(Attempt.__annotations__)
@@ -110,15 +110,15 @@ class AttemptsReader:
         if key is None and self.answer_key is not None:
             key = self.answer_key(text)
         before = index - 1 if action == "revise" else None
-        return {
-            "text": text,
-            "key": key,
-            "score": to_verdict(score, name="the state")["score"],
-            "action": action,
-            "parent": attempt.get("parent", before),
-            "feedback": attempt.get("feedback"),
-            "tokens": attempt.get("tokens"),
-        }
+        return new_attempt(
+            text,
+            key=key,
+            score=to_verdict(score, name="the state")["score"],
+            action=action,
+            parent=attempt.get("parent", before),
+            feedback=attempt.get("feedback"),
+            tokens=attempt.get("tokens"),
+        )
 
 
 def _list_at(key: str, values: Mapping[str, Any]) -> Sequence[Any]:

@@ -1,20 +1,47 @@
 """The loop around a chain that somebody already has, from the chain's own input to its answer."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Unpack
 
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.runnables.config import merge_configs
+from langgraph.cache.base import BaseCache
+from langgraph.store.base import BaseStore
+from langgraph.types import CachePolicy, Checkpointer, RetryPolicy
 
+from langchain_markovscale.answers.keys import AnswerKey
+from langchain_markovscale.graph.budget import Budget
 from langchain_markovscale.graph.builder import create_markovscale_graph
+from langchain_markovscale.graph.class_weights import PredictorLike
 from langchain_markovscale.graph.nodes import VerifierLike
+from langchain_markovscale.graph.prompts import Prompts
+from langchain_markovscale.graph.settings import RuleOptions
 from langchain_markovscale.graph.writers import AuthorLike, ChatLike
+from langchain_markovscale.theory.criterion import Criterion
 
 _INPUT = "__markovscale_input"  # LangGraph takes configurable values that begin so for private
 _QUESTION_KEYS = ("question", "input", "query")
 
 Asked = str | Callable[[Any], str] | None
 """Where in a chain's input the question is: a key, a function of the input, or the usual keys."""
+
+
+class GraphOptions(RuleOptions, total=False):
+    """What `with_markovscale` hands on to `create_markovscale_graph`, which describes it."""
+
+    criterion: Criterion | None
+    predictor: PredictorLike | None
+    budget: Budget | None
+    answer_key: AnswerKey | str | None
+    prompts: Prompts | None
+    checkpointer: Checkpointer
+    store: BaseStore | None
+    name: str
+    retry_policy: RetryPolicy | Sequence[RetryPolicy] | None
+    cache_policy: CachePolicy[Any] | None
+    cache: BaseCache[Any] | None
+    timeout: float | timedelta | None
 
 
 class MarkovScaleChain(Runnable[Any, str]):
@@ -62,7 +89,7 @@ def with_markovscale(
     question: Asked = None,
     model: ChatLike | None = None,
     revise: AuthorLike | None = None,
-    **options: Any,
+    **options: Unpack[GraphOptions],
 ) -> MarkovScaleChain:
     """Return a Runnable that takes what the chain takes, and returns the best of its answers.
 
@@ -82,23 +109,24 @@ def with_markovscale(
         question: Where the question is in the chain's input: a key, or a function of the input; by
             default the input itself where that is a string, else `question`, `input` or `query`.
         model: A chat model that revises. A chain cannot revise by itself: without `model` and
-            `revise` every further attempt is a fresh draw.
+            `revise` every further attempt is a fresh draw, unless `criterion` says otherwise.
         revise: Revises instead: a Runnable or function, as for `create_markovscale_graph`.
         **options: All other options of `create_markovscale_graph`, such as `calibration`,
             `cost_per_round` or `answer_key`.
 
     Raises:
         ValueError: If options make no sense; when called, if the input holds no question.
-        TypeError: If the chain is none.
+        TypeError: If the chain is of another type, or there is no such option.
     """
     if not isinstance(chain, Runnable):
         if not callable(chain):
             raise TypeError(f"chain must be a Runnable or a function, not {type(chain).__name__}.")
         chain = RunnableLambda(chain)
     inner = chain
-    if model is None and revise is None:
-        options.setdefault("actions", ("generate",))
-    name = options.pop("name", None) or f"markovscale_{inner.get_name()}"
+    nobody_revises = model is None and revise is None
+    if nobody_revises and options.get("actions") is None and options.get("criterion") is None:
+        options["actions"] = ("generate",)
+    options["name"] = options.get("name") or f"markovscale_{inner.get_name()}"
 
     def draw(request: dict[str, Any], config: RunnableConfig) -> Any:
         return inner.invoke(_own_input(config), config)
@@ -111,10 +139,9 @@ def with_markovscale(
         verifier=verifier,
         generate=RunnableLambda(draw, adraw, name="draw"),
         revise=revise,
-        name=name,
         **options,
     )
-    return MarkovScaleChain(graph, question, name)
+    return MarkovScaleChain(graph, question, options["name"])
 
 
 def question_of(input: Any, question: Asked) -> str:

@@ -6,22 +6,23 @@ engine only ever sees a loaded model with its tokenizer.
 """
 
 import contextlib
-import functools
 import hashlib
-import importlib
 import inspect
+import io
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import torch
 import transformers
 from huggingface_hub import constants
 from langchain_huggingface import HuggingFacePipeline
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, pipeline
+from transformers.utils import logging
 
 LARGEST = 2**30
 """Bytes of weights up to which a model is kept: small ones are started often, and disks fill up."""
@@ -57,26 +58,46 @@ def keep(folder: Path, model: Any, tokenizer: Any) -> None:
             whole.rename(folder)  # at once, so that nobody finds half a model
 
 
-_COUNTING = (
-    "transformers.core_model_loading",
-    "transformers.modeling_gguf_pytorch_utils",
-    "transformers.utils.logging",
-)
-
 _one_at_a_time = threading.Lock()  # each puts back what it found
 
 
 @contextlib.contextmanager
-def without_loading_bars() -> Iterator[None]:
-    """Hide the bars with which transformers counts tensors; those of downloads stay."""
-    with _one_at_a_time, contextlib.ExitStack() as restored:
-        for name in _COUNTING:
-            with contextlib.suppress(ImportError, AttributeError):  # another version of it
-                module: Any = importlib.import_module(name)
-                shown = module.tqdm
-                restored.callback(setattr, module, "tqdm", shown)
-                module.tqdm = functools.partial(shown, disable=True)
-        yield
+def without_loading_bars(*, gguf: bool = False) -> Iterator[None]:
+    """Hide the bars with which transformers counts tensors; those of downloads stay.
+
+    Args:
+        gguf: Whether a GGUF file is read. Its tensors are counted by a bar of tqdm's own, which
+            has no switch: it is kept from standard error.
+    """
+
+    def hidden(bar: Any, args: Any, options: dict[str, Any]) -> Any:
+        return bar(*args, **options | {"disable": True})
+
+    with _one_at_a_time:
+        shown = logging.set_tqdm_hook(hidden)
+        try:
+            with contextlib.redirect_stderr(_WithoutBars(sys.stderr) if gguf else sys.stderr):
+                yield
+        finally:
+            logging.set_tqdm_hook(shown)
+
+
+class _WithoutBars(io.TextIOBase):
+    """A stream less tqdm's bars, which begin with a carriage return and end with a newline."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._in_bar = stream, False
+
+    def write(self, text: str) -> int:
+        if text.startswith("\r") or (self._in_bar and text in ("", "\n")):
+            self._in_bar = text != "\n"
+        else:
+            self._in_bar = False
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
 
 
 class _Packaged(NamedTuple):
@@ -137,7 +158,7 @@ def load_pipeline(
     """
     source = find_source(name_or_path)
     options = placement(source, device, dtype, device_map, trust_remote_code)
-    with without_loading_bars():
+    with without_loading_bars(gguf=source.gguf_file is not None):
         if source.gguf_file is None or model_kwargs:
             model, tokenizer = _read(source, trust_remote_code, options | (model_kwargs or {}))
         else:

@@ -16,6 +16,7 @@ from langchain_markovscale.graph.conversation import values_of
 from langchain_markovscale.graph.state_reader import AttemptsReader
 from langchain_markovscale.recording.graders import Grader, resolve_grader
 from langchain_markovscale.traces.trace import LabelledAttempt, Trace, trace_line
+from langchain_markovscale.types import new_attempt
 from langchain_markovscale.verifiers.base import to_verdict
 
 logger = logging.getLogger(__name__)
@@ -140,17 +141,13 @@ def _conversation(
             if question is None:
                 continue  # a greeting
             usage = message.usage_metadata
-            attempts.append(
-                {
-                    "text": text,
-                    "key": None if answer_key is None else answer_key(text),
-                    "score": None,
-                    "action": "revise" if attempts else "generate",
-                    "parent": len(attempts) - 1 if attempts else None,
-                    "feedback": None,
-                    "tokens": None if usage is None else usage["output_tokens"],
-                }
+            attempt = new_attempt(
+                text,
+                key=None if answer_key is None else answer_key(text),
+                parent=len(attempts) - 1 if attempts else None,
+                tokens=None if usage is None else usage["output_tokens"],
             )
+            attempts.append(cast("LabelledAttempt", attempt))
     return question, attempts
 
 

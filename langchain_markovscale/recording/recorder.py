@@ -20,6 +20,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import merge_configs
 from langgraph.graph.state import CompiledStateGraph
 
+from langchain_markovscale.display.wording import counted
 from langchain_markovscale.recording.graders import CheckedGrader, Grader, check_reference
 from langchain_markovscale.recording.progress import Progress
 from langchain_markovscale.recording.questions import Question
@@ -106,13 +107,13 @@ class Recording:
     def __str__(self) -> str:
         before = f" ({self.already_there} were there before)" if self.already_there else ""
         text = (
-            f"{_counted(self.recorded, 'question')} recorded in {self.path}{before}: "
-            f"{_counted(self.attempts, 'attempt')} in {self.seconds:.0f} seconds."
+            f"{counted(self.recorded, 'question')} recorded in {self.path}{before}: "
+            f"{counted(self.attempts, 'attempt')} in {self.seconds:.0f} seconds."
         )
         if self.failed:
             name, error = next(iter(self.failed.items()))
             text += (
-                f" {_counted(len(self.failed), 'question')} failed, {name!r} with "
+                f" {counted(len(self.failed), 'question')} failed, {name!r} with "
                 f"{error.rstrip('.')}. Record again to go on with what failed."
             )
         if self.counts.attempts:
@@ -371,7 +372,3 @@ def _verification_tokens(run: QuestionRun, before: Mapping[str, Any]) -> dict[st
             return {}
         spent += before["verification_tokens"] * earlier
     return {"verification_tokens": spent / len(run.attempts)} if run.attempts else {}
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

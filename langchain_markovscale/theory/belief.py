@@ -2,35 +2,34 @@
 
 Where answers have keys, equal keys are equally correct, so that the hypotheses are "the key h is
 right" for each key seen and "none of them is". Under a hypothesis the correctness of every
-attempt is known, and the posterior over (class, hypothesis) is a product of rates: its logarithm
-is linear in how often each kind of event happened. The logarithms are tabled once; a posterior is
-then one count, one matrix product and one normalisation.
+attempt is known, and the posterior over (class, hypothesis) is the product of `theory/likelihood`.
 
 Where no attempt has a key, attempts are nodes of the tree of revisions, and the posterior is found
 by exact forward-backward along it.
 """
 
-from bisect import bisect_right
 from collections.abc import Sequence
-from math import log
-from typing import NamedTuple, cast
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from langchain_markovscale.theory.likelihood import (
+    depths_of,
+    event_count,
+    event_table,
+    read_run,
+    steps_of,
+)
 from langchain_markovscale.theory.mixture import check_weights
 from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale.theory.scores import ScoreLaw, log_chance
 from langchain_markovscale.types import Attempt
 
 Floats = NDArray[np.float64]
 
-_IMPOSSIBLE = 1e-300  # stands for a rate of 0, so that contradictions leave a posterior
-
-# Kinds of event, in the order of the table's rows. The five kinds of revision repeat for each
-# depth where rates settle with depth.
-_PRIOR, _DRAWN_RIGHT, _DRAWN_WRONG, _EVIDENCE, _ACCEPTED, _REJECTED = range(6)
-_WRONGLY_ACCEPTED, _RIGHTLY_REJECTED, _REVISIONS = range(6, 9)
-_KEPT, _BROKEN, _MENDED, _STUCK, _MOVED, _KINDS_OF_REVISION = range(6)
+_NONE_OF_THEM = object()  # equals no key
 
 
 class Posterior(NamedTuple):
@@ -73,9 +72,12 @@ class Belief:
     def __init__(self, rates: Rates, choices: int | None = None) -> None:
         self.rates = rates.among(choices)
         self.choices = choices
-        self._table = _event_table(self.rates, depth=0)
-        initial = np.array(self.rates.initial)
-        self._log_drawn = _log(np.array([1 - initial, initial]))
+        self._urn = self.rates.urn if choices is None else replace(self.rates.urn, closed=True)
+        self._scores = ScoreLaw(self.rates)
+        self._table = event_table(self.rates, 1)
+        self._log_weights = log_chance(self.rates.arrays.weights)
+        initial = self.rates.arrays.initial
+        self._log_drawn = log_chance(np.array([1 - initial, initial]))
         self._moves_at: dict[int, Floats] = {}
 
     def prior(self, class_weights: Sequence[float] | None = None) -> Floats:
@@ -89,7 +91,7 @@ class Belief:
             ValueError: If they are no shares that sum to 1, or their number does not divide K.
         """
         if class_weights is None:
-            return np.array(self.rates.weights)
+            return self.rates.arrays.weights
         weights = check_weights(class_weights)
         draws, rest = divmod(self.rates.n_classes, len(weights))
         if rest:
@@ -114,89 +116,67 @@ class Belief:
         """
         if not attempts:
             raise ValueError("attempts must hold at least one attempt, got none.")
-        depths = _depths(attempts)
-        for attempt in attempts:
-            if attempt["key"] is not None:
-                return self._over_keys(attempts, depths, class_weights)
-        return self._over_tree(attempts, depths, class_weights)
+        depths = depths_of(attempts)
+        keyed = False
+        for index, attempt in enumerate(attempts):
+            score = attempt["score"]
+            if score is not None and not 0 <= score <= 1:
+                raise ValueError(
+                    f"attempts[{index}]['score'] must lie in [0, 1] or be None, got {score!r}: "
+                    "have the verifier return a probability, or None where it cannot say."
+                )
+            keyed = keyed or attempt["key"] is not None
+        weights = (
+            self._log_weights if class_weights is None else log_chance(self.prior(class_weights))
+        )
+        if keyed:
+            return self._over_keys(attempts, depths, weights)
+        return self._over_tree(attempts, depths, weights)
 
     def _over_keys(
-        self,
-        attempts: Sequence[Attempt],
-        depths: list[int],
-        class_weights: Sequence[float] | None,
+        self, attempts: Sequence[Attempt], depths: list[int], log_weights: Floats
     ) -> Posterior:
         latest = {
             attempt["key"]: index
             for index, attempt in enumerate(attempts)
             if attempt["key"] is not None
         }
-        table = self._table_to(max(depths))
+        levels = self._levels(max(depths))
+        steps = steps_of(attempts, depths, levels)
+        keys = [attempt["key"] for attempt in attempts]
+        counts, urns = [], []
+        for right_key in (*latest, _NONE_OF_THEM):
+            run = read_run(steps, [key == right_key for key in keys], levels)
+            counts.append(run.counts)
+            urns.append(self._urn.log_chance(run.draws))
         # `dot` on arrays this small takes half the time of `@`, and this is the hot path.
-        log_joint = self._counts(attempts, depths, list(latest), len(table)).dot(table)
-        if class_weights is not None:
-            log_joint += _log(self.prior(class_weights)) - table[_PRIOR]
+        log_joint = np.array(counts, dtype=np.float64).dot(self._table_of(levels))
+        log_joint += log_weights
+        log_joint += np.array(urns)[:, None]
+        self._weigh_scores(log_joint, attempts, list(latest))
         joint = np.exp(log_joint - log_joint.max())
         joint /= joint.sum()
         return Posterior(
             joint[:-1], np.add.reduce(joint, axis=0), list(latest.values()), depths, True
         )
 
-    def _counts(
-        self, attempts: Sequence[Attempt], depths: list[int], keys: list[str], width: int
-    ) -> Floats:
-        """Return how often each event happened if each key is right, and if none of them is.
-
-        What happened if none is right is counted in full, in the last row; the row of a key holds
-        at first only where it differs: at the attempts with that key and at their revisions.
-
-        Returns:
-            Shape (keys + 1, `width`).
-        """
-        bases = {key: row * width for row, key in enumerate(keys)}
-        none = len(keys) * width
-        one_wrong_answer = self.rates.coincidence == 1
-        cells, counts = [none + _PRIOR], [1.0]
-        scores: dict[str | None, list[float]] = {}
+    def _weigh_scores(
+        self, log_joint: Floats, attempts: Sequence[Attempt], keys: list[str | None]
+    ) -> None:
+        """Add what the scores say under each hypothesis; answers without a key are wrong."""
+        answers: dict[str | int | None, list[float]] = {}
         for index, attempt in enumerate(attempts):
-            key, parent, score = attempt["key"], attempt["parent"], attempt["score"]
-            if parent is None:
-                right, wrong = _DRAWN_RIGHT, _DRAWN_WRONG
-            else:
-                before = attempts[parent]["key"]
-                block = _REVISIONS + self._level(depths[index] - 1) * _KINDS_OF_REVISION
-                unkeyed = key is None or before is None
-                same = key == before or (one_wrong_answer and unkeyed)
-                right = block + (_KEPT if key == before else _MENDED)
-                wrong = block + (_STUCK if same else _MOVED)
-                if before is not None and before != key:
-                    base = bases[before]
-                    cells += base + block + _BROKEN, base + wrong
-                    counts += 1.0, -1.0
-            cells.append(none + wrong)
-            counts.append(1.0)
-            if key is not None:
-                base = bases[key]
-                cells += base + right, base + wrong
-                counts += 1.0, -1.0
-            if score is not None:
-                _check_score(score, index)
-                scores.setdefault(key, []).append(score)
-        for key, values in scores.items():
-            self._count_scores(values, None if key is None else bases[key], none, cells, counts)
-        log_unseen = self._log_unseen(len(keys))
-        for base in bases.values():
-            cells.append(base + _EVIDENCE)
-            counts.append(-log_unseen)
-        table = cast("Floats", np.bincount(cells, counts, none + width)).reshape(-1, width)
-        table[:-1] += table[-1]
-        return table
+            if (score := attempt["score"]) is not None:
+                key = attempt["key"]
+                answers.setdefault(index if key is None else key, []).append(score)
+        if not answers:
+            return
+        rows = self._scores.log_evidence(list(answers.values()))
+        places = {answer: row for row, answer in enumerate(answers)}
+        log_joint += rows[[places.get(key, -1) for key in (*keys, None)]]
 
     def _over_tree(
-        self,
-        attempts: Sequence[Attempt],
-        depths: list[int],
-        class_weights: Sequence[float] | None,
+        self, attempts: Sequence[Attempt], depths: list[int], log_weights: Floats
     ) -> Posterior:
         """Exact forward-backward: messages up the tree of revisions, then down it.
 
@@ -209,25 +189,24 @@ class Belief:
         for i in range(n - 1, -1, -1):
             score, parent = attempts[i]["score"], attempts[i]["parent"]
             if score is not None:
-                _check_score(score, i)
-                below[i] = _plus(below[i], self._log_evidence(score))
+                below[i] = _plus(below[i], self._scores.log_chances(score))
             known = below[i]
             if parent is not None and known is not None:
                 paths = self._moves(depths[i] - 1) + known
                 messages[i] = message = np.logaddexp(paths[:, 0], paths[:, 1])
                 below[parent] = _plus(below[parent], message)
-        # joint[i] is ln P(all scores of the tree, i); what i itself told its parent is taken out
-        # before the parent tells i.
+        # joint[i] is ln P(all scores of the tree, i); what i itself said to its parent is taken
+        # out before the parent speaks to i.
         joint = np.empty((n, 2, self.rates.n_classes))
-        evidence = _log(self.prior(class_weights))
+        evidence = log_weights
         for i, attempt in enumerate(attempts):
             parent = attempt["parent"]
             if parent is None:
                 joint[i] = _plus(below[i], self._log_drawn)
                 evidence = evidence + np.logaddexp(joint[i, 0], joint[i, 1])
             else:
-                told = messages[i]
-                rest = joint[parent] if told is None else joint[parent] - told
+                own = messages[i]
+                rest = joint[parent] if own is None else joint[parent] - own
                 paths = self._moves(depths[i] - 1) + rest[:, None]
                 joint[i] = _plus(below[i], np.logaddexp(paths[0], paths[1]))
         correct = joint[:, 1] - np.logaddexp(joint[:, 0], joint[:, 1])
@@ -235,136 +214,25 @@ class Belief:
         classes /= classes.sum()
         return Posterior(np.exp(correct) * classes, classes, list(range(n)), depths, False)
 
-    def _count_scores(
-        self,
-        scores: list[float],
-        base: int | None,
-        none: int,
-        cells: list[int],
-        counts: list[float],
-    ) -> None:
-        """Count the scores of one key: the mean logarithm times m/(1+(m−1)ρ).
+    def _levels(self, deepest: int) -> int:
+        """How many depths of revision have rates of their own, at least 1."""
+        return max(deepest, 1) if self.rates.settling < 1 else 1
 
-        Where the specificity differs by class, verdicts on wrong answers, too, tell the class.
-        Answers without a key are wrong, each for itself.
-        """
-        each = 1.0
-        if base is not None:
-            each /= 1 + (len(scores) - 1) * self.rates.verdict_correlation
-        if self.rates.score_cuts:
-            if base is not None:
-                cells.append(base + _EVIDENCE)
-                counts.append(each * sum(self._evidence(score) for score in scores))
-            return
-        for score in scores:
-            accepted = score >= self.rates.accept_threshold
-            cells.append(none + (_WRONGLY_ACCEPTED if accepted else _RIGHTLY_REJECTED))
-            counts.append(each)
-            if base is not None:
-                cells.append(base + (_ACCEPTED if accepted else _REJECTED))
-                counts.append(each)
-
-    def _log_evidence(self, score: float) -> Floats:
-        """What a score says for a wrong and for a correct answer, shape (2, K)."""
-        if self.rates.score_cuts:
-            ratio = np.full(self.rates.n_classes, self._evidence(score))
-            return np.array([np.zeros_like(ratio), ratio])
-        if score >= self.rates.accept_threshold:
-            wrong, ratio = self._table[_WRONGLY_ACCEPTED], self._table[_ACCEPTED]
-        else:
-            wrong, ratio = self._table[_RIGHTLY_REJECTED], self._table[_REJECTED]
-        return np.array([wrong, wrong + ratio])
-
-    def _evidence(self, score: float) -> float:
-        return self.rates.score_log_ratios[bisect_right(self.rates.score_cuts, score)]
-
-    def _log_unseen(self, seen: int) -> float:
-        """ln of how many answers not yet seen could be the right one, against 1 for each seen."""
-        unseen = 1 / self.rates.coincidence + 1 - seen
-        least = 1.0 if self.choices is None else _IMPOSSIBLE
-        return log(max(unseen, least))
-
-    def _level(self, depth: int) -> int:
-        """Which block of the table holds the rates of a revision at `depth`."""
-        return depth if self.rates.settling < 1 else 0
-
-    def _table_to(self, deepest: int) -> Floats:
-        level = self._level(max(deepest - 1, 0))
-        if len(self._table) < _REVISIONS + _KINDS_OF_REVISION * (level + 1):
-            self._table = _event_table(self.rates, level)
-        return self._table
+    def _table_of(self, levels: int) -> Floats:
+        """The logarithms of events, made anew for the deepest run so far."""
+        if len(self._table) < event_count(levels):
+            self._table = event_table(self.rates, levels)
+        return self._table[: event_count(levels)]
 
     def _moves(self, depth: int) -> Floats:
         """ln P(child is z | parent is y) at [y, z], shape (2, 2, K)."""
-        level = self._level(depth)
+        level = self._levels(depth + 1) - 1
         if level not in self._moves_at:
-            repair, corruption = _settled(self.rates, level)
+            repair, corruption = self.rates.at_depth(level)
             chances = np.array([[1 - repair, repair], [corruption, 1 - corruption]])
-            self._moves_at[level] = _log(chances)
+            self._moves_at[level] = log_chance(chances)
         return self._moves_at[level]
-
-
-def _event_table(rates: Rates, depth: int) -> Floats:
-    """Return ln of every event's chance, shape (events, K), for revisions up to `depth`."""
-    initial = np.array(rates.initial)
-    s, u = np.array(rates.sensitivity), np.array(rates.specificity)
-    kappa, sigma = rates.coincidence, rates.retention
-    elsewhere = (1 - sigma) * kappa / (1 - kappa) if kappa < 1 else 0.0
-    rows = [
-        _log(np.array(rates.weights)),
-        _log(initial),
-        _log((1 - initial) * kappa),
-        np.ones_like(initial),
-        _log(s) - _log(1 - u),
-        _log(1 - s) - _log(u),
-        _log(1 - u),
-        _log(u),
-    ]
-    for level in range(depth + 1):
-        repair, corruption = _settled(rates, level)
-        rows += [
-            _log(1 - corruption),
-            _log(corruption * kappa),
-            _log(repair),
-            _log((1 - repair) * sigma),
-            _log((1 - repair) * elsewhere),
-        ]
-    return np.array(rows)
-
-
-def _settled(rates: Rates, depth: int) -> tuple[Floats, Floats]:
-    """α dᵗ and β dᵗ, each of shape (K,)."""
-    factor = rates.settling**depth
-    return np.array(rates.repair) * factor, np.array(rates.corruption) * factor
 
 
 def _plus(total: Floats | None, term: Floats) -> Floats:
     return term if total is None else total + term
-
-
-def _log(values: Floats) -> Floats:
-    return np.asarray(np.log(np.maximum(values, _IMPOSSIBLE)))
-
-
-def _depths(attempts: Sequence[Attempt]) -> list[int]:
-    depths: list[int] = []
-    for index, attempt in enumerate(attempts):
-        parent = attempt["parent"]
-        if parent is None:
-            depths.append(0)
-        elif 0 <= parent < index:
-            depths.append(depths[parent] + 1)
-        else:
-            raise ValueError(
-                f"attempts[{index}]['parent'] must be the index of an earlier attempt or None, "
-                f"got {parent!r}."
-            )
-    return depths
-
-
-def _check_score(score: float, index: int) -> None:
-    if not 0 <= score <= 1:
-        raise ValueError(
-            f"attempts[{index}]['score'] must lie in [0, 1] or be None, got {score!r}: "
-            "have the verifier return a probability, or None where it cannot say."
-        )

@@ -8,9 +8,9 @@ one class, revisions only and a verifier that says nothing this is the rule of M
 iff b < π − c/(α+β).
 """
 
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple, get_args
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from threading import Lock
+from typing import Any, Generic, NamedTuple, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +28,18 @@ from langchain_markovscale.theory.validation import (
 from langchain_markovscale.types import Action, Attempt, Decision, Reason, Step
 
 Floats = NDArray[np.float64]
+Pattern = tuple[tuple[int | None, float | None, int | None], ...]
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+_CACHED_DECISIONS = 1024
 
 
 class Criterion:
     """Decides from the attempts alone whether another round is worth its cost.
 
-    A pure function of the attempts: no clock, no randomness, nothing kept between questions.
+    A pure function of the attempts: no clock, no randomness. It caches its latest decisions, by
+    which answers are equal, their scores and their parents, and so holds nothing of a question.
 
     Args:
         calibration: A `Calibration`, or bare `Rates`.
@@ -66,6 +72,23 @@ class Criterion:
         self.max_rounds = int(single("max_rounds", whole("max_rounds", max_rounds, least=1)))
         self.belief = Belief(rates_for(variant, calibration), choices)
         self._plans: dict[tuple[int, bool, bool], _Plans] = {}
+        self._decisions: Cache[Pattern, Decision] = Cache(_CACHED_DECISIONS)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of a criterion that decides as this one does."""
+        return {
+            "calibration": self.rates,
+            "cost_per_round": self.cost_per_round,
+            "max_rounds": self.max_rounds,
+            "actions": self.actions,
+            "choices": self.belief.choices,
+            "variant": self.variant,
+        }
+
+    def replace(self, **changes: Any) -> "Criterion":
+        """Return a criterion with some of its arguments changed."""
+        return type(self)(**self.arguments | changes)
 
     @property
     def rates(self) -> Rates:
@@ -90,6 +113,14 @@ class Criterion:
             ValueError: If an attempt lacks a field, a score is NaN or outside [0, 1], a parent is
                 no earlier attempt, or `class_weights` do not fit the rates.
         """
+        pattern = _pattern(attempts) if class_weights is None else None
+        if pattern is None:
+            return self._decide(attempts, class_weights)
+        return self._decisions.get(pattern, lambda: self._decide(attempts)).copy()
+
+    def _decide(
+        self, attempts: Sequence[Attempt], class_weights: Sequence[float] | None = None
+    ) -> Decision:
         if not attempts:
             return self._first(class_weights)
         try:
@@ -101,7 +132,7 @@ class Criterion:
         answer = int(beliefs.argmax())
         if not posterior.keyed:
             answer = _best_scored(attempts, beliefs, answer)
-        best, belief = posterior.latest[answer], float(beliefs[answer])
+        best, belief = posterior.latest[answer], _clipped(float(beliefs[answer]))
         left = self.max_rounds - len(attempts)
         if left <= 0:
             return _decision("stop", best, belief, len(attempts), "max_rounds")
@@ -181,6 +212,11 @@ def _best_scored(attempts: Sequence[Attempt], beliefs: Floats, answer: int) -> i
     return max(alike, key=lambda index: attempts[index]["score"] or 0.0) if alike else answer
 
 
+def _clipped(belief: float) -> float:
+    """Return a belief without what rounding adds to certainty or takes from it."""
+    return 1.0 if belief > 1 - TOLERANCE else belief
+
+
 def _silent(attempts: Sequence[Attempt]) -> bool:
     """Return whether the verifier has given no score at all, which twice is no accident."""
     return len(attempts) > 1 and all(attempt["score"] is None for attempt in attempts)
@@ -216,24 +252,43 @@ def _decision(
     }
 
 
-Pattern = tuple[tuple[int | None, float | None, int | None], ...]
+class Cache(Generic[Key, Value]):
+    """The values that were made last, none of them None; a copy or a pickle of it is empty.
+
+    Threads may share it: at worst two make the same value at the same time.
+
+    Args:
+        size: How many values it holds.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._values: dict[Key, Value] = {}
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __reduce__(self) -> tuple[type["Cache[Key, Value]"], tuple[int]]:
+        return type(self), (self._size,)
+
+    def get(self, key: Key, make: Callable[[], Value]) -> Value:
+        """Return the value of a key, which is made where there is none yet."""
+        value = self._values.get(key)
+        if value is None:
+            value = make()
+            with self._lock:
+                self._values[key] = value
+                if len(self._values) > self._size:
+                    del self._values[next(iter(self._values))]
+        return value
 
 
-class RememberingCriterion(Criterion):
-    """Decides as `Criterion` does, and remembers the last 1,024 patterns."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._remembered = lru_cache(maxsize=1024)(self._decide_pattern)
-
-    def decide(
-        self, attempts: Sequence[Attempt], class_weights: Sequence[float] | None = None
-    ) -> Decision:
-        """Return what to do after `attempts`; see `Criterion.decide`."""
-        if class_weights is not None:
-            return super().decide(attempts, class_weights)
-        numbers: dict[str | None, int | None] = {None: None}
-        pattern: Pattern = tuple(
+def _pattern(attempts: Sequence[Attempt]) -> Pattern | None:
+    """Return what a decision depends on; None where attempts can't be read, which it then says."""
+    numbers: dict[str | None, int | None] = {None: None}
+    try:
+        pattern = tuple(
             [
                 (
                     numbers.setdefault(attempt["key"], len(numbers)),
@@ -243,19 +298,7 @@ class RememberingCriterion(Criterion):
                 for attempt in attempts
             ]
         )
-        return self._remembered(pattern).copy()
-
-    def _decide_pattern(self, pattern: Pattern) -> Decision:
-        attempts: list[Attempt] = [
-            {
-                "text": "",
-                "key": None if number is None else str(number),
-                "score": score,
-                "action": "generate" if parent is None else "revise",
-                "parent": parent,
-                "feedback": None,
-                "tokens": None,
-            }
-            for number, score, parent in pattern
-        ]
-        return super().decide(attempts)
+        hash(pattern)
+    except (KeyError, TypeError, AttributeError):
+        return None
+    return pattern

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from numbers import Integral
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from langchain_markovscale.theory.mixture import (
     ChainMixture,
@@ -19,7 +20,21 @@ from langchain_markovscale.theory.mixture import (
     check_weights,
     per_class,
 )
+from langchain_markovscale.theory.urn import Urn
 from langchain_markovscale.theory.validation import TOLERANCE, numbers, probabilities
+
+Floats = NDArray[np.float64]
+
+
+class RateArrays(NamedTuple):
+    """Rates by class, each of shape (K,); see `Rates`."""
+
+    weights: Floats
+    initial: Floats
+    repair: Floats
+    corruption: Floats
+    sensitivity: Floats
+    specificity: Floats
 
 
 @dataclass(frozen=True)
@@ -93,6 +108,25 @@ class Rates:
     def mixture(self) -> ChainMixture:
         """The chains alone, for forecasts of blind rounds."""
         return ChainMixture(self.weights, self.initial, self.repair, self.corruption, self.settling)
+
+    @cached_property
+    def arrays(self) -> "RateArrays":
+        """The rates by class as arrays, each of shape (K,)."""
+        return RateArrays(*(np.array(getattr(self, name)) for name in RateArrays._fields))
+
+    def at_depth(self, depth: int) -> tuple[Floats, Floats]:
+        """Return αdᵗ and βdᵗ, each of shape (K,), of the revision at depth t.
+
+        Args:
+            depth: t, 0 for the first revision of a fresh draw.
+        """
+        factor = self.settling**depth
+        return self.arrays.repair * factor, self.arrays.corruption * factor
+
+    @cached_property
+    def urn(self) -> Urn:
+        """Where wrong answers come from: 1/κ values, all of them equally likely."""
+        return Urn(self.coincidence, 1 / self.coincidence, closed=False)
 
     @classmethod
     def pooled(cls, rates: "Rates", draws: Sequence["Rates"]) -> "Rates":

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from langchain_markovscale.traces.trace import LabelledAttempt, Trace
+from langchain_markovscale.types import new_attempt
 
 Labels = list[bool | None]
 
@@ -146,18 +147,8 @@ def _trace(name: str, chains: list[Labels], *, asked: bool) -> Trace:
     attempts: list[LabelledAttempt] = []
     for labels in chains:
         for depth, label in enumerate(labels):
-            attempts.append(
-                {
-                    "text": "",
-                    "key": None,
-                    "score": None,
-                    "action": "revise" if depth else "generate",
-                    "parent": len(attempts) - 1 if depth else None,
-                    "feedback": None,
-                    "tokens": None,
-                    "correct": label,
-                }
-            )
+            attempt = new_attempt("", parent=len(attempts) - 1 if depth else None)
+            attempts.append({**attempt, "correct": label})
     return {
         "id": name,
         "question": name if asked else "",

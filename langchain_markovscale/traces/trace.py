@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, NotRequired, Self, cast
 import numpy as np
 from typing_extensions import TypedDict
 
+from langchain_markovscale.display.wording import counted
 from langchain_markovscale.types import Attempt
 
 
@@ -127,10 +128,9 @@ class AttemptCounts:
             self.right += label is True
 
     def __str__(self) -> str:
-        noun = "attempt" if self.attempts == 1 else "attempts"
         text = (
-            f"Of {self.attempts} {noun}: {self.keyed} with a key, {self.scored} with a score, "
-            f"{self.labelled} with a label, {self.right} right."
+            f"Of {counted(self.attempts, 'attempt')}: {self.keyed} with a key, "
+            f"{self.scored} with a score, {self.labelled} with a label, {self.right} right."
         )
         if self.labelled and not self.right:
             text += " None is right: do the answer key and the grader fit the answers?"

@@ -4,6 +4,7 @@ import pytest
 from worlds import ACCEPT, REJECT, World, attempt, broad_prior
 
 from langchain_markovscale import Criterion, Rates
+from langchain_markovscale.theory.criterion import Cache
 
 EIGHT = [
     attempt("12", REJECT),
@@ -30,6 +31,7 @@ ONE_CLASS = Rates((1.0,), (0.6,), (0.35,), (0.1,), (0.85,), (0.8,), coincidence=
 )
 def test_a_decision_takes_microseconds(classes, rates, attempts, microseconds, benchmark, figure):
     criterion = Criterion(rates, cost_per_round=0.02, max_rounds=12)
+    criterion._decisions = Cache(0)  # each decision is made anew
     assert rates.n_classes == classes
     assert criterion.decide(attempts)["reason"] != "max_rounds"  # every step of deciding is taken
     benchmark.pedantic(
@@ -37,3 +39,11 @@ def test_a_decision_takes_microseconds(classes, rates, attempts, microseconds, b
     )
     name = f"decide, K = {classes}, {len(attempts)} keyed attempts"
     figure(name, 1e6 * benchmark.stats.stats.median, "µs", at_most=microseconds)
+
+
+def test_a_decision_that_was_made_before_takes_less(benchmark, figure):
+    criterion = Criterion(broad_prior(), cost_per_round=0.02, max_rounds=12)
+    benchmark.pedantic(
+        criterion.decide, args=(EIGHT,), rounds=3000, iterations=5, warmup_rounds=200
+    )
+    figure("decide, made before, 8 keyed attempts", 1e6 * benchmark.stats.stats.median, "µs")

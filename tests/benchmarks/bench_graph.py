@@ -7,7 +7,6 @@ clock on the wall mostly shows who else is there.
 """
 
 import asyncio
-from functools import partial
 from statistics import median
 from time import process_time
 
@@ -18,12 +17,12 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from langgraph.graph import END, START, StateGraph
 
 from langchain_markovscale import (
-    Criterion,
     FunctionVerifier,
     MarkovScaleState,
     create_markovscale_graph,
 )
 from langchain_markovscale.graph.state import MarkovScaleInput, MarkovScaleOutput
+from langchain_markovscale.theory.criterion import Cache
 
 ROUNDS = 4
 
@@ -198,10 +197,10 @@ def test_async_overhead_over_a_loop_by_hand(kind, benchmark, figure):
 
 
 def test_overhead_where_no_decision_has_been_made_before(benchmark, figure, monkeypatch):
-    """The same without remembered decisions: each is computed. A figure without a limit."""
+    """The same without a cache of decisions: each is computed. A figure without a limit."""
     made = parts("RunnableLambdas")
     ours = loop(*made)
     criterion = ours.nodes["verify_proxy"].bound._per_run.own
-    monkeypatch.setattr(criterion, "decide", partial(Criterion.decide, criterion))
+    monkeypatch.setattr(criterion, "_decisions", Cache(0))
     times = ratio(benchmark, timed, ours, by_hand(*made, native_async=False))
     figure("graph over a loop by hand, sync, every decision new", times, "×")

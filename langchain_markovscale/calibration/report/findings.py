@@ -1,14 +1,13 @@
-"""Every number of a report, by name, so that all of its faces say the same."""
+"""Every number of a report, by name, so that all of its outputs say the same."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from math import sqrt
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.calibration.simulate import (
     Outcome,
     graded_law,
@@ -19,6 +18,9 @@ from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.mixture import ChainMixture
 from langchain_markovscale.theory.rates import Rates
+
+if TYPE_CHECKING:
+    from langchain_markovscale.calibration.calibration import Calibration
 
 COSTS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 """Costs of a round that a report looks at, beside the one that it is asked for."""
@@ -118,7 +120,7 @@ class Findings:
         recommended: What it buys at `cost_per_round` (simulated).
     """
 
-    calibration: Calibration
+    calibration: "Calibration"
     cost_per_round: float
     max_rounds: int
     seed: int
@@ -155,7 +157,7 @@ _LEVEL = 0.9  # where no fit says
 
 
 def find(
-    calibration: Calibration, *, cost_per_round: float = 0.01, max_rounds: int = 8, seed: int = 0
+    calibration: "Calibration", *, cost_per_round: float = 0.01, max_rounds: int = 8, seed: int = 0
 ) -> Findings:
     """Compute a report's numbers; see `Calibration.report` for the arguments."""
     fitted = calibration.fitted
@@ -194,7 +196,7 @@ def find(
 
 
 def _over_draws(
-    calibration: Calibration, level: float, quantity: Callable[[Rates], float]
+    calibration: "Calibration", level: float, quantity: Callable[[Rates], float]
 ) -> Estimate:
     draws = (quantity(draw) for draw in calibration.draws)
     return Estimate.of(quantity(calibration.rates), draws, level)
@@ -215,7 +217,7 @@ def _first_corruption(rates: Rates) -> float:
     return float(right @ rates.corruption / max(right.sum(), 1e-12))
 
 
-def _rounds(calibration: Calibration, level: float, max_rounds: int) -> tuple[Round, ...]:
+def _rounds(calibration: "Calibration", level: float, max_rounds: int) -> tuple[Round, ...]:
     fitted = calibration.fitted
     forecast = np.asarray(calibration.mixture.accuracy(range(max(max_rounds, 2)))).tolist()
     rounds = []
@@ -238,7 +240,7 @@ def _rounds(calibration: Calibration, level: float, max_rounds: int) -> tuple[Ro
     return tuple(rounds)
 
 
-def _bounds(calibration: Calibration, level: float) -> tuple[Estimate, Estimate, Estimate]:
+def _bounds(calibration: "Calibration", level: float) -> tuple[Estimate, Estimate, Estimate]:
     here = calibration.mixture.bounds()
     drawn = [draw.mixture.bounds() for draw in calibration.draws]
     lower, neutral, upper = (
@@ -248,12 +250,12 @@ def _bounds(calibration: Calibration, level: float) -> tuple[Estimate, Estimate,
     return lower, neutral, upper
 
 
-def _classes(calibration: Calibration, level: float) -> tuple[ClassRates, ...]:
+def _classes(calibration: "Calibration", level: float) -> tuple[ClassRates, ...]:
     order = np.argsort(-np.array(calibration.rates.initial), kind="stable").tolist()
     return tuple(_class(calibration, level, k) for k in order)
 
 
-def _class(calibration: Calibration, level: float, k: int) -> ClassRates:
+def _class(calibration: "Calibration", level: float, k: int) -> ClassRates:
     rates, fitted = calibration.rates, calibration.fitted
     intervals = fitted.intervals if fitted and calibration.draws else {}
 
@@ -286,7 +288,7 @@ def _drift(depth: int, revised: float, changed: float, expected: float) -> Drift
 
 
 def _cost_curve(
-    calibration: Calibration, costs: tuple[float, ...], max_rounds: int, seed: int, keyed: bool
+    calibration: "Calibration", costs: tuple[float, ...], max_rounds: int, seed: int, keyed: bool
 ) -> tuple[Outcome, ...]:
     rates, deciding = calibration.rates, calibration.decision_rates
     fitted = calibration.fitted

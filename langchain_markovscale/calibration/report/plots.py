@@ -1,40 +1,36 @@
 """The plots of a report (extra `plot`).
 
-Each draws one picture on given axes, or on a new figure of pyplot; what a line or mark means stands
-beside it.
+Each draws one picture on given axes, or on a new figure of pyplot, with a legend below.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from langchain_markovscale.calibration.report.findings import COSTS, Drift, Findings
-from langchain_markovscale.display.interval import price
 from langchain_markovscale.display.plotting import (
     BLUE,
     GREEN,
     GREY,
     INK,
     ORANGE,
-    PAPER,
     STYLE,
     TALL,
     VERMILION,
-    label_beside,
-    label_ends,
-    label_layers,
-    label_point,
+    legend_below,
     percent_axis,
     pyplot_module,
     report_axes,
     widened,
     with_margins,
 )
-from langchain_markovscale.display.wording import percent
+from langchain_markovscale.display.wording import percent, points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_MARKERS = "osD^vPXh"  # of classes
 
 
 def accuracy_by_round(found: Findings, ax: "Axes | None" = None) -> "Axes":
@@ -47,23 +43,21 @@ def accuracy_by_round(found: Findings, ax: "Axes | None" = None) -> "Axes":
             low, high = np.array([each.fitted.interval for each in found.rounds]).T
             ax.fill_between(t, low, high, color=BLUE, alpha=0.2, linewidth=0)
             name = f"fit, {found.level:.0%} band"
-        ax.plot(t, fitted, color=BLUE, label="fit")
-        ends = [(fitted[-1], f"— {name}", BLUE)]
+        ax.plot(t, fitted, color=BLUE, label=name)
         if found.calibration.fitted:
             foretold = np.array([each.held_out for each in found.rounds], dtype=float)
-            ax.plot(t, foretold, "D", mfc="none", mew=1.3, ms=9, color=GREEN, label="held out")
-            ends.append((foretold[-1], "◇ held-out forecast", GREEN))
+            name = "held-out forecast"
+            ax.plot(t, foretold, "D", mfc="none", mew=1.3, ms=9, color=GREEN, label=name)
             seen = np.array([each.seen for each in found.rounds], dtype=float)
             if np.isfinite(seen).any():
                 ax.plot(t, seen, "o", color=VERMILION, ms=4.5, label="seen")
-                ends.append((seen[np.isfinite(seen)][-1], "● seen", VERMILION))
         ax.set_ylim(*widened(ax))
-        label_ends(ax, float(t[-1]), ends)
         ax.set_xlim(-0.15, t[-1] + 0.15)
         ax.set_xticks(t)
         ax.set_xlabel("revisions after the first answer")
         percent_axis(ax.yaxis)
         ax.set_ylabel("answers that are right")
+        legend_below(ax, columns=3)
         return ax
 
 
@@ -72,29 +66,31 @@ def improvement_map(found: Findings, ax: "Axes | None" = None) -> "Axes":
     with report_axes(ax, "Where revising leads", square=True) as ax:
         ax.fill_between([0, 1], [0, 1], [1, 1], color=GREEN, alpha=0.1, linewidth=0)
         ax.fill_between([0, 1], [0, 0], [0, 1], color=VERMILION, alpha=0.1, linewidth=0)
-        ax.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, label="diagonal")
+        (diagonal,) = ax.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, label="diagonal")
         ax.text(0.03, 0.97, "revising improves", va="top", color=INK, zorder=1)
         ax.text(0.97, 0.03, "revising degrades", ha="right", color=INK, zorder=1)
-        numbered = found.few_classes and len(found.classes) > 1
+        named = found.few_classes and len(found.classes) > 1
         for number, one in enumerate(found.classes, 1):
             if one.levels:
                 ax.plot(*np.array(one.levels).T, ".", color=BLUE, alpha=0.35, ms=4, mew=0)
             start, end = one.initial.value, one.level.value
-            if numbered:
+            if named:
                 _drop(ax, start, end, BLUE)
-                ax.plot(start, end, "o", color=BLUE, ms=12, clip_on=False, label=f"class {number}")
-                ax.text(start, end - 0.003, f"{number}", color=PAPER, ha="center", va="center")
+                mark, name = _MARKERS[number - 1], f"class {number}"
+                ax.plot(start, end, mark, color=BLUE, ms=9, clip_on=False, label=name)
             elif len(found.classes) > 1:
                 ax.plot(start, end, "o", color=BLUE, ms=4, mew=0, alpha=0.5)
         first, level = found.rounds[0].fitted.value, found.bounds[1].value
         _drop(ax, first, level, VERMILION)
-        ax.plot(first, level, "*", color=VERMILION, ms=13, mew=0, clip_on=False, label="all")
-        label_point(ax, first, level, "all questions", VERMILION)
+        name = "all questions"
+        ax.plot(first, level, "*", color=VERMILION, ms=13, mew=0, clip_on=False, label=name)
         ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
         for axis in (ax.xaxis, ax.yaxis):
             percent_axis(axis)
-        ax.set_xlabel("first answers that are right" + (" (numbers: classes)" if numbered else ""))
+        ax.set_xlabel("first answers that are right")
         ax.set_ylabel("right after ever more revisions")
+        handles, _ = ax.get_legend_handles_labels()
+        legend_below(ax, [each for each in handles if each is not diagonal], columns=3)
         return ax
 
 
@@ -113,31 +109,22 @@ def verifier_reliability(found: Findings, ax: "Axes | None" = None) -> "Axes":
         score, share, many = np.array(fitted.reliability).T
         every = float((share * many).sum() / many.sum())
         error = np.sqrt(share * (1 - share) / many)
-        ax.axhline(every, color=GREY, linewidth=1, linestyle="--")
-        label_beside(ax, every, f"any answer\n{percent(every)}", INK)
+        name = f"any answer: {percent(every)}"
+        ax.axhline(every, color=GREY, linewidth=1, linestyle="--", label=name)
         if found.rates.score_cuts:
             edges = np.array([score[0], *found.rates.score_cuts, score[-1]])
             odds = np.exp(found.rates.score_log_ratios) * every / max(1 - every, 1e-12)
-            meaning = odds / (1 + odds)
-            ax.stairs(meaning, edges, color=GREEN, baseline=None, label="as used")
-            label_beside(ax, float(meaning[-1]), "as used", GREEN)
-        ax.errorbar(score, share, error, fmt="o", color=BLUE, elinewidth=0.8, label="seen")
-        ax.axvline(found.rates.accept_threshold, color=VERMILION, linewidth=1, linestyle=":")
-        low, high = ax.get_xlim()
-        left = found.rates.accept_threshold < (low + 2 * high) / 3
-        ax.annotate(
-            f"accepts from {found.rates.accept_threshold:.2g}",
-            (found.rates.accept_threshold, 0),
-            (4 if left else -4, 3),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            ha="left" if left else "right",
-            color=VERMILION,
-        )
+            ax.stairs(odds / (1 + odds), edges, color=GREEN, baseline=None, label="as used")
+        threshold = found.rates.accept_threshold
+        name = f"accepts from {threshold:.2g}"
+        ax.axvline(threshold, color=VERMILION, linewidth=1, linestyle=":", label=name)
+        name = "seen, with standard error"
+        ax.errorbar(score, share, error, fmt="o", color=BLUE, elinewidth=0.8, label=name)
         ax.set_ylim(*with_margins(0, 1))
         percent_axis(ax.yaxis)
-        ax.set_xlabel("score (bars: one standard error)")
+        ax.set_xlabel("score")
         ax.set_ylabel("answers that are right")
+        legend_below(ax)
         return ax
 
 
@@ -150,18 +137,16 @@ def drift_by_depth(found: Findings, ax: "Axes | None" = None) -> "Axes":
     if not found.mended:
         raise ValueError("the calibration was not fitted to revisions: there is no drift to show.")
     with report_axes(ax, "Repair and corruption by depth") as ax:
-        ends = [
-            *_drift_line(ax, found.mended, GREEN, "mends a wrong answer"),
-            *_drift_line(ax, found.broken, VERMILION, "breaks a right answer"),
-        ]
+        _drift_line(ax, found.mended, GREEN, "mends a wrong answer")
+        _drift_line(ax, found.broken, VERMILION, "breaks a right answer")
         ax.set_ylim(*with_margins(0, min(1.0, max(0.1, 1.15 * ax.get_ylim()[1]))))
         deepest = len(found.mended)
-        label_ends(ax, float(deepest), ends)
         ax.set_xlim(0.85, deepest + 0.15)
         ax.set_xticks(range(1, deepest + 1))
-        ax.set_xlabel("revision of an answer (dots: seen, with standard error; lines: fit)")
+        ax.set_xlabel("revision of an answer (bars: one standard error)")
         percent_axis(ax.yaxis)
         ax.set_ylabel("revisions that do so")
+        legend_below(ax)
         return ax
 
 
@@ -182,29 +167,33 @@ def cost_accuracy(found: Findings, axes: "Sequence[Axes] | None" = None) -> "tup
         accuracy = np.array([got.accuracy for _, got in priced])
         single = found.rounds[0].fitted.value
         above.set_title("What the criterion buys (simulated)")
-        above.axhline(single, color=GREY, linewidth=1, linestyle="--")
-        above.plot(cost, accuracy, "o-", color=BLUE, clip_on=False, label="accuracy")
+        name = "first answer alone"
+        above.axhline(single, color=GREY, linewidth=1, linestyle="--", label=name)
+        above.plot(cost, accuracy, "o-", color=BLUE, clip_on=False, label="with the criterion")
         above.set_ylim(*widened(above))
-        label_beside(above, single, "first answer\nalone", INK)
         percent_axis(above.yaxis)
         above.set_ylabel("answers that are right")
 
         attempts = np.array([got.attempts for _, got in priced])
         revisions = np.array([got.revisions for _, got in priced])
         parts = (np.ones_like(cost), attempts - revisions - 1, revisions)
-        below.stackplot(cost, *parts, colors=(GREY, BLUE, ORANGE), alpha=0.45)
-        below.plot(cost, attempts, "o-", color=BLUE, clip_on=False, label="attempts")
+        names = ("first answers", "fresh draws", "revisions")
+        below.stackplot(cost, *parts, colors=(GREY, BLUE, ORANGE), labels=names, alpha=0.45)
+        below.plot(cost, attempts, "o-", color=BLUE, clip_on=False)
         below.set_ylim(0, max(2.0, 1.15 * attempts.max()))
-        label_layers(below, cost, parts, ("first answers", "fresh draws", "revisions"))
         below.set_ylabel("attempts at a question")
         below.set_xlabel("cost of a round (points of accuracy)")
+        asked, name = 100 * found.cost_per_round, f"{points(found.cost_per_round, 3)}, as asked"
         for ax in (above, below):
             ax.set_xscale("log")
             ax.set_xlim(cost[0], cost[-1])
             ax.set_xticks([100 * each for each in COSTS], [f"{100 * each:g}" for each in COSTS])
             ax.set_xticks([], minor=True)
-        if found.cost_per_round > 0:
-            _mark_cost(found, above, below)
+            if asked > 0:
+                ax.axvline(asked, color=GREY, linewidth=1, linestyle=":", label=name)
+                name = ""
+        handles = [handle for ax in (above, below) for handle in ax.get_legend_handles_labels()[0]]
+        legend_below(below, handles)
         return above, below
 
 
@@ -234,26 +223,8 @@ def _drop(ax: "Axes", start: float, end: float, colour: str) -> None:
     ax.plot([start, start], [start, end], color=colour, linewidth=1, alpha=0.6)
 
 
-def _mark_cost(found: Findings, above: "Axes", below: "Axes") -> None:
-    """Draw a line at the cost that the report was asked for."""
-    cost = 100 * found.cost_per_round
-    for ax in (above, below):
-        ax.axvline(cost, color=GREY, linewidth=1, linestyle=":")
-    below.annotate(
-        price(found.cost_per_round),
-        (cost, 1),
-        (3, 0),
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-        va="top",
-        color=INK,
-    )
-
-
-def _drift_line(
-    ax: "Axes", rows: Sequence[Drift], colour: str, name: str
-) -> Iterator[tuple[float, str, str]]:
-    """Draw what was seen and expected, with gaps where nothing was; yield the line's end."""
+def _drift_line(ax: "Axes", rows: Sequence[Drift], colour: str, name: str) -> None:
+    """Draw what was seen and expected, with gaps where nothing was."""
     depth = np.array([row.depth for row in rows])
     many = np.array([np.nan if row.empty else row.revised for row in rows])
     seen = np.array([row.changed for row in rows]) / many
@@ -261,6 +232,3 @@ def _drift_line(
     ax.plot(depth, expected, "-", color=colour, label=f"{name}: fit")
     error = np.sqrt(seen * (1 - seen) / many)
     ax.errorbar(depth, seen, error, fmt="o", color=colour, elinewidth=0.8, label=f"{name}: seen")
-    there = expected[np.isfinite(expected)]
-    if there.size:
-        yield float(there[-1]), name.replace(" a ", "\na "), colour

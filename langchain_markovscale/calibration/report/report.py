@@ -7,65 +7,25 @@ from typing import TYPE_CHECKING
 
 from langchain_markovscale.calibration.report import plots
 from langchain_markovscale.calibration.report.findings import Findings
-from langchain_markovscale.calibration.report.verdict import Kind, kind
-from langchain_markovscale.display import plotting
-from langchain_markovscale.display.display import Display
-from langchain_markovscale.display.document import Content
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-from langchain_markovscale.calibration.report.sections import (
-    accuracy_section,
-    classes_section,
-    cost_section,
-    drift_section,
-    leads_section,
-    making_section,
-    missing_section,
-    rates_section,
-    verifier_section,
-)
+from langchain_markovscale.calibration.report.sections import sections
 from langchain_markovscale.calibration.report.verdict import (
+    Kind,
+    kind,
     reasons,
     recommendation,
     uncertainty,
     verdict,
 )
-from langchain_markovscale.display.document import Section, Tone
+from langchain_markovscale.display import plotting
+from langchain_markovscale.display.document import Display, Document, Tone
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 TITLE = "Calibration report"
 
-
 _TONES: dict[Kind, Tone] = {"helps": "good", "hurts": "bad", "uncertain": "unsure"}
-
-
-def content(found: Findings) -> Content:
-    """Return all that a report says."""
-    fitted = found.calibration.fitted
-    return Content(
-        title=TITLE,
-        tone=_TONES.get(kind(found), "plain"),
-        summary=(verdict(found), reasons(found), recommendation(found)),
-        basis=uncertainty(found),
-        warnings=fitted.warnings if fitted else (),
-        sections=sections(found),
-    )
-
-
-def sections(found: Findings) -> tuple[Section, ...]:
-    """Return all sections that the calibration has the numbers for."""
-    parts = [accuracy_section(found), rates_section(found), leads_section(found)]
-    parts.append(verifier_section(found))
-    if found.calibration.fitted is None:
-        parts += [cost_section(found), missing_section()]
-    else:
-        if found.mended:
-            parts.append(drift_section(found))
-        parts += [classes_section(found, found.calibration.fitted), cost_section(found)]
-    parts.append(making_section(found))
-    return tuple(parts)
 
 
 @dataclass(frozen=True, repr=False)
@@ -82,9 +42,18 @@ class Report(Display):
     findings: Findings
 
     @cached_property
-    def content(self) -> Content:
+    def document(self) -> Document:
         """All that the report says, in words and tables; its verdict in the first sentence."""
-        return content(self.findings)
+        found = self.findings
+        fitted = found.calibration.fitted
+        return Document(
+            title=TITLE,
+            tone=_TONES.get(self.kind, "plain"),
+            summary=(verdict(found), reasons(found), recommendation(found)),
+            basis=uncertainty(found),
+            warnings=fitted.warnings if fitted else (),
+            sections=sections(found),
+        )
 
     @property
     def kind(self) -> Kind:

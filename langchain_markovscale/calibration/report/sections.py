@@ -1,4 +1,4 @@
-"""The sections on the fit: its rates, and how far they and the verifier can be relied on."""
+"""The sections of a report: tables and plots, each with the words that it takes to read them."""
 
 from collections.abc import Iterator
 from statistics import NormalDist
@@ -6,9 +6,27 @@ from statistics import NormalDist
 from langchain_markovscale.calibration.report.findings import ClassRates, Drift, Findings
 from langchain_markovscale.calibration.summary import FitSummary
 from langchain_markovscale.display.document import Section, Table
-from langchain_markovscale.display.interval import Estimate, counted
-from langchain_markovscale.display.wording import percent, points
+from langchain_markovscale.display.interval import Estimate
+from langchain_markovscale.display.wording import counted, percent, points
 from langchain_markovscale.theory.validation import TOLERANCE
+
+_STAYS = 0.95  # settling that may be above this can hardly be told from rates that stay
+_DOUBT = 0.05  # chance of calling a drift where there is none, over all depths
+_BETTER = 0.5  # an AUC above this is better than chance
+
+
+def sections(found: Findings) -> tuple[Section, ...]:
+    """Return all sections that the calibration has the numbers for."""
+    parts = [accuracy_section(found), rates_section(found), leads_section(found)]
+    parts.append(verifier_section(found))
+    if found.calibration.fitted is None:
+        parts += [cost_section(found), missing_section()]
+    else:
+        if found.mended:
+            parts.append(drift_section(found))
+        parts += [classes_section(found, found.calibration.fitted), cost_section(found)]
+    parts.append(making_section(found))
+    return tuple(parts)
 
 
 def leads_section(found: Findings) -> Section:
@@ -68,11 +86,11 @@ def cost_section(found: Findings) -> Section:
         f"of being right to be worth it. At most {found.max_rounds} attempts. The first answer "
         f"alone is right {percent(single)} of the time.",
         "Simulated: questions drawn from these rates are put to the criterion; standard error at "
-        f"most {points(error)} points. {answers}",
+        f"most {points(error)}. {answers}",
     )
     rows = tuple(
         (
-            f"{points(cost, 3)}{' *' if cost == found.cost_per_round else ''}",
+            f"{points(cost, 3, unit=False)}{' *' if cost == found.cost_per_round else ''}",
             f"{got.attempts:.2f}",
             f"{got.fresh_draws:.2f}",
             f"{got.revisions:.2f}",
@@ -118,11 +136,6 @@ def making_section(found: Findings) -> Section:
     return Section("How these numbers were made", (" ".join(made),))
 
 
-_STAYS = 0.95  # settling that may be above this can hardly be told from rates that stay
-_DOUBT = 0.05  # chance of calling a drift where there is none, over all depths
-_BETTER = 0.5  # an AUC above this is better than chance
-
-
 def accuracy_section(found: Findings) -> Section:
     """Return accuracy by round: seen, fitted and held out."""
     fitted = found.calibration.fitted
@@ -147,8 +160,8 @@ def accuracy_section(found: Findings) -> Section:
         fit = _mean([abs(each.fitted.value - (each.seen or 0)) for each in both])
         held = _mean([abs((each.held_out or 0) - (each.seen or 0)) for each in both])
         words = (
-            f"The fit misses what was seen by {points(fit)} points on average; fits that had not "
-            f"seen the questions miss it by {points(held)}."
+            f"The fit misses what was seen by {points(fit)} on average; fits that had not "
+            f"seen the questions miss it by {points(held, unit=False)}."
         )
     headings = ("revisions", "seen", "labelled\nattempts", "fit", "held-out\nforecast")
     return Section(title, (words,), Table(headings, rows), "accuracy")
@@ -262,7 +275,7 @@ def drift_section(found: Findings) -> Section:
         words = (
             "Rates do not drift with depth beyond what the fit expects: the largest deviation is "
             f"{abs(worst):.1f} standard deviations, and {limit:.1f} would be remarkable among "
-            f"{counted(len(every), 'comparison')}."
+            f"{counted(len(every), 'comparison', in_words=True)}."
         )
     else:
         said = "; ".join(_drifted(*one) for one in every if abs(one[1].z) > limit)
@@ -308,7 +321,7 @@ def classes_section(found: Findings, fitted: FitSummary) -> Section:
     """Return how many classes are used, and how others compare."""
     tried = {int(number): mean for number, mean in fitted.class_likelihood.items()}
     used = found.rates.n_classes
-    said = counted(used, "class is", "classes are").capitalize()
+    said = counted(used, "class is", "classes are", in_words=True).capitalize()
     words = f"{said} used"
     if len(tried) == 1:
         words += "; no other number was tried."

@@ -8,8 +8,7 @@ resampled fits must agree; where it holds both, the verdict is that nobody can t
 from typing import Literal
 
 from langchain_markovscale.calibration.report.findings import Findings
-from langchain_markovscale.display.interval import counted, price
-from langchain_markovscale.display.wording import percent
+from langchain_markovscale.display.wording import counted, percent, points
 from langchain_markovscale.theory.validation import TOLERANCE
 
 Kind = Literal["helps", "hurts", "nothing", "uncertain", "untried"]
@@ -58,7 +57,7 @@ def reasons(found: Findings) -> str:
 def recommendation(found: Findings) -> str:
     """Return what the criterion makes of it at the given cost, by simulation."""
     got, single = found.recommended, found.rounds[0].fitted.value
-    at = f"At a cost of {price(found.cost_per_round)} a round"
+    at = f"At a cost of {points(found.cost_per_round, 3)} a round"
     more = [
         f"{many:.1f} {name}"
         for many, name in ((got.fresh_draws, "fresh draws"), (got.revisions, "revisions"))
@@ -103,15 +102,15 @@ def uncertainty(found: Findings) -> str:
         else "No intervals, since nothing was resampled (n_bootstrap=0)."
     )
     return (
-        f"Source: {source}; {fitted.questions:,} questions, {fitted.attempts:,} attempts, "
-        f"{labelled} of them labelled. {brackets}"
+        f"Source: {source}; {counted(fitted.questions, 'question')}, "
+        f"{counted(fitted.attempts, 'attempt')}, {labelled} of them labelled. {brackets}"
     )
 
 
 def _helps(found: Findings) -> str:
     if found.paid_revisions:
         return f"Revising helps here: {_from_to(found, found.paid_revisions)}."
-    less = f"less than it costs at {price(found.cost_per_round)} each"
+    less = f"less than it costs at {points(found.cost_per_round, 3)} each"
     return f"Revising helps here, but {less}: {_from_to(found, found.best_revisions)}."
 
 
@@ -128,11 +127,8 @@ def _nothing(found: Findings) -> str:
 def _uncertain(found: Findings) -> str:
     best = found.best_revisions
     change = found.rounds[best].gain
-    verb = "changes" if best == 1 else "change"
-    return (
-        "Too uncertain to tell whether revising helps: "
-        f"{counted(best, 'revision')} {verb} accuracy by {change.points}."
-    )
+    revisions = counted(best, "revision changes", "revisions change", in_words=True)
+    return f"Too uncertain to tell whether revising helps: {revisions} accuracy by {change.points}."
 
 
 def _untried(found: Findings) -> str:
@@ -154,9 +150,10 @@ _SENTENCES = {
 
 def _from_to(found: Findings, revisions: int) -> str:
     before, after = found.rounds[0].fitted, found.rounds[revisions].fitted
+    take = counted(revisions, "revision takes", "revisions take", in_words=True)
     return (
-        f"{counted(revisions, 'revision')} take{'s' if revisions == 1 else ''} accuracy from "
-        f"{percent(before.value)} to {percent(after.value)}, {found.rounds[revisions].gain.points}"
+        f"{take} accuracy from {percent(before.value)} to {percent(after.value)}, "
+        f"{found.rounds[revisions].gain.points}"
     )
 
 
@@ -166,13 +163,11 @@ def _blind_advice(found: Findings) -> str:
         return "Record more questions to tell which weighs more."
     if not best:
         return "If nobody checks, stop after the first answer."
-    verb, each = ("pays", "") if best == 1 else ("pay", " each")
+    pay = counted(best, "revision pays", "revisions pay", in_words=True)
+    each = " each" if best > 1 else ""
     traced = ", as many as were traced" if found.calibration.fitted else ""
     limit = traced if best == found.horizon else ""
-    return (
-        f"If nobody checks, {counted(best, 'revision')} {verb} best at "
-        f"{price(found.cost_per_round)}{each}{limit}."
-    )
+    return f"If nobody checks, {pay} best at {points(found.cost_per_round, 3)}{each}{limit}."
 
 
 def _pays(found: Findings) -> bool:

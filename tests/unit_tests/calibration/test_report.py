@@ -23,7 +23,7 @@ def percentages(words):
 
 
 def section(report, title):
-    (found,) = [each for each in report.content.sections if each.title == title]
+    (found,) = [each for each in report.document.sections if each.title == title]
     return found
 
 
@@ -86,7 +86,7 @@ def test_rates_behind_the_verdict_are_those_of_first_answers(degrading, reports)
     wrong = np.subtract(rates.weights, right)
     breaks = right @ rates.corruption / right.sum()
     mends = wrong @ rates.repair / wrong.sum()
-    reasons = reports["degrading"].content.summary[1]
+    reasons = reports["degrading"].document.summary[1]
     assert f"breaks a right answer {breaks:.0%} [" in reasons
     assert f"mends a wrong one {mends:.0%} [" in reasons
 
@@ -119,14 +119,14 @@ def test_help_that_costs_more_than_it_is_worth_is_said_to():
     )
     dear = calibration.report(cost_per_round=0.1)
     assert "helps here, but less than it costs at 10 points each" in dear.verdict
-    assert "stop after the first answer" in dear.content.summary[1]
+    assert "stop after the first answer" in dear.document.summary[1]
 
 
 def test_best_number_of_revisions_is_the_one_of_the_theory():
     calibration = Calibration.from_rates(initial=0.3, repair=0.4, corruption=0.05)
     gains = [(0.4 * 0.7 - 0.05 * 0.3) * 0.55**t for t in range(10)]
     assert sum(gain > 0.01 for gain in gains) == 6
-    assert "six revisions pay best at 1 point each" in calibration.report().content.summary[1]
+    assert "six revisions pay best at 1 point each" in calibration.report().document.summary[1]
 
 
 def test_revising_that_changes_nothing_is_said_to():
@@ -167,15 +167,15 @@ def test_it_says_whether_fresh_draws_pay(sensitivity, specificity, said):
         specificity=specificity,
         coincidence=1.0,
     )
-    assert said in calibration.report(cost_per_round=0.05).content.summary[2]
+    assert said in calibration.report(cost_per_round=0.05).document.summary[2]
 
 
 def test_the_recommendation_is_what_the_criterion_does(degrading, reports):
     rule = Criterion(degrading, 0.01, 8).decide
     got = simulate(rule, degrading.rates, questions=findings.QUESTIONS, seed=0)
     assert reports["degrading"].findings.recommended == got
-    assert f"{got.fresh_draws:.1f} fresh draws" in reports["degrading"].content.summary[2]
-    assert f"right {got.accuracy:.0%} of the time" in reports["degrading"].content.summary[2]
+    assert f"{got.fresh_draws:.1f} fresh draws" in reports["degrading"].document.summary[2]
+    assert f"right {got.accuracy:.0%} of the time" in reports["degrading"].document.summary[2]
 
 
 # The sections

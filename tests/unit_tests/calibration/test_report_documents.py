@@ -56,7 +56,7 @@ def test_no_estimate_is_parted_from_its_interval(reports):
 
 def test_markdown_has_the_same_tables(reports):
     for report in reports.values():
-        for each in report.content.sections:
+        for each in report.document.sections:
             assert f"\n## {each.title}\n" in report.markdown
             if each.table:
                 first = " | ".join(each.table.rows[0]).replace("*", "\\*")
@@ -67,9 +67,9 @@ def test_page_says_what_the_text_says(reports):
     for report in (reports["improving"], reports["prior"]):
         page = Page(report.html())
         said = " ".join("".join(page.text).split())
-        for paragraph in report.content.summary:
+        for paragraph in report.document.summary:
             assert paragraph in said
-        for each in report.content.sections:
+        for each in report.document.sections:
             assert all(paragraph in said for paragraph in each.words)
             for row in each.table.rows if each.table else ():
                 assert "".join(row) in "".join(page.text)
@@ -121,7 +121,7 @@ def test_page_escapes_what_users_wrote(improving, monkeypatch):
     assert "&lt;script&gt;" in document
 
 
-def test_without_matplotlib_the_other_faces_stay(reports, monkeypatch):
+def test_without_matplotlib_the_other_outputs_stay(reports, monkeypatch):
     report = reports["improving"]
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert report.verdict in " ".join(report.text.split())

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from figures import misplaced, words_in
 from matplotlib import pyplot
 from simulated_loops import Loop
 
 from langchain_markovscale import Calibration
+from langchain_markovscale.display.plotting import STYLE
 
 TRACES = Loop().traces(questions=150, starts=2, revisions=3, seed=0)
 
@@ -43,10 +45,6 @@ def heights(ax, label):
     return line.get_ydata()
 
 
-def words(ax):
-    return " ".join(text.get_text() for text in ax.texts)
-
-
 def right_after(revisions):
     labels = []
     for trace in TRACES:
@@ -62,10 +60,9 @@ def right_after(revisions):
 def test_accuracy_shows_what_was_seen_the_fit_and_the_held_out_forecast(measured, report):
     ax = report.plot_accuracy()
     assert heights(ax, "seen") == pytest.approx([right_after(t) for t in range(4)])
-    assert heights(ax, "fit") == pytest.approx(measured.mixture.accuracy(range(4)))
-    assert heights(ax, "held out") == pytest.approx(measured.fitted.held_out)
-    for name in ("seen", "fit, 90% band", "held-out forecast"):
-        assert name in words(ax)
+    assert heights(ax, "fit, 90% band") == pytest.approx(measured.mixture.accuracy(range(4)))
+    assert heights(ax, "held-out forecast") == pytest.approx(measured.fitted.held_out)
+    assert words_in(ax) == ["fit, 90% band", "held-out forecast", "seen"]
 
 
 def test_accuracy_shows_the_band(measured, report):
@@ -79,12 +76,12 @@ def test_accuracy_shows_the_band(measured, report):
 
 def test_accuracy_of_given_rates_is_a_forecast_alone(given):
     ax = given.plot_accuracy()
-    assert heights(ax, "fit") == pytest.approx(
+    assert heights(ax, "forecast") == pytest.approx(
         Calibration.training_free().mixture.accuracy(range(8))
     )
     assert not lines(ax, "seen")
     assert not ax.collections
-    assert "forecast" in words(ax)
+    assert words_in(ax) == ["forecast"]
 
 
 def test_map_shows_each_class_from_its_first_answers_to_where_revising_leads(measured, report):
@@ -94,6 +91,7 @@ def test_map_shows_each_class_from_its_first_answers_to_where_revising_leads(mea
         zip(rates.initial, rates.repair, rates.corruption, strict=True), 1
     ):
         (point,) = lines(ax, f"class {number}")
+        assert f"class {number}" in words_in(ax)
         after = p
         for depth in range(20_000):
             factor = rates.settling**depth
@@ -104,7 +102,7 @@ def test_map_shows_each_class_from_its_first_answers_to_where_revising_leads(mea
 
 def test_map_shows_all_questions_together_and_the_diagonal(measured, report):
     ax = report.plot_map()
-    (star,) = lines(ax, "all")
+    (star,) = lines(ax, "all questions")
     assert star.get_xdata()[0] == pytest.approx(measured.mixture.accuracy(0))
     assert star.get_ydata()[0] == pytest.approx(measured.mixture.stationary_accuracy)
     (diagonal,) = lines(ax, "diagonal")
@@ -177,14 +175,38 @@ def test_drift_has_a_gap_where_nothing_was_there_to_change(measured):
     ):
         assert np.isfinite(heights_of).tolist() == [True, False]
     assert np.isfinite(seen["mends a wrong answer: seen"]).all()
-    assert "breaks" in words(ax)
+    assert "breaks a right answer: fit" in words_in(ax)
 
 
-def test_names_of_lines_that_end_at_the_same_height_do_not_touch(measured):
-    ax = with_drift(measured, (40, 20, 20, 40, 20, 20))
-    ax.figure.draw_without_rendering()
-    lower, upper = sorted((text.get_window_extent() for text in ax.texts), key=lambda box: box.y0)
-    assert lower.y1 < upper.y0
+@pytest.mark.parametrize("plot", ["accuracy", "map", "verifier", "drift", "cost"])
+def test_no_words_of_a_plot_lie_on_others_or_are_cut_off(report, plot):
+    with pyplot.rc_context(STYLE):  # as on the page, which has titles of its own
+        figure = report._draw(plot)
+        assert misplaced(figure) == []
+        for ax in figure.axes:
+            ax.set_title("")
+        assert misplaced(figure) == []
+
+
+def test_no_words_of_the_overview_lie_on_others_or_are_cut_off(report):
+    assert misplaced(report.plot()["map"].figure) == []
+
+
+def test_words_that_lie_on_others_are_found(report):
+    ax = report.plot_map()
+    ax.text(0.05, 0.95, "revising", va="top")
+    assert misplaced(ax.figure) == [("revising improves", "revising")]
+    ax.set_xlabel("right " * 50)
+    assert any("the edge" in pair for pair in misplaced(ax.figure))
+
+
+@pytest.mark.parametrize("classes", [2, 8])
+def test_classes_that_lie_at_the_same_place_are_told_apart(classes):
+    rates = {"initial": [0.6] * classes, "repair": [0.3] * classes, "corruption": [0.2] * classes}
+    ax = Calibration.from_rates(**rates).report().plot_map()
+    points = [line for line in ax.get_lines() if line.get_label().startswith("class ")]
+    assert len({line.get_marker() for line in points}) == classes
+    assert misplaced(ax.figure) == []
 
 
 def test_marks_at_nothing_and_at_everything_are_whole(measured, report):
@@ -199,10 +221,18 @@ def test_marks_at_nothing_and_at_everything_are_whole(measured, report):
 def test_cost_shows_accuracy_and_attempts_by_cost(report):
     above, below = report.plot_cost()
     outcomes = report.findings.outcomes
-    (accuracy,) = lines(above, "accuracy")
+    (accuracy,) = lines(above, "with the criterion")
     assert accuracy.get_xdata() == pytest.approx([0.1, 0.2, 0.5, 1, 2, 5, 10, 20])
     assert accuracy.get_ydata() == pytest.approx([each.accuracy for each in outcomes])
-    assert heights(below, "attempts") == pytest.approx([each.attempts for each in outcomes])
+    attempts = next(line for line in below.get_lines() if line.get_marker() == "o")
+    assert attempts.get_ydata() == pytest.approx([each.attempts for each in outcomes])
+    layers = ["first answers", "fresh draws", "revisions"]
+    assert words_in(below) == [
+        "first answer alone",
+        "with the criterion",
+        "1 point, as asked",
+        *layers,
+    ]
     assert above.get_xscale() == below.get_xscale() == "log"
 
 

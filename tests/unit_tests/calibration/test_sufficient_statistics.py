@@ -94,7 +94,11 @@ def test_unknown_labels_have_a_hypothesis_for_each_key_and_one_for_none():
         (0, 2, 0, 0, 1, 0),
         (0, 2, 0, 0, 0, 1),
     ]
-    assert [h.unseen for h in rivals.hypotheses] == [0, 0, 2]
+    assert [h.draws for h in rivals.hypotheses] == [
+        ((1, None),),
+        ((1, None), (1, None)),
+        ((1, None), (2, 1), (1, None)),
+    ]
     assert [h.right for h in rivals.hypotheses] == [((0.9, 0.8),), ((0.1,),), ()]
 
 
@@ -129,7 +133,7 @@ def test_where_labels_contradict_the_keys_the_labels_are_believed():
 
 
 def test_a_parent_that_is_no_earlier_attempt_names_the_question():
-    with pytest.raises(ValueError, match=r"attempt 0 of question 'q' has parent 3"):
+    with pytest.raises(ValueError, match=r"question 'q': attempts\[0\]\['parent'\] must be"):
         collect([trace(attempt("a", 3, correct=True))])
 
 

@@ -66,7 +66,7 @@ def test_traces_become_a_calibration_and_a_report(run, traces, tmp_path):
     report = kept.report()
     assert report.verdict in flat(result.stdout)
     assert report.verdict.startswith("Revising hurts here")
-    for section in report.content.sections:
+    for section in report.document.sections:
         assert section.title in result.stdout
     assert flat(result.stderr).endswith(f"right. The calibration is in {path}.")
 
@@ -120,7 +120,7 @@ def test_report_fits_the_terminal(run, calibration, width):
 def test_report_prints_the_tables_of_the_report(run, calibration):
     report = Calibration.load(calibration).report()
     printed = run("report", calibration).stdout
-    for section in report.content.sections:
+    for section in report.document.sections:
         for row in section.table.rows if section.table else ():
             cells = r"\s+".join(re.escape(cell) for cell in row if cell)
             assert re.search(cells, printed)

@@ -7,14 +7,14 @@ from math import inf, sqrt
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
-from matplotlib.text import Text
+from figures import misplaced, words_in
 from pages import Page
 from pools import answer, recorded, trace
 from worlds import Band, World
 
 from langchain_markovscale import Calibration, compare_strategies, write_traces
 from langchain_markovscale.calibration import predictor
+from langchain_markovscale.comparison.compare import COSTS
 from langchain_markovscale.comparison.contrasts import (
     interpolated,
     reached,
@@ -22,7 +22,6 @@ from langchain_markovscale.comparison.contrasts import (
 )
 from langchain_markovscale.comparison.report import Comparison
 from langchain_markovscale.display.interval import Estimate
-from langchain_markovscale.display.plotting import Label, write_labels
 from langchain_markovscale.replay.pool import Pool
 from langchain_markovscale.replay.strategies import BestOfN, OracleGate, SelfConsistency
 
@@ -176,7 +175,7 @@ def test_where_tokens_are_unknown_budgets_are_attempts_and_it_says_so():
     assert comparison.findings.budget == "attempts"
     assert row(comparison, "best of 3 by score").tokens is None
     assert row(comparison, "self-consistency of 3").tokens == 30
-    assert any("not all tokens are known" in each for each in comparison.content.warnings)
+    assert any("not all tokens are known" in each for each in comparison.document.warnings)
     with pytest.raises(ValueError, match="budget='tokens' needs the tokens"):
         compare(recorded(questions=20), budget="tokens")
 
@@ -198,7 +197,7 @@ def test_wins_are_called_wins(helping):
     lost = sum(each.finding == "less" for each in findings.duels_of("mixture"))
     assert won >= 5
     assert lost == 0
-    assert helping.content.tone == "good"
+    assert helping.document.tone == "good"
     assert f"more accurate than {won} of {len(findings.rules)} rules" in helping.verdict
     assert "less accurate than none" in helping.verdict
 
@@ -207,7 +206,7 @@ def test_losses_are_called_losses(losing):
     found = duel(losing, "peeking")
     assert found.finding == "less"
     assert found.needed.value == inf
-    assert losing.content.tone == "bad"
+    assert losing.document.tone == "bad"
     assert losing.verdict.startswith("MarkovScale loses, for as many tokens, to peeking (−")
     assert "It does not reach the most accurate rule, peeking" in losing.text
     assert max(each.regret.value for each in losing.findings.standings) > 0.05
@@ -221,7 +220,7 @@ def test_ties_are_called_ties():
         attempts = [answer(key), answer(key, 0), answer(key), answer(key, 2)]
         pool.append(trace(*attempts, name=f"q{number}"))
     comparison = compare(pool)
-    assert comparison.content.tone == "unsure"
+    assert comparison.document.tone == "unsure"
     assert comparison.verdict.startswith("No difference can be told")
     assert {each.finding for each in comparison.findings.duels} == {"same"}
     assert "It is as accurate as the most accurate rule, single pass" in comparison.text
@@ -232,14 +231,14 @@ def test_wins_over_poor_rules_alone_are_no_good_news(helping):
     level = [each._replace(lead=Estimate(0.0, (-0.1, 0.1))) for each in helping.findings.standings]
     comparison = Comparison(replace(helping.findings, standings=tuple(level)))
     assert comparison.verdict == helping.verdict
-    assert comparison.content.tone == "unsure"
+    assert comparison.document.tone == "unsure"
 
 
 @pytest.mark.parametrize(("questions", "few"), [(49, True), (50, False)])
 def test_few_questions_are_warned_of_where_a_calibration_warns_too(questions, few):
     pool = recorded(questions=questions)
     fitted = Calibration.fit(pool, n_bootstrap=0, n_classes=1).fitted
-    for warnings in (compare(pool).content.warnings, fitted.warnings):
+    for warnings in (compare(pool).document.warnings, fitted.warnings):
         assert any(f"only {questions} questions" in each for each in warnings) == few
 
 
@@ -278,7 +277,7 @@ def test_a_verifier_is_used_if_it_is_worth_its_price_and_done_without_if_it_is_n
     )
     assert dear.findings.unverified == 1
     assert all(each.calls == each.attempts for each in dear.findings.curve("mixture"))
-    assert any("went without the verifier" in each for each in dear.content.warnings)
+    assert any("went without the verifier" in each for each in dear.document.warnings)
     good = World(REVISING_HELPS.bands, 0.99, 0.99)
     cheap = compare(
         recorded(good, questions=80),
@@ -406,17 +405,17 @@ def test_a_pool_of_two_questions_is_enough_and_one_is_not():
         compare(recorded(questions=1))
 
 
-def test_every_face_says_the_same(helping):
+def test_every_output_says_the_same(helping):
     verdict = helping.verdict
     assert str(helping) == helping.text
-    faces = (" ".join(helping.text.split()), helping.markdown, words_of(helping.html()))
-    for face in faces:
-        assert verdict in face
+    outputs = (" ".join(helping.text.split()), helping.markdown, words_of(helping.html()))
+    for output in outputs:
+        assert verdict in output
         for name in (
             each.rule.name for each in (*helping.findings.rules, *helping.findings.bounds)
         ):
-            assert name in face
-    numbers = [re.findall(r"\d+\.\d%", face) for face in faces]
+            assert name in output
+    numbers = [re.findall(r"\d+\.\d%", output) for output in outputs]
     assert sorted(numbers[0]) == sorted(numbers[1]) == sorted(numbers[2])
     assert helping.markdown.startswith(f"# Comparison of stopping rules\n\n**{verdict}")
 
@@ -442,32 +441,36 @@ def test_without_matplotlib_the_page_says_so(helping, monkeypatch):
 def test_the_plot_names_every_rule_and_draws_it_where_it_belongs(helping, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "agg")
     ax = helping.plot()
-    written = "\n".join(text.get_text() for text in ax.texts).split("\n")
+    written = words_in(ax)
     for each in (*helping.findings.rules, *helping.findings.bounds):
         assert each.rule.name in written
         (line,) = (one for one in ax.get_lines() if one.get_label() == each.rule.name)
         assert line.get_xydata().tolist() == [[each.tokens, each.accuracy.value]]
+    looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in ax.get_lines()}
+    assert len(looks) == len(ax.get_lines())
     assert {"MarkovScale, mixture", "MarkovScale, gate"} <= set(written)
-    curve = next(one for one in ax.get_lines() if one.get_label() == "mixture")
+    curve = next(one for one in ax.get_lines() if one.get_label() == "MarkovScale, mixture")
     spent = [each.tokens for each in helping.findings.curve("mixture")]
     np.testing.assert_allclose(curve.get_xdata(), sorted(spent))
     ax.figure.clear()
 
 
-def test_no_line_from_a_name_to_its_point_runs_through_another_name():
-    places = np.random.default_rng(3).normal(0.5, 0.06, (8, 2))
-    ax = Figure(figsize=(5, 3)).subplots()
-    ax.plot(*places.T, "s")
-    ax.set(xlim=(0, 1), ylim=(0, 1))
-    write_labels(ax, [Label(x, y, f"strategy {n}", "black") for n, (x, y) in enumerate(places)])
-    ax.figure.draw_without_rendering()
-    leaders = [text for text in ax.texts if text.arrow_patch]
-    assert leaders
-    for leader in leaders:
-        line = leader.arrow_patch
-        path = line.get_transform().transform_path(line.get_path())
-        others = [Text.get_window_extent(text) for text in ax.texts if text is not leader]
-        assert not any(path.intersects_bbox(box, filled=False) for box in others)
+@pytest.mark.parametrize(
+    "name", ["sampling {}", "a rule with a name that goes on and on, {} times"]
+)
+def test_no_words_of_the_plot_lie_on_others_or_are_cut_off(monkeypatch, name):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    rules = {name.format(n): SelfConsistency(n) for n in range(2, 20)}
+    comparison = compare(
+        recorded(questions=20), rules, costs=COSTS, variants=("mixture", "gate", "training_free")
+    )
+    ax = comparison.plot()
+    assert misplaced(ax.figure) == []
+    ax.set_title("")  # as on the page
+    assert misplaced(ax.figure) == []
+    ax.annotate("45", ax.texts[0].xy, (2, 5), textcoords="offset points")
+    assert misplaced(ax.figure) != []
+    ax.figure.clear()
 
 
 def test_as_plain_values_it_goes_to_json(losing):

@@ -3,7 +3,7 @@ from typing import get_args
 import pytest
 
 from langchain_markovscale import Attempt, Criterion, Decision, Rates, explain, explain_outcome
-from langchain_markovscale.display.wording import percent, points
+from langchain_markovscale.display.wording import counted, percent, points
 from langchain_markovscale.types import Reason
 
 
@@ -140,7 +140,7 @@ def test_a_decision_of_the_criterion_reads_as_it_was_meant() -> None:
     made = costly.decide([{**attempt("7"), "score": 1.0}])
     words = explain(made)
     assert words.startswith("stopped: going on would")
-    assert words.endswith(f"cost {points(made['cost'])}")
+    assert words.endswith(f"cost {points(made['cost'], unit=False)}")
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,31 @@ def test_only_certainty_is_shown_as_certain(probability: float, words: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("difference", "words"), [(0.1, "10"), (-0.0001, "0"), (0.125, "12.5"), (1.0, "100")]
+    ("difference", "words"),
+    [(0.1, "10"), (-0.0001, "0"), (0.125, "12.5"), (1.0, "100"), (-0.02, "−2")],
 )
 def test_points_drop_zeros_that_say_nothing(difference: float, words: str) -> None:
-    assert points(difference) == words
+    assert points(difference, unit=False) == words
+
+
+@pytest.mark.parametrize(
+    ("difference", "words"),
+    [(0.01, "+1 point"), (-0.01, "−1 point"), (0.004, "+0.4 points"), (0.0, "0 points")],
+)
+def test_points_have_a_sign_and_a_unit(difference: float, words: str) -> None:
+    assert points(difference, signed=True) == words
+    assert points(abs(difference)) == words.lstrip("+−")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(1, "1 attempt"), (0, "0 attempts"), (1200, "1,200 attempts"), (1.01, "1 attempt")],
+)
+def test_what_is_counted_has_its_plural(number: float, words: str) -> None:
+    assert counted(number, "attempt") == words
+
+
+def test_what_is_counted_may_be_spelled_and_have_a_plural_of_its_own() -> None:
+    assert counted(1, "class is", "classes are", in_words=True) == "one class is"
+    assert counted(3, "class is", "classes are", in_words=True) == "three classes are"
+    assert counted(11, "revision", in_words=True) == "11 revisions"

@@ -73,7 +73,7 @@ def test_beliefs_along_the_way_are_those_that_the_run_had() -> None:
     assert len(told) > 2
     view = show(output, graph("any"))
     assert list(view.decisions) == told
-    table = next(section.table for section in view.content.sections if section.title == "Attempts")
+    table = next(section.table for section in view.document.sections if section.title == "Attempts")
     column = table.headings.index("belief")
     for row, decision in zip(table.rows, told, strict=True):
         assert row[column].startswith(percent(decision["belief"]))
@@ -148,7 +148,7 @@ def test_cells_of_markdown_stay_in_their_cells() -> None:
 def test_the_page_and_the_text_have_the_same_rows(loop: Any, result: Any) -> None:
     view = show(result, loop)
     page = Page(view.html())
-    for section in view.content.sections:
+    for section in view.document.sections:
         for row in section.table.rows if section.table else ():
             assert list(row) in page.rows
     assert len(result["attempts"]) == sum(row[0].isdigit() for row in page.rows)
@@ -157,7 +157,7 @@ def test_the_page_and_the_text_have_the_same_rows(loop: Any, result: Any) -> Non
 def test_a_notebook_gets_an_element_and_a_line(result: Any) -> None:
     view = show(result)
     assert view._repr_html_().lstrip().startswith('<div class="markovscale">')
-    assert repr(view) == f"<RunView: {view.verdict}>"
+    assert repr(view) == f"<RunDisplay: {view.verdict}>"
 
 
 def test_a_decision_shows_its_sentence_and_its_numbers(result: Any) -> None:
@@ -165,7 +165,7 @@ def test_a_decision_shows_its_sentence_and_its_numbers(result: Any) -> None:
     view = show(decision)
     sentence = explain(decision)
     assert view.verdict == f"{sentence[0].upper()}{sentence[1:]}."
-    cells = dict(view.content.sections[0].table.rows)
+    cells = dict(view.document.sections[0].table.rows)
     assert cells["belief that the best is right"] == percent(decision["belief"])
     assert cells["reason"] == decision["reason"]
     assert cells["best attempt"] == str(decision["best"] + 1)
@@ -178,7 +178,7 @@ def test_tokens_that_nobody_told_are_unknown_and_not_nothing() -> None:
     told = {"calls": 1, "input_tokens": 8, "output_tokens": 1, "unknown": 0}
     usage = {"generate": silent, "revise": some, "verify": told}
     view = show({"attempts": [], "usage": usage})
-    (table,) = (section.table for section in view.content.sections if section.table)
+    (table,) = (section.table for section in view.document.sections if section.table)
     assert table.rows == (
         ("generate", "2", "unknown", "unknown"),
         ("revise", "2", "at least 9", "at least 4"),
@@ -206,3 +206,9 @@ def test_a_run_that_failed_says_what_went_wrong() -> None:
 def test_what_cannot_be_shown_is_refused_with_a_remedy(value: Any, rule: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         show(value, rule)
+
+
+def test_the_former_name_of_the_document_goes_on(result: Any) -> None:
+    view = show(result)
+    with pytest.deprecated_call(match=r"RunDisplay\.content is deprecated: use \.document"):
+        assert view.content == view.document

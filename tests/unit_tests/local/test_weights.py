@@ -5,8 +5,9 @@ import sys
 
 import pytest
 import torch
+from huggingface_hub.utils import tqdm as download_bar
 from tiny_models import tiny_config, tiny_model, tiny_tokenizer
-from transformers import core_model_loading, modeling_gguf_pytorch_utils
+from tqdm.auto import tqdm
 from transformers.utils import logging
 
 from langchain_markovscale import load_chat_model
@@ -118,22 +119,66 @@ def test_code_of_a_checkpoint_does_not_run_unless_asked_for(tmp_path):
         load_chat_model(str(tmp_path))
 
 
-@pytest.mark.parametrize("module", [core_model_loading, modeling_gguf_pytorch_utils, logging])
-def test_bars_that_count_tensors_are_hidden_for_the_time_of_loading(module, capsys):
-    shown = module.tqdm
+@pytest.fixture
+def bars_are_shown(monkeypatch):
+    monkeypatch.delenv("HF_HUB_DISABLE_PROGRESS_BARS", raising=False)
+    assert logging.is_progress_bar_enabled()
+
+
+@pytest.mark.usefixtures("bars_are_shown")
+def test_bars_that_count_tensors_are_hidden_for_the_time_of_loading(capsys):
     with without_loading_bars():
-        assert list(module.tqdm(range(3), desc="Counting")) == [0, 1, 2]
+        assert list(logging.tqdm(range(3), desc="Counting")) == [0, 1, 2]
     assert capsys.readouterr().err == ""
-    assert module.tqdm is shown
-    list(module.tqdm(range(3), desc="Counting"))
+    list(logging.tqdm(range(3), desc="Counting"))
     assert "3/3" in capsys.readouterr().err
 
 
-def test_bars_come_back_after_a_failure():
-    shown = core_model_loading.tqdm
+@pytest.mark.usefixtures("bars_are_shown")
+def test_bars_of_downloads_stay(capsys):
+    with without_loading_bars():
+        list(download_bar(range(3), desc="Fetching"))
+    assert "3/3" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("bars_are_shown")
+def test_bars_come_back_after_a_failure(capsys):
     with pytest.raises(OSError, match="no model"), without_loading_bars():
         raise OSError("no model")
-    assert core_model_loading.tqdm is shown
+    list(logging.tqdm(range(3), desc="Counting"))
+    assert "3/3" in capsys.readouterr().err
+
+
+def test_a_hook_of_somebody_else_is_put_back():
+    def own(bar, args, options):
+        return bar(*args, **options)
+
+    before = logging.set_tqdm_hook(own)
+    try:
+        with without_loading_bars():
+            pass
+        assert logging.set_tqdm_hook(before) is own
+    finally:
+        logging.set_tqdm_hook(before)
+
+
+@pytest.mark.parametrize("bar", [{}, {"leave": False}, {"total": 3, "mininterval": 0}])
+@pytest.mark.parametrize("options", [{}, {"model_kwargs": {"attn_implementation": "eager"}}])
+def test_the_bar_of_a_gguf_file_is_hidden_and_all_else_is_said(
+    gguf, monkeypatch, capsys, bar, options
+):
+    def read(source, trust_remote_code, options):
+        for number in tqdm(range(3), desc="Unpacking", **bar):
+            if number == 1:
+                sys.stderr.write("What else is said stays.\n")
+        sys.stderr.write("So does this.\n")
+        return tiny_model(), tiny_tokenizer()
+
+    monkeypatch.setattr(weights, "_read", read)
+    before = sys.stderr
+    load_chat_model(str(gguf), device="cpu", **options).close()
+    assert sys.stderr is before
+    assert capsys.readouterr().err == "What else is said stays.\nSo does this.\n"
 
 
 @pytest.fixture

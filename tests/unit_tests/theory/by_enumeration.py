@@ -52,17 +52,18 @@ def over_keys(
 def _attempt_chance(rates, kappa, sigma, attempts, index, hypothesis, k):
     key, parent = attempts[index]["key"], attempts[index]["parent"]
     right = key is not None and key == hypothesis
+    value = 1.0 if key is None else kappa  # what is wrong and has no key draws no value
     if parent is None:
-        return rates.initial[k] if right else (1 - rates.initial[k]) * kappa
+        return rates.initial[k] if right else (1 - rates.initial[k]) * value
     factor = rates.settling ** (depth_of(attempts, index) - 1)
     repair, corruption = rates.repair[k] * factor, rates.corruption[k] * factor
     before = attempts[parent]["key"]
     if before is not None and before == hypothesis:
-        return 1 - corruption if right else corruption * kappa
+        return 1 - corruption if right else corruption * value
     if right:
         return repair
-    if kappa == 1 and (key is None or before is None):
-        return 1 - repair  # wrong, and there is no telling which wrong answer was meant
+    if key is None or before is None:
+        return (1 - repair) * (value if before is None else 1.0)
     if key == before:
         return (1 - repair) * sigma
     return 0.0 if kappa == 1 else (1 - repair) * (1 - sigma) * kappa / (1 - kappa)

@@ -1,45 +1,47 @@
-"""A report or a comparison in the terminal: the verdict framed, then words and tables."""
+"""A document in the terminal: the verdict framed, then words, tables and quotes."""
 
 from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from langchain_markovscale.display import document
-    from langchain_markovscale.display.display import Display
+    from langchain_markovscale.display.document import Display, Table as DocumentTable
 
 _COLOURS = {"good": "green", "bad": "red", "unsure": "yellow", "plain": "dim"}
 _WIDEST = 100  # lines of words; longer ones are hard to read
 _FRAME = 4
+_INDENT = (0, 0, 0, 2)
 
 
-def show(made: "Display", console: Console) -> None:
-    """Print a report or a comparison.
+def print_document(display: "Display", console: Console) -> None:
+    """Print a report, a comparison, or whatever else shows itself as a document.
 
     Args:
-        made: What to print.
+        display: What to print.
         console: Where to; its width decides where words are wrapped.
     """
-    from langchain_markovscale.display.text import wrapped
+    from langchain_markovscale.display.text import harmless, wrapped
 
     width = min(console.width, _WIDEST)
 
     def say(words: str, style: str = "") -> None:
         console.print(Text(wrapped(words, width), style), soft_wrap=True)
 
-    said = made.content
-    verdict, *rest = said.summary
+    document = display.document
+    verdict, *rest = document.summary
     framed = Text(wrapped(verdict, width - _FRAME), "bold")
-    console.print(Panel(framed, border_style=_COLOURS[said.tone], expand=False))
+    console.print(Panel(framed, border_style=_COLOURS[document.tone], expand=False))
     for words in rest:
         say(words)
-    say(said.basis, "dim")
-    for warning in said.warnings:
+    if document.basis:
+        say(document.basis, "dim")
+    for warning in document.warnings:
         say(f"Warning: {warning}", "yellow")
-    for section in said.sections:
+    for section in document.sections:
         console.print()
         console.print(Text(section.title, "bold"))
         for words in section.words:
@@ -47,9 +49,12 @@ def show(made: "Display", console: Console) -> None:
         if section.table:
             console.print()
             console.print(_table(section.table))
+        for quote in section.quotes:
+            say(f"{quote.name}:")
+            console.print(Padding(Text(harmless(quote.text)), _INDENT))
 
 
-def _table(table: "document.Table") -> Table:
+def _table(table: "DocumentTable") -> Table:
     drawn = Table(
         box=None,
         pad_edge=False,
