@@ -66,7 +66,7 @@ def pytest_collection_modifyitems(config, items):
     # Workers that share the tests (pytest -n) take whole files, for the fixtures of a module, and
     # one of them all that needs the real model, which takes a while to load.
     for item in items:
-        shares = "the model" if "smollm2" in item.fixturenames else str(item.path)
+        shares = "the model" if "smollm2_pipeline" in item.fixturenames else str(item.path)
         item.add_marker(pytest.mark.xdist_group(shares))
     result = yield  # -k makes its choice, and pytest-xdist reads the marks
     left_out = [] if os.environ.get("TEST_POSTGRES") else list(filter(_over_postgres, items))

@@ -61,6 +61,7 @@ class ScriptedModel(BaseChatModel):
         script: The lines.
         repeat: Whether the script begins again at its end.
         wait: Seconds that an awaited reply takes.
+        model_name: What traces call it.
         asked: The messages of every call.
         options: The keyword arguments of every call.
     """
@@ -68,6 +69,7 @@ class ScriptedModel(BaseChatModel):
     script: list[Any]
     repeat: bool = False
     wait: float = 0.0
+    model_name: str = "scripted"
     asked: list[list[BaseMessage]] = Field(default_factory=list)
     options: list[dict[str, Any]] = Field(default_factory=list)
 
@@ -110,6 +112,11 @@ class ScriptedModel(BaseChatModel):
     def texts_asked(self, call: int) -> list[str]:
         """The texts of the messages of one call."""
         return [message.text for message in self.asked[call]]
+
+
+def scripted(*lines: Any) -> ScriptedModel:
+    """A model that gives one line after the other."""
+    return ScriptedModel(script=list(lines))
 
 
 def always(line: Any) -> ScriptedModel:
