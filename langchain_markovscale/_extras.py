@@ -16,10 +16,10 @@ def extra_with(module: str) -> str | None:
     """The extra that installs a module.
 
     Args:
-        module: Dotted name of the module, such as ``math_verify`` or ``torch.nn``.
+        module: Dotted name of the module, such as `math_verify` or `torch.nn`.
 
     Returns:
-        The extra's name, such as ``math``, or None where no extra holds the module.
+        The extra's name, such as `math`, or None where no extra holds the module.
     """
     try:
         declared = requires(DISTRIBUTION) or ()
@@ -42,7 +42,7 @@ def naming_the_extra(error: ModuleNotFoundError) -> ModuleNotFoundError:
         error: The error of an import.
 
     Returns:
-        An error that names the extra, or ``error`` itself where no extra holds the missing module.
+        An error that names the extra, or `error` itself where no extra holds the missing module.
     """
     extra = extra_with(error.name or "")
     if extra is None:

@@ -10,7 +10,7 @@ from typing import Any, Literal, NotRequired
 from typing_extensions import TypedDict
 
 Action = Literal["generate", "revise"]
-"""How an attempt is made: ``generate`` is a fresh draw, ``revise`` reworks an earlier attempt."""
+"""How an attempt is made: `generate` is a fresh draw, `revise` reworks an earlier attempt."""
 
 Step = Literal["stop", "revise", "generate"]
 """What a decision asks for: an action, or to stop."""
@@ -62,7 +62,7 @@ def new_attempt(
         text: The answer as the model wrote it.
         key: Its canonical form.
         score: The verifier's score in [0, 1].
-        action: How it was made; by default ``revise`` where it has a parent, else ``generate``.
+        action: How it was made; by default `revise` where it has a parent, else `generate`.
         parent: Index of the attempt that was revised.
         feedback: The verifier's critique.
         tokens: Tokens that the model wrote for it.
@@ -84,9 +84,9 @@ class Decision(TypedDict):
     """What to do next, and why.
 
     Attributes:
-        action: ``stop``, ``revise`` or ``generate``.
+        action: `stop`, `revise` or `generate`.
         best: Index of the best attempt so far; None before the first.
-        parent: Index of the attempt to revise; None unless ``action`` is ``revise``.
+        parent: Index of the attempt to revise; None unless `action` is `revise`.
         belief: Probability that the best attempt is correct.
         expected_gain: How much the best plan from here is expected to raise that probability.
         cost: What that plan is expected to cost, in units of accuracy.
@@ -154,7 +154,7 @@ def usage_of(message: object) -> Usage:
     """Return what one model call cost, read from its reply.
 
     Args:
-        message: The reply: a message with LangChain's ``usage_metadata``, or anything else.
+        message: The reply: a message with LangChain's `usage_metadata`, or anything else.
 
     Returns:
         One call with its tokens; one call of unknown cost where the reply does not report both
@@ -188,7 +188,7 @@ class AttemptEvent(TypedDict):
     """An attempt has been verified.
 
     Attributes:
-        type: ``attempt``.
+        type: `attempt`.
         index: Its index among the attempts at the question.
         attempt: The attempt, with its score and feedback.
         question: The question.
@@ -204,7 +204,7 @@ class DecisionEvent(TypedDict):
     """It has been decided what to do next.
 
     Attributes:
-        type: ``decision``.
+        type: `decision`.
         decision: The decision.
         question: The question.
     """
@@ -218,7 +218,7 @@ class BudgetEvent(TypedDict):
     """The budget does not allow the next call.
 
     Attributes:
-        type: ``budget``.
+        type: `budget`.
         node: Whose call it was.
         error: What is used up.
         question: The question.
@@ -234,10 +234,10 @@ ErrorEvent = TypedDict(
     "ErrorEvent",
     {"type": Literal["error"], "node": str, "error": str, "try": int, "question": str},
 )
-"""A call of a ``node`` has failed: in which ``try``, counted from 1, and by which ``error``."""
+"""A call of a `node` has failed: in which `try`, counted from 1, and by which `error`."""
 
 Event = AttemptEvent | DecisionEvent | BudgetEvent | ErrorEvent
-"""What ``stream_mode="custom"`` shows of a loop."""
+"""What `stream_mode="custom"` shows of a loop."""
 
 
 class ArgumentError(ValueError):

@@ -1,6 +1,6 @@
 """JSON objects inside prose.
 
-Models wrap JSON in code fences, sentences and LaTeX braces. Trying a parser at every ``{`` takes
+Models wrap JSON in code fences, sentences and LaTeX braces. Trying a parser at every `{` takes
 quadratic time on hostile text; here braces are matched in one pass, only balanced spans that open
 like an object are parsed, and the text parsed in vain is bounded.
 """
@@ -18,7 +18,7 @@ _PARSED_IN_VAIN = 8  # lengths of the text
 
 
 class JsonObject(NamedTuple):
-    """A JSON object and where it stands, ``text[start:end]``.
+    """A JSON object and where it stands, `text[start:end]`.
 
     Its numbers are text in canonical form.
     """
@@ -70,7 +70,7 @@ def _loads(text: str) -> dict[str, Any] | None:
 
 
 def _spans(text: str) -> list[tuple[int, int]]:
-    """Return all balanced ``{…}`` of a text."""
+    """Return all balanced `{…}` of a text."""
     spans: list[tuple[int, int]] = []
     opened: list[int] = []
     for match in _BRACES.finditer(text):
@@ -79,7 +79,7 @@ def _spans(text: str) -> list[tuple[int, int]]:
 
 
 def _spans_outside_strings(text: str) -> list[tuple[int, int]]:
-    """Return all balanced ``{…}``, not counting braces within the strings of an object."""
+    """Return all balanced `{…}`, not counting braces within the strings of an object."""
     spans: list[tuple[int, int]] = []
     opened: list[int] = []
     position = 0

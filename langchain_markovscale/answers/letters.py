@@ -44,18 +44,19 @@ def choice_patterns(letters: str) -> ChoicePatterns:
     """Make the patterns for a set of letters.
 
     Args:
-        letters: The letters of the options, such as ``ABCD``.
+        letters: The letters of the options, such as `ABCD`.
 
     Returns:
         The patterns.
 
     Raises:
-        ValueError: If ``letters`` are not distinct letters from A to Z.
+        ValueError: If `letters` are not distinct letters from A to Z.
     """
     options = letters.upper()
     if not re.fullmatch("[A-Z]+", options) or len(set(options)) < len(options):
-        msg = f"letters must be distinct letters from A to Z, such as 'ABCD', not {letters!r}"
-        raise ValueError(msg)
+        raise ValueError(
+            f"letters must be distinct letters from A to Z, such as 'ABCD', not {letters!r}"
+        )
     # No initials or compounds ("D.C.", "B-flat", "C++", "A/B", "B's", "B = 5"), nothing denied.
     before = (
         r"(?<![A-Za-z0-9.+/&-])(?<![A-Za-z0-9]['\u2019])"

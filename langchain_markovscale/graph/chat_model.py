@@ -60,11 +60,10 @@ class ChatMarkovScale(BaseChatModel):
     @classmethod
     def _without_threads(cls, graph: Any) -> Any:
         if graph.checkpointer not in (None, False):
-            msg = (
+            raise ValueError(
                 "graph has a checkpointer, and a chat model has no threads: make the graph "
                 "without checkpointer=, and keep the conversation where the chat model is used"
             )
-            raise ValueError(msg)
         return graph
 
     def _generate(
@@ -128,19 +127,17 @@ class ChatMarkovScale(BaseChatModel):
 
     def bind_tools(self, tools: Any, **kwargs: Any) -> NoReturn:
         """Raise NotImplementedError: an attempt is an answer, and a tool call is none."""
-        msg = (
+        raise NotImplementedError(
             "ChatMarkovScale takes no tools: verify an agent's answers with "
             "create_agent(model, tools, middleware=[MarkovScaleMiddleware(verifier=…)])"
         )
-        raise NotImplementedError(msg)
 
     def with_structured_output(self, schema: Any = None, **kwargs: Any) -> NoReturn:
         """Raise NotImplementedError, for the same reason as `bind_tools`."""
-        msg = (
+        raise NotImplementedError(
             "ChatMarkovScale has no structured output: use create_agent(model, "
             "response_format=…, middleware=[MarkovScaleMiddleware(verifier=…)])"
         )
-        raise NotImplementedError(msg)
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         name = str(kwargs.get("model") or self.model_name)
@@ -183,11 +180,10 @@ def _below(
 def _refuse(options: dict[str, Any]) -> None:
     unknown = sorted(name for name, value in options.items() if value is not None)
     if unknown:
-        msg = (
+        raise ValueError(
             f"ChatMarkovScale takes no call option {', '.join(map(repr, unknown))}: set it on the "
             "model that create_markovscale_graph is given, such as model.bind(temperature=1)"
         )
-        raise ValueError(msg)
 
 
 def _cut(text: str, stop: Sequence[str] | None) -> str:

@@ -81,7 +81,7 @@ class Settings(BaseModel):
 
 
 def from_transformers(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the library's options, in which a temperature counts only with ``do_sample``."""
+    """Read the library's options, in which a temperature counts only with `do_sample`."""
     settings = {
         "max_tokens": options.get("max_new_tokens"),
         "repetition_penalty": options.get("repetition_penalty"),

@@ -19,23 +19,23 @@ from langchain_markovscale.verifiers.base import Verdict, Verifier, VerifierInpu
 class AgreementVerifier(Verifier):
     """Deprecated: scores an answer by the share of fresh draws that have its key.
 
-    It goes in the next release. A loop with ``verifier=None``, ``actions=("generate",)`` and an
-    ``answer_key`` has the agreement of its attempts as evidence, and throws no draw away.
+    It goes in the next release. A loop with `verifier=None`, `actions=("generate",)` and an
+    `answer_key` has the agreement of its attempts as evidence, and throws no draw away.
 
     The draws are made at once; a model that batches runs them as one batch. They agree for no
     reason where the model does not sample: give it a temperature above 0, and no fixed seed.
 
     Args:
         model: A chat model; any Runnable from messages to a message or a str; or a name for
-            ``init_chat_model``.
+            `init_chat_model`.
         draws: How many fresh answers to draw, at least 1.
-        answer_key: How answers are compared: a name such as ``last_number``, or a function from
+        answer_key: How answers are compared: a name such as `last_number`, or a function from
             text to key; should be the graph's own.
         messages: Makes the messages from the question; by default the question alone.
         name: The name that traces and errors show.
 
     Raises:
-        TypeError: If ``model`` is of another kind.
+        TypeError: If `model` is of another kind.
         ValueError: If there are no draws, or the answer key is unknown.
     """
 
@@ -57,8 +57,7 @@ class AgreementVerifier(Verifier):
         )
         super().__init__(name=name)
         if draws < 1:
-            msg = f"draws={draws} must be at least 1"
-            raise ValueError(msg)
+            raise ValueError(f"draws={draws} must be at least 1")
         self.model = resolve_model(model)
         self.draws = draws
         self.answer_key = resolve_answer_key(answer_key)
@@ -97,11 +96,10 @@ class AgreementVerifier(Verifier):
         for reply in replies:
             text = text_of(reply)
             if text is None:
-                msg = (
+                raise TypeError(
                     f"the model of {self.get_name()} returned {type(reply).__name__}; "
                     "it must return a message or a str"
                 )
-                raise TypeError(msg)
             usage = add_usage(usage, usage_of(reply))
             agreeing += self.answer_key(text) == key
         return Verdict(score=agreeing / self.draws, feedback=None, usage=usage)

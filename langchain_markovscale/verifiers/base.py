@@ -26,8 +26,8 @@ def to_verdict(returned: object, *, name: str = "verifier") -> Verdict:
 
     Args:
         returned: A bool or a number (also NumPy's or torch's, of one element), None (no score), a
-            pair ``(score, feedback)``, or a mapping with ``score`` and, where there are any,
-            ``feedback`` and ``usage`` (a `Usage`, or LangChain's ``usage_metadata``).
+            pair `(score, feedback)`, or a mapping with `score` and, where there are any,
+            `feedback` and `usage` (a `Usage`, or LangChain's `usage_metadata`).
         name: The verifier's name, for errors.
 
     Returns:
@@ -35,16 +35,15 @@ def to_verdict(returned: object, *, name: str = "verifier") -> Verdict:
 
     Raises:
         ValueError: If the score is NaN or outside [0, 1], or the usage is negative.
-        TypeError: If ``returned`` is none of the above.
+        TypeError: If `returned` is none of the above.
     """
     score, feedback, usage = returned, None, None
     if isinstance(returned, Mapping):
         if "score" not in returned:
-            msg = (
+            raise TypeError(
                 f"{name} returned a dict without 'score' (it has {sorted(map(str, returned))}); "
                 "add it, as None where there is no score"
             )
-            raise TypeError(msg)
         score, feedback = returned["score"], returned.get("feedback")
         usage = returned.get("usage")
     elif isinstance(returned, tuple) and len(returned) == 2:
@@ -65,11 +64,10 @@ def _score(value: Any, name: str) -> float | None:
         return None
     number = float(value if isinstance(value, (bool, int, float)) else _scalar(value, name))
     if math.isnan(number) or not -_ROUNDING <= number <= 1 + _ROUNDING:
-        msg = (
+        raise ValueError(
             f"{name} returned the score {value!r}; a score is a number in [0, 1]: "
             "rescale it, or return None for no score"
         )
-        raise ValueError(msg)
     return min(max(number, 0.0), 1.0)
 
 
@@ -85,8 +83,9 @@ def _scalar(value: Any, name: str) -> bool | int | float:
     )
     if text_of(value) is not None:
         remedy += "; for a model that judges in words there is JudgeVerifier(model)"
-    msg = f"{name} returned {value!r} ({type(value).__name__}), which is no score: {remedy}"
-    raise TypeError(msg)
+    raise TypeError(
+        f"{name} returned {value!r} ({type(value).__name__}), which is no score: {remedy}"
+    )
 
 
 def _feedback(value: object, name: str) -> str | None:
@@ -94,8 +93,7 @@ def _feedback(value: object, name: str) -> str | None:
         return None
     text = text_of(value)
     if text is None:
-        msg = f"{name} returned the feedback {value!r}; feedback is a str, or None"
-        raise TypeError(msg)
+        raise TypeError(f"{name} returned the feedback {value!r}; feedback is a str, or None")
     return text.strip() or None
 
 
@@ -103,11 +101,10 @@ def _usage(value: object, name: str) -> Usage | None:
     if value is None:
         return None
     if not isinstance(value, Mapping) or not {"input_tokens", "output_tokens"} <= value.keys():
-        msg = (
+        raise TypeError(
             f"{name} returned the usage {value!r}; "
             "usage is a dict with input_tokens and output_tokens, or None"
         )
-        raise TypeError(msg)
     counts = {
         "calls": value.get("calls", 1),
         "input_tokens": value["input_tokens"],
@@ -116,24 +113,25 @@ def _usage(value: object, name: str) -> Usage | None:
     }
     for part, count in counts.items():
         if not isinstance(count, int) or count < 0:
-            msg = f"{name} returned the usage {part}={count!r}; it is a whole number, at least 0"
-            raise ValueError(msg)
+            raise ValueError(
+                f"{name} returned the usage {part}={count!r}; it is a whole number, at least 0"
+            )
     return cast(Usage, counts)
 
 
 __all__ = ["NOSTREAM", "Verdict", "Verifier", "VerifierInput", "quiet", "to_verdict"]
 
 NOSTREAM = "nostream"
-"""The tag by which LangGraph keeps model calls out of ``stream_mode="messages"``.
+"""The tag by which LangGraph keeps model calls out of `stream_mode="messages"`.
 
-The value of ``langgraph.constants.TAG_NOSTREAM``; verifiers do not need LangGraph.
+The value of `langgraph.constants.TAG_NOSTREAM`; verifiers do not need LangGraph.
 """
 
 
 class Verifier(Runnable[VerifierInput, Verdict]):
     """Base class of verifiers: implement `verify`, and `averify` where the work can be awaited.
 
-    ``invoke``, ``ainvoke``, ``batch``, ``abatch`` and ``|`` work as on any Runnable. What `verify`
+    `invoke`, `ainvoke`, `batch`, `abatch` and `|` work as on any Runnable. What `verify`
     returns is read by `to_verdict`. Calls made with the config that it is given carry the tag
     `NOSTREAM`.
 
@@ -263,21 +261,22 @@ def _heard(config: RunnableConfig | None) -> bool:
 
 
 def _read(given: object) -> VerifierInput:
-    """Check an input; messages become text, for ``{"answer": model, …} | verifier``."""
+    """Check an input; messages become text, for `{"answer": model, …} | verifier`."""
     if not isinstance(given, Mapping):
-        msg = (
+        raise TypeError(
             "a verifier takes a dict with 'question', 'answer' and, where there is one, 'key', "
             f"not {type(given).__name__}"
         )
-        raise TypeError(msg)
     question, answer, key = text_of(given.get("question")), text_of(given.get("answer")), None
     if question is None or answer is None:
         part = "question" if question is None else "answer"
-        msg = f"a verifier's input needs {part!r} as a str or a message, not {given.get(part)!r}"
-        raise ValueError(msg)
+        raise ValueError(
+            f"a verifier's input needs {part!r} as a str or a message, not {given.get(part)!r}"
+        )
     if given.get("key") is not None:
         key = text_of(given["key"])
         if key is None:
-            msg = f"a verifier's input needs 'key' as a str or None, not {given['key']!r}"
-            raise ValueError(msg)
+            raise ValueError(
+                f"a verifier's input needs 'key' as a str or None, not {given['key']!r}"
+            )
     return cast(VerifierInput, {**given, "question": question, "answer": answer, "key": key})

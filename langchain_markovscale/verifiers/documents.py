@@ -62,17 +62,17 @@ def documents_of(given: VerifierInput, key: str | None, name: str) -> list[str]:
     """
     context: Any = given.get("context")
     if context is None:
-        msg = (
+        raise ValueError(
             f"{name} needs the documents that the answer was made from: let the generator return "
             "a dict with the answer under 'answer' and the documents beside it, such as "
             "{'answer': …, 'context': documents}"
         )
-        raise ValueError(msg)
     if key is not None:
         if not isinstance(context, Mapping) or key not in context:
             held = sorted(map(str, context)) if isinstance(context, Mapping) else context
-            msg = f"{name} looks for documents under documents_key={key!r}; the context has {held}"
-            raise ValueError(msg)
+            raise ValueError(
+                f"{name} looks for documents under documents_key={key!r}; the context has {held}"
+            )
         context = context[key]
     return [text for text in _texts(context) if text.strip()]
 

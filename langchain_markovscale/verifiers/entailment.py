@@ -34,7 +34,7 @@ class EntailmentVerifier(Verifier):
     """Scores an answer by how surely the documents entail each of its sentences.
 
     A sentence is as well supported as by the passage that supports it best:
-    ``max over passages of P(entailment)``, a softmax over the labels. The least supported sentence
+    `max over passages of P(entailment)`, a softmax over the labels. The least supported sentence
     makes the score, or the mean of all. The feedback names the sentences that no document supports.
     The documents are found as by `GroundednessVerifier`; where there are none the score is 0.
 
@@ -59,11 +59,11 @@ class EntailmentVerifier(Verifier):
         name: The name that traces and errors show.
 
     Raises:
-        ValueError: If the model does not say which output is entailment and ``entailment`` does
-            not either, ``aggregate`` is unknown or ``passage_chars`` less than 100; when called, if
+        ValueError: If the model does not say which output is entailment and `entailment` does
+            not either, `aggregate` is unknown or `passage_chars` less than 100; when called, if
             an answer comes without documents.
-        TypeError: If the model has no ``predict``.
-        ModuleNotFoundError: If ``model`` is a name and the extra ``nli`` is not installed.
+        TypeError: If the model has no `predict`.
+        ModuleNotFoundError: If `model` is a name and the extra `nli` is not installed.
     """
 
     asks_model: ClassVar[bool] = False  # it costs time, but no tokens
@@ -81,18 +81,17 @@ class EntailmentVerifier(Verifier):
     ) -> None:
         super().__init__(name=name)
         if aggregate not in ("min", "mean"):
-            msg = f"aggregate={aggregate!r} must be 'min' or 'mean'"
-            raise ValueError(msg)
+            raise ValueError(f"aggregate={aggregate!r} must be 'min' or 'mean'")
         if passage_chars < _SHORTEST:
-            msg = f"passage_chars must be at least {_SHORTEST}, a sentence, not {passage_chars}"
-            raise ValueError(msg)
+            raise ValueError(
+                f"passage_chars must be at least {_SHORTEST}, a sentence, not {passage_chars}"
+            )
         self.model = _loaded(model) if isinstance(model, str) else model
         if not callable(getattr(self.model, "predict", None)):
-            msg = (
+            raise TypeError(
                 "model must be a cross-encoder with predict, such as "
                 f"sentence_transformers.CrossEncoder(…), or its name, not {type(model).__name__}"
             )
-            raise TypeError(msg)
         self.documents_key = documents_key
         self.entailment = _label_of(self.model) if entailment is None else entailment
         self.aggregate = aggregate
@@ -101,7 +100,7 @@ class EntailmentVerifier(Verifier):
         self._one_at_a_time = Lock()
 
     def verify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:
-        """Read every claim together with every document; keyword arguments go to ``predict``."""
+        """Read every claim together with every document; keyword arguments go to `predict`."""
         documents = documents_of(given, self.documents_key, self.get_name())
         passages = [part for text in documents for part in passages_of(text, self.passage_chars)]
         claims = [claim for claim in self.split(given["answer"]) if claim.strip()]
@@ -126,12 +125,11 @@ class EntailmentVerifier(Verifier):
     def _support(self, rows: Any, claims: int, passages: int) -> list[float]:
         table: NDArray[np.float64] = np.asarray(rows, dtype=float)
         if table.ndim != 2 or not 0 <= self.entailment < table.shape[1]:
-            msg = (
+            raise ValueError(
                 f"the model of {self.get_name()} returned numbers of shape {table.shape}, which "
                 f"have no column {self.entailment}: it must be trained on inference, and tell "
                 "entailment from contradiction"
             )
-            raise ValueError(msg)
         shares = table[:, self.entailment].reshape(claims, passages)
         best: list[float] = shares.max(axis=1).tolist()
         return best
@@ -144,11 +142,10 @@ def _label_of(model: object) -> int:
         for label, number in labels.items():
             if str(label).casefold() == _LABEL:
                 return int(number)
-    msg = (
+    raise ValueError(
         f"entailment must be the number of the model's output for entailment: its configuration "
         f"has the labels {labels!r}"
     )
-    raise ValueError(msg)
 
 
 def _loaded(name: str) -> CrossEncoderLike:

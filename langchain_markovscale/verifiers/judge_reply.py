@@ -1,6 +1,6 @@
 """Reading a judge's reply: what it says, and nothing that it does not say.
 
-A reply is asked for as ``CRITIQUE:``, ``VERDICT:`` and ``PROBABILITY:`` lines. JSON with these
+A reply is asked for as `CRITIQUE:`, `VERDICT:` and `PROBABILITY:` lines. JSON with these
 fields, verdicts without a label and the decorations of weak models are read as well. Two rules keep
 a reading honest, beside that of `phrases` that only what is clear counts:
 
@@ -77,11 +77,11 @@ def read_judgement(reply: str, material: Iterable[str] = ()) -> Judgement:
     """Read a judge's reply.
 
     Args:
-        reply: The whole reply. A ``<think>`` block is not part of the judgement.
+        reply: The whole reply. A `<think>` block is not part of the judgement.
         material: The untrusted texts, as they are and as the judge was shown them.
 
     Returns:
-        The judgement; ``passed`` and ``probability`` are None where the reply does not clearly say
+        The judgement; `passed` and `probability` are None where the reply does not clearly say
         them.
     """
     material = list(material)

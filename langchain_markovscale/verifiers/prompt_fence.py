@@ -44,11 +44,11 @@ def fenced(texts: Mapping[str, str], *, longest: int = _DEFAULT_LONGEST) -> dict
     """Put untrusted texts between marker lines that none of them can contain.
 
     Args:
-        texts: The texts by title, such as ``{"ANSWER": "…"}``.
+        texts: The texts by title, such as `{"ANSWER": "…"}`.
         longest: Characters that are kept of each.
 
     Returns:
-        Title to block: ``----- BEGIN <title> <nonce> -----``, the text made `visible` and
+        Title to block: `----- BEGIN <title> <nonce> -----`, the text made `visible` and
         `clipped`, and the END line that matches. The nonce is a hash of all the texts, common to
         their blocks.
     """
@@ -63,9 +63,9 @@ def fenced(texts: Mapping[str, str], *, longest: int = _DEFAULT_LONGEST) -> dict
 def visible(text: str) -> str:
     """Write out what could act as control.
 
-    Invisible characters become ``[U+202E]``, and runs of one are counted, ``[U+0000 x512]``;
-    control tokens get a space inside, ``< |im_start|>`` and ``[ INST]``; a line that opens like a
-    role, a verdict or a marker is quoted, ``> Assistant: …``. Once more changes nothing.
+    Invisible characters become `[U+202E]`, and runs of one are counted, `[U+0000 x512]`;
+    control tokens get a space inside, `< |im_start|>` and `[ INST]`; a line that opens like a
+    role, a verdict or a marker is quoted, `> Assistant: …`. Once more changes nothing.
     """
     text = _INVISIBLE.sub(_written_out, text.replace("\r\n", "\n"))
     return _ROLE_LINE.sub("> ", _CONTROL_TOKEN.sub(r"\g<0> ", text))
@@ -78,7 +78,7 @@ def _written_out(match: re.Match[str]) -> str:
 
 
 def clipped(text: str, longest: int = _DEFAULT_LONGEST) -> str:
-    """Return head and tail of a text, ``longest`` characters together, with a note between."""
+    """Return head and tail of a text, `longest` characters together, with a note between."""
     if len(text) <= longest:
         return text
     head = longest // 2
