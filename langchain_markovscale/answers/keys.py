@@ -147,7 +147,7 @@ def json_field(name: str) -> AnswerKey:
         ValueError: If `name` is empty.
     """
     if not name.strip():
-        raise ValueError("json_field needs the name of a field, such as json_field('answer')")
+        raise ValueError("json_field needs the name of a field, such as json_field('answer').")
     return partial(_json_key, name.strip())
 
 
@@ -210,7 +210,7 @@ def resolve_answer_key(answer_key: str | AnswerKey | None) -> AnswerKey | None:
         return answer_key if known else _CheckedKey(answer_key)
     raise TypeError(
         f"answer_key must be None, a name ({_VALID}) or a callable from text to key, "
-        f"not {type(answer_key).__name__}"
+        f"not {type(answer_key).__name__}."
     )
 
 
@@ -240,7 +240,7 @@ class _CheckedKey:
             return key or None
         raise TypeError(
             f"answer_key {self!r} returned {key!r} ({type(key).__name__}); "
-            "it must return the key as a str, or None where it finds none"
+            "it must return the key as a str, or None where it finds none."
         )
 
     def __repr__(self) -> str:

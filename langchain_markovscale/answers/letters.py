@@ -55,7 +55,7 @@ def choice_patterns(letters: str) -> ChoicePatterns:
     options = letters.upper()
     if not re.fullmatch("[A-Z]+", options) or len(set(options)) < len(options):
         raise ValueError(
-            f"letters must be distinct letters from A to Z, such as 'ABCD', not {letters!r}"
+            f"letters must be distinct letters from A to Z, such as 'ABCD', not {letters!r}."
         )
     # No initials or compounds ("D.C.", "B-flat", "C++", "A/B", "B's", "B = 5"), nothing denied.
     before = (

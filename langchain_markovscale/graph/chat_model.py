@@ -62,7 +62,7 @@ class ChatMarkovScale(BaseChatModel):
         if graph.checkpointer not in (None, False):
             raise ValueError(
                 "graph has a checkpointer, and a chat model has no threads: make the graph "
-                "without checkpointer=, and keep the conversation where the chat model is used"
+                "without checkpointer=, and keep the conversation where the chat model is used."
             )
         return graph
 
@@ -129,14 +129,14 @@ class ChatMarkovScale(BaseChatModel):
         """Raise NotImplementedError: an attempt is an answer, and a tool call is none."""
         raise NotImplementedError(
             "ChatMarkovScale takes no tools: verify an agent's answers with "
-            "create_agent(model, tools, middleware=[MarkovScaleMiddleware(verifier=…)])"
+            "create_agent(model, tools, middleware=[MarkovScaleMiddleware(verifier=…)])."
         )
 
     def with_structured_output(self, schema: Any = None, **kwargs: Any) -> NoReturn:
         """Raise NotImplementedError, for the same reason as `bind_tools`."""
         raise NotImplementedError(
             "ChatMarkovScale has no structured output: use create_agent(model, "
-            "response_format=…, middleware=[MarkovScaleMiddleware(verifier=…)])"
+            "response_format=…, middleware=[MarkovScaleMiddleware(verifier=…)])."
         )
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
@@ -182,7 +182,7 @@ def _refuse(options: dict[str, Any]) -> None:
     if unknown:
         raise ValueError(
             f"ChatMarkovScale takes no call option {', '.join(map(repr, unknown))}: set it on the "
-            "model that create_markovscale_graph is given, such as model.bind(temperature=1)"
+            "model that create_markovscale_graph is given, such as model.bind(temperature=1)."
         )
 
 

@@ -76,6 +76,6 @@ def _verdict(said: object, name: str) -> Verdict:
     if isinstance(said, Mapping) and (unknown := sorted(set(map(str, said)) - _PARTS)):
         raise ValueError(
             f"{name} has no use for {', '.join(map(repr, unknown))}: a verdict has 'score' and "
-            "'feedback'"
+            "'feedback'."
         )
     return to_verdict(said, name=name)

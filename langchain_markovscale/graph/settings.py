@@ -96,7 +96,7 @@ def _refuse_unknown(callee: Callable[..., Any], rule: RuleOptions) -> None:
             meant = get_close_matches(name, known.keys() - {"rule"}, n=1)
             hint = f" Did you mean {meant[0]!r}?" if meant else ""
             raise TypeError(
-                f"{callee.__name__}() got an unexpected keyword argument {name!r}.{hint}"
+                f"{callee.__name__}() got an unexpected keyword argument {name!r}.{hint}."
             )
 
 

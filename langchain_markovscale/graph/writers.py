@@ -79,7 +79,7 @@ def _author(
         drawing = ' To draw afresh only, pass actions=("generate",).' if action == "revise" else ""
         raise ValueError(
             f"Nobody can {action}: give model= (a chat model, for all actions) or {action}= "
-            f"(a Runnable or a function); got neither.{drawing}"
+            f"(a Runnable or a function); got neither.{drawing}."
         )
     if author is None or _is_chat_model(author):
         return Author(resolve_model(model if author is None else author), prompt)

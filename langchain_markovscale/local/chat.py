@@ -98,7 +98,7 @@ class BatchedChatHuggingFace(ChatHuggingFace):
         if not isinstance(llm, HuggingFacePipeline):
             raise ValueError(
                 f"llm={llm!r} must be a HuggingFacePipeline or a ChatHuggingFace on one; "
-                "other backends batch by themselves"
+                "other backends batch by themselves."
             )
         if kwargs.get("tokenizer") is None:
             kwargs["tokenizer"] = llm.pipeline.tokenizer
@@ -127,7 +127,7 @@ class BatchedChatHuggingFace(ChatHuggingFace):
             if getattr(self, name) not in (None, 1 if name == "n" else None):
                 raise ValueError(
                     f"{name}={getattr(self, name)!r} is not supported by the local engine; "
-                    "leave it out"
+                    "leave it out."
                 )
         return self
 
@@ -149,7 +149,7 @@ class BatchedChatHuggingFace(ChatHuggingFace):
         if task not in (None, "text-generation") or backend != "pipeline":
             raise ValueError(
                 f"task={task!r}, backend={backend!r}: the local engine knows 'text-generation' and "
-                "'pipeline' only"
+                "'pipeline' only."
             )
         options = {name: kwargs.pop(name) for name in LOADING_OPTIONS & kwargs.keys()}
         return cls(llm=load_pipeline(model_id, **options), **kwargs)
@@ -316,14 +316,14 @@ class BatchedChatHuggingFace(ChatHuggingFace):
         """Raise NotImplementedError: every local model has its own way of calling tools."""
         raise NotImplementedError(
             "the local engine does not support tools; "
-            "serve the model with vLLM or TGI and use langchain-openai"
+            "serve the model with vLLM or TGI and use langchain-openai."
         )
 
     def with_structured_output(self, schema: Any = None, **kwargs: Any) -> NoReturn:
         """Raise NotImplementedError, for the same reason as `bind_tools`."""
         raise NotImplementedError(
             "the local engine does not support structured output; parse the text, "
-            "or serve the model with vLLM or TGI and use langchain-openai"
+            "or serve the model with vLLM or TGI and use langchain-openai."
         )
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:

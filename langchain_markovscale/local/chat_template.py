@@ -33,11 +33,11 @@ def prompt_ids(tokenizer: Any, messages: Sequence[BaseMessage]) -> list[int]:
             tokenizer has no chat template.
     """
     if not messages:
-        raise ValueError("messages is empty; give at least one message")
+        raise ValueError("messages is empty; give at least one message.")
     if not getattr(tokenizer, "chat_template", None):
         raise ValueError(
             f"the tokenizer of {tokenizer.name_or_path!r} has no chat template; "
-            "take an instruction-tuned model, or set tokenizer.chat_template"
+            "take an instruction-tuned model, or set tokenizer.chat_template."
         )
     chat = [{"role": _role(message), "content": _text(message)} for message in messages]
     text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
@@ -56,7 +56,7 @@ def _role(message: BaseMessage) -> str:
     if role is None:
         raise ValueError(
             f"a message of type {message.type!r} cannot be given to a local model; "
-            f"use one of {sorted(_ROLES)}"
+            f"use one of {sorted(_ROLES)}."
         )
     return str(role)
 
@@ -67,7 +67,7 @@ def _text(message: BaseMessage) -> str:
             kind = "text" if isinstance(block, str) else block.get("type")
             if kind != "text":
                 raise ValueError(
-                    f"a message has content of type {kind!r}; the local engine reads text only"
+                    f"a message has content of type {kind!r}; the local engine reads text only."
                 )
     return str(message.text)
 

@@ -38,11 +38,11 @@ class Engine:
             ("max_batch_tokens", max_batch_tokens),
         ):
             if limit is not None and limit < 1:
-                raise ValueError(f"{name}={limit} must be at least 1, or None for the default")
+                raise ValueError(f"{name}={limit} must be at least 1, or None for the default.")
         if model.config.is_encoder_decoder:
             raise ValueError(
                 f"{type(model).__name__} is an encoder-decoder; "
-                "the local engine serves causal language models"
+                "the local engine serves causal language models."
             )
         self.model = model.eval()
         self.tokenizer = tokenizer
@@ -74,7 +74,7 @@ class Engine:
         if prompt_tokens >= self.context:
             raise ValueError(
                 f"the prompt has {prompt_tokens} tokens and the model's context only "
-                f"{self.context}; shorten the conversation"
+                f"{self.context}; shorten the conversation."
             )
         return self.context - prompt_tokens
 

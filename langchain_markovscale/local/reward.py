@@ -144,10 +144,10 @@ class RewardModelVerifier(Verifier):
     ) -> None:
         super().__init__(name=name)
         if aggregate not in _AGGREGATES:
-            raise ValueError(f"aggregate={aggregate!r} must be one of {sorted(_AGGREGATES)}")
+            raise ValueError(f"aggregate={aggregate!r} must be one of {sorted(_AGGREGATES)}.")
         if model.config.num_labels not in (1, 2):
             raise ValueError(
-                f"the model has {model.config.num_labels} outputs; a reward model has one or two"
+                f"the model has {model.config.num_labels} outputs; a reward model has one or two."
             )
         self.tokenizer = tokenizer
         self.step_token = step_token
@@ -212,7 +212,7 @@ class RewardModelVerifier(Verifier):
                 raise ValueError(
                     f"trust_remote_code=False: the head of {name_or_path!r} "
                     f"({architectures[0]}) is code that comes with the checkpoint; "
-                    "read it, then pass trust_remote_code=True"
+                    "read it, then pass trust_remote_code=True."
                 )
         auto: Any = AutoModelForSequenceClassification
         if step_token is not None:
@@ -281,7 +281,7 @@ def _probability(logits: Sequence[float]) -> float:
     if len(logits) > 2:
         raise ValueError(
             f"the model gave {len(logits)} numbers for a token; a reward model gives one or two: "
-            "load it with its head"
+            "load it with its head."
         )
     margin = logits[-1] - (logits[0] if len(logits) == 2 else 0.0)
     if margin >= 0:
@@ -297,6 +297,6 @@ def _one_token(tokenizer: Any, text: str) -> int:
     ids = encode(tokenizer, text)
     if len(ids) != 1:
         raise ValueError(
-            f"step_token={text!r} is {len(ids)} tokens of this tokenizer; it must be one"
+            f"step_token={text!r} is {len(ids)} tokens of this tokenizer; it must be one."
         )
     return ids[0]

@@ -125,7 +125,7 @@ class Scheduler(Generic[J]):
         with self._lock:
             if self._signals.closed:
                 raise SchedulerClosed(
-                    "this engine was closed; load the model again for further requests"
+                    "this engine was closed; load the model again for further requests."
                 )
             self._waiting.append(job)
             if self._thread is None or not self._thread.is_alive():

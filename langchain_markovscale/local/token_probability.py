@@ -70,12 +70,12 @@ class TokenProbabilityVerifier(Verifier):
             raise TypeError(
                 f"model must be a BatchedChatHuggingFace, not {type(model).__name__}: others do "
                 "not give the probabilities; load_chat_model loads one, JudgeVerifier takes any "
-                "chat model"
+                "chat model."
             )
         for place in ("{question}", "{answer}"):
             if place not in prompt:
                 raise ValueError(
-                    f"prompt={prompt!r} has no place {place}; put it where the text belongs"
+                    f"prompt={prompt!r} has no place {place}; put it where the text belongs."
                 )
         self.model = model
         self.prompt = prompt
@@ -84,7 +84,7 @@ class TokenProbabilityVerifier(Verifier):
         self._no = _first_tokens(model.tokenizer, no)
         if both := set(self._yes) & set(self._no):
             raise ValueError(
-                f"yes={yes!r} and no={no!r} begin with the same token {sorted(both)}; take others"
+                f"yes={yes!r} and no={no!r} begin with the same token {sorted(both)}; take others."
             )
 
     def verify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:

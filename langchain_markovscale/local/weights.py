@@ -208,7 +208,7 @@ def find_source(name_or_path: str) -> Source:
     if not name.strip():
         raise ValueError(
             f"name_or_path={name_or_path!r} names no model; give a hub id, a folder, "
-            f"a .gguf file or one of {sorted(_ALIASES)}"
+            f"a .gguf file or one of {sorted(_ALIASES)}."
         )
     if name in _ALIASES:
         packaged = _ALIASES[name]
@@ -219,7 +219,7 @@ def find_source(name_or_path: str) -> Source:
     path = Path(name).expanduser()
     if path.suffix == ".gguf":
         if not path.is_file():
-            raise FileNotFoundError(f"name_or_path={name_or_path!r}: there is no such GGUF file")
+            raise FileNotFoundError(f"name_or_path={name_or_path!r}: there is no such GGUF file.")
         return Source(str(path.parent), path.name, path.stem)
     return Source(str(path), None, path.name) if path.is_dir() else Source(name, None, name)
 
@@ -238,7 +238,7 @@ def placement(
     """
     if device is not None and device_map is not None:
         raise ValueError(
-            f"device={device!r} and device_map={device_map!r} exclude each other; give one of them"
+            f"device={device!r} and device_map={device_map!r} exclude each other; give one of them."
         )
     target = default_device() if device is None else torch.device(device)
     options: dict[str, Any] = {"dtype": dtype}

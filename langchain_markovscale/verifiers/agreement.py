@@ -57,7 +57,7 @@ class AgreementVerifier(Verifier):
         )
         super().__init__(name=name)
         if draws < 1:
-            raise ValueError(f"draws={draws} must be at least 1")
+            raise ValueError(f"draws={draws} must be at least 1.")
         self.model = resolve_model(model)
         self.draws = draws
         self.answer_key = resolve_answer_key(answer_key)
@@ -98,7 +98,7 @@ class AgreementVerifier(Verifier):
             if text is None:
                 raise TypeError(
                     f"the model of {self.get_name()} returned {type(reply).__name__}; "
-                    "it must return a message or a str"
+                    "it must return a message or a str."
                 )
             usage = add_usage(usage, usage_of(reply))
             agreeing += self.answer_key(text) == key

@@ -42,7 +42,7 @@ def to_verdict(returned: object, *, name: str = "verifier") -> Verdict:
         if "score" not in returned:
             raise TypeError(
                 f"{name} returned a dict without 'score' (it has {sorted(map(str, returned))}); "
-                "add it, as None where there is no score"
+                "add it, as None where there is no score."
             )
         score, feedback = returned["score"], returned.get("feedback")
         usage = returned.get("usage")
@@ -66,7 +66,7 @@ def _score(value: Any, name: str) -> float | None:
     if math.isnan(number) or not -_ROUNDING <= number <= 1 + _ROUNDING:
         raise ValueError(
             f"{name} returned the score {value!r}; a score is a number in [0, 1]: "
-            "rescale it, or return None for no score"
+            "rescale it, or return None for no score."
         )
     return min(max(number, 0.0), 1.0)
 
@@ -84,7 +84,7 @@ def _scalar(value: Any, name: str) -> bool | int | float:
     if text_of(value) is not None:
         remedy += "; for a model that judges in words there is JudgeVerifier(model)"
     raise TypeError(
-        f"{name} returned {value!r} ({type(value).__name__}), which is no score: {remedy}"
+        f"{name} returned {value!r} ({type(value).__name__}), which is no score: {remedy}."
     )
 
 
@@ -93,7 +93,7 @@ def _feedback(value: object, name: str) -> str | None:
         return None
     text = text_of(value)
     if text is None:
-        raise TypeError(f"{name} returned the feedback {value!r}; feedback is a str, or None")
+        raise TypeError(f"{name} returned the feedback {value!r}; feedback is a str, or None.")
     return text.strip() or None
 
 
@@ -103,7 +103,7 @@ def _usage(value: object, name: str) -> Usage | None:
     if not isinstance(value, Mapping) or not {"input_tokens", "output_tokens"} <= value.keys():
         raise TypeError(
             f"{name} returned the usage {value!r}; "
-            "usage is a dict with input_tokens and output_tokens, or None"
+            "usage is a dict with input_tokens and output_tokens, or None."
         )
     counts = {
         "calls": value.get("calls", 1),
@@ -114,7 +114,7 @@ def _usage(value: object, name: str) -> Usage | None:
     for part, count in counts.items():
         if not isinstance(count, int) or count < 0:
             raise ValueError(
-                f"{name} returned the usage {part}={count!r}; it is a whole number, at least 0"
+                f"{name} returned the usage {part}={count!r}; it is a whole number, at least 0."
             )
     return cast(Usage, counts)
 
@@ -265,18 +265,18 @@ def _read(given: object) -> VerifierInput:
     if not isinstance(given, Mapping):
         raise TypeError(
             "a verifier takes a dict with 'question', 'answer' and, where there is one, 'key', "
-            f"not {type(given).__name__}"
+            f"not {type(given).__name__}."
         )
     question, answer, key = text_of(given.get("question")), text_of(given.get("answer")), None
     if question is None or answer is None:
         part = "question" if question is None else "answer"
         raise ValueError(
-            f"a verifier's input needs {part!r} as a str or a message, not {given.get(part)!r}"
+            f"a verifier's input needs {part!r} as a str or a message, not {given.get(part)!r}."
         )
     if given.get("key") is not None:
         key = text_of(given["key"])
         if key is None:
             raise ValueError(
-                f"a verifier's input needs 'key' as a str or None, not {given['key']!r}"
+                f"a verifier's input needs 'key' as a str or None, not {given['key']!r}."
             )
     return cast(VerifierInput, {**given, "question": question, "answer": answer, "key": key})

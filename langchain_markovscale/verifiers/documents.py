@@ -65,13 +65,13 @@ def documents_of(given: VerifierInput, key: str | None, name: str) -> list[str]:
         raise ValueError(
             f"{name} needs the documents that the answer was made from: let the generator return "
             "a dict with the answer under 'answer' and the documents beside it, such as "
-            "{'answer': …, 'context': documents}"
+            "{'answer': …, 'context': documents}."
         )
     if key is not None:
         if not isinstance(context, Mapping) or key not in context:
             held = sorted(map(str, context)) if isinstance(context, Mapping) else context
             raise ValueError(
-                f"{name} looks for documents under documents_key={key!r}; the context has {held}"
+                f"{name} looks for documents under documents_key={key!r}; the context has {held}."
             )
         context = context[key]
     return [text for text in _texts(context) if text.strip()]

@@ -81,16 +81,16 @@ class EntailmentVerifier(Verifier):
     ) -> None:
         super().__init__(name=name)
         if aggregate not in ("min", "mean"):
-            raise ValueError(f"aggregate={aggregate!r} must be 'min' or 'mean'")
+            raise ValueError(f"aggregate={aggregate!r} must be 'min' or 'mean'.")
         if passage_chars < _SHORTEST:
             raise ValueError(
-                f"passage_chars must be at least {_SHORTEST}, a sentence, not {passage_chars}"
+                f"passage_chars must be at least {_SHORTEST}, a sentence, not {passage_chars}."
             )
         self.model = _loaded(model) if isinstance(model, str) else model
         if not callable(getattr(self.model, "predict", None)):
             raise TypeError(
                 "model must be a cross-encoder with predict, such as "
-                f"sentence_transformers.CrossEncoder(…), or its name, not {type(model).__name__}"
+                f"sentence_transformers.CrossEncoder(…), or its name, not {type(model).__name__}."
             )
         self.documents_key = documents_key
         self.entailment = _label_of(self.model) if entailment is None else entailment
@@ -128,7 +128,7 @@ class EntailmentVerifier(Verifier):
             raise ValueError(
                 f"the model of {self.get_name()} returned numbers of shape {table.shape}, which "
                 f"have no column {self.entailment}: it must be trained on inference, and tell "
-                "entailment from contradiction"
+                "entailment from contradiction."
             )
         shares = table[:, self.entailment].reshape(claims, passages)
         best: list[float] = shares.max(axis=1).tolist()
@@ -144,7 +144,7 @@ def _label_of(model: object) -> int:
                 return int(number)
     raise ValueError(
         f"entailment must be the number of the model's output for entailment: its configuration "
-        f"has the labels {labels!r}"
+        f"has the labels {labels!r}."
     )
 
 

@@ -51,7 +51,7 @@ class FunctionVerifier(Verifier):
         blocking: bool = False,
     ) -> None:
         if not callable(func):
-            raise TypeError(f"FunctionVerifier takes a function, not {type(func).__name__}")
+            raise TypeError(f"FunctionVerifier takes a function, not {type(func).__name__}.")
         own_name = getattr(func, "__name__", type(func).__name__)
         super().__init__(name=name or (own_name if own_name.isidentifier() else None))
         self.func = func
@@ -61,7 +61,7 @@ class FunctionVerifier(Verifier):
         self._acall = None if self.afunc is None else _by_parameters(self.afunc)
         if _is_async(func) and afunc is not None:
             raise TypeError(
-                f"{self.get_name()} got two async functions: make func sync, or leave afunc out"
+                f"{self.get_name()} got two async functions: make func sync, or leave afunc out."
             )
 
     def verify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> object:
@@ -72,7 +72,7 @@ class FunctionVerifier(Verifier):
                 returned.close()
             raise TypeError(
                 f"the verifier {self.get_name()} is async: use ainvoke, "
-                "or give FunctionVerifier a sync func, and this one as afunc"
+                "or give FunctionVerifier a sync func, and this one as afunc."
             )
         return returned
 
@@ -116,7 +116,7 @@ def _by_parameters(func: Callable[..., Any]) -> Callable[..., Any]:
     raise TypeError(
         f"the verifier function {getattr(func, '__name__', func)!r} takes "
         f"({', '.join(map(str, parameters))}); it must take some of {', '.join(_NAMES)} by these "
-        "names, or one parameter for the dict of all"
+        "names, or one parameter for the dict of all."
     )
 
 
@@ -140,12 +140,12 @@ def as_verifier(verifier: object) -> Runnable[VerifierInput, Any] | None:
         if hasattr(verifier, "generate_prompt"):  # what only LangChain's models have
             raise TypeError(
                 f"{type(verifier).__name__} is a model and returns text, not a score: "
-                "JudgeVerifier(model) lets it judge"
+                "JudgeVerifier(model) lets it judge."
             )
         return verifier
     if callable(verifier):
         return FunctionVerifier(verifier)
     raise TypeError(
         "verifier must be a Runnable, a function of question, answer and key, or None, "
-        f"not {type(verifier).__name__}"
+        f"not {type(verifier).__name__}."
     )

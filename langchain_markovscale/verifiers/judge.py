@@ -71,11 +71,11 @@ class JudgeVerifier(Verifier):
         super().__init__(name=name)
         if prompt is not None and not isinstance(prompt, (str, Runnable)):
             raise TypeError(
-                f"prompt must be a str, a Runnable or None, not {type(prompt).__name__}"
+                f"prompt must be a str, a Runnable or None, not {type(prompt).__name__}."
             )
         if max_chars < 100:
             raise ValueError(
-                f"max_chars must be at least 100, for the judge to see the answer; not {max_chars}"
+                f"max_chars must be at least 100, for the judge to see the answer; not {max_chars}."
             )
         self.model = resolve_model(model)
         self.criteria = criteria
@@ -130,7 +130,7 @@ class JudgeVerifier(Verifier):
         if text is None:
             raise TypeError(
                 f"the model of {self.get_name()} returned {type(reply).__name__}; it must return a "
-                "message or a str (without with_structured_output: the reply is parsed here)"
+                "message or a str (without with_structured_output: the reply is parsed here)."
             )
         raw = (given["question"], given["answer"], given["key"] or "")
         judgement = read_judgement(text, (*raw, *blocks.values()))
