@@ -18,7 +18,7 @@ def resolve_model(model: object) -> Runnable[Any, Any]:
         The model.
 
     Raises:
-        TypeError: If it is neither.
+        TypeError: If the model is of no accepted type.
         ModuleNotFoundError: If it is a name and the package `langchain` is not installed.
     """
     if isinstance(model, Runnable):
@@ -26,7 +26,7 @@ def resolve_model(model: object) -> Runnable[Any, Any]:
     if not isinstance(model, str):
         raise TypeError(
             "model must be a chat model, a Runnable from messages to a message, or a name such as "
-            f"'openai:gpt-5', not {type(model).__name__}."
+            f"'openai:gpt-5', got {type(model).__name__}."
         )
     try:
         from langchain.chat_models import init_chat_model

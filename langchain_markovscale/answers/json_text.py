@@ -2,7 +2,7 @@
 
 Models wrap JSON in code fences, sentences and LaTeX braces. Trying a parser at every `{` takes
 quadratic time on hostile text; here braces are matched in one pass, only balanced spans that open
-like an object are parsed, and the text parsed in vain is bounded.
+like an object are parsed, and the length of text whose parsing may fail is bounded.
 """
 
 import json
@@ -14,7 +14,7 @@ from langchain_markovscale.answers.numbers import canonical_number
 _BRACES_AND_STRINGS = re.compile(r'\\.|"(?:[^"\\\n]|\\.)*+"|[{}]', re.DOTALL)
 _BRACES = re.compile(r"[{}]")
 _OBJECT_OPENS = re.compile(r'\{\s*+"')
-_PARSED_IN_VAIN = 8  # lengths of the text
+_MOST_FAILED_PARSING = 8  # lengths of the text
 
 
 class JsonObject(NamedTuple):
@@ -37,18 +37,18 @@ def json_objects(text: str) -> list[JsonObject]:
 
 
 def _parsed(text: str, spans: list[tuple[int, int]]) -> list[JsonObject]:
-    found: list[JsonObject] = []
-    reached, vain = 0, _PARSED_IN_VAIN * len(text)
+    objects: list[JsonObject] = []
+    parsed_to, characters_left = 0, _MOST_FAILED_PARSING * len(text)
     for start, end in sorted(spans):  # an enclosing span comes before what it encloses
-        if start < reached or vain < 0 or not _OBJECT_OPENS.match(text, start):
+        if start < parsed_to or characters_left < 0 or not _OBJECT_OPENS.match(text, start):
             continue
         value = _loads(text[start:end])
         if value:
-            found.append(JsonObject(value, start, end))
-            reached = end
+            objects.append(JsonObject(value, start, end))
+            parsed_to = end
         else:
-            vain -= end - start
-    return found
+            characters_left -= end - start
+    return objects
 
 
 def _number_text(written: str) -> str:

@@ -1,7 +1,7 @@
 """Answer keys: the canonical form of an answer, by which two answers are the same answer.
 
-The belief of the criterion lives on answers, not on texts: "so it is $75.00." and "75" must count
-as agreement. A key function takes a model's whole text and returns the key, or None where it finds
+The belief of the criterion is about answers, not texts: "so it is $75.00." and "75" must count as
+agreement. A key function takes a model's whole text and returns the key, or None where it finds
 none. It is total: it raises on no text and takes linear time, because it reads whatever a model
 wrote.
 
@@ -99,7 +99,7 @@ _ARTICLES = frozenset({"a", "an", "the"})
 
 
 def normalized_text(text: str) -> str | None:
-    """Return a short answer folded so that spelling variants meet.
+    """Return a short answer in one spelling, so that variants of it are equal.
 
     NFKC and case folding; straight apostrophes; single spaces; punctuation trimmed from both ends
     of each word (not within: "u.s", "c++" and "-5" stay); leading articles dropped; a text that is
@@ -147,7 +147,7 @@ def json_field(name: str) -> AnswerKey:
         ValueError: If `name` is empty.
     """
     if not name.strip():
-        raise ValueError("json_field needs the name of a field, such as json_field('answer').")
+        raise ValueError(f"name must be the name of a field, such as 'answer', got {name!r}.")
     return partial(_json_key, name.strip())
 
 
@@ -194,23 +194,23 @@ def resolve_answer_key(answer_key: str | AnswerKey | None) -> AnswerKey | None:
             `choice:ABCD`, `text`, `json:field`), or a callable from text to key.
 
     Returns:
-        The key function, or None. A callable of the user's is wrapped: an empty key counts as none,
-        a key that is neither str nor None is a TypeError, and what it raises is left to rise.
+        The key function, or None. A user's callable is wrapped: an empty key counts as None, a key
+        that is neither str nor None is a TypeError, and errors that it raises are not caught.
 
     Raises:
         ValueError: If the name is unknown.
-        TypeError: If it is neither a name nor a callable.
+        TypeError: If the answer key is of no accepted type.
     """
     if answer_key is None:
         return None
     if isinstance(answer_key, str):
         return _named_key(answer_key)
     if callable(answer_key):
-        known = answer_key in _NAMED.values() or isinstance(answer_key, _CheckedKey)
-        return answer_key if known else _CheckedKey(answer_key)
+        is_checked = answer_key in _NAMED.values() or isinstance(answer_key, _CheckedKey)
+        return answer_key if is_checked else _CheckedKey(answer_key)
     raise TypeError(
         f"answer_key must be None, a name ({_VALID}) or a callable from text to key, "
-        f"not {type(answer_key).__name__}."
+        f"got {type(answer_key).__name__}."
     )
 
 
@@ -229,7 +229,7 @@ def _named_key(name: str) -> AnswerKey:
 
 
 class _CheckedKey:
-    """A user's key function, what it returns checked; a class, so that it can be pickled."""
+    """A user's key function whose return value is checked; a class, so that it can be pickled."""
 
     def __init__(self, function: AnswerKey) -> None:
         self.function = function
@@ -239,8 +239,8 @@ class _CheckedKey:
         if key is None or isinstance(key, str):
             return key or None
         raise TypeError(
-            f"answer_key {self!r} returned {key!r} ({type(key).__name__}); "
-            "it must return the key as a str, or None where it finds none."
+            f"answer_key {self!r} returned {key!r} ({type(key).__name__}): let it return the key "
+            "as a str, or None where it finds none."
         )
 
     def __repr__(self) -> str:

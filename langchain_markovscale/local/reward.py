@@ -24,8 +24,8 @@ from langchain_markovscale.local.chat_template import encode
 from langchain_markovscale.local.memory import memory_errors
 from langchain_markovscale.local.scheduler import Job, Scheduler
 from langchain_markovscale.local.weights import find_source, placement, without_loading_bars
-from langchain_markovscale.types import Usage
-from langchain_markovscale.verifiers.base import Verdict, Verifier, VerifierInput
+from langchain_markovscale.types import Usage, Verdict, VerifierInput
+from langchain_markovscale.verifiers.base import Verifier
 from langchain_markovscale.verifiers.prompt_fence import visible
 
 

@@ -15,8 +15,8 @@ from langchain_core.runnables import RunnableConfig
 from langchain_markovscale.local.chat import BatchedChatHuggingFace
 from langchain_markovscale.local.chat_template import encode, prompt_ids
 from langchain_markovscale.local.sequences import Probe
-from langchain_markovscale.types import Usage
-from langchain_markovscale.verifiers.base import Verdict, Verifier, VerifierInput
+from langchain_markovscale.types import Usage, Verdict, VerifierInput
+from langchain_markovscale.verifiers.base import Verifier
 from langchain_markovscale.verifiers.prompt_fence import clipped, visible
 
 PROMPT = """\
