@@ -1,5 +1,6 @@
 """What every test runs under: nothing leaves this machine, and equal runs give equal results."""
 
+import gc
 import os
 import signal
 from collections import Counter
@@ -23,6 +24,39 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # The examples of hypothesis' own profile for CI: seeded by the test, without a time limit.
 hypothesis.settings.load_profile("ci")
 
+
+@pytest.fixture(autouse=True)
+def no_script_runs_out():
+    """An error that the loop turned into an answer must not hide that a test asks for too much."""
+    from fakes import OVERRUN
+
+    yield
+    overrun = OVERRUN.copy()
+    OVERRUN.clear()
+    assert overrun == []
+
+
+@pytest.fixture(scope="session")
+def one_torch_thread():
+    """Small models gain little from more, and lose much where others want the cores too."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Look at no library and no test for garbage: they stay, and looking takes a tenth of a run."""
+    gc.disable()
+    result = yield
+    gc.freeze()
+    gc.enable()
+    return result
+
+
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 """How many tests of each file are left out for want of a server."""
 
@@ -32,7 +66,7 @@ def pytest_collection_modifyitems(config, items):
     # Workers that share the tests (pytest -n) take whole files, for the fixtures of a module, and
     # one of them all that needs the real model, which takes a while to load.
     for item in items:
-        shares = "the model" if "smollm2" in item.fixturenames else str(item.path)
+        shares = "the model" if "smollm2_pipeline" in item.fixturenames else str(item.path)
         item.add_marker(pytest.mark.xdist_group(shares))
     result = yield  # -k makes its choice, and pytest-xdist reads the marks
     left_out = [] if os.environ.get("TEST_POSTGRES") else list(filter(_over_postgres, items))

@@ -1,18 +1,14 @@
-"""Pools for replays: written out by hand, or recorded in a world of known rates."""
+"""Traces with labels: written out by hand, or recorded in a world of known rates."""
 
 from random import Random
 
-from worlds import ACCEPT, REJECT, RIGHT, Question, World
+from worlds import ACCEPT, REJECT, RIGHT, Question, World, attempt
 
 
 def answer(key, parent=None, *, correct=None, score=None, tokens=10, feedback=None):
     """An attempt; unless told otherwise, the key "right" is the correct one."""
-    return {
+    return attempt(key, score, parent) | {
         "text": f"It is {key}.",
-        "key": key,
-        "score": score,
-        "action": "generate" if parent is None else "revise",
-        "parent": parent,
         "feedback": feedback,
         "tokens": tokens,
         "correct": key == RIGHT if correct is None else correct,
@@ -27,12 +23,14 @@ def trace(*attempts, name="q", **fields):
 def recorded(world=None, questions=60, seed=0, starts=3, revisions=3, **fields):
     """Traces of every start and revision, as a loop without its stopping rule leaves them.
 
-    `fields` are what every attempt has, whatever the world says, such as `score=None`.
+    The feature of a question is its band. `fields` are what every attempt has, whatever the world
+    says, such as `score=None`.
     """
     world = world or World()
     random, traces = Random(seed), []
     for number in range(questions):
-        question = Question(world, world.bands[number % len(world.bands)], random)
+        band = number % len(world.bands)
+        question = Question(world, world.bands[band], random)
         attempts = []
         for _ in range(starts):
             parent = None
@@ -44,5 +42,6 @@ def recorded(world=None, questions=60, seed=0, starts=3, revisions=3, **fields):
                     answer(key, parent, score=score) | {"text": key, "correct": key == RIGHT}
                 )
                 parent = len(attempts) - 1
-        traces.append(trace(*(each | fields for each in attempts), name=f"q{number}"))
+        labelled = (each | fields for each in attempts)
+        traces.append(trace(*labelled, name=f"q{number}", features=str(band)))
     return traces

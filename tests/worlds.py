@@ -189,24 +189,6 @@ def attempt(key: str | None, score: float | None = None, parent: int | None = No
     }
 
 
-def recorded(world, questions, seed):
-    """Two fresh starts of three revisions each for every question, with its band as a feature."""
-    random, traces = Random(seed), []
-    for number in range(questions):
-        band = number % len(world.bands)
-        question = Question(world, world.bands[band], random)
-        attempts = []
-        for start in (0, 4):
-            for index in range(start, start + 4):
-                parent = None if index == start else index - 1
-                key = question.draw() if parent is None else question.revise(attempts[-1]["key"])
-                score = ACCEPT if question.accepts(key) else REJECT
-                attempts.append({**attempt(key, score, parent), "correct": key == RIGHT})
-        name = f"question {number}"
-        traces.append({"id": name, "question": name, "attempts": attempts, "features": str(band)})
-    return traces
-
-
 def broad_prior() -> Rates:
     """The training-free grid: 45 equal classes and a guess at the verifier."""
     grid = [

@@ -23,7 +23,7 @@ from langgraph.types import RetryPolicy
 from langchain_markovscale.graph.budget import Seconds, shortfall
 from langchain_markovscale.graph.conversation import ending, stopped, values_of
 from langchain_markovscale.graph.metering import Books, Meter, Unbooked, booked
-from langchain_markovscale.graph.settings import PerRun
+from langchain_markovscale.graph.settings import PerRun, Settings
 from langchain_markovscale.graph.state import Run
 from langchain_markovscale.graph.steps import Call, Steps, acompleted, completed
 from langchain_markovscale.graph.telemetry import current_runtime, labelled, tell
@@ -101,6 +101,8 @@ class LoopNode(Runnable[Any, Update]):
         timeout: Seconds that the call may take, under asyncio; None for no limit.
     """
 
+    name: str
+
     def __init__(
         self,
         name: str,
@@ -163,28 +165,27 @@ class LoopNode(Runnable[Any, Update]):
         work = self._prepare(values)
         if work is None:
             return {}
-        if (refused := self._refused(work)) is not None:
+        settings = None if self._safety is None else self._safety.per_run.now()
+        if settings is not None and (refused := self._refused(work, settings)) is not None:
             return refused
         config, meter = self._listened(work, config)
         asked, output = False, None
         try:
-            call = Call(work.runnable, work.asked(), config, self._timeout, str(self.name))
+            call = Call(work.runnable, work.asked(), config, self._timeout, self.name)
             asked = True
             output = yield call
-            return self._succeeded(work, output, meter)
+            return self._succeeded(work, output, meter) | self._timed(work, settings)
         except GraphBubbleUp:  # called again from the start, when whoever was asked has answered
             self._unbooked.keep(_task(), _seen(meter))
             raise
         except Exception as error:
             if asked:
                 self._unbooked.keep(_task(), _seen(meter) or self._cost(output, None))
-            return self._failed(work, error)
+            return self._failed(work, error, settings)
 
-    def _refused(self, work: Work) -> Update | None:
+    def _refused(self, work: Work, settings: Settings) -> Update | None:
         """Return the best answer so far if the budget does not allow the call."""
-        if self._safety is None:
-            return None
-        criterion, budget = self._safety.per_run.now()
+        criterion, budget = settings
         if budget is None or not work.attempts:
             return None
         told = shortfall(
@@ -196,7 +197,7 @@ class LoopNode(Runnable[Any, Update]):
         question = work.run["question"]
         decision = stopped(criterion, work.attempts, "budget", work.class_weights)
         tell(
-            {"type": "budget", "node": str(self.name), "error": told, "question": question},
+            {"type": "budget", "node": self.name, "error": told, "question": question},
             {"type": "decision", "decision": decision, "question": question},
         )
         return {
@@ -225,30 +226,29 @@ class LoopNode(Runnable[Any, Update]):
         update = {**work.update, **self._update(work, result, cost, books)}
         if books is not work.books:
             update["usage"] = books
-        return update | self._timed(work)
+        return update
 
-    def _timed(self, work: Work) -> Update:
+    def _timed(self, work: Work, settings: Settings | None) -> Update:
         """Return what the task has taken, its failed tries included, if the budget limits it."""
-        if self._safety is None:
+        if settings is None or settings.budget is None or "seconds" not in settings.budget:
             return {}
-        budget = self._safety.per_run.now().budget
         info = current_runtime().execution_info
-        if budget is None or "seconds" not in budget or info is None:
+        if info is None:
             return {}
         now = time()
         took = max(0.0, now - (info.node_first_attempt_time or now))
         before = work.seconds.get(self._purpose, 0.0)
         return {"seconds": {**work.seconds, self._purpose: before + took}}
 
-    def _failed(self, work: Work, error: Exception) -> Update:
+    def _failed(self, work: Work, error: Exception, settings: Settings | None) -> Update:
         """Turn an error into the best answer so far, or let it rise."""
         info = current_runtime().execution_info
         tries = 1 if info is None else info.node_attempt
         text, question = f"{type(error).__name__}: {error}", work.run["question"]
-        node = str(self.name)
+        node, safety = self.name, self._safety
         tell({"type": "error", "node": node, "error": text, "try": tries, "question": question})
-        safety = self._safety
-        if safety is None or not work.attempts or not safety.gives_up(error, tries):
+        gives_up = safety is not None and work.attempts and safety.gives_up(error, tries)
+        if settings is None or not gives_up:
             raise error
         logger.warning(
             "Node %r failed for good, in try %d; the answer is the best of the %d made before.",
@@ -258,11 +258,15 @@ class LoopNode(Runnable[Any, Update]):
             exc_info=error,
         )
         books = booked(work.books, self._purpose, self._unbooked.take(_task()))
-        criterion = safety.per_run.now().criterion
-        decision = stopped(criterion, work.attempts, "error", work.class_weights)
+        decision = stopped(settings.criterion, work.attempts, "error", work.class_weights)
         tell({"type": "decision", "decision": decision, "question": question})
-        update = ending(work.run, work.attempts, decision, books)
-        return {**work.update, "usage": books, "error": text, **self._timed(work), **update}
+        return {
+            **work.update,
+            "usage": books,
+            "error": text,
+            **self._timed(work, settings),
+            **ending(work.run, work.attempts, decision, books),
+        }
 
 
 def _matches(policy: RetryPolicy, error: Exception) -> bool:

@@ -72,14 +72,14 @@ class AttemptCounts:
         return text
 
     def _usage_in_words(self) -> str:
-        usage = self.usage
-        if usage["unknown"] == usage["calls"]:
-            return "Usage: unknown."
+        usage, read, written = self.usage, self.usage["input_tokens"], self.usage["output_tokens"]
         counts = ((usage["unknown"], "call"), (self.unmeasured, "attempt"))
         unknown = " and ".join(counted(*each) for each in counts if each[0])
+        # A verifier that asks no model is known to take none; that makes the rest no less unknown.
+        if not usage["calls"] or (unknown and not read + written):
+            return "Usage: unknown."
         return (
-            f"Usage: {usage['input_tokens']} tokens read, {usage['output_tokens']} written"
-            f"{unknown and f', unknown for {unknown}'}."
+            f"Usage: {read} tokens read, {written} written{unknown and f', unknown for {unknown}'}."
         )
 
 

@@ -27,9 +27,9 @@ from typing import Any
 import langchain.agents.factory
 import langchain.chat_models
 import pytest
+from fakes import ScriptedModel
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
-from scripted_model import ScriptedModel
 from typed_in_0_1 import (
     BLOCKS,
     DATA,

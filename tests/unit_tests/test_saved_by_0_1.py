@@ -10,11 +10,11 @@ from shutil import copy
 from typing import Any
 
 import pytest
+from fakes import reply, scripted
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command
 from runs_of_0_1 import FAIL, FIRST, PASS, QUESTION, SECOND, agent, loop, loop_with, thread
-from scripted_model import said, scripted
 
 from langchain_markovscale import (
     Calibration,
@@ -310,7 +310,7 @@ async def test_a_turn_goes_on_in_an_event_loop(tmp_path: Path) -> None:
 
 
 def test_a_thread_of_an_agent_takes_another_question(tmp_path: Path) -> None:
-    model = scripted(said("", multiply={"a": 2, "b": 3}), "2 * 3 = 6")
+    model = scripted(reply("", multiply={"a": 2, "b": 3}), "2 * 3 = 6")
     with saver_of("agent.sqlite", tmp_path) as saver:
         asked = {"messages": [HumanMessage("What is 2 * 3?")]}
         state = agent(model, scripted(PASS), saver).invoke(asked, thread("ended"))

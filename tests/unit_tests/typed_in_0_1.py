@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted_model import ScriptedModel
+from fakes import ScriptedModel
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
@@ -85,7 +85,7 @@ def writer() -> ScriptedModel:
         error = calls[question] if dice % 3 == 0 else 0
         return f"The product is {product_in(question) + error}."
 
-    return ScriptedModel(reply=write, model_name="gpt-5-mini")
+    return ScriptedModel(script=[write], repeat=True, model_name="gpt-5-mini")
 
 
 def judge() -> ScriptedModel:
@@ -95,4 +95,4 @@ def judge() -> ScriptedModel:
         right = f"The product is {product_in(messages[-1].text)}." in messages[-1].text
         return f"CRITIQUE: none\nVERDICT: {'PASS' if right else 'FAIL'}"
 
-    return ScriptedModel(reply=verdict, model_name="gpt-5")
+    return ScriptedModel(script=[verdict], repeat=True, model_name="gpt-5")

@@ -1,19 +1,14 @@
 """The real model, loaded once for all tests that need it."""
 
 import pytest
-import torch
 
 from langchain_markovscale import BatchedChatHuggingFace
 from langchain_markovscale.local.weights import load_pipeline
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_thread():
-    # Small models gain little from more, and lose much where other programs want the cores too.
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def _one_thread(one_torch_thread):
+    pass
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,12 @@ import pytest
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 
-from langchain_markovscale import ChatMarkovScale, FunctionVerifier, create_markovscale_graph
+from langchain_markovscale import (
+    ChatMarkovScale,
+    FunctionVerifier,
+    Prompts,
+    create_markovscale_graph,
+)
 
 
 class OverSmolLM2:
@@ -17,7 +22,12 @@ class OverSmolLM2:
         verifier = FunctionVerifier(lambda answer: (0.1, "Be brief."))
         model = smollm2.model_copy(update={"max_tokens": 2, "temperature": 0.0})
         type(self).loop = create_markovscale_graph(
-            model, verifier=verifier, actions=("revise",), max_rounds=2, cost_per_round=0.0
+            model,
+            verifier=verifier,
+            prompts=Prompts(revise="{feedback}"),  # a short one is soon read
+            actions=("revise",),
+            max_rounds=2,
+            cost_per_round=0.0,
         )
 
     @property

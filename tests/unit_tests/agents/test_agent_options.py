@@ -1,29 +1,15 @@
 """How an agent with the middleware is made, and what a trace of it shows."""
 
-import asyncio
-
 import pytest
+from fakes import SURE, ScriptedModel, accepts, reply
 from langchain.agents import create_agent
 from langchain.agents.structured_output import ProviderStrategy
 from langchain_core.messages import AIMessage
 from langchain_core.tracers.base import BaseTracer
-from loop_fakes import SURE, Scripted, accepting, agent_of, asked, texts, told
 from pydantic import BaseModel
+from scripted_agents import agent_of, asked, multiply, texts, told
 
 from langchain_markovscale import JudgeVerifier, MarkovScaleMiddleware, create_markovscale_graph
-
-
-def _sync(agent, *args):
-    return agent.invoke(*args)
-
-
-def _async(agent, *args):
-    return asyncio.run(agent.ainvoke(*args))
-
-
-@pytest.fixture(params=[_sync, _async], ids=["sync", "async"])
-def run(request):
-    return request.param
 
 
 def test_no_evidence_is_refused():
@@ -33,11 +19,11 @@ def test_no_evidence_is_refused():
 
 def test_variant_that_needs_a_predictor_is_refused():
     with pytest.raises(ValueError, match="variant='map' needs a predictor"):
-        MarkovScaleMiddleware(verifier=accepting("391"), variant="map")
+        MarkovScaleMiddleware(verifier=accepts("391"), variant="map")
 
 
 def test_agreement_alone_can_decide(run):
-    model = Scripted(script=["391", "It is 391", "391", "391"])
+    model = ScriptedModel(script=["391", "It is 391", "391", "391"])
     agent = agent_of(model, None, actions=("generate",), answer_key="last_number", max_rounds=4)
     output = run(agent, asked())
     assert "verify" not in told(output)["usage"]
@@ -45,12 +31,12 @@ def test_agreement_alone_can_decide(run):
 
 
 def test_conversation_without_a_question_is_refused():
-    agent = agent_of(Scripted(script=["391"]), accepting("391"))
+    agent = agent_of(ScriptedModel(script=["391"]), accepts("391"))
     with pytest.raises(ValueError, match="messages has no human message"):
         agent.invoke({"messages": [AIMessage("Hello")]})
 
 
-@pytest.mark.parametrize("verifier", [accepting("391"), None])
+@pytest.mark.parametrize("verifier", [accepts("391"), None])
 def test_what_is_no_calibration_is_refused_and_not_taken_for_the_default(verifier):
     with pytest.raises(TypeError, match="calibration must be a Calibration or Rates"):
         MarkovScaleMiddleware(verifier=verifier, answer_key="last_number", calibration={})
@@ -63,8 +49,8 @@ class Product(BaseModel):
 
 
 def test_structured_output_of_the_provider_is_verified_and_revised(run):
-    model = Scripted(script=['{"value": 390}', '{"value": 391}'])
-    agent = agent_of(model, accepting('{"value":391}'), response_format=ProviderStrategy(Product))
+    model = ScriptedModel(script=['{"value": 390}', '{"value": 391}'])
+    agent = agent_of(model, accepts('{"value":391}'), response_format=ProviderStrategy(Product))
     output = run(agent, asked())
     assert output["structured_response"] == Product(value=391)
     assert texts(output) == ["What is 17 * 23?", '{"value": 391}']
@@ -72,14 +58,10 @@ def test_structured_output_of_the_provider_is_verified_and_revised(run):
 
 
 def test_an_agent_draws_for_a_loop(run):
-    def multiply(a: int, b: int) -> int:
-        """Multiply two numbers."""
-        return a * b
-
-    call = AIMessage("", tool_calls=[{"name": "multiply", "args": {"a": 17, "b": 23}, "id": "1"}])
-    agent = create_agent(Scripted(script=[call, "It is 391"]), [multiply])
+    call = reply("", multiply={"a": 17, "b": 23})
+    agent = create_agent(ScriptedModel(script=[call, "It is 391"]), [multiply])
     loop = create_markovscale_graph(
-        generate=agent, verifier=accepting("It is 391"), actions=("generate",), calibration=SURE
+        generate=agent, verifier=accepts("It is 391"), actions=("generate",), calibration=SURE
     )
     output = run(loop, {"question": "What is 17 * 23?"})
     assert output["answer"] == "It is 391"
@@ -101,12 +83,12 @@ class Models(BaseTracer):
 
 
 def test_calls_of_the_verifier_can_be_told_from_those_of_the_agent(run):
-    models, judge = Models(), Scripted(script=["VERDICT: FAIL", "VERDICT: PASS"])
-    agent = agent_of(Scripted(script=["390", "391"]), JudgeVerifier(judge))
+    models, judge = Models(), ScriptedModel(script=["VERDICT: FAIL", "VERDICT: PASS"])
+    agent = agent_of(ScriptedModel(script=["390", "391"]), JudgeVerifier(judge))
     run(agent, asked(), {"callbacks": [models], "tags": ["mine"]})
     judged = [each for each in models.runs if "markovscale:verify" in each.tags]
     assert [each.name for each in judged] == ["judge", "judge"]
-    assert [each.name for each in models.runs if each not in judged] == ["Scripted", "Scripted"]
+    assert [each.name for each in models.runs if each not in judged] == ["ScriptedModel"] * 2
     attempts = [
         (each.metadata["markovscale_attempt"], each.metadata["markovscale_action"])
         for each in judged

@@ -1,8 +1,9 @@
 """Where revising hurts, twenty questions never make a loop worse than a single pass."""
 
 import numpy as np
+from pools import recorded
 from simulated_loops import Loop
-from worlds import Band, World, by_criterion, play, recorded
+from worlds import Band, World, by_criterion, play
 
 from langchain_markovscale import Calibration, Criterion
 
@@ -37,7 +38,9 @@ def test_neither_is_redrawing_where_wrong_answers_always_agree():
     )  # fmt: skip
     looped, plays = [], 1000
     for seed in range(12):
-        calibration = Calibration.fit(recorded(yes_or_no, QUESTIONS, seed), n_bootstrap=50)
+        calibration = Calibration.fit(
+            recorded(yes_or_no, QUESTIONS, seed, starts=2), n_bootstrap=50
+        )
         looped.append(play(by_criterion(Criterion(calibration)), yes_or_no, plays, seed).accuracy)
     single = 0.6
     error = np.sqrt(single * (1 - single) / (len(looped) * plays))

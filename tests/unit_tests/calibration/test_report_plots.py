@@ -9,17 +9,9 @@ from matplotlib import pyplot
 from simulated_loops import Loop
 
 from langchain_markovscale import Calibration
-from langchain_markovscale.calibration.report import findings
 from langchain_markovscale.display.plotting import STYLE
 
 TRACES = Loop().traces(questions=150, starts=2, revisions=3, seed=0)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_simulated_questions():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(findings, "QUESTIONS", 200)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -2,26 +2,15 @@
 
 import numpy as np
 import pytest
+import worlds
+from pools import trace
 from simulated_loops import Loop
 
 from langchain_markovscale.calibration.sufficient_statistics import collect, collect_table
 
 
 def attempt(key, parent=None, *, correct, score=None):
-    return {
-        "text": key or "",
-        "key": key,
-        "score": score,
-        "action": "generate" if parent is None else "revise",
-        "parent": parent,
-        "feedback": None,
-        "tokens": None,
-        "correct": correct,
-    }
-
-
-def trace(*attempts, name="q"):
-    return {"id": name, "question": "?", "attempts": list(attempts)}
+    return {**worlds.attempt(key, score, parent), "correct": correct}
 
 
 def test_events_of_one_question():

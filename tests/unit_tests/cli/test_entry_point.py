@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from langchain_markovscale import __version__, cli
 from langchain_markovscale.cli.app import app
 
-HERE = Path(__file__).parent
+TESTS = Path(__file__).parents[2]
 
 
 def python(code: str) -> subprocess.Popen[str]:
@@ -18,7 +18,7 @@ def python(code: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=HERE.parents[2],
+        cwd=TESTS.parent,
     )
 
 
@@ -67,10 +67,10 @@ def test_the_version_is_that_of_the_package() -> None:
 def solving(*arguments: str) -> subprocess.Popen[str]:
     """Start `markovscale solve` with a scripted model that takes its time."""
     return python(
-        f"import sys; sys.path.insert(0, {str(HERE)!r})\n"
-        "from conftest import ScriptedChatModel\n"
+        f"import sys; sys.path.insert(0, {str(TESTS)!r})\n"
+        "from fakes import ScriptedModel\n"
         "from langchain_markovscale.cli import loop, main\n"
-        "model = ScriptedChatModel(replies=['It is 8.', 'It is 7.'], wait=0.3)\n"
+        "model = ScriptedModel(script=['It is 8.', 'It is 7.'], repeat=True, wait=0.3)\n"
         "loop.chat_model = lambda name, **options: model\n"
         "sys.argv = ['markovscale', 'solve', 'What is 3 + 4?', 'What is 1 + 1?', 'What is 2 + 2?',"
         " '--verifier', 'nines', '--answer-key', 'last_number', '--cost', '.3', '--model', 'a:b',"

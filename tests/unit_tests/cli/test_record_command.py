@@ -2,10 +2,6 @@ import json
 
 import pytest
 import typer
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
-from pydantic import Field
 from typer.testing import CliRunner
 
 from langchain_markovscale import read_traces
@@ -16,37 +12,35 @@ app = typer.Typer()
 app.command()(one_line_errors(record))
 
 
-class Model(BaseChatModel):
-    """Answers with how many messages it got, and not at all to what it shall not be asked."""
+def count(messages):
+    """Answer with how many messages there are."""
+    return f"{len(messages)}"
 
-    asked: list[str] = Field(default_factory=list)
-    error: type[BaseException] | None = None
-    seeds: list[tuple[str, int | None]] = Field(default_factory=list)
 
-    failing_after: int | None = None
+class CountUnless:
+    """Answers the same, but to one of the questions only the first so many times."""
 
-    @property
-    def _llm_type(self):
-        return "counting"
+    def __init__(self, answers=0):
+        self.left, self.failed = answers, 0
 
-    def _spared(self):
-        made = sum("never" in question for question, _ in self.seeds)
-        return self.failing_after is not None and made <= self.failing_after
+    def __call__(self, messages):
+        if "never" in messages[0].text:
+            if not self.left:
+                self.failed += 1
+                raise ConnectionError
+            self.left -= 1
+        return count(messages)
 
-    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
-        self.asked.append(messages[0].text)
-        self.seeds.append((messages[0].text, kwargs.get("seed")))
-        if self.error is not None and "never" in messages[0].text and not self._spared():
-            self.seeds.pop()
-            raise self.error
-        return ChatResult(generations=[ChatGeneration(message=AIMessage(f"{len(messages)}"))])
+
+def seeds(model):
+    """The question of each call, with the seed that came with it."""
+    calls = zip(model.asked, model.options, strict=True)
+    return sorted((messages[0].text, options.get("seed")) for messages, options in calls)
 
 
 @pytest.fixture
-def model(monkeypatch):
-    model = Model()
-    monkeypatch.setattr("langchain_markovscale.cli.loop.chat_model", lambda *_, **__: model)
-    return model
+def model(scripted):
+    return scripted(count)
 
 
 @pytest.fixture
@@ -94,7 +88,7 @@ def test_the_same_command_goes_on(run, model):
 
 
 def test_a_failed_question_shows_in_the_exit_code(run, model):
-    model.error = ConnectionError
+    model.script = [CountUnless()]
     result = run()
     assert result.exit_code == 1
     assert "1 question recorded" in result.stdout
@@ -149,24 +143,25 @@ def test_ctrl_c_says_that_nothing_is_lost(run, monkeypatch):
 
 def test_a_seed_gives_each_call_its_own_and_the_same_again(run, model, tmp_path):
     assert run("--seed", "1").exit_code == 0
-    first = sorted(model.seeds)
+    first = seeds(model)
     assert len(set(first)) == len(first) == 12
     assert {trace["metadata"]["seed"] for trace in read_traces(run.output)} == {1}
-    model.seeds.clear()
     assert run("--seed", "1", "-o", tmp_path / "again.jsonl").exit_code == 0
-    assert sorted(model.seeds) == first
+    assert seeds(model) == sorted(first * 2)
 
 
-def test_a_seeded_recording_goes_on_with_the_seeds_that_were_due(run, model):
+def test_a_seeded_recording_goes_on_with_the_seeds_that_were_due(run, scripted):
+    whole = scripted(count)
     assert run("--seed", "1").exit_code == 0
-    due = sorted(model.seeds)
     run.output.unlink()
-    model.seeds.clear()
-    model.failing_after, model.error = 4, ConnectionError
+    failing = CountUnless(answers=4)
+    broken_off = scripted(failing)
     assert run("--seed", "1").exit_code == 1
-    model.failing_after, model.error = None, None
+    broken_off.script = [count]
     assert run("--seed", "1").exit_code == 0
-    assert sorted(model.seeds) == due
+    # What failed is asked again under its seed, and nothing else is.
+    assert set(seeds(broken_off)) == set(seeds(whole))
+    assert broken_off.calls - failing.failed == whole.calls
 
 
 @pytest.mark.parametrize("where", ["missing/traces.jsonl", "."])

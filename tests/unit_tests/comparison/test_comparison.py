@@ -3,12 +3,12 @@
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from math import inf, sqrt
 
 import numpy as np
 import pytest
 from figures import misplaced, words_in
+from pages import Page
 from pools import answer, recorded, trace
 from worlds import Band, World
 
@@ -422,22 +422,7 @@ def test_every_output_says_the_same(helping):
 
 
 def words_of(document):
-    class Words(HTMLParser):
-        def handle_starttag(self, tag, attributes):
-            self.inside.append(tag)
-
-        def handle_endtag(self, tag):
-            while self.inside and self.inside.pop() != tag:
-                pass
-
-        def handle_data(self, words):
-            if not {"style", "svg", "title"} & set(self.inside):
-                self.found.append(words)
-
-    parser = Words()
-    parser.found, parser.inside = [], []
-    parser.feed(document)
-    return " ".join(" ".join(parser.found).replace("\u00a0", " ").split())
+    return " ".join(" ".join(Page(document).text).split())
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_has_the_plot(helping):

@@ -3,16 +3,14 @@
 import time
 
 import pytest
-from graph_fakes import PowerCut, Scripted, ScriptedModel, accepts, rejecting, reply
+from fakes import REPAIRING, PowerCut, Scripted, ScriptedModel, accepts, rejecting, reply
+from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, RetryPolicy, interrupt
 
-from langchain_markovscale import Budget, Calibration, create_markovscale_graph
+from langchain_markovscale import Budget, create_markovscale_graph
 
-REPAIRING = Calibration.from_rates(
-    initial=0.5, repair=0.6, corruption=0.05, sensitivity=0.9, specificity=0.9
-)
 QUESTION = {"question": "?"}
 THREAD = {"configurable": {"thread_id": "1"}}
 PRICES = {"usd_per_input_token": 0.001, "usd_per_output_token": 0.01}
@@ -121,7 +119,7 @@ def test_the_verifier_may_have_prices_of_its_own(run):
 
 
 def test_unknown_usage_ends_a_run_whose_tokens_are_limited(run):
-    model = ScriptedModel(script=["first", "never"])
+    model = ScriptedModel(script=[AIMessage("first"), "never"])
     state = run(graph_of(model, Budget(tokens=10_000)), QUESTION)
     assert model.calls == 1
     assert state["answer"] == "first"

@@ -1,18 +1,15 @@
 """What a CachePolicy spares, and what it must not remember."""
 
 import pytest
-from graph_fakes import ScriptedModel, accepts, reply
+from fakes import REPAIRING, ScriptedModel, accepts, reply
 from langchain_core.messages import HumanMessage
 from langgraph.cache.memory import InMemoryCache
 from langgraph.types import CachePolicy
 
-from langchain_markovscale import Calibration, create_markovscale_graph
+from langchain_markovscale import create_markovscale_graph
 from langchain_markovscale.graph.cache import policy_for
 
 QUESTION = {"question": "What is 2 + 2?"}
-REPAIRING = Calibration.from_rates(
-    initial=0.5, repair=0.6, corruption=0.05, sensitivity=0.9, specificity=0.9
-)
 
 
 def cached(model, cache, verifier=None, **options):

@@ -1,25 +1,18 @@
 """The loop where a chat model is expected; LangChain's own tests of it run on the local model."""
 
-import asyncio
-
 import pytest
+from fakes import SURE, ScriptedModel, accepts, reply
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
-from loop_fakes import Scripted, accepting, said
 
 from langchain_markovscale import (
-    Calibration,
     ChatMarkovScale,
     JudgeVerifier,
     create_markovscale_graph,
-)
-
-SURE = Calibration.from_rates(
-    initial=0.5, repair=0.6, corruption=0.1, sensitivity=0.95, specificity=0.95
 )
 
 
@@ -30,46 +23,33 @@ def chat_of(model, verifier, **options):
     return ChatMarkovScale(graph=graph)
 
 
-def _sync(chat, *args, **kwargs):
-    return chat.invoke(*args, **kwargs)
-
-
-def _async(chat, *args, **kwargs):
-    return asyncio.run(chat.ainvoke(*args, **kwargs))
-
-
-@pytest.fixture(params=[_sync, _async], ids=["sync", "async"])
-def run(request):
-    return request.param
-
-
 def test_answer_is_the_best_attempt(run):
-    model = Scripted(script=["390", "391"])
-    reply = run(chat_of(model, accepting("391")), "What is 17 * 23?")
-    assert isinstance(reply, AIMessage)
-    assert reply.text == "391"
-    told = reply.response_metadata["markovscale"]
+    model = ScriptedModel(script=["390", "391"])
+    answer = run(chat_of(model, accepts("391")), "What is 17 * 23?")
+    assert isinstance(answer, AIMessage)
+    assert answer.text == "391"
+    told = answer.response_metadata["markovscale"]
     assert told["attempts"] == 2
     assert told["decision"]["best"] == 1
     assert told["error"] is None
 
 
 def test_whole_conversation_reaches_the_model(run):
-    model = Scripted(script=["391"])
+    model = ScriptedModel(script=["391"])
     conversation = [HumanMessage("Hello"), AIMessage("Hi"), HumanMessage("What is 17 * 23?")]
-    run(chat_of(model, accepting("391")), conversation)
+    run(chat_of(model, accepts("391")), conversation)
     assert model.texts_asked(0) == ["Hello", "Hi", "What is 17 * 23?"]
 
 
 def test_usage_is_that_of_the_whole_loop(run):
-    judge = Scripted(script=[said("VERDICT: FAIL", 20, 4), said("VERDICT: PASS", 20, 4)])
-    model = Scripted(script=["390", "391"])
-    reply = run(chat_of(model, JudgeVerifier(judge)), "What is 17 * 23?")
-    assert reply.usage_metadata == {"input_tokens": 54, "output_tokens": 14, "total_tokens": 68}
+    judge = ScriptedModel(script=[reply("VERDICT: FAIL", 20, 4), reply("VERDICT: PASS", 20, 4)])
+    model = ScriptedModel(script=["390", "391"])
+    answer = run(chat_of(model, JudgeVerifier(judge)), "What is 17 * 23?")
+    assert answer.usage_metadata == {"input_tokens": 54, "output_tokens": 14, "total_tokens": 68}
 
 
 def test_stream_is_the_answer_and_no_draft():
-    chat = chat_of(Scripted(script=["It is 390", "It is 391"]), accepting("It is 391"))
+    chat = chat_of(ScriptedModel(script=["It is 390", "It is 391"]), accepts("It is 391"))
     chunks = list(chat.stream("What is 17 * 23?"))
     assert [chunk.text for chunk in chunks if chunk.text] == ["It ", "is ", "391"]
     whole = chunks[0]
@@ -80,29 +60,29 @@ def test_stream_is_the_answer_and_no_draft():
 
 
 async def test_stream_under_asyncio_is_the_answer_and_no_draft():
-    chat = chat_of(Scripted(script=["It is 390", "It is 391"]), accepting("It is 391"))
+    chat = chat_of(ScriptedModel(script=["It is 390", "It is 391"]), accepts("It is 391"))
     texts = [chunk.text async for chunk in chat.astream("What is 17 * 23?")]
     assert [text for text in texts if text] == ["It ", "is ", "391"]
 
 
 def test_spaces_and_lines_of_the_answer_survive_the_stream():
     text = "  a\n\n b  c\n"
-    chat = chat_of(Scripted(script=[text]), accepting(text))
+    chat = chat_of(ScriptedModel(script=[text]), accepts(text))
     assert "".join(chunk.text for chunk in chat.stream("?")) == text
 
 
 def test_answer_is_cut_at_a_stop_string(run):
-    chat = chat_of(Scripted(script=["It is 391. Really."]), lambda answer: 0.95)
+    chat = chat_of(ScriptedModel(script=["It is 391. Really."]), lambda answer: 0.95)
     assert run(chat, "What is 17 * 23?", stop=["Really", "."]).text == "It is 391"
 
 
 def test_option_that_cannot_reach_the_model_is_refused(run):
     with pytest.raises(ValueError, match="no call option 'temperature'"):
-        run(chat_of(Scripted(script=["391"]), accepting("391")), "?", temperature=1)
+        run(chat_of(ScriptedModel(script=["391"]), accepts("391")), "?", temperature=1)
 
 
 def test_tools_and_structured_output_are_refused():
-    chat = chat_of(Scripted(script=[]), accepting())
+    chat = chat_of(ScriptedModel(script=[]), accepts())
     with pytest.raises(NotImplementedError, match="MarkovScaleMiddleware"):
         chat.bind_tools([])
     with pytest.raises(NotImplementedError, match="MarkovScaleMiddleware"):
@@ -111,7 +91,7 @@ def test_tools_and_structured_output_are_refused():
 
 def test_graph_with_threads_is_refused():
     with pytest.raises(ValueError, match="without checkpointer="):
-        chat_of(Scripted(script=[]), accepting(), checkpointer=InMemorySaver())
+        chat_of(ScriptedModel(script=[]), accepts(), checkpointer=InMemorySaver())
 
 
 class Names(BaseCallbackHandler):
@@ -130,14 +110,15 @@ class Names(BaseCallbackHandler):
 
 def test_the_loop_is_a_run_below_the_models_run(run):
     names = Names()
-    chat = chat_of(Scripted(script=["391"]), accepting("391"))
+    chat = chat_of(ScriptedModel(script=["391"]), accepts("391"))
     run(chat, "What is 17 * 23?", {"callbacks": [names]})
     assert names.parents["markovscale"] == names.root
 
 
 def test_it_is_part_of_chains(run):
     prompt = ChatPromptTemplate.from_messages([("human", "What is {a} * {b}?")])
-    chain = prompt | chat_of(Scripted(script=["390", "391"]), accepting("391")) | StrOutputParser()
+    model = ScriptedModel(script=["390", "391"])
+    chain = prompt | chat_of(model, accepts("391")) | StrOutputParser()
     assert run(chain, {"a": 17, "b": 23}) == "391"
 
 
@@ -150,7 +131,7 @@ def _graph_around(chat, node):
 
 
 def test_stream_of_a_graph_around_it_shows_the_answer_once():
-    chat = chat_of(Scripted(script=["It is 390", "It is 391"]), accepting("It is 391"))
+    chat = chat_of(ScriptedModel(script=["It is 390", "It is 391"]), accepts("It is 391"))
     outer = _graph_around(chat, lambda state: {"messages": [chat.invoke(state["messages"])]})
     thread = {"configurable": {"thread_id": "1"}}
     parts = outer.stream({"messages": ["What is 17 * 23?"]}, thread, stream_mode="messages")
@@ -158,7 +139,7 @@ def test_stream_of_a_graph_around_it_shows_the_answer_once():
 
 
 async def test_stream_of_an_async_graph_around_it_shows_the_answer_once():
-    chat = chat_of(Scripted(script=["It is 390", "It is 391"]), accepting("It is 391"))
+    chat = chat_of(ScriptedModel(script=["It is 390", "It is 391"]), accepts("It is 391"))
 
     async def node(state):
         return {"messages": [await chat.ainvoke(state["messages"])]}

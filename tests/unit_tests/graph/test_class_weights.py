@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graph_fakes import PowerCut, Scripted, ScriptedModel, accepts, rejecting
+from fakes import PowerCut, Scripted, ScriptedModel, accepts, rejecting
 from langchain_core.embeddings import Embeddings
 from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver

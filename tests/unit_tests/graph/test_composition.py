@@ -4,24 +4,19 @@ import operator
 from typing import Annotated, Any
 
 import pytest
-from graph_fakes import Scripted, ScriptedModel, accepts, rejecting
+from fakes import REPAIRING, Scripted, ScriptedModel, accepts, rejecting
 from langchain_core.messages import AIMessage
 from langgraph.graph import END, START, MessagesState, StateGraph
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from langchain_markovscale import (
-    Calibration,
     Criterion,
     MarkovScaleRouter,
     create_markovscale_graph,
     generate_node,
     revise_node,
     verify_proxy_node,
-)
-
-REPAIRING = Calibration.from_rates(
-    initial=0.5, repair=0.6, corruption=0.05, sensitivity=0.9, specificity=0.9
 )
 
 

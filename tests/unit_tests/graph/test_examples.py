@@ -5,7 +5,7 @@ import inspect
 import operator
 from typing import Annotated, Literal
 
-from graph_fakes import Scripted, ScriptedModel, accepts
+from fakes import Scripted, ScriptedModel, accepts
 from langchain_core.messages import AIMessage
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command

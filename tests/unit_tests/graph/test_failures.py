@@ -4,19 +4,16 @@ import asyncio
 import logging
 
 import pytest
-from graph_fakes import Scripted, ScriptedModel, accepts, rejecting, reply
+from fakes import REPAIRING, Scripted, ScriptedModel, accepts, rejecting, reply
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, RetryPolicy, interrupt
 
-from langchain_markovscale import Calibration, EmptyReplyError, Prompts, create_markovscale_graph
+from langchain_markovscale import EmptyReplyError, Prompts, create_markovscale_graph
 
 QUESTION = {"question": "What is 2 + 2?"}
 THREAD = {"configurable": {"thread_id": "1"}}
-REPAIRING = Calibration.from_rates(
-    initial=0.5, repair=0.6, corruption=0.05, sensitivity=0.9, specificity=0.9
-)
 AT_ONCE = RetryPolicy(initial_interval=0.0, jitter=False, max_attempts=3, retry_on=Exception)
 
 

@@ -1,7 +1,7 @@
 """The whole loop: what it does, what it asks, what it leaves."""
 
 import pytest
-from graph_fakes import Scripted, ScriptedModel, accepts, rejecting, reply
+from fakes import REPAIRING, Scripted, ScriptedModel, accepts, rejecting, reply
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableLambda
@@ -9,11 +9,6 @@ from langchain_core.runnables import RunnableLambda
 from langchain_markovscale import Calibration, Criterion, Prompts, create_markovscale_graph
 
 QUESTION = {"question": "What is 2 + 2?"}
-
-# A revision is nearly always worth it, so that a rejecting verifier keeps the loop going.
-REPAIRING = Calibration.from_rates(
-    initial=0.5, repair=0.6, corruption=0.05, sensitivity=0.9, specificity=0.9
-)
 
 
 def assert_plain(value):
@@ -216,7 +211,7 @@ def test_usage_adds_up_by_purpose_and_is_the_answers_usage(run):
 
 def test_unknown_usage_is_unknown_and_not_zero(run):
     graph = create_markovscale_graph(
-        ScriptedModel(script=["a"]), verifier=rejecting(), max_rounds=1
+        ScriptedModel(script=[AIMessage("a")]), verifier=rejecting(), max_rounds=1
     )
     state = run(graph, QUESTION)
     assert state["usage"]["generate"]["unknown"] == 1

@@ -1,6 +1,6 @@
 """The books of calls and tokens, where calls fail or are interrupted."""
 
-from graph_fakes import ScriptedModel, reply
+from fakes import ScriptedModel, reply
 from langchain_core.language_models import FakeListLLM
 from langchain_core.runnables import RunnableLambda, RunnableParallel
 from langgraph.checkpoint.memory import InMemorySaver

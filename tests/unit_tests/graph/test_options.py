@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from graph_fakes import Scripted, ScriptedModel, accepts, rejecting
+from fakes import Scripted, ScriptedModel, accepts, rejecting
 
 from langchain_markovscale import Prompts, create_markovscale_graph
 from langchain_markovscale.answers.choices import count_of, key_for

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from graph_fakes import Scripted, ScriptedModel, accepts, reply
+from fakes import Scripted, ScriptedModel, accepts, reply
 from langgraph.cache.memory import InMemoryCache
 from langgraph.errors import NodeTimeoutError
 from langgraph.graph import START, StateGraph

@@ -5,16 +5,13 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import pytest
+from fakes import REPAIRING
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.graph import END, START, MessagesState, StateGraph
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
-from langchain_markovscale import Calibration, Criterion, MarkovScaleRouter
-
-REPAIRING = Calibration.from_rates(
-    initial=0.5, repair=0.6, corruption=0.05, sensitivity=0.9, specificity=0.9
-)
+from langchain_markovscale import Criterion, MarkovScaleRouter
 
 
 def attempt(text, score, parent=None, key=None):

@@ -6,7 +6,7 @@ import pickle
 from functools import partial
 
 import pytest
-from graph_fakes import Scripted, ScriptedModel, accepts, rejecting
+from fakes import Scripted, ScriptedModel, accepts, rejecting
 
 from langchain_markovscale import (
     Calibration,

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from graph_fakes import Scripted, ScriptedModel, accepts, rejecting
+from fakes import REPAIRING, Scripted, ScriptedModel, accepts, rejecting
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from typing_extensions import TypedDict
 
 from langchain_markovscale import (
-    Calibration,
     Criterion,
     MarkovScaleRouter,
     create_markovscale_graph,
@@ -19,9 +18,6 @@ from langchain_markovscale import (
     verify_proxy_node,
 )
 
-REPAIRING = Calibration.from_rates(
-    initial=0.5, repair=0.6, corruption=0.05, sensitivity=0.9, specificity=0.9
-)
 QUESTION = {"question": "?"}
 THREAD = {"configurable": {"thread_id": "1"}}
 

@@ -1,12 +1,11 @@
 """What `show` makes of the plain dictionaries that a graph returns."""
 
-from html.parser import HTMLParser
-from itertools import chain, repeat
 from typing import Any
 
 import pytest
-from langchain_core.language_models import GenericFakeChatModel
+from fakes import ScriptedModel
 from langchain_core.messages import AIMessage
+from pages import Page
 
 from langchain_markovscale import (
     Calibration,
@@ -28,41 +27,10 @@ RATES = Calibration.from_rates(
 )
 
 
-class Page(HTMLParser):
-    """The elements and the words of a page."""
-
-    def __init__(self, document: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.words: list[str] = []
-        self.rows: list[list[str]] = []
-        self.in_cell = False
-        self.feed(document)
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        self.tags.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self.rows[-1].append("")
-            self.in_cell = True
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("td", "th"):
-            self.in_cell = False
-
-    def handle_data(self, data: str) -> None:
-        data = data.replace("\u00a0", " ")
-        self.words.append(data)
-        if self.in_cell:
-            self.rows[-1][-1] += data
-
-
 def graph(*replies: str, **options: Any) -> Any:
-    endless = chain(replies, repeat(replies[-1]))
     settings = {"calibration": RATES, "cost_per_round": 0.02, "max_rounds": 4, **options}
     return create_markovscale_graph(
-        GenericFakeChatModel(messages=(AIMessage(reply) for reply in endless)),
+        ScriptedModel(script=[AIMessage(text) for text in (*replies, *replies[-1:] * 4)]),
         verifier=lambda key: (float(key == "734"), f"{key} was checked"),
         answer_key="last_number",
         **settings,
@@ -142,7 +110,7 @@ def test_what_a_model_wrote_is_text_on_the_page_and_nothing_else(loop: Any, resu
     first, *others = result["attempts"]
     tame = {**result, "attempts": [{**first, "text": "It is 724, as I said."}, *others]}
     assert page.tags == Page(show(tame, loop).html()).tags
-    assert HOSTILE in "".join(page.words)
+    assert HOSTILE in "".join(page.text)
 
 
 def test_what_a_model_wrote_cannot_steer_a_terminal_or_leave_its_fence(
@@ -201,7 +169,7 @@ def test_a_decision_shows_its_sentence_and_its_numbers(result: Any) -> None:
     assert cells["belief that the best is right"] == percent(decision["belief"])
     assert cells["reason"] == decision["reason"]
     assert cells["best attempt"] == str(decision["best"] + 1)
-    assert view.verdict in "".join(Page(view.html()).words)
+    assert view.verdict in "".join(Page(view.html()).text)
 
 
 def test_tokens_that_nobody_told_are_unknown_and_not_nothing() -> None:

@@ -1,14 +1,11 @@
 """What a listener sees: the answer and no draft, and an event for everything that happens."""
 
-from graph_fakes import ScriptedModel, accepts, rejecting
+from fakes import REPAIRING, ScriptedModel, accepts, rejecting
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableLambda
 
-from langchain_markovscale import Calibration, JudgeVerifier, create_markovscale_graph
+from langchain_markovscale import JudgeVerifier, create_markovscale_graph
 
-REPAIRING = Calibration.from_rates(
-    initial=0.5, repair=0.6, corruption=0.05, sensitivity=0.9, specificity=0.9
-)
 QUESTION = {"question": "What is 2 + 2?"}
 
 

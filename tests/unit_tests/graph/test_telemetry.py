@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import requests
-from graph_fakes import ScriptedModel, accepts, reply
+from fakes import REPAIRING, ScriptedModel, accepts, reply
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tracers.langchain import LangChainTracer
 from langgraph.graph import START, MessagesState, StateGraph
@@ -16,7 +16,6 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from langchain_markovscale import (
-    Calibration,
     JudgeVerifier,
     create_markovscale_graph,
     generate_node,
@@ -24,9 +23,6 @@ from langchain_markovscale import (
 
 QUESTION = {"question": "What is 2 + 2?"}
 THREAD = {"configurable": {"thread_id": "tuesday"}}
-REPAIRING = Calibration.from_rates(
-    initial=0.5, repair=0.6, corruption=0.05, sensitivity=0.9, specificity=0.9
-)
 
 
 def loop_with_a_judge(**options):

@@ -4,16 +4,13 @@ A run that was broken off goes on without paying twice.
 """
 
 import pytest
-from graph_fakes import PowerCut, Scripted, ScriptedModel, accepts, rejecting
+from fakes import REPAIRING, PowerCut, Scripted, ScriptedModel, accepts, rejecting
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
-from langchain_markovscale import Calibration, create_markovscale_graph
+from langchain_markovscale import create_markovscale_graph
 
 THREAD = {"configurable": {"thread_id": "1"}}
-REPAIRING = Calibration.from_rates(
-    initial=0.5, repair=0.6, corruption=0.05, sensitivity=0.9, specificity=0.9
-)
 
 
 def graph_of(model, verifier, **options):

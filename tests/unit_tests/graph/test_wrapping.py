@@ -1,31 +1,24 @@
 """Retrieval chains in the loop: same documents for draw, verdict and revision."""
 
-import asyncio
 from operator import itemgetter
 
 import pytest
+from fakes import SURE, ScriptedModel, accepts, reply
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda, RunnablePassthrough
 from langchain_core.vectorstores import InMemoryVectorStore
 from langgraph.checkpoint.memory import InMemorySaver
-from loop_fakes import Scripted, accepting, said
 from minilm import MiniLM
 
 from langchain_markovscale import (
-    Calibration,
     GroundednessVerifier,
     create_markovscale_graph,
     with_markovscale,
 )
 
-SURE = {
-    "calibration": Calibration.from_rates(
-        initial=0.5, repair=0.6, corruption=0.1, sensitivity=0.95, specificity=0.95
-    ),
-    "cost_per_round": 0.1,
-}
+RULE = {"calibration": SURE, "cost_per_round": 0.1}
 FACTS = [
     "The lighthouse of Hollow Point was built in 1874 and is 31 metres high.",
     "The ferry to Hollow Point leaves at nine in the morning and at four in the afternoon.",
@@ -48,30 +41,18 @@ def rag_chain(retriever, model, key="question"):
     )
 
 
-def _sync(runnable, *args, **kwargs):
-    return runnable.invoke(*args, **kwargs)
-
-
-def _async(runnable, *args, **kwargs):
-    return asyncio.run(runnable.ainvoke(*args, **kwargs))
-
-
-@pytest.fixture(params=[_sync, _async], ids=["sync", "async"])
-def run(request):
-    return request.param
-
-
-FAIL = said("CRITIQUE: The document says 1874.\nVERDICT: FAIL\nPROBABILITY: 0.05")
-PASS = said("VERDICT: PASS\nPROBABILITY: 0.95")
+FAIL = reply("CRITIQUE: The document says 1874.\nVERDICT: FAIL\nPROBABILITY: 0.05")
+PASS = reply("VERDICT: PASS\nPROBABILITY: 0.95")
 
 
 def test_draw_verdict_and_revision_see_the_same_documents(run, retriever):
-    model, judge = Scripted(script=["In 1890.", "In 1874."]), Scripted(script=[FAIL, PASS])
+    model = ScriptedModel(script=["In 1890.", "In 1874."])
+    judge = ScriptedModel(script=[FAIL, PASS])
     graph = create_markovscale_graph(
         model,
         generate=rag_chain(retriever, model),
         verifier=GroundednessVerifier(judge, documents_key="context"),
-        **SURE,
+        **RULE,
     )
     output = run(graph, {"question": QUESTION})
     assert output["answer"] == "In 1874."
@@ -85,19 +66,20 @@ def test_draw_verdict_and_revision_see_the_same_documents(run, retriever):
 
 
 def test_chain_takes_its_own_input_and_returns_the_answer(run, retriever):
-    model, judge = Scripted(script=["In 1890.", "In 1874."]), Scripted(script=[FAIL, PASS])
+    model = ScriptedModel(script=["In 1890.", "In 1874."])
+    judge = ScriptedModel(script=[FAIL, PASS])
     chain = rag_chain(retriever, model, key="input")
-    careful = with_markovscale(chain, verifier=GroundednessVerifier(judge), model=model, **SURE)
+    careful = with_markovscale(chain, verifier=GroundednessVerifier(judge), model=model, **RULE)
     assert run(careful, {"input": QUESTION}) == "In 1874."
     assert "The document says 1874." in model.texts_asked(1)[-1]
 
 
 def test_chain_that_nobody_revises_draws_afresh(run):
     seen = []
-    model = Scripted(script=["In 1890.", "In 1874."])
+    model = ScriptedModel(script=["In 1890.", "In 1874."])
     chain = RunnableLambda(lambda given: seen.append(given) or given["topic"]) | model
     careful = with_markovscale(
-        chain, verifier=accepting("In 1874."), question=lambda given: given["topic"], **SURE
+        chain, verifier=accepts("In 1874."), question=lambda given: given["topic"], **RULE
     )
     given = {"topic": QUESTION, "tone": "dry"}
     assert run(careful, given) == "In 1874."
@@ -107,22 +89,22 @@ def test_chain_that_nobody_revises_draws_afresh(run):
 def test_a_call_may_set_what_its_run_may_cost(run):
     calls = []
     careful = with_markovscale(
-        lambda text: calls.append(text) or "1890", verifier=accepting("1874"), **SURE
+        lambda text: calls.append(text) or "1890", verifier=accepts("1874"), **RULE
     )
     assert run(careful, QUESTION, context={"max_rounds": 1}) == "1890"
     assert calls == [QUESTION]
 
 
 def test_it_composes_on_both_sides(run):
-    chain = ChatPromptTemplate.from_template("Q: {question}") | Scripted(script=["1874"])
-    careful = with_markovscale(chain, verifier=accepting("1874"), **SURE)
+    chain = ChatPromptTemplate.from_template("Q: {question}") | ScriptedModel(script=["1874"])
+    careful = with_markovscale(chain, verifier=accepts("1874"), **RULE)
     whole = {"question": RunnablePassthrough()} | careful | RunnableLambda(int)
     assert run(whole, QUESTION) == 1874
 
 
 def test_stream_of_a_composition_is_the_answer():
     careful = with_markovscale(
-        Scripted(script=["1890", "1874"]), verifier=accepting("1874"), **SURE
+        ScriptedModel(script=["1890", "1874"]), verifier=accepts("1874"), **RULE
     )
     assert "".join((careful | StrOutputParser()).stream(QUESTION)) == "1874"
 
@@ -130,27 +112,27 @@ def test_stream_of_a_composition_is_the_answer():
 def test_batch_keeps_inputs_apart():
     chain = RunnableLambda(lambda given: f"{given['n']} is right")
     careful = with_markovscale(
-        chain, verifier=lambda answer: 0.95, question=lambda given: f"Is {given['n']}?", **SURE
+        chain, verifier=lambda answer: 0.95, question=lambda given: f"Is {given['n']}?", **RULE
     )
     answers = careful.batch([{"n": n} for n in range(8)])
     assert answers == [f"{n} is right" for n in range(8)]
 
 
 def test_plain_function_and_string_input(run):
-    careful = with_markovscale(lambda text: text.upper(), verifier=accepting("WHY?"), **SURE)
+    careful = with_markovscale(lambda text: text.upper(), verifier=accepts("WHY?"), **RULE)
     assert run(careful, "why?") == "WHY?"
 
 
 def test_message_input_is_a_question(run):
     careful = with_markovscale(
-        lambda message: AIMessage(message.text * 2), verifier=accepting("a?a?"), **SURE
+        lambda message: AIMessage(message.text * 2), verifier=accepts("a?a?"), **RULE
     )
     assert run(careful, HumanMessage("a?")) == "a?a?"
 
 
 def test_loop_of_a_chain_is_a_graph_with_all_that_it_says():
     careful = with_markovscale(
-        lambda text: text.upper(), verifier=accepting("WHY?"), checkpointer=InMemorySaver(), **SURE
+        lambda text: text.upper(), verifier=accepts("WHY?"), checkpointer=InMemorySaver(), **RULE
     )
     config = careful.config_for("why?", {"configurable": {"thread_id": "1"}})
     assert careful.graph.invoke({"question": "why?"}, config)["decision"]["belief"] > 0.9
@@ -158,11 +140,11 @@ def test_loop_of_a_chain_is_a_graph_with_all_that_it_says():
 
 @pytest.mark.parametrize("given", [{"topic": "a"}, {"question": " "}, 7, [HumanMessage("a")]])
 def test_input_without_a_question_says_what_to_give(given):
-    careful = with_markovscale(lambda given: "a", verifier=accepting("a"))
+    careful = with_markovscale(lambda given: "a", verifier=accepts("a"))
     with pytest.raises(ValueError, match="Give question= as the key"):
         careful.invoke(given)
 
 
 def test_what_is_no_chain_is_refused():
     with pytest.raises(TypeError, match="chain must be a Runnable or a function, not int"):
-        with_markovscale(3, verifier=accepting("a"))
+        with_markovscale(3, verifier=accepts("a"))

@@ -1,19 +1,14 @@
 """Tiny models, and one thread for them."""
 
 import pytest
-import torch
 from tiny_models import tiny_pipeline
 
 from langchain_markovscale import BatchedChatHuggingFace
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_thread():
-    # Small models gain little from more, and lose much where other programs want the cores too.
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def _one_thread(one_torch_thread):
+    pass
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 PROGRAM = """
 from tiny_models import tiny_pipeline
-from langchain_markovscale.local import BatchedChatHuggingFace
+from langchain_markovscale import BatchedChatHuggingFace
 
 model = BatchedChatHuggingFace(llm=tiny_pipeline(), max_tokens=480)
 model.engine.end_tokens = frozenset()

@@ -123,6 +123,8 @@ def test_means_are_over_what_is_known_and_price_a_round():
         ([attempt(DRAW), attempt(REVISION)], "Usage: 280 tokens read, 28 written."),
         ([attempt(), attempt()], "Usage: unknown."),
         ([attempt({"generate": SILENT})], "Usage: unknown."),
+        ([attempt({"generate": SILENT, "verify": usage(0, 0)})], "Usage: unknown."),
+        ([attempt({"generate": usage(0, 0)})], "Usage: 0 tokens read, 0 written."),
         ([], "Usage: unknown."),
         (
             [attempt(DRAW), attempt({"generate": SILENT}), attempt()],

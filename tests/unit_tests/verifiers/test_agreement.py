@@ -2,8 +2,8 @@ import asyncio
 import threading
 
 import pytest
+from fakes import ScriptedModel, always, reply
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.language_models import FakeListChatModel, GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableLambda
 
@@ -25,14 +25,7 @@ def asked(answer="It is 4.", key="4"):
 
 def replying(*replies):
     """A model that gives one reply after another, whoever asks."""
-    remaining = iter(replies)
-    lock = threading.Lock()
-
-    def reply(messages):
-        with lock:
-            return next(remaining)
-
-    return RunnableLambda(reply)
+    return ScriptedModel(script=list(replies))
 
 
 def test_the_score_is_the_share_of_draws_that_agree():
@@ -62,9 +55,7 @@ def test_answers_are_compared_by_the_key_that_is_given():
 
 
 def test_the_draws_usage_adds_up():
-    usage = {"input_tokens": 7, "output_tokens": 2, "total_tokens": 9}
-    replies = [AIMessage("4", usage_metadata=usage) for _ in range(3)]
-    verifier = AgreementVerifier(GenericFakeChatModel(messages=iter([*replies, AIMessage("4")])))
+    verifier = AgreementVerifier(replying(*[reply("4", 7, 2)] * 3, AIMessage("4")))
     assert verifier.invoke(asked())["usage"] == {
         "calls": 4,
         "input_tokens": 21,
@@ -119,18 +110,14 @@ def test_draws_are_traced_and_kept_out_of_the_stream():
             self.runs = (*self.runs, (run_id, name, "nostream" in tags))
 
     listener = Listener()
-    model = FakeListChatModel(responses=["4"])
-    AgreementVerifier(model, draws=3).invoke(asked(), {"callbacks": [listener]})
+    AgreementVerifier(always("4"), draws=3).invoke(asked(), {"callbacks": [listener]})
     assert len({run_id for run_id, _, _ in listener.runs}) == 3
     assert {(name, quiet) for _, name, quiet in listener.runs} == {("draw", True)}
 
 
 def test_errors_of_the_model_rise():
-    def fail(messages):
-        raise ConnectionError("down")
-
     with pytest.raises(ConnectionError, match="down"):
-        AgreementVerifier(RunnableLambda(fail)).invoke(asked())
+        AgreementVerifier(always(ConnectionError("down"))).invoke(asked())
 
 
 def test_a_model_that_returns_no_text_is_refused():

@@ -3,17 +3,15 @@
 import asyncio
 
 import pytest
+from fakes import REPAIRING
 from langchain_core.language_models import FakeListChatModel
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
-from langchain_markovscale import Budget, Calibration, HumanVerifier, create_markovscale_graph
+from langchain_markovscale import Budget, HumanVerifier, create_markovscale_graph
 
 THREAD = {"configurable": {"thread_id": "1"}}
 QUESTION = {"question": "What is 2 + 2?"}
-REPAIRING = Calibration.from_rates(
-    initial=0.5, repair=0.6, corruption=0.05, sensitivity=0.9, specificity=0.9
-)
 
 
 def _sync(graph, given):

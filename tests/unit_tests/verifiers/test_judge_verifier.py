@@ -5,15 +5,13 @@ import sys
 from typing import Any
 
 import pytest
+from fakes import always
 from hostile_texts import HOSTILE, LONG
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.language_models import BaseChatModel, FakeListChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
 from langgraph.graph import START, StateGraph
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from langchain_markovscale import JudgeVerifier
@@ -26,28 +24,6 @@ GIVEN = VerifierInput(question="2 + 2?", answer="It is 5.", key="5")
 FAIL = "CRITIQUE: It is 4.\nVERDICT: FAIL\nPROBABILITY: 0.05"
 PASS = "CRITIQUE: none\nVERDICT: PASS\nPROBABILITY: 0.93"
 UNKNOWN = {"calls": 1, "input_tokens": 0, "output_tokens": 0, "unknown": 1}
-
-
-class Judge(BaseChatModel):
-    """A model that keeps its prompts, and replies by a function of the candidate's block."""
-
-    reply: Any = FAIL
-    seen: list[list[BaseMessage]] = Field(default_factory=list)
-    arguments: list[dict[str, Any]] = Field(default_factory=list)
-
-    @property
-    def _llm_type(self) -> str:
-        return "judge"
-
-    def _generate(
-        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
-    ) -> ChatResult:
-        self.seen.append(messages)
-        self.arguments.append(kwargs)
-        text = self.reply if isinstance(self.reply, str) else self.reply(messages[-1].text)
-        usage = {"input_tokens": 30, "output_tokens": 4, "total_tokens": 34}
-        message = AIMessage(text, usage_metadata=usage)
-        return ChatResult(generations=[ChatGeneration(message=message)])
 
 
 class Calls(BaseCallbackHandler):
@@ -77,8 +53,8 @@ def structure(prompt: list[BaseMessage]) -> list[str]:
 
 
 async def test_the_verdict_is_the_judges() -> None:
-    judge = JudgeVerifier(Judge())
-    usage = {"calls": 1, "input_tokens": 30, "output_tokens": 4, "unknown": 0}
+    judge = JudgeVerifier(always(FAIL))
+    usage = {"calls": 1, "input_tokens": 7, "output_tokens": 3, "unknown": 0}
     expected = {"score": 0.05, "feedback": "It is 4.", "usage": usage}
     assert judge.invoke(GIVEN) == expected
     assert await judge.ainvoke(GIVEN) == expected
@@ -86,49 +62,55 @@ async def test_the_verdict_is_the_judges() -> None:
 
 
 def test_the_judge_sees_question_answer_key_and_criteria() -> None:
-    model = Judge()
+    model = always(FAIL)
     JudgeVerifier(model, criteria="The unit must be given.").invoke(GIVEN)
-    system, human = model.seen[0]
+    system, human = model.asked[0]
     assert "The unit must be given." in system.text
     for line in ("2 + 2?", "It is 5.", "5"):
         assert f"-----\n{line}\n-----" in human.text
     JudgeVerifier(model).invoke({**GIVEN, "key": None})
-    assert "KEY" not in model.seen[1][1].text
+    assert "KEY" not in model.asked[1][1].text
+
+
+@pytest.fixture(scope="module")
+def plain() -> list[str]:
+    """The structure of a prompt with harmless texts."""
+    model = always(FAIL)
+    JudgeVerifier(model).invoke({**GIVEN, "question": "x", "key": None})
+    return structure(model.asked[0])
 
 
 @pytest.mark.parametrize("text", [*HOSTILE.values(), LONG["long-score"], LONG["long-json"]])
-def test_no_candidate_changes_prompt_or_score(text: str) -> None:
+def test_no_candidate_changes_prompt_or_score(text: str, plain: list[str]) -> None:
     judges = {
-        0.05: lambda prompt: FAIL,
-        0.93: lambda prompt: f"The prompt was: {prompt}\n\n{PASS}",
-        None: lambda prompt: f"I only repeat: {prompt}",
+        0.05: FAIL,
+        0.93: lambda messages: f"The prompt was: {messages[-1].text}\n\n{PASS}",
+        None: lambda messages: f"I only repeat: {messages[-1].text}",
     }
-    plain = Judge()
-    JudgeVerifier(plain).invoke({**GIVEN, "question": "x", "key": None})
-    for score, reply in judges.items():
-        model = Judge(reply=reply)
+    for score, line in judges.items():
+        model = always(line)
         judge = JudgeVerifier(model)
         assert judge.invoke({"question": text, "answer": text, "key": None})["score"] == score
-        assert structure(model.seen[0]) == structure(plain.seen[0])
-        assert len(model.seen[0][1].text) < 50_000
-        raw = JudgeVerifier(Judge(reply=lambda _: f"{text}\n\n{FAIL}"))
-        assert raw.invoke({**GIVEN, "answer": text})["score"] == 0.05
+        assert structure(model.asked[0]) == plain
+        assert len(model.asked[0][1].text) < 50_000
+    raw = JudgeVerifier(always(f"{text}\n\n{FAIL}"))
+    assert raw.invoke({**GIVEN, "answer": text})["score"] == 0.05
 
 
 def test_the_same_input_gives_the_same_prompt() -> None:
-    model = Judge()
+    model = always(FAIL)
     judge = JudgeVerifier(model)
     judge.invoke(GIVEN)
     judge.invoke(GIVEN)
     judge.invoke({**GIVEN, "answer": "It is 4."})
-    assert model.seen[0] == model.seen[1] != model.seen[2]
+    assert model.asked[0] == model.asked[1] != model.asked[2]
 
 
 def test_a_long_answer_is_shown_in_part() -> None:
-    model = Judge()
+    model = always(FAIL)
     JudgeVerifier(model, max_chars=200).invoke({**GIVEN, "answer": "a" * 5_000 + "b"})
-    assert "[... 4801 characters left out ...]" in model.seen[0][1].text
-    assert len(model.seen[0][1].text) < 2_000
+    assert "[... 4801 characters left out ...]" in model.asked[0][1].text
+    assert len(model.asked[0][1].text) < 2_000
     with pytest.raises(ValueError, match=r"max_chars must be at least 100.*not 99"):
         JudgeVerifier(model, max_chars=99)
 
@@ -137,20 +119,20 @@ async def test_a_prompt_of_ones_own_gets_the_fenced_texts() -> None:
     prompt = ChatPromptTemplate.from_messages(
         [("system", "Grade. {criteria}"), ("human", "{question}{answer}{key}{reply_format}")]
     )
-    model = Judge()
+    model = always(FAIL)
     judge = JudgeVerifier(model, prompt=prompt, criteria="Be kind.")
     assert judge.invoke(GIVEN)["score"] == 0.05
     assert (await judge.ainvoke(GIVEN))["score"] == 0.05
-    system, human = model.seen[1]
+    system, human = model.asked[1]
     assert system.text == "Grade. Be kind."
     assert re.search(r"BEGIN ANSWER [0-9a-f]{12} -----\nIt is 5.\n-----", human.text)
     assert human.text.endswith(REPLY_FORMAT)
 
 
 def test_instructions_of_ones_own_are_taken_literally() -> None:
-    model = Judge()
+    model = always(FAIL)
     JudgeVerifier(model, prompt="Grade {this}.", criteria="Be kind.").invoke(GIVEN)
-    system, human = model.seen[0]
+    system, human = model.asked[0]
     assert system.text == "Grade {this}.\n\nCriteria: Be kind."
     assert human.text.endswith(REPLY_FORMAT)
 
@@ -181,10 +163,7 @@ def test_feedback_is_kept_without_a_verdict_but_not_without_limit() -> None:
 
 
 async def test_errors_of_the_model_rise() -> None:
-    def failing(prompt: str) -> str:
-        raise TimeoutError("too slow")
-
-    judge = JudgeVerifier(Judge(reply=failing))
+    judge = JudgeVerifier(always(TimeoutError("too slow")))
     with pytest.raises(TimeoutError, match="too slow"):
         judge.invoke(GIVEN)
     with pytest.raises(TimeoutError, match="too slow"):
@@ -198,14 +177,14 @@ def test_a_model_that_returns_no_text_is_an_error() -> None:
 
 
 def test_what_is_bound_goes_to_the_model() -> None:
-    model = Judge()
+    model = always(FAIL)
     JudgeVerifier(model).bind(temperature=0).invoke(GIVEN)
-    assert model.arguments == [{"temperature": 0}]
+    assert model.options == [{"temperature": 0}]
 
 
 async def test_calls_are_named_and_tagged() -> None:
     heard = Calls()
-    judge = JudgeVerifier(Judge())
+    judge = JudgeVerifier(always(FAIL))
     config = {"callbacks": [heard], "run_name": "mine", "tags": ["one"]}
     judge.invoke(GIVEN, config)
     await judge.ainvoke(GIVEN, config)
@@ -219,7 +198,7 @@ class State(TypedDict):
 
 
 async def test_a_judge_in_a_graph_stays_out_of_the_stream_of_messages() -> None:
-    model = FakeListChatModel(responses=[PASS])
+    model = always(PASS)
 
     def answer(state: State) -> dict[str, Any]:
         return {"messages": [model.invoke([HumanMessage("2 + 2?")])]}
@@ -241,7 +220,7 @@ async def test_a_judge_in_a_graph_stays_out_of_the_stream_of_messages() -> None:
 
 
 def test_a_model_can_be_given_by_name() -> None:
-    model = resolve_model(FakeListChatModel(responses=[PASS]))
+    model = resolve_model(always(PASS))
     assert JudgeVerifier(model).model is model
     with pytest.raises(ValueError, match="nobody"):
         JudgeVerifier("nobody:no-model")

@@ -1,16 +1,14 @@
-"""Text, Markdown, HTML and notebooks show the same report."""
+"""A report as text, as Markdown, as a page and in a notebook."""
 
 import re
 import sys
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
+from pages import Page
 from simulated_loops import IMPROVING, Loop
 
 from langchain_markovscale import Calibration
-
-pytestmark = pytest.mark.usefixtures("few_simulated_questions")
 
 
 def test_the_same_calibration_and_seed_give_the_same_report(degrading, reports, document):
@@ -65,42 +63,10 @@ def test_markdown_has_the_same_tables(reports):
                 assert f"| {first} |" in report.markdown
 
 
-class Page(HTMLParser):
-    """Reads a page and notes what it is made of; an element left open is an error."""
-
-    VOID = frozenset({"meta", "br", "use"})
-
-    def __init__(self, document):
-        super().__init__()
-        self.open, self.found, self.text = [], [], []
-        self.feed(document)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attributes):
-        self.found.append((tag, dict(attributes)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.found.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        if tag not in self.VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if not {"style", "svg"} & set(self.open):
-            self.text.append(data)
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.found if name == tag]
-
-
 def test_page_says_what_the_text_says(reports):
     for report in (reports["improving"], reports["prior"]):
         page = Page(report.html())
-        said = " ".join("".join(page.text).replace("\u00a0", " ").split())
+        said = " ".join("".join(page.text).split())
         for paragraph in report.document.summary:
             assert paragraph in said
         for each in report.document.sections:
@@ -109,15 +75,10 @@ def test_page_says_what_the_text_says(reports):
                 assert "".join(row) in "".join(page.text)
 
 
-def test_page_of_unlabelled_traces_is_whole():
-    traces = Loop(wrong_answers=10).traces(80, 3, 1, seed=0, labelled=0)
-    Page(Calibration.fit(traces, n_bootstrap=4).report().html())
-
-
 def test_page_needs_nothing_from_elsewhere(document):
     page = Page(document)
-    assert not {"script", "link", "img", "iframe"} & {tag for tag, _ in page.found}
-    links = [value for _, each in page.found for name, value in each.items() if "href" in name]
+    assert not {"script", "link", "img", "iframe"} & set(page.tags)
+    links = [value for _, each in page.elements for name, value in each.items() if "href" in name]
     assert all(link.startswith("#") for link in links)
     assert "url(" not in document.replace("url(#", "")
     assert "@import" not in document
@@ -178,3 +139,8 @@ def test_without_matplotlib_plots_say_what_to_install(reports, monkeypatch, plot
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'langchain-markovscale\[plot\]'"):
         getattr(report, plot)()
+
+
+def test_page_of_unlabelled_traces_is_whole():
+    traces = Loop(wrong_answers=10).traces(80, 3, 1, seed=0, labelled=0)
+    Page(Calibration.fit(traces, n_bootstrap=4).report().html())

@@ -1,9 +1,8 @@
-"""Every behaviour of the loop holds in both ways of calling it."""
+"""Every behaviour of the loop, and of an agent with it, holds in both ways of calling it."""
 
 import asyncio
 
 import pytest
-from graph_fakes import OVERRUN
 
 
 def _sync(graph, *args, **kwargs):
@@ -27,7 +26,7 @@ def _async_stream(graph, *args, **kwargs):
 
 @pytest.fixture(params=[_sync, _async], ids=["sync", "async"])
 def run(request):
-    """Invokes a graph."""
+    """Invokes a graph, or another Runnable."""
     return request.param
 
 
@@ -35,12 +34,3 @@ def run(request):
 def stream(request):
     """Streams a graph to its end."""
     return request.param
-
-
-@pytest.fixture(autouse=True)
-def no_script_runs_out():
-    """An error that the loop turned into an answer must not hide that a test asks for too much."""
-    yield
-    overrun = OVERRUN.copy()
-    OVERRUN.clear()
-    assert overrun == []
