@@ -1,6 +1,7 @@
 """The demo's runs as recorded attempts, and how the loop compares with simpler rules on them."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 from langchain_core.messages import HumanMessage
 from rich.table import Table
@@ -36,21 +37,12 @@ def recorded(loop: Loop, runs: Sequence[WatchedRun]) -> list[Trace]:
     chains = [_chain(attempts) for attempts in made]
     short = [place for place, chain in enumerate(chains) if len(chain) < FIXED_ROUNDS]
     fixed = scheduled(loop.graph, Schedule(revisions=FIXED_ROUNDS - 1, fresh_starts=1))
-    states = fixed.batch(
-        [
-            {
-                "messages": [HumanMessage(runs[place].question.text)],
-                "attempts": [
-                    {**made[place][index], "parent": depth - 1 if depth else None}
-                    for depth, index in enumerate(chains[place])
-                ],
-            }
-            for place in short
-        ]
-    )
+    begun = [_begun(runs[place].question.text, made[place], chains[place]) for place in short]
+    states = fixed.batch(begun)
     for place, state in zip(short, states, strict=True):
         attempts, parent = made[place], chains[place][-1]
-        for attempt in state["attempts"][len(chains[place]) :]:
+        new: list[Attempt] = state["attempts"][len(chains[place]) :]
+        for attempt in new:
             attempts.append({**attempt, "parent": parent})
             parent = len(attempts) - 1
     return [
@@ -77,9 +69,18 @@ def _chain(attempts: Sequence[Attempt]) -> list[int]:
     return chain
 
 
+def _begun(question: str, attempts: Sequence[Attempt], chain: Sequence[int]) -> dict[str, Any]:
+    """Return the state of fixed rounds that have come to the end of a chain."""
+    made: list[Attempt] = [
+        {**attempts[index], "parent": depth - 1 if depth else None}
+        for depth, index in enumerate(chain)
+    ]
+    return {"messages": [HumanMessage(question)], "attempts": made}
+
+
 def _labelled(attempt: Attempt, run: WatchedRun, loop: Loop) -> LabelledAttempt:
     label = is_correct(attempt, run.question.reference, loop.answer_key)
-    return {**attempt, "correct": label}
+    return cast("LabelledAttempt", {**attempt, "correct": label})
 
 
 def compared(
