@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.comparison.crossfit import NEVER, BudgetUnit, Rule, Tally
+from langchain_markovscale.comparison.crossfit import NEVER, BudgetUnit, ComparedRule, Tally
 from langchain_markovscale.comparison.results import Duel, RuleResult, Standing
 from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.theory.rates import Variant
@@ -26,7 +26,7 @@ class Sample:
         level: Coverage of intervals.
     """
 
-    rules: tuple[Rule, ...]
+    rules: tuple[ComparedRule, ...]
     accuracy: Floats
     spent: Floats
     round_price: float
@@ -35,7 +35,7 @@ class Sample:
     @classmethod
     def of(
         cls,
-        tallies: Mapping[Rule, Tally],
+        tallies: Mapping[ComparedRule, Tally],
         budget: BudgetUnit,
         repeats: int,
         *,
@@ -111,7 +111,9 @@ class Sample:
         return Estimate(float(budget[0]), (low, high))
 
 
-def rows(tallies: Mapping[Rule, Tally], sample: Sample, repeats: int) -> tuple[RuleResult, ...]:
+def rows(
+    tallies: Mapping[ComparedRule, Tally], sample: Sample, repeats: int
+) -> tuple[RuleResult, ...]:
     """Return how each rule fared."""
     return tuple(
         RuleResult(
