@@ -1,11 +1,11 @@
-"""The words that every room shares: an attempt, a decision, and the compute that was paid for.
+"""The words that every room shares: an attempt, a decision, a verdict, usage, and their events.
 
-All three are plain dictionaries of strings, numbers and lists, because they live in a graph's
-state: checkpointers store them, streams send them, and other people's graphs read them.
+All are plain dictionaries of strings, numbers and lists, because they live in a graph's state and
+its streams: checkpointers store them, servers send them, and other people's graphs read them.
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -104,6 +104,36 @@ class Decision(TypedDict):
     reason: Reason
 
 
+class VerifierInput(TypedDict):
+    """What a verifier is asked.
+
+    Attributes:
+        question: The question, as text.
+        answer: The candidate answer, as text.
+        key: The answer's key, or None where it has none.
+        context: What else the generator returned, such as the documents that it read.
+    """
+
+    question: str
+    answer: str
+    key: str | None
+    context: NotRequired[Any]
+
+
+class Verdict(TypedDict):
+    """What a verifier answers.
+
+    Attributes:
+        score: How likely the answer is to be correct, in [0, 1]; None leaves the belief as it was.
+        feedback: A critique for the next revision, or None.
+        usage: What the verification cost, or None where that is not known.
+    """
+
+    score: float | None
+    feedback: str | None
+    usage: "Usage | None"
+
+
 class Usage(TypedDict):
     """Calls and tokens; tokens of calls that reported none are unknown, not zero.
 
@@ -152,3 +182,78 @@ def add_usage(left: Usage | None, right: Usage | None) -> Usage:
         output_tokens=left["output_tokens"] + right["output_tokens"],
         unknown=left["unknown"] + right["unknown"],
     )
+
+
+class AttemptEvent(TypedDict):
+    """An attempt has been verified.
+
+    Attributes:
+        type: ``attempt``.
+        index: Its index among the attempts at the question.
+        attempt: The attempt, with its score and feedback.
+        question: The question.
+    """
+
+    type: Literal["attempt"]
+    index: int
+    attempt: Attempt
+    question: str
+
+
+class DecisionEvent(TypedDict):
+    """It has been decided what to do next.
+
+    Attributes:
+        type: ``decision``.
+        decision: The decision.
+        question: The question.
+    """
+
+    type: Literal["decision"]
+    decision: Decision
+    question: str
+
+
+class BudgetEvent(TypedDict):
+    """The budget does not allow the next call.
+
+    Attributes:
+        type: ``budget``.
+        node: Whose call it was.
+        error: What is used up.
+        question: The question.
+    """
+
+    type: Literal["budget"]
+    node: str
+    error: str
+    question: str
+
+
+ErrorEvent = TypedDict(
+    "ErrorEvent",
+    {"type": Literal["error"], "node": str, "error": str, "try": int, "question": str},
+)
+"""A call of a ``node`` has failed: in which ``try``, counted from 1, and by which ``error``."""
+
+Event = AttemptEvent | DecisionEvent | BudgetEvent | ErrorEvent
+"""What ``stream_mode="custom"`` shows of a loop."""
+
+
+class ArgumentError(ValueError):
+    """An argument that cannot be used.
+
+    Its name stands apart, for callers who know the argument by another one: the command line puts
+    the option in its place.
+
+    Attributes:
+        name: The argument, with which the message begins.
+        problem: The rest of the message: what it must be, the value and the remedy.
+    """
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(name, problem)
+        self.name, self.problem = name, problem
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.problem}"

@@ -5,44 +5,50 @@ same other middleware. Only the conversation is arranged for it, and put in orde
 """
 
 import logging
+from collections.abc import Awaitable, Callable, Generator
 from time import monotonic
 from typing import Any, NamedTuple, Unpack
 from uuid import uuid4
 
 from langchain.agents.middleware import (
+    AgentMiddleware,
+    ExtendedModelResponse,
+    ModelRequest,
+    ModelResponse,
     hook_config,
 )
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
+from langgraph.types import Command
 
-from langchain_markovscale.agents.model_calls import (
-    GuardedModelCalls,
-    MarkovScaleAgentState,
-    told_of,
-)
 from langchain_markovscale.agents.turn import (
+    MarkovScaleAgentState,
     Since,
     Trail,
     Turn,
+    action_of,
     best_answer,
     final_answer,
     rewritten,
     since_question,
     text_of_answer,
     turn_of,
+    under_way,
     with_bill,
     with_seconds,
+    with_text,
     written_by_model,
 )
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.budget import Budget, shortfall
 from langchain_markovscale.graph.conversation import stopped
 from langchain_markovscale.graph.metering import UNKNOWN_CALL, Meter, booked
-from langchain_markovscale.graph.nodes import NoVerifier, VerifierLike
+from langchain_markovscale.graph.nodes import VerifierLike
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
 from langchain_markovscale.graph.settings import PerRun, RuleOptions, rule_of_loop
+from langchain_markovscale.graph.steps import Call, Steps, acompleted, completed
 from langchain_markovscale.graph.telemetry import labelled, tell
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.types import (
@@ -50,15 +56,17 @@ from langchain_markovscale.types import (
     Decision,
     Purpose,
     Reason,
+    VerifierInput,
     new_attempt,
     usage_of,
 )
-from langchain_markovscale.verifiers.base import Verifier, VerifierInput, to_verdict
+from langchain_markovscale.verifiers.base import NoVerifier, Verifier, verdict_in
 from langchain_markovscale.verifiers.function import as_verifier
 
 logger = logging.getLogger(__name__)
 
 Update = dict[str, Any]
+Response = ModelResponse[Any] | ExtendedModelResponse[Any]
 
 
 class _Due(NamedTuple):
@@ -69,7 +77,7 @@ class _Due(NamedTuple):
     request: VerifierInput
 
 
-class MarkovScaleMiddleware(GuardedModelCalls):
+class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
     """Verifies an agent's final answers, and lets it try again while that is worth the cost.
 
     After an answer without open tool calls the criterion decides: to revise (the agent goes on,
@@ -122,6 +130,8 @@ class MarkovScaleMiddleware(GuardedModelCalls):
             option.
     """
 
+    state_schema = MarkovScaleAgentState
+
     def __init__(
         self,
         *,
@@ -140,44 +150,38 @@ class MarkovScaleMiddleware(GuardedModelCalls):
                 "variant='map' needs a predictor, which an agent's middleware does not take: "
                 "give 'mixture', 'gate' or 'training_free'."
             )
-        super().__init__(PerRun(criterion, budget))
+        super().__init__()
+        self.tools = ()
+        self._per_run = PerRun(criterion, budget)
         self._verifier = as_verifier(verifier) or NoVerifier()
-        self._free = verifier is None or not getattr(self._verifier, "asks_model", True)
+        self._free = isinstance(self._verifier, Verifier) and not self._verifier.asks_model
         self._prompts = prompts_or_default(prompts)
+
+    def wrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
+    ) -> Response:
+        """Call the model; where it fails after a first answer, end with the best one."""
+        return completed(self._model_call(request), handler)
+
+    async def awrap_model_call(
+        self,
+        request: ModelRequest[Any],
+        handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
+    ) -> Response:
+        """Call the model; where it fails after a first answer, end with the best one."""
+        return await acompleted(self._model_call(request), handler)
 
     @hook_config(can_jump_to=["model"])
     def after_model(self, state: MarkovScaleAgentState, runtime: Runtime[Any]) -> Update | None:
         """Verify a final answer and decide; do nothing between tool calls."""
-        due = self._due(state)
-        if not isinstance(due, _Due):
-            return due
-        config, meter = self._called(due)
-        began = monotonic()
-        try:
-            returned = self._verifier.invoke(due.request, config)
-            return self._verified(due, returned, meter, monotonic() - began)
-        except GraphBubbleUp:
-            raise
-        except Exception as error:
-            return self._failed(due, error, meter)
+        return completed(self._verification(state), Call.made)
 
     @hook_config(can_jump_to=["model"])
     async def aafter_model(
         self, state: MarkovScaleAgentState, runtime: Runtime[Any]
     ) -> Update | None:
         """Verify a final answer and decide; do nothing between tool calls."""
-        due = self._due(state)
-        if not isinstance(due, _Due):
-            return due
-        config, meter = self._called(due)
-        began = monotonic()
-        try:
-            returned = await self._verifier.ainvoke(due.request, config)
-            return self._verified(due, returned, meter, monotonic() - began)
-        except GraphBubbleUp:
-            raise
-        except Exception as error:
-            return self._failed(due, error, meter)
+        return await acompleted(self._verification(state), Call.amade)
 
     def after_agent(self, state: MarkovScaleAgentState, runtime: Runtime[Any]) -> Update | None:
         """End with the best answer where another middleware or a tool has ended the agent."""
@@ -202,11 +206,53 @@ class MarkovScaleMiddleware(GuardedModelCalls):
         """End with the best answer where another middleware or a tool has ended the agent."""
         return self.after_agent(state, runtime)
 
+    def _model_call(
+        self, request: ModelRequest[Any]
+    ) -> Generator[ModelRequest[Any], ModelResponse[Any], Response]:
+        """Time a model call where a budget limits time; note its error where there is an answer.
+
+        The hook that follows ends the turn with the best answer.
+        """
+        budget = self._per_run.now().budget or {}  # refuses bad settings before anything is paid
+        response, began = None, monotonic()
+        try:
+            response = yield request
+            answered = with_text(response)
+        except GraphBubbleUp:
+            raise
+        except Exception as error:
+            _, turn = under_way(request.state)
+            if not turn["attempts"]:
+                raise
+            turn = _told_of(turn, error, "model")
+            cost = UNKNOWN_CALL if response is None else usage_of(response.result[-1])
+            turn["usage"] = booked(turn["usage"], action_of(turn), cost)
+            answered = ModelResponse(result=[])
+        else:
+            if "seconds" not in budget:
+                return answered
+            _, turn = under_way(request.state)
+            turn = with_seconds(turn, action_of(turn), monotonic() - began)
+        return ExtendedModelResponse(answered, Command(update={"markovscale": turn}))
+
+    def _verification(self, state: MarkovScaleAgentState) -> Steps[Update | None]:
+        """Return the update that follows a model's reply."""
+        due = self._due(state)
+        if not isinstance(due, _Due):
+            return due
+        config, meter = self._listened(due)
+        began = monotonic()
+        try:
+            returned = yield Call(self._verifier, due.request, config)
+            return self._verified(due, returned, meter, monotonic() - began)
+        except GraphBubbleUp:
+            raise
+        except Exception as error:
+            return self._failed(due, error, meter)
+
     def _due(self, state: MarkovScaleAgentState) -> _Due | Update | None:
         """Return what has to be verified, or the update where nothing has to."""
-        before = state.get("markovscale")
-        since = since_question(state["messages"], before)
-        turn = turn_of(since.question, before)
+        since, turn = under_way(state)
         if turn["error"] is not None:
             return self._gave_up(with_bill(turn, since), since)
         trail = final_answer(since.messages, state.get("structured_response"), turn)
@@ -218,7 +264,7 @@ class MarkovScaleMiddleware(GuardedModelCalls):
         except Exception as error:
             if not turn["attempts"]:
                 raise
-            return self._gave_up(told_of(paid, error, "answer's key"), since)
+            return self._gave_up(_told_of(paid, error, "answer's key"), since)
         turn = {
             **paid,
             "attempts": [*turn["attempts"], attempt],
@@ -245,19 +291,19 @@ class MarkovScaleMiddleware(GuardedModelCalls):
             tokens=None if cost["unknown"] else cost["output_tokens"],
         )
 
-    def _called(self, due: _Due) -> tuple[RunnableConfig, Meter | None]:
+    def _listened(self, due: _Due) -> tuple[RunnableConfig, Meter | None]:
         """Return the verifier's config, whose words are no part of the stream, and its meter."""
         attempts = due.turn["attempts"]
         index, action = len(attempts) - 1, attempts[-1]["action"]
         config = labelled(ensure_config(), "verify", index, action)
-        if isinstance(self._verifier, (Verifier, NoVerifier)):
-            return config, None  # these say what they have cost
+        if isinstance(self._verifier, Verifier):
+            return config, None  # it says what it has cost
         meter = Meter()
         return meter.listening(config), meter
 
     def _verified(self, due: _Due, returned: object, meter: Meter | None, seconds: float) -> Update:
         turn = with_seconds(due.turn, "verify", seconds)
-        verdict = to_verdict(returned, name=self._verifier.get_name())
+        verdict = verdict_in(returned, self._verifier)
         latest: Attempt = {
             **turn["attempts"][-1],
             "score": verdict["score"],
@@ -294,7 +340,7 @@ class MarkovScaleMiddleware(GuardedModelCalls):
 
     def _failed(self, due: _Due, error: Exception, meter: Meter | None) -> Update:
         cost = (meter and meter.usage) or UNKNOWN_CALL
-        turn = told_of(due.turn, error, "verifier")
+        turn = _told_of(due.turn, error, "verifier")
         turn["usage"] = booked(turn["usage"], "verify", cost)
         return self._gave_up(turn, due.since)
 
@@ -331,3 +377,16 @@ class MarkovScaleMiddleware(GuardedModelCalls):
             "attempts": turn["attempts"],
         }
         return str(self._prompts.for_revision(request)[-1].text)
+
+
+def _told_of(turn: Turn, error: Exception, who: str) -> Turn:
+    """Tell of an error that does not rise, and note it."""
+    logger.warning(
+        "The %s failed; the answer is the best of the %d made before.",
+        who,
+        len(turn["attempts"]),
+        exc_info=error,
+    )
+    text, question = f"{type(error).__name__}: {error}", turn["run"]["question"]
+    tell({"type": "error", "node": who, "error": text, "try": 1, "question": question})
+    return {**turn, "error": text}

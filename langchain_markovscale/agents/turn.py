@@ -6,9 +6,10 @@ that its parent was made with, and the answer that is returned stands behind its
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, NotRequired
+from typing import Annotated, Any, NamedTuple, NotRequired
 
-from langchain.agents.middleware import ModelResponse
+from langchain.agents.middleware import AgentState, ModelResponse
+from langchain.agents.middleware.types import PrivateStateAttr
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, ToolMessage
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict
@@ -61,6 +62,12 @@ class Turn(TypedDict):
     seconds: NotRequired[dict[Purpose, float]]
 
 
+class MarkovScaleAgentState(AgentState[Any]):
+    """An agent's state, and what only the middleware sees of it."""
+
+    markovscale: NotRequired[Annotated[Turn | None, PrivateStateAttr]]
+
+
 class Since(NamedTuple):
     """A question, and what the conversation holds after it.
 
@@ -104,6 +111,17 @@ def turn_of(question: HumanMessage, turn: Turn | None) -> Turn:
         critique_id=None,
         error=None,
     )
+
+
+def under_way(state: Mapping[str, Any]) -> tuple[Since, Turn]:
+    """Return what a state holds after its question, and the question's turn.
+
+    Raises:
+        ValueError: If nobody has asked anything.
+    """
+    before = state.get("markovscale")
+    since = since_question(state["messages"], before)
+    return since, turn_of(since.question, before)
 
 
 def action_of(turn: Turn) -> Action:

@@ -19,6 +19,7 @@ from langchain_markovscale.answers.boxes import last_box, normalized_latex
 from langchain_markovscale.answers.json_text import json_objects
 from langchain_markovscale.answers.letters import choice_patterns, chosen_letter
 from langchain_markovscale.answers.numbers import canonical_number, last_numeral
+from langchain_markovscale.types import ArgumentError
 
 _FOLDED_AT_ONCE = 500  # characters
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u2032`\u00b4", "'"))
@@ -224,8 +225,9 @@ def _named_key(name: str) -> AnswerKey:
         return partial(choice_letter, letters=detail)
     if kind in _NAMED and not detail:
         return _NAMED[kind]
-    msg = f"unknown answer_key {name!r}; valid names: {_VALID}; or give a callable from text to key"
-    raise ValueError(msg)
+    raise ArgumentError(
+        "answer_key", f"must be one of {_VALID}, or a callable from text to key, got {name!r}."
+    )
 
 
 class _CheckedKey:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from langchain_markovscale.calibration.estimate import fit_traces
-from langchain_markovscale.calibration.summary import FitSummary
+from langchain_markovscale.calibration.summary import FitSummary, RateTable, rate_table
 from langchain_markovscale.theory.mixture import ChainMixture
 from langchain_markovscale.theory.rates import Rates, training_free_rates
 from langchain_markovscale.traces.trace import Trace
@@ -213,6 +213,41 @@ class Calibration:
         from langchain_markovscale.calibration.report.report import Report
 
         return Report(find(self, cost_per_round=cost_per_round, max_rounds=max_rounds, seed=seed))
+
+    def summary(self, level: float | None = None) -> RateTable:
+        """Return every rate with its interval, as a table.
+
+        Args:
+            level: Coverage of the intervals, in (0, 1); by default that of the fit, and 0.9 where
+                nothing was fitted.
+
+        Returns:
+            A table that prints as text and shows itself in notebooks, with a row for each rate:
+            `name`, `estimate`, `low`, `high` and `n`. Intervals are the quantiles of `draws`;
+            where nothing was resampled, `low` and `high` are None. `n` is how many questions or
+            events a rate rests on, None where that is not known.
+
+        Raises:
+            ValueError: If the level leaves its range.
+        """
+        return rate_table(self.rates, self.draws, self.fitted, self.source, level)
+
+    def conf_int(self, level: float = 0.9) -> dict[str, tuple[float, float] | None]:
+        """Return the interval of each rate by its name, as in `summary`.
+
+        Args:
+            level: Coverage of the intervals, in (0, 1).
+
+        Returns:
+            `(low, high)`, or None where nothing was resampled.
+
+        Raises:
+            ValueError: If the level leaves its range.
+        """
+        return {
+            row.name: None if row.low is None or row.high is None else (row.low, row.high)
+            for row in self.summary(level)
+        }
 
     def save(self, path: str | Path) -> None:
         """Write the calibration as JSON.

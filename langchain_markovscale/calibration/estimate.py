@@ -21,7 +21,8 @@ from langchain_markovscale.calibration.verifier_scores import ScoreModel, fit_sc
 from langchain_markovscale.display.wording import percent, points
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.validation import whole
-from langchain_markovscale.traces.trace import Trace, checked, read_traces
+from langchain_markovscale.traces.checks import checked
+from langchain_markovscale.traces.trace import Trace, read_traces
 
 Floats = NDArray[np.float64]
 

@@ -2,64 +2,123 @@
 
 A calibration knows what share of all questions is easy; a predictor says how likely it is that
 *this* one is. It learns from the traces that the calibration was fitted to, is judged on questions
-that it does not know, and where it foretells nothing it says so and returns the calibration's
-weights.
+that it does not know, and where questions say nothing of their class it says so and returns the
+calibration's weights. Predicting needs numpy alone; `predictor_training` trains with torch.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from langchain_markovscale._extras import naming_the_extra
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.calibration.json_file import read_document, write_document
-from langchain_markovscale.calibration.predictor_inputs import (
-    ClassLikelihood,
-    EmbedsTexts,
-    FeatureColumns,
-    FeatureFunction,
-    Features,
-    Inputs,
-    Networks,
-    Sources,
-)
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.validation import non_negative, whole
+from langchain_markovscale.traces.features import Columns, Features, columns_of, encoded
 from langchain_markovscale.traces.trace import Trace
+
+if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
 
 Floats = NDArray[np.float64]
 
+FeatureFunction = Callable[[str], Features]
+
 _FEWEST = 25  # questions: five for each fold
 _SURE = 1.645  # standard errors by which held-out questions must gain
+_FARTHEST = 5.0  # standard deviations: a question unlike all others counts as one at the edge
+_KIND, _VERSION = "class predictor", 1
+_NUMBERS = ("usual_weights", "questions", "gain", "gain_error")
+_LAYERS = ("hidden", "hidden_bias", "output", "output_bias")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Committee:
-    """Networks that together predict class weights.
+    """F perceptrons of D inputs, H hidden units and K outputs, which together say class weights.
 
     Attributes:
-        inputs: What they are told of a question.
-        networks: F of them.
+        dimensions: E, length of the question's embedding; 0 without one.
+        columns: The features that follow it among the inputs.
+        mean: Of each input over the questions trained on, shape (D,).
+        scale: Standard deviation of each, 1 where it is always the same, shape (D,).
+        layers: Factors and biases of the hidden units and of the outputs, shapes (F, D, H),
+            (F, 1, H), (F, H, K), (F, 1, K).
         trust: λ of each, shape (F,): its weights are (1 − λ) usual ones + λ its own.
     """
 
-    inputs: Inputs
-    networks: Networks
+    dimensions: int
+    columns: Columns
+    mean: Floats
+    scale: Floats
+    layers: Sequence[NDArray[np.float32]]
     trust: Floats
 
     def weights(
         self, vectors: Floats | None, records: Sequence[Features | None], usual: Floats
     ) -> Floats:
-        """Return the mean of all networks' weights, shape (Q, K)."""
-        own = self.networks.weights(self.inputs.numbers(vectors, records), usual)
+        """Return the mean of all networks' weights, shape (Q, K).
+
+        A network's own are softmax(ln usual + output): one that learned nothing changes nothing.
+        """
+        table = encoded(records, self.columns)
+        if vectors is not None:
+            if vectors.shape[1] != self.dimensions:
+                raise ValueError(
+                    f"embeddings returned vectors of length {vectors.shape[1]}, but the predictor "
+                    f"was trained on {self.dimensions}: use the model that it was trained with."
+                )
+            table = np.hstack([vectors, table])
+        hidden, hidden_bias, output, output_bias = self.layers
+        numbers = _standardized(table, self.mean, self.scale, self.dimensions)
+        prior = np.log(np.maximum(usual, 1e-12))
+        logits = np.tanh(numbers @ hidden + hidden_bias) @ output + output_bias + prior
+        raised = np.exp(logits - logits.max(axis=2, keepdims=True))
+        own = raised / raised.sum(axis=2, keepdims=True)
         trust = self.trust[:, None, None]
         mean = ((1 - trust) * usual + trust * own).mean(axis=0)
         return np.asarray(mean / mean.sum(axis=1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a question's numbers come from.
+
+    Attributes:
+        embeddings: Embeds the question's text; None where it is not embedded.
+        features: Makes features of the question's text; None where there are none, or they are
+            given beside it.
+    """
+
+    embeddings: "Embeddings | None" = None
+    features: FeatureFunction | None = None
+
+    def records(
+        self, questions: Sequence[str], given: Sequence[Features | None] | None
+    ) -> Sequence[Features | None]:
+        """Return the features of questions: by the function, or as they were given."""
+        if self.features is not None:
+            return [self.features(question) for question in questions]
+        return [None] * len(questions) if given is None else given
+
+    @property
+    def names(self) -> dict[str, str | None]:
+        """What embeddings and function are called, to know them again."""
+        models = (getattr(self.embeddings, name, None) for name in ("model_name", "model"))
+        model = next((each for each in models if each and isinstance(each, str)), "")
+        embeddings = f"{type(self.embeddings).__name__}({model})"
+        function = str(getattr(self.features, "__qualname__", type(self.features).__name__))
+        return {
+            "embeddings": None if self.embeddings is None else embeddings,
+            "features": None if self.features is None else function,
+        }
 
 
 @dataclass(frozen=True)
@@ -76,7 +135,7 @@ class ClassPredictor:
             usual weights, in nats; the mean over questions.
         gain_error: Standard error of that mean.
         sources: Where embeddings and features come from.
-        committee: The trained networks; None where they foretold nothing.
+        committee: The trained networks; None where questions say nothing of their class.
     """
 
     usual_weights: tuple[float, ...]
@@ -92,7 +151,7 @@ class ClassPredictor:
         traces: Iterable[Trace],
         calibration: Calibration | Rates,
         *,
-        embeddings: EmbedsTexts | None = None,
+        embeddings: "Embeddings | None" = None,
         features: FeatureFunction | None = None,
         hidden: int = 32,
         weight_decay: float = 1.0,
@@ -102,8 +161,7 @@ class ClassPredictor:
 
         Small networks are trained on the marginal likelihood of what was seen,
         Σ_q ln Σ_k softmax(ln w + f(x_q))_k P(events of q | k), with early stopping on held-out
-        questions; labels may be missing where the calibration could do without them. Needs the
-        extra `huggingface`, for torch.
+        questions; labels may be missing where the calibration could do without them.
 
         Args:
             traces: Also as a stream; those that the calibration was fitted to will do.
@@ -118,40 +176,47 @@ class ClassPredictor:
 
         Raises:
             ValueError: If there is nothing to learn from, or an option makes no sense.
-            ModuleNotFoundError: If torch is not installed.
+            ModuleNotFoundError: If torch is not installed (extra `huggingface`).
         """
         whole("hidden", hidden, least=1)
         non_negative("weight_decay", weight_decay)
+        try:
+            from langchain_markovscale.calibration.predictor_training import evidence, train
+        except ModuleNotFoundError as error:
+            raise naming_the_extra(error) from error
         rates = calibration if isinstance(calibration, Rates) else calibration.rates
-        usual, sources = np.array(rates.weights), Sources(embeddings, features)
-        questions, recorded, likelihoods = _read(traces, rates)
-        if embeddings is None and features is None and not any(map(_told, recorded)):
+        questions, recorded, likelihoods = evidence(traces, rates)
+        if embeddings is None and features is None and not columns_of(recorded):
             raise ValueError(
                 "traces have no features to learn from: give embeddings, a function as features, "
                 "or record features with the traces."
             )
-        distinct, groups = np.unique(questions, return_inverse=True)
-        if len(distinct) < _FEWEST or rates.n_classes == 1:
-            return cls(rates.weights, len(questions), 0.0, 0.0, sources, None)
-        vectors = sources.vectors(questions)
-        own = recorded if embeddings is None else None
-        records = sources.records(questions, own)
-        inputs = Inputs.seen_in(vectors, records)
-        trained = _trainer()(
-            inputs.numbers(vectors, records),
+        sources = Sources(embeddings, features)
+        plain = cls(rates.weights, len(questions), 0.0, 0.0, sources, None)
+        if len(set(questions)) < _FEWEST or rates.n_classes == 1:
+            return plain
+        records = sources.records(questions, recorded if embeddings is None else None)
+        columns = columns_of(records)
+        table, dimensions = encoded(records, columns), 0
+        if embeddings is not None:
+            vectors = _vectors(embeddings.embed_documents(questions), questions)
+            table, dimensions = np.hstack([vectors, table]), vectors.shape[1]
+        mean, scale = np.nanmean(table, axis=0), np.nanstd(table, axis=0)
+        scale[scale <= 1e-12] = 1.0
+        layers, trust, gains = train(
+            _standardized(table, mean, scale, dimensions),
             likelihoods,
-            usual,
-            groups,
+            np.array(rates.weights),
+            np.unique(questions, return_inverse=True)[1],
             hidden=int(hidden),
             weight_decay=float(weight_decay),
             seed=seed,
         )
-        gain = float(trained.gains.mean())
-        error = float(trained.gains.std(ddof=1) / np.sqrt(len(questions)))
+        gain, spread = float(gains.mean()), float(gains.std(ddof=1) / np.sqrt(len(gains)))
         committee = None
-        if gain > _SURE * error:
-            committee = Committee(inputs, trained.networks, trained.trust)
-        return cls(rates.weights, len(questions), gain, error, sources, committee)
+        if gain > _SURE * spread:
+            committee = Committee(dimensions, columns, mean, scale, layers, trust)
+        return replace(plain, gain=gain, gain_error=spread, committee=committee)
 
     @property
     def n_classes(self) -> int:
@@ -160,32 +225,28 @@ class ClassPredictor:
 
     @property
     def informative(self) -> bool:
-        """Whether questions foretell their class; else all get the usual weights."""
+        """Whether questions say something of their class; else all get the usual weights."""
         return self.committee is not None
 
     @property
     def needs_features(self) -> bool:
         """Whether it knows a question only by features that are given beside it."""
-        given = self.sources.embeddings is None and self.sources.features is None
-        return self.informative and given
+        return self.informative and self.sources == Sources()
 
     @property
     def summary(self) -> str:
         """What was learned, in a sentence."""
         if self.n_classes == 1:
             return "There is one class of questions: nothing to predict."
+        usual = "every question gets the calibration's weights"
         if not self.gain_error and not self.informative:
-            return (
-                f"{self.questions} questions are too few to learn from (at least {_FEWEST}): every "
-                "question gets the calibration's weights."
-            )
-        found = (
-            f"log likelihood of a held-out question {self.gain:+.3f} ± {self.gain_error:.3f}, over "
-            f"{self.questions} questions"
-        )
+            return f"{self.questions} questions are too few to learn from ({_FEWEST} do): {usual}."
+        found = f"log likelihood of a held-out question {self.gain:+.3f} ± {self.gain_error:.3f}"
         if self.informative:
-            return f"A question foretells its class ({found})."
-        return f"No question foretells its class ({found}): all get the calibration's weights."
+            return f"A question foretells its class ({found}, over {self.questions} questions)."
+        return (
+            f"No question foretells its class ({found}, over {self.questions} questions): {usual}."
+        )
 
     def weights(self, question: str, features: Features | None = None) -> list[float]:
         """Return the class weights of a question, K plain floats that sum to 1.
@@ -202,28 +263,69 @@ class ClassPredictor:
 
     async def aweights(self, question: str, features: Features | None = None) -> list[float]:
         """As `weights`, with the embedding awaited."""
-        given = self._given([question], None if features is None else [features])
-        vectors = await self.sources.avectors([question]) if self.informative else None
-        return self._predicted([question], vectors, given)[0]
+        model = self.sources.embeddings if self.informative else None
+        embedded = None if model is None else await model.aembed_documents([question])
+        return self._predicted([question], embedded, None if features is None else [features])[0]
 
     def weights_of(
         self, questions: Sequence[str], features: Sequence[Features | None] | None = None
     ) -> list[list[float]]:
         """Return the class weights of many questions at once, see `weights`."""
-        given = self._given(questions, features)
-        vectors = self.sources.vectors(questions) if self.informative and questions else None
-        return self._predicted(questions, vectors, given)
+        model = self.sources.embeddings if self.informative and questions else None
+        # As documents: some models embed queries in another way than training has embedded.
+        embedded = None if model is None else model.embed_documents(list(questions))
+        return self._predicted(questions, embedded, features)
+
+    def _predicted(
+        self,
+        questions: Sequence[str],
+        embedded: ArrayLike | None,
+        features: Sequence[Features | None] | None,
+    ) -> list[list[float]]:
+        if features is not None and len(features) != len(questions):
+            raise ValueError(
+                f"features must be as many as the questions ({len(questions)}), got "
+                f"{len(features)}: give None for a question of which nothing is known."
+            )
+        if self.needs_features and features is None:
+            raise ValueError(
+                "features are missing: the predictor was trained on features that were recorded "
+                "with the traces. Give those of the question, or train it with embeddings or a "
+                "function as features."
+            )
+        if self.committee is None or not questions:
+            return [list(self.usual_weights) for _ in questions]
+        vectors = None if embedded is None else _vectors(embedded, questions)
+        records = self.sources.records(questions, features)
+        weights = self.committee.weights(vectors, records, np.array(self.usual_weights))
+        return cast("list[list[float]]", weights.tolist())
 
     def save(self, path: str | Path) -> None:
         """Write the predictor as JSON; embeddings and functions are not saved, but named."""
-        write(self, path)
+        committee = self.committee
+        content = {name: getattr(self, name) for name in _NUMBERS}
+        content |= self.sources.names | {"committee": None}
+        if committee is not None:
+            content["committee"] = {
+                "dimensions": committee.dimensions,
+                "columns": committee.columns,
+                "mean": committee.mean.tolist(),
+                "scale": committee.scale.tolist(),
+                # The shortest decimals that are the same single-precision numbers.
+                "networks": {
+                    name: layer.astype(str).astype(np.float64).tolist()
+                    for name, layer in zip(_LAYERS, committee.layers, strict=True)
+                },
+                "trust": committee.trust.tolist(),
+            }
+        write_document(path, _KIND, _VERSION, content)
 
     @classmethod
     def load(
         cls,
         path: str | Path,
         *,
-        embeddings: EmbedsTexts | None = None,
+        embeddings: "Embeddings | None" = None,
         features: FeatureFunction | None = None,
     ) -> "ClassPredictor":
         """Read a predictor that `save` wrote.
@@ -237,149 +339,60 @@ class ClassPredictor:
             FileNotFoundError: If there is no such file.
             ValueError: If the file is no predictor, or what it was trained with is missing.
         """
-        return read(path, Sources(embeddings, features))
-
-    def _given(
-        self, questions: Sequence[str], features: Sequence[Features | None] | None
-    ) -> Sequence[Features | None] | None:
-        if features is not None and len(features) != len(questions):
-            raise ValueError(f"{len(questions)} questions have {len(features)} features.")
-        if self.needs_features and features is None:
-            raise ValueError(
-                "features are missing: the predictor was trained on features that were recorded "
-                "with the traces. Give those of the question, or train it with embeddings or a "
-                "function as features."
-            )
-        return features
-
-    def _predicted(
-        self,
-        questions: Sequence[str],
-        vectors: Floats | None,
-        given: Sequence[Features | None] | None,
-    ) -> list[list[float]]:
-        if self.committee is None or not questions:
-            return [list(self.usual_weights) for _ in questions]
-        records = self.sources.records(questions, given)
-        weights = self.committee.weights(vectors, records, np.array(self.usual_weights))
-        plain: list[list[float]] = weights.tolist()
-        return plain
+        content = read_document(path, _KIND, _VERSION, "train again")
+        sources = Sources(embeddings, features)
+        if content.get("committee") is not None:
+            _check_sources(path, content, sources)
+        try:
+            kept = content["committee"]
+            if kept is not None:
+                kept = Committee(
+                    kept["dimensions"],
+                    tuple((name, stratum) for name, stratum in kept["columns"]),
+                    np.array(kept["mean"], dtype=np.float64),
+                    np.array(kept["scale"], dtype=np.float64),
+                    [np.array(kept["networks"][name], dtype=np.float32) for name in _LAYERS],
+                    np.array(kept["trust"], dtype=np.float64),
+                )
+            numbers = {name: content[name] for name in _NUMBERS}
+            numbers["usual_weights"] = tuple(numbers["usual_weights"])
+            return cls(**numbers, sources=sources, committee=kept)
+        except (KeyError, TypeError, ValueError) as error:
+            missing = "missing " if isinstance(error, KeyError) else ""
+            raise ValueError(f"{path} is no valid class predictor: {missing}{error}.") from None
 
 
-def _read(traces: Iterable[Trace], rates: Rates) -> tuple[list[str], list[Features | None], Floats]:
-    """Return questions, the features recorded with them, and likelihoods of the classes."""
-    likelihood = ClassLikelihood(rates)
-    questions: list[str] = []
-    recorded: list[Features | None] = []
-    likelihoods: list[Floats] = []
-    for trace in traces:
-        if trace["attempts"]:
-            questions.append(trace["question"])
-            recorded.append(trace.get("features"))
-            likelihoods.append(likelihood(trace))
-    if not questions:
-        raise ValueError("traces must hold at least one attempt, got none.")
-    return questions, recorded, np.array(likelihoods)
+def _standardized(table: Floats, mean: Floats, scale: Floats, dimensions: int) -> Floats:
+    """Return what the networks see: standard deviations from the mean, 0 where unknown.
+
+    Embedding (the first `dimensions` columns) and features get the same variance in all, so that
+    neither drowns.
+    """
+    known = np.clip(np.nan_to_num((table - mean) / scale, nan=0.0), -_FARTHEST, _FARTHEST)
+    sizes = [size for size in (dimensions, table.shape[1] - dimensions) if size]
+    emphasis = [np.sqrt(sum(sizes) / (len(sizes) * size)) for size in sizes]
+    return np.asarray(known * np.repeat(emphasis, sizes))
 
 
-def _told(features: Features | None) -> bool:
-    return features is not None and len(features) > 0
-
-
-def _trainer() -> Any:
-    try:
-        from langchain_markovscale.calibration.predictor_training import train
-    except ModuleNotFoundError as error:
-        raise naming_the_extra(error) from error
-    return train
-
-
-logger = logging.getLogger(__name__)
-
-_KIND, _VERSION = "class predictor", 1
-
-
-def write(predictor: ClassPredictor, path: str | Path) -> None:
-    """Write a predictor; the file is replaced whole or not at all."""
-    committee = predictor.committee
-    content = {
-        "usual_weights": predictor.usual_weights,
-        "questions": predictor.questions,
-        "gain": predictor.gain,
-        "gain_error": predictor.gain_error,
-        "embeddings": predictor.sources.embeddings_name,
-        "features": predictor.sources.features_name,
-        "committee": None if committee is None else _written(committee),
-    }
-    write_document(path, _KIND, _VERSION, content)
-
-
-def read(path: str | Path, sources: Sources) -> ClassPredictor:
-    """Read a predictor, see `ClassPredictor.load`."""
-    content = read_document(path, _KIND, _VERSION, "train again")
-    if content.get("committee") is not None:
-        _check_sources(path, content, sources)
-    try:
-        return ClassPredictor(
-            tuple(content["usual_weights"]),
-            content["questions"],
-            content["gain"],
-            content["gain_error"],
-            sources,
-            None if content["committee"] is None else _read_committee(content["committee"]),
+def _vectors(embedded: ArrayLike, questions: Sequence[str]) -> Floats:
+    vectors = np.asarray(embedded, dtype=np.float64)
+    if vectors.ndim != 2 or len(vectors) != len(questions) or not np.isfinite(vectors).all():
+        raise ValueError(
+            f"embeddings must return one vector of finite numbers for each of {len(questions)} "
+            f"questions, got shape {vectors.shape}."
         )
-    except KeyError as error:
-        raise ValueError(f"{path} is not a valid class predictor: missing {error}.") from None
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{path} is not a valid class predictor: {error}") from None
+    return vectors
 
 
-def _check_sources(path: str | Path, content: dict[str, Any], sources: Sources) -> None:
-    """See that the predictor gets what it was trained with."""
-    for name in ("embeddings", "features"):
-        wanted, given = content.get(name), getattr(sources, f"{name}_name")
+def _check_sources(path: str | Path, content: Mapping[str, Any], sources: Sources) -> None:
+    """See that a predictor gets what it was trained with."""
+    for name, given in sources.names.items():
+        wanted = content.get(name)
         if (wanted is None) != (given is None):
             raise ValueError(
                 f"{name} must be those that the predictor in {path} was trained with, "
                 f"{wanted or 'none'}, got {given or 'none'}."
             )
         if wanted != given:
-            logger.warning(
-                "The predictor was trained with %s %s and is given %s: it foretells only if both "
-                "are the same.",
-                name,
-                wanted,
-                given,
-            )
-
-
-def _written(committee: Committee) -> dict[str, Any]:
-    inputs = committee.inputs
-    return {
-        "dimensions": inputs.dimensions,
-        "columns": inputs.columns.columns,
-        "mean": inputs.mean.tolist(),
-        "scale": inputs.scale.tolist(),
-        "networks": {name: _digits(each) for name, each in committee.networks._asdict().items()},
-        "trust": committee.trust.tolist(),
-    }
-
-
-def _read_committee(content: dict[str, Any]) -> Committee:
-    inputs = Inputs(
-        content["dimensions"],
-        FeatureColumns(tuple((name, stratum) for name, stratum in content["columns"])),
-        np.array(content["mean"], dtype=np.float64),
-        np.array(content["scale"], dtype=np.float64),
-    )
-    networks = {
-        name: np.array(content["networks"][name], dtype=np.float32) for name in Networks._fields
-    }
-    return Committee(inputs, Networks(**networks), np.array(content["trust"], dtype=np.float64))
-
-
-def _digits(values: NDArray[np.float32]) -> Any:
-    """Return nested lists of the shortest decimals that are the same single-precision numbers."""
-    if values.ndim:
-        return [_digits(each) for each in values]
-    return float(str(values))
+            message = "The predictor was trained with %s %s and is given %s: it needs the same."
+            logger.warning(message, name, wanted, given)

@@ -9,7 +9,7 @@ folds, is stopped by a fourth, which also says how far it is to be trusted, and 
 fifth, of which it knows nothing. All five together make the predictor.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -18,7 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from langchain_markovscale.calibration.predictor_inputs import Networks, log_weights
+from langchain_markovscale.calibration import em
+from langchain_markovscale.calibration.latent_labels import Evidence, all_events
+from langchain_markovscale.calibration.sufficient_statistics import collect
+from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale.traces.features import Features
+from langchain_markovscale.traces.trace import Trace
 
 Floats = NDArray[np.float64]
 Masks = NDArray[np.bool_]
@@ -30,19 +35,75 @@ _PATIENCE = 30  # epochs without a better one
 _MOST_EPOCHS = 500
 _WORTHWHILE = 1e-4  # nats by which an epoch must be better
 _TRUST = np.linspace(0, 1, 21)
+_EDGE = 1e-6  # rates stay this far inside (0, 1), so that logarithms are finite
+
+
+def evidence(
+    traces: Iterable[Trace], rates: Rates
+) -> tuple[list[str], list[Features | None], Floats]:
+    """Return what traces tell of Q questions and of the K classes that they may belong to.
+
+    Args:
+        traces: Those without attempts are skipped.
+        rates: The classes; their weights play no part.
+
+    Returns:
+        The questions, the features recorded with them, and P(events of a question | class), scaled
+        to sum to 1 and with missing labels summed over as in the fit, shape (Q, K).
+
+    Raises:
+        ValueError: If no trace has an attempt, or one is none that a calibration can be fitted to.
+    """
+    events_of, classes = _evidence(rates), _classes(rates)
+    questions: list[str] = []
+    recorded: list[Features | None] = []
+    likelihoods: list[Floats] = []
+    for trace in traces:
+        if trace["attempts"]:
+            events, _ = all_events(collect([trace]), events_of)
+            questions.append(trace["question"])
+            recorded.append(trace.get("features"))
+            # Under equal weights the posterior over classes is the likelihood, up to its scale.
+            likelihoods.append(em.responsibilities(events, classes)[0].sum(axis=0))
+    if not questions:
+        raise ValueError("traces must hold at least one attempt, got none.")
+    return questions, recorded, np.array(likelihoods)
+
+
+def _classes(rates: Rates) -> em.Parameters:
+    """Return the classes with equal weights, their rates inside (0, 1)."""
+    initial, repair, corruption = np.clip(
+        [[rates.initial], [rates.repair], [rates.corruption]], _EDGE, 1 - _EDGE
+    )
+    weights = np.full((1, rates.n_classes), 1 / rates.n_classes)
+    return em.Parameters(weights, initial, repair, corruption, np.array([rates.settling]))
+
+
+def _evidence(rates: Rates) -> Evidence:
+    sensitivity, specificity = np.clip(
+        np.dot([rates.sensitivity, rates.specificity], rates.weights), _EDGE, 1 - _EDGE
+    )
+    return Evidence(
+        coincidence=rates.coincidence,
+        retention=float(np.clip(rates.retention, _EDGE, 1.0)),
+        sensitivity=float(sensitivity),
+        specificity=float(specificity),
+        accept_threshold=rates.accept_threshold,
+        correlation=rates.verdict_correlation,
+    )
 
 
 class Trained(NamedTuple):
     """Networks, and what they are worth.
 
     Attributes:
-        networks: One for each fold.
+        layers: Factors and biases of a network for each fold, as `Committee` has them.
         trust: λ in [0, 1] for each: class weights are (1 − λ) usual ones + λ the network's.
         gains: For each question, by how much the network that did not know it raised its log
             likelihood over that under the usual weights, shape (Q,).
     """
 
-    networks: Networks
+    layers: list[NDArray[np.float32]]
     trust: Floats
     gains: Floats
 
@@ -72,14 +133,14 @@ def train(
     judges = fold == np.arange(FOLDS)[:, None]
     stops = np.roll(judges, -1, axis=0)
     with _one_thread():
-        networks = _train(features, likelihoods, usual, judges, stops, hidden, weight_decay, seed)
-
-    own = networks.weights(features, usual)
+        layers, own = _train(
+            features, likelihoods, usual, judges, stops, hidden, weight_decay, seed
+        )
     ratios = (own * likelihoods).sum(axis=2) / (likelihoods @ usual)  # (F, Q)
     mixed = np.log1p(_TRUST[:, None, None] * (ratios - 1))
     best = (mixed * stops).sum(axis=2).argmax(axis=0)
     gains = mixed[best, np.arange(FOLDS)][fold, np.arange(len(fold))]
-    return Trained(networks, _TRUST[best], gains)
+    return Trained(layers, _TRUST[best], gains)
 
 
 @contextmanager
@@ -102,8 +163,9 @@ def _train(
     hidden: int,
     weight_decay: float,
     seed: int,
-) -> Networks:
-    x, log_usual = _tensor(features), _tensor(log_weights(usual))
+) -> tuple[list[NDArray[np.float32]], Floats]:
+    """Return the layers of all networks, and their class weights for all questions, (F, Q, K)."""
+    x, log_usual = _tensor(features), _tensor(np.log(np.maximum(usual, 1e-12)))
     log_likelihoods = _tensor(np.log(np.maximum(likelihoods, 1e-30)))
     learning, stopping = torch.tensor(~(judges | stops)), torch.tensor(stops)
     generator = torch.Generator().manual_seed(seed)
@@ -139,7 +201,8 @@ def _train(
             loss: Tensor = -gain(rows, learning).sum()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-    return Networks(*(parameter.numpy() for parameter in kept))
+    own = _log_chances(kept, x, log_usual).exp().numpy().astype(np.float64)
+    return [parameter.numpy() for parameter in kept], own
 
 
 def _first(inputs: int, hidden: int, outputs: int, generator: torch.Generator) -> list[Tensor]:
@@ -152,7 +215,7 @@ def _first(inputs: int, hidden: int, outputs: int, generator: torch.Generator) -
 
 
 def _log_chances(network: list[Tensor], x: Tensor, log_usual: Tensor) -> Tensor:
-    """As `Networks.weights`, in logarithms and with gradients."""
+    """Logarithms of what `Committee.weights` calls a network's own weights, with gradients."""
     hidden, hidden_bias, output, output_bias = network
     active = torch.tanh(x @ hidden + hidden_bias)
     return torch.log_softmax(active @ output + output_bias + log_usual, dim=2)

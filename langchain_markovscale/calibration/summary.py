@@ -1,6 +1,15 @@
-"""How sure a fit is, and what it was made from: all that a report shows, as plain values."""
+"""What a fit was made from and how well it does, and its rates as a table with intervals."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import NamedTuple
+
+from langchain_markovscale.display.document import Display, Document, Section, Table
+from langchain_markovscale.display.interval import Estimate
+from langchain_markovscale.display.wording import counted, sentence
+from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale.theory.validation import TOLERANCE, check_level
 
 
 @dataclass(frozen=True)
@@ -48,3 +57,191 @@ class FitSummary:
     auc_interval: tuple[float, float]
     reliability: tuple[tuple[float, ...], ...]
     warnings: tuple[str, ...] = field(default=())
+
+
+_NO_RATES = ("accept_threshold", "score_cuts", "score_log_ratios")  # of the fields of `Rates`
+_ALIKE = ("sensitivity", "specificity")  # often the same in all classes, and then shown once
+_SYMBOLS = {
+    "weights": "w",
+    "initial": "p₀",
+    "repair": "α",
+    "corruption": "β",
+    "sensitivity": "s",
+    "specificity": "u",
+    "settling": "d",
+    "coincidence": "κ",
+    "retention": "σ",
+    "verdict_correlation": "ρ",
+}
+_LEVEL = 0.9  # where no fit says
+_MOST = 40  # rows that are shown; of more, the first and the last
+
+
+class RateRow(NamedTuple):
+    """One rate, and how sure it is.
+
+    Attributes:
+        name: As in `Calibration.from_rates`; with several classes `repair[0]` and so on.
+        estimate: Its value.
+        low: Where its interval begins; None where nothing was resampled.
+        high: Where its interval ends; None where nothing was resampled.
+        n: How many questions or events it rests on, those of all classes together; None where
+            that is not known.
+    """
+
+    name: str
+    estimate: float
+    low: float | None
+    high: float | None
+    n: int | None
+
+
+@dataclass(frozen=True, repr=False)
+class RateTable(Display):
+    """The rates of a calibration with their intervals; print it, or let a notebook show it.
+
+    `Calibration.summary` makes one. Iterate over it, or look a rate up by its name or its place:
+
+    Example:
+        table = calibration.summary()
+        table["repair[0]"].low
+
+    Attributes:
+        rows: A row for each rate; `pandas.DataFrame(table.rows)` makes a frame of them.
+        level: Coverage of the intervals.
+        source: Where the rates come from.
+    """
+
+    rows: tuple[RateRow, ...]
+    level: float
+    source: str
+
+    def __iter__(self) -> Iterator[RateRow]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, which: str | int) -> RateRow:
+        if not isinstance(which, str):
+            return self.rows[which]
+        for row in self.rows:
+            if row.name == which:
+                return row
+        names = ", ".join(row.name for row in self.rows[:_MOST])
+        raise KeyError(f"The table has no rate {which!r}; its rates are {names}.")
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def to_dict(self) -> dict[str, dict[str, float | int | None]]:
+        """Return estimate, low, high and n by the name of the rate, as plain JSON values."""
+        return {
+            row.name: {"estimate": row.estimate, "low": row.low, "high": row.high, "n": row.n}
+            for row in self.rows
+        }
+
+    @cached_property
+    def document(self) -> Document:
+        """The table, and what it takes to read it."""
+        words = "Nothing was resampled, so that there are no intervals."
+        if any(row.low is not None for row in self.rows):
+            words = (
+                f"From low to high reaches the {self.level:.0%} interval over resampled questions; "
+                "a dash stands where nothing was resampled."
+            )
+        if any(row.n is not None for row in self.rows):
+            words += (
+                " n counts what a rate rests on, where that is known, over all classes: questions "
+                "for weights, first answers for initial, revisions of wrong and of right answers "
+                "for repair and corruption, repeated revisions for settling, scored right and "
+                "wrong answers for sensitivity and specificity."
+            )
+        return Document(
+            title="Rates of the calibration",
+            tone="plain",
+            summary=(sentence(f"{counted(len(self), 'rate')}: {self.source.rstrip('.')}"),),
+            sections=(Section("Rates", (words,), self._table()),),
+        )
+
+    def _table(self) -> Table:
+        cells = [
+            (
+                row.name,
+                _SYMBOLS.get(row.name.partition("[")[0], ""),
+                *(_decimal(each) for each in (row.estimate, row.low, row.high)),
+                "–" if row.n is None else f"{row.n:,}",
+            )
+            for row in self.rows
+        ]
+        if len(cells) > _MOST:
+            cells[_MOST // 2 : -_MOST // 2] = [("…",) * 6]
+        return Table(("rate", "", "estimate", "low", "high", "n"), tuple(cells), left=2)
+
+
+def rate_table(
+    rates: Rates,
+    draws: Sequence[Rates],
+    fitted: FitSummary | None,
+    source: str,
+    level: float | None = None,
+) -> RateTable:
+    """Return the rates of a calibration as a table; see `Calibration.summary`.
+
+    Args:
+        rates: The rates.
+        draws: Rates fitted to resampled questions.
+        fitted: What the rates were fitted to; None where nothing was fitted.
+        source: Where they come from.
+        level: Coverage of the intervals; None for that of the fit.
+    """
+    if level is None:
+        level = fitted.level if fitted else _LEVEL
+    check_level(level)
+    numbers = _numbers(rates, fitted)
+    rows = []
+    for name in (each.name for each in fields(Rates) if each.name not in _NO_RATES):
+        value = getattr(rates, name)
+        if not isinstance(value, tuple):
+            drawn = [getattr(draw, name) for draw in draws]
+            rows.append(_row(name, value, drawn, level, numbers.get(name)))
+            continue
+        once = name in _ALIKE and max(value) - min(value) <= TOLERANCE
+        for k, each in enumerate(value[:1] if once else value):
+            full = name if once or rates.n_classes == 1 else f"{name}[{k}]"
+            drawn = [getattr(draw, name)[k] for draw in draws]
+            rows.append(_row(full, each, drawn, level, numbers.get(name)))
+    return RateTable(tuple(rows), level, source)
+
+
+def _row(
+    name: str, value: float, drawn: Sequence[float], level: float, number: int | None
+) -> RateRow:
+    if not drawn or max(drawn) - min(drawn) <= TOLERANCE:  # then it was not resampled
+        return RateRow(name, float(value), None, None, number)
+    estimate = Estimate.of(value, drawn, level)
+    low, high = estimate.interval or (None, None)
+    return RateRow(name, estimate.value, low, high, number)
+
+
+def _numbers(rates: Rates, fitted: FitSummary | None) -> dict[str, int]:
+    """Return how many questions or events each rate rests on, as far as the fit says."""
+    if fitted is None:
+        return {}
+    known = {
+        "weights": fitted.questions,
+        "repair": round(sum(row[0] for row in fitted.drift)),
+        "corruption": round(sum(row[3] for row in fitted.drift)),
+        "settling": round(sum(row[0] + row[3] for row in fitted.drift[1:])),
+    }
+    if fitted.labelled < fitted.attempts:  # unlabelled ones count as far as they are told apart
+        return known
+    known["initial"] = round(fitted.total[0])
+    if not rates.verdicts_say_nothing:
+        known["sensitivity"] = round(sum(share * n for _, share, n in fitted.reliability))
+        known["specificity"] = round(sum((1 - share) * n for _, share, n in fitted.reliability))
+    return known
+
+
+def _decimal(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

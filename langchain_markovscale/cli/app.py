@@ -1,12 +1,14 @@
 """The list of subcommands, and the one place where errors become a line and an exit code."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Annotated, ParamSpec
+from inspect import signature
+from typing import Annotated, Any, ParamSpec
 
 import typer
+from typer.models import OptionInfo
 
 from langchain_markovscale.cli.calibrate import calibrate
 from langchain_markovscale.cli.compare import compare
@@ -16,7 +18,7 @@ from langchain_markovscale.cli.plan import plan
 from langchain_markovscale.cli.record import record
 from langchain_markovscale.cli.report import report
 from langchain_markovscale.cli.solve import solve
-from langchain_markovscale.cli.wording import in_options, options_of
+from langchain_markovscale.types import ArgumentError
 
 _Parameters = ParamSpec("_Parameters")
 
@@ -55,9 +57,8 @@ def one_line_errors(command: Callable[_Parameters, None]) -> Callable[_Parameter
 
     @wraps(command)
     def run(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> None:
-        options = options_of(command)
         try:
-            with _warnings_said(options):
+            with _warnings_on_stderr():
                 command(*args, **kwargs)
         except KeyboardInterrupt:
             say("Interrupted.")
@@ -70,27 +71,43 @@ def one_line_errors(command: Callable[_Parameters, None]) -> Callable[_Parameter
             say(f"error: {naming_the_extra(error)}", style="red")
             raise typer.Exit(BAD_INPUT) from None
         except (ValueError, OSError) as error:
-            say(f"error: {in_options(str(error), options)}", style="red")
+            say(f"error: {_message(error, command)}", style="red")
             raise typer.Exit(BAD_INPUT) from None
 
     return run
 
 
-class _Saying(logging.Handler):
-    """Says what the library warns of, as errors are said."""
+def _message(error: Exception, command: Callable[..., Any]) -> str:
+    """Return what an error says, with the option in place of the argument that it is about."""
+    if not isinstance(error, ArgumentError):
+        return str(error)
+    return f"{_options_of(command).get(error.name, error.name)} {error.problem}"
 
-    def __init__(self, options: Mapping[str, str]) -> None:
-        super().__init__(logging.WARNING)
-        self._options = options
+
+def _options_of(command: Callable[..., Any]) -> dict[str, str]:
+    """Return the options of a command by its parameters, which are called as in the library."""
+    options = {}
+    for name, parameter in signature(command).parameters.items():
+        (declared,) = getattr(parameter.annotation, "__metadata__", (None,))
+        if isinstance(declared, OptionInfo):
+            # Typer takes the first name for a default until it reads the annotation.
+            names = (declared.default, *(declared.param_decls or ()))
+            given = [each for each in names if isinstance(each, str) and each.startswith("--")]
+            options[name] = (given or [f"--{name.replace('_', '-')}"])[0].partition("/")[0]
+    return options
+
+
+class _OnStderr(logging.Handler):
+    """Shows what the library warns of, as errors are shown."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Say a warning."""
-        say(f"warning: {in_options(record.getMessage(), self._options)}", style="yellow")
+        """Show a warning."""
+        say(f"warning: {record.getMessage()}", style="yellow")
 
 
 @contextmanager
-def _warnings_said(options: Mapping[str, str]) -> Iterator[None]:
-    logger, handler = logging.getLogger("langchain_markovscale"), _Saying(options)
+def _warnings_on_stderr() -> Iterator[None]:
+    logger, handler = logging.getLogger("langchain_markovscale"), _OnStderr(logging.WARNING)
     logger.addHandler(handler)
     try:
         yield

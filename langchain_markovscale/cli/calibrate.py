@@ -30,11 +30,12 @@ def calibrate(
         Path | None,
         typer.Option("--output", "-o", help="File for the calibration; without, it is not kept."),
     ] = None,
-    classes: Annotated[
+    n_classes: Annotated[
         str,
         typer.Option(
+            "--classes",
             help="Classes of questions: a number, or auto for two, and more where held-out "
-            "questions clearly ask for it."
+            "questions clearly ask for it.",
         ),
     ] = "auto",
     settling: Annotated[
@@ -46,9 +47,11 @@ def calibrate(
             help="Score from which the verifier accepts.", show_default="the one that parts best"
         ),
     ] = None,
-    bootstrap: Annotated[int, typer.Option(help="Resampled fits for the intervals.")] = 200,
+    n_bootstrap: Annotated[
+        int, typer.Option("--bootstrap", help="Resampled fits for the intervals.")
+    ] = 200,
     level: Annotated[float, typer.Option(help="Coverage of the intervals.")] = 0.9,
-    cost: options.CostPerRound = 0.01,
+    cost_per_round: options.CostPerRound = 0.01,
     max_rounds: options.MaxRounds = 8,
     seed: Annotated[int, typer.Option(help="Seed of every random step.")] = 0,
 ) -> None:
@@ -56,23 +59,25 @@ def calibrate(
 
     The cost and the number of attempts matter to what is recommended, not to the rates.
     """
-    n_classes = _n_classes(classes)
+    number = _number(n_classes)
     check_output("--output", output)
     check_input("TRACES", traces, "traces")
     questions = _lines(traces)
-    _check_classes(n_classes, questions)
+    _check_classes(number, questions)
     from langchain_markovscale.calibration.calibration import Calibration
+    from langchain_markovscale.theory.validation import check_level
     from langchain_markovscale.traces.trace import AttemptCounts, read_traces
 
+    check_level(level)
     counts = AttemptCounts()
     console = remarks()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         fitted = Calibration.fit(
             _watched(read_traces(traces), progress, questions, counts),
-            n_classes=n_classes,
+            n_classes=number,
             settling=settling,
             accept_threshold=accept_threshold,
-            n_bootstrap=bootstrap,
+            n_bootstrap=n_bootstrap,
             level=level,
             seed=seed,
             source=f"fitted to {traces.name}",
@@ -80,25 +85,29 @@ def calibrate(
     say(str(counts))
     if output is not None:
         fitted.save(output)
-    print_document(fitted.report(cost_per_round=cost, max_rounds=max_rounds, seed=seed), results())
+    report = fitted.report(cost_per_round=cost_per_round, max_rounds=max_rounds, seed=seed)
+    print_document(report, results())
     if output is None:
         say("The calibration was not kept: --output calibration.json keeps it.")
     else:
         say(f"The calibration is in {output}.")
 
 
-def _n_classes(classes: str) -> int | Literal["auto"]:
+def _number(classes: str) -> int | Literal["auto"]:
     if classes == "auto":
         return "auto"
     try:
-        return int(classes)
+        number = int(classes)
     except ValueError:
         raise ValueError(f"--classes must be a number or auto, got {classes!r}.") from None
+    if number < 1:
+        raise ValueError(f"--classes must be a whole number of at least 1, or auto, got {number}.")
+    return number
 
 
 def _check_classes(n_classes: int | Literal["auto"], questions: int) -> None:
     """Refuse more classes than there are questions, and say so where there are nearly as many."""
-    if n_classes == "auto" or n_classes * _FEW <= questions or n_classes < 2:
+    if n_classes == "auto" or n_classes * _FEW <= questions or n_classes == 1:
         return
     from langchain_markovscale.display.wording import counted
 

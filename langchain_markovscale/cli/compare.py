@@ -11,7 +11,7 @@ from langchain_markovscale.cli.files import check_input, check_output, write_pag
 from langchain_markovscale.cli.terminal import print_document
 
 if TYPE_CHECKING:
-    from langchain_markovscale.comparison.crossfit import Budget
+    from langchain_markovscale.comparison.crossfit import BudgetUnit
     from langchain_markovscale.theory.rates import Variant
 
 
@@ -43,9 +43,7 @@ def compare(
     ] = "mixture,gate,training_free",
     verification_tokens: Annotated[
         float | None,
-        typer.Option(
-            help="Tokens that a verification takes.", show_default="as the traces' metadata tell"
-        ),
+        typer.Option(help="Tokens that a verification takes.", show_default="as the traces tell"),
     ] = None,
     budget: Annotated[
         str | None,
@@ -86,7 +84,7 @@ def compare(
                 [name.strip().replace("-", "_") for name in variants.split(",")],
             ),
             verification_tokens=verification_tokens,
-            budget=cast("Budget | None", budget),
+            budget=cast("BudgetUnit | None", budget),
             repeats=repeats,
             level=level,
             seed=seed,

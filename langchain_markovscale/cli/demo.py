@@ -18,7 +18,7 @@ FIXED_ROUNDS = 3
 
 def demo(
     model: options.ModelName = PACKAGED,
-    cost: options.CostPerRound = 0.03,
+    cost_per_round: options.CostPerRound = 0.03,
     max_rounds: options.MaxRounds = 6,
     seed: options.Seed = None,
     measure: Annotated[
@@ -48,7 +48,7 @@ def demo(
         model_name=model,
         verifier_name="nines",
         answer_key=setting.ANSWER_KEY,
-        cost_per_round=cost,
+        cost_per_round=cost_per_round,
         max_rounds=max_rounds,
         actions=("revise", "generate"),
         calibration=calibration,
@@ -71,14 +71,14 @@ def _show(loop: "Loop", seed: int | None) -> None:
         in_words,
         of_loop,
     )
-    from langchain_markovscale.cli.rendering import LiveTables
-    from langchain_markovscale.cli.runs import Run, go
+    from langchain_markovscale.cli.runs import WatchedRun, go
+    from langchain_markovscale.cli.watchers import LiveTables
     from langchain_markovscale.demo import setting
     from langchain_markovscale.recording.questions import parse_questions
 
     questions = parse_questions(setting.questions(), "the demo's questions")
     key = resolve_answer_key(setting.ANSWER_KEY)
-    runs = [Run(question) for question in questions]
+    runs = [WatchedRun(question) for question in questions]
     if go(loop.graph, runs, LiveTables(len(runs), key)):
         say("Interrupted.")
         raise typer.Exit(INTERRUPTED)

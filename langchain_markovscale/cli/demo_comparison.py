@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from rich.table import Table
 
 from langchain_markovscale.answers.keys import AnswerKey
-from langchain_markovscale.cli.runs import Run, is_correct
+from langchain_markovscale.cli.runs import WatchedRun, is_correct
 from langchain_markovscale.graph.prompts import Prompts
 from langchain_markovscale.recording.questions import Question
 from langchain_markovscale.types import (
@@ -70,7 +70,7 @@ class Strategy(NamedTuple):
         return Score(sum(self.grades), len(self.grades))
 
 
-def of_loop(name: str, runs: Sequence[Run], answer_key: AnswerKey) -> Strategy:
+def of_loop(name: str, runs: Sequence[WatchedRun], answer_key: AnswerKey) -> Strategy:
     """Return how the loop did; its checks count as calls only where they asked a model.
 
     Args:

@@ -33,7 +33,7 @@ def measure(loop: Loop, model_name: str, output: Path) -> Recording:
         questions,
         path=traces,
         answer_key=loop.answer_key,
-        rounds=REVISIONS,
+        revisions=REVISIONS,
         fresh_starts=FRESH_STARTS,
         metadata={"model": model_name},
     )

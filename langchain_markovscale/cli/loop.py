@@ -6,7 +6,7 @@ from contextlib import nullcontext, redirect_stderr
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AnyMessage, BaseMessage
@@ -227,7 +227,7 @@ def build_loop(
     answer_key: str | None,
     cost_per_round: float,
     max_rounds: int,
-    actions: Sequence[str],
+    actions: Sequence[Action],
     calibration_file: str | None = None,
     calibration: Calibration | None = None,
     temperature: float | None = None,
@@ -268,7 +268,7 @@ def build_loop(
         "calibration": calibration,
         "cost_per_round": cost_per_round,
         "max_rounds": max_rounds,
-        "actions": cast("Sequence[Action]", actions),
+        "actions": actions,
         "answer_key": key,
         "prompts": prompts or Prompts(),
     }

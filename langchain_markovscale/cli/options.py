@@ -1,9 +1,14 @@
-"""Options that several subcommands share, so that they are called the same and mean the same."""
+"""Options that several subcommands share, so that they are called the same and mean the same.
+
+A parameter is called as the library calls it, so that an error about it can name the option.
+"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import typer
+
+from langchain_markovscale.types import Action
 
 ModelName = Annotated[
     str,
@@ -69,3 +74,18 @@ MarkdownFile = Annotated[
     Path | None,
     typer.Option("--markdown", help="Write Markdown to this file instead of printing."),
 ]
+
+
+def action_names(listed: str) -> list[Action]:
+    """Return the actions of `--actions`.
+
+    Args:
+        listed: Names, separated by commas.
+
+    Raises:
+        ValueError: If one is none of the actions.
+    """
+    named = [name.strip() for name in listed.split(",")]
+    if any(name not in get_args(Action) for name in named):
+        raise ValueError(f"--actions must name revise, generate, or both, got {listed!r}.")
+    return cast("list[Action]", named)

@@ -12,7 +12,7 @@ from langchain_markovscale.theory.plans import commitments
 from langchain_markovscale.theory.rates import Rates
 
 
-class Row(NamedTuple):
+class PlanRow(NamedTuple):
     """One quantity.
 
     Attributes:
@@ -30,7 +30,7 @@ class Row(NamedTuple):
     words: str
 
 
-def blind_rows(chain: TwoStateChain, initial: float, cost: float) -> list[Row]:
+def blind_rows(chain: TwoStateChain, initial: float, cost: float) -> list[PlanRow]:
     """Return what revisions do that nobody checks.
 
     Args:
@@ -56,7 +56,7 @@ def verified_rows(
     sensitivity: float,
     specificity: float,
     max_rounds: int,
-) -> list[Row]:
+) -> list[PlanRow]:
     """Return what a verifier changes.
 
     Args:
@@ -77,7 +77,7 @@ def verified_rows(
     threshold = verified_threshold(chain, initial, cost, sensitivity, specificity, max_rounds)
     return [
         _verifier(sensitivity, specificity),
-        Row(
+        PlanRow(
             "gated",
             "gated chain α′, β′",
             {
@@ -90,7 +90,7 @@ def verified_rows(
             f"corrupts {percent(gated.corruption)} of right ones: {tends}.",
         ),
         _fresh_draw(chain, initial),
-        Row(
+        PlanRow(
             "threshold",
             "threshold",
             threshold,
@@ -136,7 +136,7 @@ def verified_threshold(
     return float(max(pays_below, default=0.0))
 
 
-def _regime(chain: TwoStateChain, initial: float) -> Row:
+def _regime(chain: TwoStateChain, initial: float) -> PlanRow:
     regime, level = str(chain.regime(initial)), float(chain.stationary_accuracy)
     if isnan(level):
         words = "No revision changes whether an answer is right."
@@ -148,10 +148,10 @@ def _regime(chain: TwoStateChain, initial: float) -> Row:
             f"First answers, {percent(initial)} right, are {side} the level that rounds tend to, "
             f"{percent(level)}: revising {effect} accuracy."
         )
-    return Row("regime", "regime", regime, regime, words)
+    return PlanRow("regime", "regime", regime, regime, words)
 
 
-def _level(chain: TwoStateChain, initial: float) -> Row:
+def _level(chain: TwoStateChain, initial: float) -> PlanRow:
     level = float(chain.stationary_accuracy)
     if isnan(level):
         words = f"Accuracy stays at {percent(initial)}, where it begins."
@@ -159,13 +159,13 @@ def _level(chain: TwoStateChain, initial: float) -> Row:
         words = "Here right and wrong swap for ever: accuracy swings about it."
     else:
         words = "There as many answers are repaired as corrupted, and more rounds change nothing."
-    return Row("stationary_accuracy", "level π", _finite(level), _shown(level), words)
+    return PlanRow("stationary_accuracy", "level π", _finite(level), _shown(level), words)
 
 
-def _bounds(chain: TwoStateChain, initial: float) -> Row:
+def _bounds(chain: TwoStateChain, initial: float) -> PlanRow:
     found = chain.bounds(initial)
     bounds = {name: float(value) for name, value in found._asdict().items()}
-    return Row(
+    return PlanRow(
         "bounds",
         "bounds",
         bounds,
@@ -174,15 +174,15 @@ def _bounds(chain: TwoStateChain, initial: float) -> Row:
     )
 
 
-def _eigenvalue(chain: TwoStateChain) -> Row:
+def _eigenvalue(chain: TwoStateChain) -> PlanRow:
     value = float(chain.eigenvalue)
     side = " and lands on the other side of it" if value < 0 else ""
     kept = "all" if abs(value) == 1 else percent(abs(value))
     words = f"Each round leaves {kept} of the distance to the level{side}."
-    return Row("eigenvalue", "eigenvalue λ", value, f"{value:.3g}", words)
+    return PlanRow("eigenvalue", "eigenvalue λ", value, f"{value:.3g}", words)
 
 
-def _half_life(chain: TwoStateChain) -> Row:
+def _half_life(chain: TwoStateChain) -> PlanRow:
     rounds = float(chain.half_life)
     words = (
         f"Half of what revising can change has happened after {counted(rounds, 'round')}."
@@ -191,7 +191,7 @@ def _half_life(chain: TwoStateChain) -> Row:
         if rounds == 0
         else "The distance to the level never shrinks."
     )
-    return Row(
+    return PlanRow(
         "half_life",
         "half-life",
         _finite(rounds),
@@ -200,7 +200,7 @@ def _half_life(chain: TwoStateChain) -> Row:
     )
 
 
-def _best_rounds(chain: TwoStateChain, initial: float, cost: float) -> Row:
+def _best_rounds(chain: TwoStateChain, initial: float, cost: float) -> PlanRow:
     best = chain.optimal_rounds(initial, cost)
     price = f"costs {points(cost, 3, unit=False)}"
     if best == inf:
@@ -216,7 +216,7 @@ def _best_rounds(chain: TwoStateChain, initial: float, cost: float) -> Row:
             f"{_changes(beyond - reached)} and {price}."
         )
     shown = "no limit" if best == inf else f"{best}"
-    return Row("optimal_rounds", "best revisions T*", _finite(best), shown, words)
+    return PlanRow("optimal_rounds", "best revisions T*", _finite(best), shown, words)
 
 
 def _changes(gain: float) -> str:
@@ -224,10 +224,10 @@ def _changes(gain: float) -> str:
     return "gain nothing" if size == "0 points" else f"{'gain' if gain > 0 else 'lose'} {size}"
 
 
-def _blind_threshold(chain: TwoStateChain, cost: float) -> Row:
+def _blind_threshold(chain: TwoStateChain, cost: float) -> PlanRow:
     threshold = float(chain.threshold(cost))
     within = min(max(threshold, 0.0), 1.0)
-    return Row(
+    return PlanRow(
         "threshold",
         "threshold",
         _finite(threshold),
@@ -236,7 +236,7 @@ def _blind_threshold(chain: TwoStateChain, cost: float) -> Row:
     )
 
 
-def _verifier(sensitivity: float, specificity: float) -> Row:
+def _verifier(sensitivity: float, specificity: float) -> PlanRow:
     quality = sensitivity + specificity - 1
     verdict = (
         "Its verdicts carry information."
@@ -245,7 +245,7 @@ def _verifier(sensitivity: float, specificity: float) -> Row:
         if quality > -1e-9
         else "It is wrong more often than right: turn its verdicts round."
     )
-    return Row(
+    return PlanRow(
         "verifier",
         "verifier",
         {"sensitivity": sensitivity, "specificity": specificity},
@@ -255,9 +255,9 @@ def _verifier(sensitivity: float, specificity: float) -> Row:
     )
 
 
-def _fresh_draw(chain: TwoStateChain, initial: float) -> Row:
+def _fresh_draw(chain: TwoStateChain, initial: float) -> PlanRow:
     better = "fresh draw" if initial > chain.repair else "revision"
-    return Row(
+    return PlanRow(
         "better_after_rejection",
         "if it is wrong",
         better,

@@ -45,7 +45,7 @@ def record(
             show_default="exact, with --answer-key",
         ),
     ] = None,
-    rounds: Annotated[int, typer.Option(help="Revisions of each fresh start.")] = 3,
+    revisions: Annotated[int, typer.Option(help="Revisions of each fresh start.")] = 3,
     fresh_starts: Annotated[
         int, typer.Option(help="Fresh draws for each question; at least 2 to tell classes apart.")
     ] = 2,
@@ -64,22 +64,28 @@ def record(
             help="Field that holds the right answer.", show_default="'reference' or 'answer'"
         ),
     ] = None,
+    rounds: Annotated[
+        int | None, typer.Option("--rounds", hidden=True, help="Former name of --revisions.")
+    ] = None,
 ) -> None:
     """Record what the loop does with questions whose answers are known.
 
-    Each question is drawn afresh and revised as often as told, without stopping early. A finished
+    Each question is drawn afresh and revised as often as asked, without stopping early. A finished
     question is written at once: when the command is broken off, the same command goes on.
     """
     from langchain_markovscale.cli.loop import build_loop, check_names
     from langchain_markovscale.recording.questions import read_questions
     from langchain_markovscale.recording.record import record_traces
     from langchain_markovscale.recording.recording_file import unfinished
-    from langchain_markovscale.recording.schedule import Plan
+    from langchain_markovscale.recording.schedule import Schedule
 
+    if rounds is not None:
+        say(f"warning: --rounds is now called --revisions: write --revisions {rounds}.", "yellow")
+        revisions = rounds
     check_output("--output", output)
     check_input("DATASET", dataset, "questions")
     check_names(model, verifier)
-    plan = Plan(rounds, fresh_starts)
+    schedule = Schedule(revisions, fresh_starts)
     questions = read_questions(
         dataset, question_field=question_field, reference_field=reference_field
     )
@@ -110,8 +116,8 @@ def record(
             questions,
             path=output,
             grader=grading,
-            rounds=plan.rounds,
-            fresh_starts=plan.fresh_starts,
+            revisions=schedule.revisions,
+            fresh_starts=schedule.fresh_starts,
             max_concurrency=max_concurrency,
             metadata=settings | ({} if seed is None else {"seed": seed}),
             progress=True,

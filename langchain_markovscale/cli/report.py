@@ -18,7 +18,7 @@ def report(
     ],
     html: options.Page = None,
     markdown: options.MarkdownFile = None,
-    cost: options.CostPerRound = 0.01,
+    cost_per_round: options.CostPerRound = 0.01,
     max_rounds: options.MaxRounds = 8,
     seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = 0,
 ) -> None:
@@ -29,7 +29,7 @@ def report(
     from langchain_markovscale.calibration.calibration import Calibration
 
     made = Calibration.load(calibration).report(
-        cost_per_round=cost, max_rounds=max_rounds, seed=seed
+        cost_per_round=cost_per_round, max_rounds=max_rounds, seed=seed
     )
     if html is None and markdown is None:
         print_document(made, results())

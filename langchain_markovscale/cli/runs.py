@@ -1,6 +1,7 @@
 """The loop on many questions at once, watched while it goes on.
 
-What has happened so far lives in the `Run` and not in the task, so that Ctrl-C loses nothing.
+What has happened so far lives in the `WatchedRun` and not in the task, so that Ctrl-C loses
+nothing.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from langchain_markovscale.types import Attempt, Decision, Purpose, Usage
 
 
 @dataclass(eq=False)
-class Run:
+class WatchedRun:
     """One question on its way through the loop.
 
     Attributes:
@@ -100,20 +101,22 @@ class Run:
 class Watcher(Protocol):
     """Whoever shows runs while they go on."""
 
-    def started(self, run: Run) -> None:
+    def started(self, run: WatchedRun) -> None:
         """A run begins."""
 
-    def changed(self, run: Run) -> None:
+    def changed(self, run: WatchedRun) -> None:
         """A run has a new attempt or decision."""
 
-    def finished(self, run: Run) -> None:
+    def finished(self, run: WatchedRun) -> None:
         """A run has ended, well or not."""
 
     def close(self) -> None:
         """No more runs will end: leave the terminal as it was."""
 
 
-async def run_all(graph: Any, runs: Sequence[Run], watcher: Watcher, concurrency: int = 1) -> None:
+async def run_all(
+    graph: Any, runs: Sequence[WatchedRun], watcher: Watcher, concurrency: int = 1
+) -> None:
     """Take every run through the graph.
 
     Args:
@@ -128,7 +131,7 @@ async def run_all(graph: Any, runs: Sequence[Run], watcher: Watcher, concurrency
     """
     free = asyncio.Semaphore(concurrency)
 
-    async def one(run: Run) -> None:
+    async def one(run: WatchedRun) -> None:
         async with free:
             run.begin()
             watcher.started(run)
@@ -149,7 +152,7 @@ async def run_all(graph: Any, runs: Sequence[Run], watcher: Watcher, concurrency
             group.create_task(one(run))
 
 
-def go(graph: Any, runs: Sequence[Run], watcher: Watcher, concurrency: int = 1) -> bool:
+def go(graph: Any, runs: Sequence[WatchedRun], watcher: Watcher, concurrency: int = 1) -> bool:
     """Take runs through a graph and return whether Ctrl-C ended that early.
 
     Args:
@@ -169,7 +172,7 @@ def go(graph: Any, runs: Sequence[Run], watcher: Watcher, concurrency: int = 1) 
     return False
 
 
-async def _follow(graph: Any, run: Run, watcher: Watcher) -> None:
+async def _follow(graph: Any, run: WatchedRun, watcher: Watcher) -> None:
     async for mode, chunk in graph.astream(
         {"question": run.question.text}, stream_mode=["custom", "values"]
     ):

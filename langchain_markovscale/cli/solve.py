@@ -14,7 +14,7 @@ from langchain_markovscale.cli.files import check_input
 
 if TYPE_CHECKING:
     from langchain_markovscale.answers.keys import AnswerKey
-    from langchain_markovscale.cli.runs import Run, Watcher
+    from langchain_markovscale.cli.runs import WatchedRun, Watcher
     from langchain_markovscale.recording.questions import Question
 STDIN = "-"
 
@@ -32,7 +32,7 @@ def solve(
     model: options.ModelName = "smollm2",
     verifier: options.VerifierName = "judge",
     answer_key: options.AnswerKeyName = None,
-    cost: options.CostPerRound = 0.01,
+    cost_per_round: options.CostPerRound = 0.01,
     max_rounds: options.MaxRounds = 8,
     actions: options.ActionNames = "revise,generate",
     calibration: options.CalibrationFile = None,
@@ -46,8 +46,8 @@ def solve(
 ) -> None:
     """Answer questions, and stop when another round is not worth its cost."""
     from langchain_markovscale.cli.loop import build_loop, check_names
-    from langchain_markovscale.cli.rendering import JsonLines, Lines, LiveTables
-    from langchain_markovscale.cli.runs import Run, check_references, go
+    from langchain_markovscale.cli.runs import WatchedRun, check_references, go
+    from langchain_markovscale.cli.watchers import JsonLines, Lines, LiveTables
 
     asked = _questions(questions or [], file)
     if calibration is not None:
@@ -58,15 +58,15 @@ def solve(
         model_name=model,
         verifier_name=verifier,
         answer_key=answer_key,
-        cost_per_round=cost,
+        cost_per_round=cost_per_round,
         max_rounds=max_rounds,
-        actions=[action.strip() for action in actions.split(",")],
+        actions=options.action_names(actions),
         calibration_file=calibration,
         temperature=temperature,
         max_tokens=max_tokens,
         seed=seed,
     )
-    runs = [Run(question) for question in asked]
+    runs = [WatchedRun(question) for question in asked]
     if not as_json:
         say(f"Deciding with: {loop.source}.\n", style="dim")
     if as_json:
@@ -106,7 +106,7 @@ def _questions(arguments: list[str], file: str | None) -> "list[Question]":
     return as_questions(arguments)
 
 
-def _total(runs: "Sequence[Run]", answer_key: "AnswerKey | None", seconds: float) -> None:
+def _total(runs: "Sequence[WatchedRun]", answer_key: "AnswerKey | None", seconds: float) -> None:
     """Write what all runs cost together, and how many were right where that is known."""
     from langchain_markovscale.cli.demo_comparison import Score
     from langchain_markovscale.display.run import bill, sum_by_purpose

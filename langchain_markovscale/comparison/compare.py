@@ -8,14 +8,20 @@ import numpy as np
 
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.comparison import contrasts
-from langchain_markovscale.comparison.crossfit import Budget, Crossfit, Prices, Settings, Strategies
+from langchain_markovscale.comparison.crossfit import (
+    BudgetUnit,
+    Crossfit,
+    CrossfitSettings,
+    Prices,
+    Strategies,
+)
 from langchain_markovscale.comparison.report import Comparison
-from langchain_markovscale.comparison.results import Findings
+from langchain_markovscale.comparison.results import ComparisonFindings
 from langchain_markovscale.replay.pool import Pool
 from langchain_markovscale.theory.rates import Variant
-from langchain_markovscale.theory.validation import whole
+from langchain_markovscale.theory.validation import check_level, whole
 from langchain_markovscale.traces.trace import Trace, read_traces
-from langchain_markovscale.types import Action
+from langchain_markovscale.types import Action, ArgumentError
 
 COSTS = (
     *(0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05),
@@ -36,7 +42,7 @@ def compare_strategies(
     choices: int | None = None,
     calibration: Calibration | None = None,
     verification_tokens: float | None = None,
-    budget: Budget | None = None,
+    budget: BudgetUnit | None = None,
     repeats: int | None = None,
     level: float = 0.95,
     n_bootstrap: int = 2000,
@@ -68,8 +74,9 @@ def compare_strategies(
         choices: Number of possible answers where they are a closed list.
         calibration: One to decide with that was fitted on other questions; by default each half of
             the pool is fitted.
-        verification_tokens: What a verification takes; by default as `verification_tokens` in the
-            traces' metadata, and unknown where that is missing.
+        verification_tokens: Tokens that a verification takes; by default as the traces tell, and
+            unknown where they do not. Tokens are those read and written where the traces tell the
+            `usage` of every attempt, else those written alone, see `Pool`.
         budget: What the rules spend: `"tokens"`, `"calls"` or `"attempts"`; by default tokens, or
             attempts where the tokens of some rule are unknown.
         repeats: How often the pool is halved and replayed, each time from another fresh draw; by
@@ -86,13 +93,13 @@ def compare_strategies(
         ValueError: If an argument leaves its range, or an attempt has no label.
     """
     whole("n_bootstrap", n_bootstrap, least=1)
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level!r}: 0.95 is a 95 % interval.")
+    whole("seed", seed)
+    check_level(level)
     pool = _opened(pool, verification_tokens)
     if repeats is None:
         repeats = max(1, min(_REPEATS, _RUNS // len(pool)))
     whole("repeats", repeats, least=1)
-    settings = Settings(
+    settings = CrossfitSettings(
         costs=_checked_costs(costs),
         variants=_checked_variants(variants),
         max_rounds=max_rounds,
@@ -115,7 +122,7 @@ def compare_strategies(
         level=level,
     )
     return Comparison(
-        Findings(
+        ComparisonFindings(
             rows=contrasts.rows(tallies, sample, repeats),
             duels=tuple(duel for variant in settings.variants for duel in sample.duels(variant)),
             standings=tuple(
@@ -130,6 +137,7 @@ def compare_strategies(
             unverified=_unverified(crossfit, settings, repeats),
             source=None if calibration is None else calibration.source,
             left_out=_left_out(pool) if strategies is None else (),
+            reading_counts=pool.reading_counts,
         )
     )
 
@@ -150,8 +158,8 @@ def _checked_costs(costs: Sequence[float]) -> tuple[float, ...]:
     """Return the costs from the highest to the lowest, each once."""
     values = np.asarray(costs, dtype=np.float64)
     if values.ndim != 1 or not values.size or not (np.isfinite(values) & (values > 0)).all():
-        raise ValueError(
-            f"costs must hold at least one cost above 0, in units of accuracy, got {costs!r}."
+        raise ArgumentError(
+            "costs", f"must hold at least one cost above 0, in units of accuracy, got {costs!r}."
         )
     return tuple(np.unique(values)[::-1].tolist())
 
@@ -160,7 +168,7 @@ def _checked_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:
     known = get_args(Variant)
     if isinstance(variants, str) or not variants or any(each not in known for each in variants):
         names = ", ".join(map(repr, known))
-        raise ValueError(f"variants must name at least one of {names}, got {variants!r}.")
+        raise ArgumentError("variants", f"must name at least one of {names}, got {variants!r}.")
     return tuple(dict.fromkeys(variants))
 
 
@@ -174,21 +182,22 @@ def _recorded_actions(pool: Pool) -> tuple[Action, ...]:
     return tuple(found) or get_args(Action)
 
 
-def _checked_budget(wanted: Budget | None, pool: Pool) -> Budget:
+def _checked_budget(wanted: BudgetUnit | None, pool: Pool) -> BudgetUnit:
     if wanted is None:
         return "tokens" if pool.priced else "attempts"
-    if wanted not in get_args(Budget):
-        names = ", ".join(map(repr, get_args(Budget)))
-        raise ValueError(f"budget must be one of {names}, got {wanted!r}.")
+    if wanted not in get_args(BudgetUnit):
+        names = ", ".join(map(repr, get_args(BudgetUnit)))
+        raise ArgumentError("budget", f"must be one of {names}, got {wanted!r}.")
     if wanted == "tokens" and not pool.priced:
-        raise ValueError(
-            "budget='tokens' needs the tokens of every attempt and of every verification: record "
-            "them, give verification_tokens, or compare by 'calls' or 'attempts'."
+        raise ArgumentError(
+            "budget",
+            "must be 'calls' or 'attempts' where the tokens of some attempt or verification are "
+            "unknown, got 'tokens': record them, or say what a verification takes.",
         )
     return wanted
 
 
-def _unverified(crossfit: Crossfit, settings: Settings, repeats: int) -> float:
+def _unverified(crossfit: Crossfit, settings: CrossfitSettings, repeats: int) -> float:
     first = settings.variants[0]
     declined = sum(n for rule, n in crossfit.declined.items() if rule.variant == first)
     return declined / (len(settings.costs) * len(crossfit.pool) * repeats)

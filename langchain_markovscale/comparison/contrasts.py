@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.comparison.crossfit import NEVER, Budget, Rule, Tally
-from langchain_markovscale.comparison.results import Duel, Row, Standing
+from langchain_markovscale.comparison.crossfit import NEVER, BudgetUnit, Rule, Tally
+from langchain_markovscale.comparison.results import Duel, RuleResult, Standing
 from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.theory.rates import Variant
 
@@ -36,7 +36,7 @@ class Sample:
     def of(
         cls,
         tallies: Mapping[Rule, Tally],
-        budget: Budget,
+        budget: BudgetUnit,
         repeats: int,
         *,
         round_price: float,
@@ -111,10 +111,10 @@ class Sample:
         return Estimate(float(budget[0]), (low, high))
 
 
-def rows(tallies: Mapping[Rule, Tally], sample: Sample, repeats: int) -> tuple[Row, ...]:
+def rows(tallies: Mapping[Rule, Tally], sample: Sample, repeats: int) -> tuple[RuleResult, ...]:
     """Return how each rule fared."""
     return tuple(
-        Row(
+        RuleResult(
             rule=rule,
             accuracy=sample.estimate(sample.accuracy[:, place]),
             attempts=float(tally.attempts.mean()) / repeats,
@@ -132,7 +132,7 @@ def _known(sums: Floats, repeats: int) -> float | None:
     return None if np.isnan(mean) else mean
 
 
-def _spent(tally: Tally, budget: Budget) -> Floats:
+def _spent(tally: Tally, budget: BudgetUnit) -> Floats:
     if budget == "calls":
         return tally.attempts + tally.verified
     return tally.tokens if budget == "tokens" else tally.attempts

@@ -10,14 +10,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from statistics import fmean
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.replay.pool import Pool
-from langchain_markovscale.replay.replay import Strategy
+from langchain_markovscale.replay.pool import Pool, PooledQuestion
+from langchain_markovscale.replay.replay import Outcome, Strategy, replay
 from langchain_markovscale.replay.strategies import (
     OracleGate,
     Predicted,
@@ -27,28 +28,27 @@ from langchain_markovscale.replay.strategies import (
 )
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.rates import Rates, Variant
+from langchain_markovscale.traces.trace import Trace
+from langchain_markovscale.types import Action
 
 if TYPE_CHECKING:
     from langchain_markovscale.calibration.predictor import ClassPredictor
 
-from statistics import fmean
-from typing import Literal, NamedTuple
-
-from langchain_markovscale.replay.pool import PooledQuestion
-from langchain_markovscale.replay.replay import Outcome, replay
-from langchain_markovscale.traces.trace import Trace
-from langchain_markovscale.types import Action
-
+Floats = NDArray[np.float64]
 Kind = Literal["rule", "bound", "markovscale"]
 
-Budget = Literal["tokens", "calls", "attempts"]
+BudgetUnit = Literal["tokens", "calls", "attempts"]
 """What is spent: tokens, calls (of model and verifier), or attempts (of the model alone)."""
 
+Strategies = Mapping[str, Strategy] | Callable[[Calibration], Mapping[str, Strategy]]
+"""Rules by name, or what makes them from the calibration of the other half."""
+
 NEVER = float("inf")  # the cost at which a criterion always stops after the first answer
+_DRAWS = 16  # resampled fits that a criterion decides with
 
 
 @dataclass(frozen=True)
-class Settings:
+class CrossfitSettings:
     """How MarkovScale is run; see `compare_strategies`."""
 
     costs: tuple[float, ...]
@@ -56,7 +56,7 @@ class Settings:
     max_rounds: int
     actions: tuple[Action, ...]
     choices: int | None
-    budget: Budget
+    budget: BudgetUnit
     seed: int
 
 
@@ -80,7 +80,7 @@ class Rule:
         return cls(name, "markovscale", variant, cost)
 
 
-class Questions(NamedTuple):
+class QuestionSet(NamedTuple):
     """Some questions of the pool.
 
     Attributes:
@@ -94,7 +94,7 @@ class Questions(NamedTuple):
     bare: list[PooledQuestion]
 
     @classmethod
-    def of(cls, pool: Pool, indices: Sequence[int]) -> "Questions":
+    def of(cls, pool: Pool, indices: Sequence[int]) -> "QuestionSet":
         """Return the questions of a pool at some indices."""
         scored = [pool[index] for index in indices]
         return cls(
@@ -121,17 +121,17 @@ class Prices(NamedTuple):
         return self.attempt + self.verification
 
     @classmethod
-    def of(cls, questions: Sequence[PooledQuestion], budget: Budget) -> "Prices":
+    def of(cls, questions: Sequence[PooledQuestion], budget: BudgetUnit) -> "Prices":
         """Return the prices that some questions paid; those of tokens must be known."""
         if budget != "tokens":
             verified = any(question.verified for question in questions)
             return cls(1.0, 1.0 if budget == "calls" and verified else 0.0)
-        tokens = [each["tokens"] or 0 for question in questions for each in question.attempts]
+        tokens = [each or 0 for question in questions for each in question.tokens]
         checked = [question.verification_tokens or 0.0 for question in questions]
         return cls(fmean(tokens), fmean(checked))
 
 
-class Player(NamedTuple):
+class FoldRule(NamedTuple):
     """A rule, made ready for half of the questions.
 
     Attributes:
@@ -145,28 +145,28 @@ class Player(NamedTuple):
     verifies: bool
     declined: bool = False
 
-    def replayed(self, questions: Questions, start: int) -> Outcome:
+    def replayed(self, questions: QuestionSet, start: int) -> Outcome:
         """Replay it, beginning with that fresh draw."""
         seen = questions.scored if self.verifies else questions.bare
         return replay(self.strategy, seen, starts=(start,))
 
 
 @dataclass(frozen=True)
-class Half:
-    """The questions of a half, and what was learned from the other one.
+class Fold:
+    """The questions of a fold, and what was learned from the other one.
 
     Attributes:
-        calibration: Fitted to the other half.
-        learned: The questions of the other half.
-        tried: The questions of this half.
-        prices: What an attempt and its verification take, in the other half.
+        calibration: Fitted to the other fold.
+        learned: The questions of the other fold.
+        tried: The questions of this fold.
+        prices: What an attempt and its verification take, in the other fold.
         start: The fresh draw that runs begin with.
         seed: Of what is learned.
     """
 
     calibration: Calibration
-    learned: Questions
-    tried: Questions
+    learned: QuestionSet
+    tried: QuestionSet
     prices: Prices
     start: int
     seed: int
@@ -178,46 +178,46 @@ class Half:
 
         return ClassPredictor.fit(self.learned.traces, self.calibration, seed=self.seed)
 
-    def player(self, variant: Variant, cost: float, settings: Settings) -> Player:
-        """Return MarkovScale for this half, with or without the verifier.
+    def rule(self, variant: Variant, cost: float, settings: CrossfitSettings) -> FoldRule:
+        """Return MarkovScale for this fold, with or without the verifier.
 
         Args:
             variant: Which one.
             cost: c, of a verified round.
             settings: The rest.
         """
-        verifying = self._player(self.calibration, variant, cost, settings, self.tried)
+        verifying = self._rule(self.calibration, variant, cost, settings, self.tried)
         if not self.prices.verification:
             return verifying
         bare = self.calibration.decision_rates.without_verifier()
         bare_cost = cost * self.prices.attempt / self.prices.round
         if verifying.verifies:
-            with_it = self._player(self.calibration, variant, cost, settings, self.learned)
-            without = self._player(bare, variant, bare_cost, settings, self.learned)
+            with_it = self._rule(self.calibration, variant, cost, settings, self.learned)
+            without = self._rule(bare, variant, bare_cost, settings, self.learned)
             if self._worth(with_it, cost) >= self._worth(without, cost):
                 return verifying
-        declining = self._player(bare, variant, bare_cost, settings, self.tried)
+        declining = self._rule(bare, variant, bare_cost, settings, self.tried)
         return declining._replace(declined=True)
 
-    def _worth(self, player: Player, cost: float) -> float:
-        """Return what a player expects to earn on the other half, less what it pays for it.
+    def _worth(self, fold_rule: FoldRule, cost: float) -> float:
+        """Return what a rule expects to earn on the other fold, less what it pays for it.
 
         By its own beliefs, which are surer than a few dozen labels.
         """
-        outcome = player.replayed(self.learned, self.start)
+        outcome = fold_rule.replayed(self.learned, self.start)
         paid = outcome.attempts * self.prices.attempt
-        if player.verifies:
+        if fold_rule.verifies:
             paid = paid + outcome.verified * self.prices.verification
         return float(outcome.belief.mean() - cost * paid.mean() / self.prices.round)
 
-    def _player(
+    def _rule(
         self,
         source: Calibration | Rates,
         variant: Variant,
         cost: float,
-        settings: Settings,
-        questions: Questions,
-    ) -> Player:
+        settings: CrossfitSettings,
+        questions: QuestionSet,
+    ) -> FoldRule:
         criterion = Criterion(
             source,
             cost,
@@ -233,14 +233,7 @@ class Half:
                 [trace.get("features") for trace in questions.traces],
             )
             strategy = [Predicted(criterion, each) for each in weights]
-        return Player(strategy, looks_at_scores(criterion))
-
-
-Floats = NDArray[np.float64]
-Strategies = Mapping[str, Strategy] | Callable[[Calibration], Mapping[str, Strategy]]
-"""Rules by name, or what makes them from the calibration of the other half."""
-
-_DRAWS = 16  # resampled fits that a criterion decides with
+        return FoldRule(strategy, looks_at_scores(criterion))
 
 
 @dataclass
@@ -277,13 +270,13 @@ class Crossfit:
         pool: The recorded attempts.
         settings: How MarkovScale is run.
         strategies: The rules to beat; None for the usual ones.
-        calibration: One that was fitted to other questions; None to fit each half.
+        calibration: One that was fitted to other questions; None to fit each fold.
         tallies: What came out, by rule, in the order of the rules.
         declined: Questions that a rule was tried on without a verifier that was there.
     """
 
     pool: Pool
-    settings: Settings
+    settings: CrossfitSettings
     strategies: Strategies | None
     calibration: Calibration | None
     tallies: dict[Rule, Tally] = field(default_factory=dict)
@@ -297,16 +290,16 @@ class Crossfit:
         """
         one, other = self.pool.halves(self.settings.seed, repeat)
         for learned_from, tried_on in ((one, other), (other, one)):
-            half = self._half(learned_from, tried_on, repeat)
-            for rule, player in self._players(half):
-                self._add(rule, player, half, tried_on)
+            fold = self._fold(learned_from, tried_on, repeat)
+            for rule, fold_rule in self._fold_rules(fold):
+                self._add(rule, fold_rule, fold, tried_on)
 
-    def _half(self, learned_from: list[int], tried_on: list[int], start: int) -> Half:
-        learned = Questions.of(self.pool, learned_from)
-        return Half(
+    def _fold(self, learned_from: list[int], tried_on: list[int], start: int) -> Fold:
+        learned = QuestionSet.of(self.pool, learned_from)
+        return Fold(
             calibration=self._fitted(learned_from),
             learned=learned,
-            tried=Questions.of(self.pool, tried_on),
+            tried=QuestionSet.of(self.pool, tried_on),
             prices=Prices.of(learned.scored, self.settings.budget),
             start=start,
             seed=self.settings.seed,
@@ -321,15 +314,15 @@ class Crossfit:
             seed=self.settings.seed,
         )
 
-    def _players(self, half: Half) -> Iterator[tuple[Rule, Player]]:
-        named = {"single pass": SinglePass(), **self._named(half.calibration)}
+    def _fold_rules(self, fold: Fold) -> Iterator[tuple[Rule, FoldRule]]:
+        named = {"single pass": SinglePass(), **self._named(fold.calibration)}
         for name, strategy in named.items():
             kind: Kind = "bound" if isinstance(strategy, OracleGate) else "rule"
-            yield Rule(name, kind), Player(strategy, looks_at_scores(strategy))
+            yield Rule(name, kind), FoldRule(strategy, looks_at_scores(strategy))
         for variant in self.settings.variants:
-            yield Rule.markovscale(variant, NEVER), Player(SinglePass(), verifies=False)
+            yield Rule.markovscale(variant, NEVER), FoldRule(SinglePass(), verifies=False)
             for cost in self.settings.costs:
-                yield Rule.markovscale(variant, cost), half.player(variant, cost, self.settings)
+                yield Rule.markovscale(variant, cost), fold.rule(variant, cost, self.settings)
 
     def _named(self, calibration: Calibration) -> Mapping[str, Strategy]:
         if self.strategies is None:
@@ -352,16 +345,16 @@ class Crossfit:
             )
         return named
 
-    def _add(self, rule: Rule, player: Player, half: Half, where: list[int]) -> None:
-        outcome = player.replayed(half.tried, half.start)
-        self.declined[rule] += player.declined * len(where)
+    def _add(self, rule: Rule, fold_rule: FoldRule, fold: Fold, where: list[int]) -> None:
+        outcome = fold_rule.replayed(fold.tried, fold.start)
+        self.declined[rule] += fold_rule.declined * len(where)
         tally = self.tallies.setdefault(rule, Tally.zero(len(self.pool)))
         tally.correct[where] += outcome.correct
         tally.attempts[where] += outcome.attempts
         tally.exhausted[where] += outcome.exhausted
         tally.belief[where] += outcome.belief
-        verified = outcome.verified * player.verifies
+        verified = outcome.verified * fold_rule.verifies
         tally.verified[where] += verified
-        price = [question.verification_tokens for question in half.tried.scored]
+        price = [question.verification_tokens for question in fold.tried.scored]
         each = np.array([np.nan if tokens is None else tokens for tokens in price])
         tally.tokens[where] += outcome.tokens + np.where(verified > 0, verified * each, 0.0)

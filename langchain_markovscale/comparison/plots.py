@@ -5,7 +5,7 @@ from itertools import cycle, product
 from typing import TYPE_CHECKING
 
 from langchain_markovscale.comparison.crossfit import NEVER
-from langchain_markovscale.comparison.results import Findings, Row
+from langchain_markovscale.comparison.results import ComparisonFindings, RuleResult
 from langchain_markovscale.display.plotting import (
     BLUE,
     GREEN,
@@ -33,7 +33,7 @@ _SHORT = 30  # letters: names that fit into two columns
 _APART = 0.06  # costs are written at points that lie this share of the axis from each other
 
 
-def frontier(findings: Findings, ax: "Axes | None" = None) -> "Axes":
+def frontier(findings: ComparisonFindings, ax: "Axes | None" = None) -> "Axes":
     """Plot accuracy against what is spent: MarkovScale as lines, other rules as points."""
     with report_axes(ax, "What each rule buys") as axes:
         if ax is None:
@@ -74,13 +74,13 @@ def frontier(findings: Findings, ax: "Axes | None" = None) -> "Axes":
         return axes
 
 
-def size(findings: Findings) -> tuple[float, float]:
+def size(findings: ComparisonFindings) -> tuple[float, float]:
     """Return the size of the figure in inches: it grows with its legend."""
     entries = _entries(findings)
     return _WIDTH, _HEIGHT + _LINE * -(-len(entries) // _columns(entries))
 
 
-def _entries(findings: Findings) -> list[str]:
+def _entries(findings: ComparisonFindings) -> list[str]:
     rules = (*findings.rules, *findings.bounds)
     return [*map(_name, findings.variants), *(row.rule.name for row in rules)]
 
@@ -93,15 +93,15 @@ def _name(variant: Variant) -> str:
     return f"MarkovScale, {variant.replace('_', '-')}"
 
 
-def _place(findings: Findings, row: Row) -> tuple[float, float]:
+def _place(findings: ComparisonFindings, row: RuleResult) -> tuple[float, float]:
     return row.spent(findings.budget), row.accuracy.value
 
 
-def _curve(findings: Findings, variant: Variant) -> list[tuple[float, float]]:
+def _curve(findings: ComparisonFindings, variant: Variant) -> list[tuple[float, float]]:
     return sorted(_place(findings, row) for row in findings.curve(variant))
 
 
-def _write_costs(findings: Findings, axes: "Axes") -> None:
+def _write_costs(findings: ComparisonFindings, axes: "Axes") -> None:
     """Write costs above points of the first variant that are far enough from each other."""
     low, high = axes.get_xlim()
     last = low - high

@@ -6,7 +6,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from langchain_markovscale.comparison import plots, sections
-from langchain_markovscale.comparison.results import Findings
+from langchain_markovscale.comparison.results import ComparisonFindings
 from langchain_markovscale.display.document import Display, Document
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Comparison(Display):
         findings: Every number of the comparison.
     """
 
-    findings: Findings
+    findings: ComparisonFindings
 
     @cached_property
     def document(self) -> Document:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from langchain_markovscale.comparison.crossfit import Budget, Rule
+from langchain_markovscale.comparison.crossfit import BudgetUnit, Rule
 from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.theory.rates import Variant
 from langchain_markovscale.theory.validation import TOLERANCE
@@ -12,7 +12,7 @@ Finding = Literal["more", "less", "same", "untold"]
 """Whether MarkovScale is more or less accurate; `untold` where the interval holds both."""
 
 
-class Row(NamedTuple):
+class RuleResult(NamedTuple):
     """How one rule fared, per question.
 
     Attributes:
@@ -34,7 +34,7 @@ class Row(NamedTuple):
     exhausted: float
     belief: float | None
 
-    def spent(self, budget: Budget) -> float:
+    def spent(self, budget: BudgetUnit) -> float:
         """Return what it spends of the budget; NaN where nobody knows."""
         spent = getattr(self, budget)
         return float("nan") if spent is None else float(spent)
@@ -93,7 +93,7 @@ class Standing(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Findings:
+class ComparisonFindings:
     """The numbers of a comparison.
 
     Attributes:
@@ -110,12 +110,13 @@ class Findings:
         unverified: Share of MarkovScale's runs, over the costs of the first variant, that went
             without a verifier that was there.
         left_out: Kinds of rules that the pool has nothing for.
+        reading_counts: Whether tokens are those read and written, not those written alone.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[RuleResult, ...]
     duels: tuple[Duel, ...]
     standings: tuple[Standing, ...]
-    budget: Budget
+    budget: BudgetUnit
     questions: int
     repeats: int
     level: float
@@ -124,6 +125,7 @@ class Findings:
     source: str | None
     unverified: float
     left_out: tuple[str, ...]
+    reading_counts: bool
 
     @property
     def variants(self) -> tuple[Variant, ...]:
@@ -131,16 +133,16 @@ class Findings:
         return tuple(dict.fromkeys(row.rule.variant for row in self.rows if row.rule.variant))
 
     @property
-    def rules(self) -> tuple[Row, ...]:
+    def rules(self) -> tuple[RuleResult, ...]:
         """The rules to beat."""
         return tuple(row for row in self.rows if row.rule.kind == "rule")
 
     @property
-    def bounds(self) -> tuple[Row, ...]:
+    def bounds(self) -> tuple[RuleResult, ...]:
         """The oracles, which nobody could use."""
         return tuple(row for row in self.rows if row.rule.kind == "bound")
 
-    def curve(self, variant: Variant) -> tuple[Row, ...]:
+    def curve(self, variant: Variant) -> tuple[RuleResult, ...]:
         """MarkovScale from the dearest rounds to the cheapest."""
         return tuple(row for row in self.rows if row.rule.variant == variant)
 

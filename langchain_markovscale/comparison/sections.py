@@ -6,7 +6,7 @@ from math import inf, isfinite
 
 from langchain_markovscale.calibration.estimate import FEW_QUESTIONS
 from langchain_markovscale.comparison.crossfit import NEVER
-from langchain_markovscale.comparison.results import Findings, Row, found
+from langchain_markovscale.comparison.results import ComparisonFindings, RuleResult, found
 from langchain_markovscale.display.document import Document, Section, Table, Tone
 from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.display.wording import counted, points
@@ -15,7 +15,7 @@ from langchain_markovscale.theory.rates import Variant
 _SPENDINGS = ("attempts", "calls", "tokens", "dry")
 
 
-def sections(findings: Findings) -> tuple[Section, ...]:
+def sections(findings: ComparisonFindings) -> tuple[Section, ...]:
     """Return all sections of a comparison."""
     parts = [
         duels_section(findings),
@@ -29,12 +29,14 @@ def sections(findings: Findings) -> tuple[Section, ...]:
     return tuple(parts)
 
 
-def rules_section(findings: Findings) -> Section:
+def rules_section(findings: ComparisonFindings) -> Section:
     """Return how the rules to beat fared, and the bounds."""
+    tokens = "read and written" if findings.reading_counts else "written"
     words = [
-        "Means over questions; calls and tokens include the verifier's where a rule looks at "
-        "scores, and dry is the share of runs that ended because the pool had no more. An oracle "
-        "knows which answers are right: a bound, and not a rule that could be used."
+        f"Means over questions. Tokens are those {tokens}; they and calls include the verifier's "
+        "where a rule looks at scores, and dry is the share of runs that ended because the pool "
+        "had no more. An oracle knows which answers are right: a bound, and not a rule that could "
+        "be used."
     ]
     if findings.left_out:
         words.append(f"The pool has nothing for {'; '.join(findings.left_out)}.")
@@ -46,7 +48,7 @@ def rules_section(findings: Findings) -> Section:
     return Section("The rules to beat", tuple(words), Table(headings, rows, left=1))
 
 
-def costs_section(findings: Findings) -> Section:
+def costs_section(findings: ComparisonFindings) -> Section:
     """Return how MarkovScale fared at each cost, and whether its beliefs were right."""
     rows = tuple(
         (
@@ -66,7 +68,7 @@ def costs_section(findings: Findings) -> Section:
     return Section("MarkovScale by cost", words, Table(headings, rows))
 
 
-def duels_section(findings: Findings) -> Section:
+def duels_section(findings: ComparisonFindings) -> Section:
     """Return how MarkovScale fares at the budget of each rule."""
     headings = ("rule", findings.budget, "MarkovScale", "difference\n(points)", "it needs")
     rows = tuple(
@@ -88,7 +90,7 @@ def duels_section(findings: Findings) -> Section:
     return Section("At the budget of each rule", words, Table(headings, rows, left=1))
 
 
-def frontier_section(findings: Findings) -> Section:
+def frontier_section(findings: ComparisonFindings) -> Section:
     """Return how MarkovScale fares at each cost against the best rule that spends no more."""
     rows = tuple(
         (
@@ -111,7 +113,7 @@ def frontier_section(findings: Findings) -> Section:
     return Section("On the frontier", words, Table(headings, rows))
 
 
-def regret_section(findings: Findings) -> Section:
+def regret_section(findings: ComparisonFindings) -> Section:
     """Return what hindsight would have gained at each cost."""
     rows = tuple(
         (
@@ -131,7 +133,7 @@ def regret_section(findings: Findings) -> Section:
     return Section("Regret", words, Table(headings, rows))
 
 
-def variants_section(findings: Findings) -> Section:
+def variants_section(findings: ComparisonFindings) -> Section:
     """Return how the other variants fare at the budget of each rule."""
     first, *others = findings.variants
     columns = [[duel.difference for duel in findings.duels_of(each)] for each in others]
@@ -164,7 +166,7 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def _spendings(row: Row) -> tuple[str, str, str, str]:
+def _spendings(row: RuleResult) -> tuple[str, str, str, str]:
     tokens = "unknown" if row.tokens is None else number(row.tokens)
     return f"{row.attempts:.2f}", f"{row.calls:.2f}", tokens, f"{row.exhausted:.0%}"
 
@@ -185,7 +187,7 @@ _NOTHING = 0.005  # of a budget: a saving that would be shown as 0 %
 _MANY = 0.1  # of the runs: that often cut short by the pool is worth a warning
 
 
-def document(findings: Findings) -> Document:
+def document(findings: ComparisonFindings) -> Document:
     """Return all that a comparison says."""
     return Document(
         title=TITLE,
@@ -198,7 +200,7 @@ def document(findings: Findings) -> Document:
     )
 
 
-def tone(findings: Findings) -> Tone:
+def tone(findings: ComparisonFindings) -> Tone:
     """Return whether the news is good for MarkovScale, as far as the intervals tell."""
     first = findings.variants[0]
     seen = {duel.finding for duel in findings.duels_of(first)}
@@ -208,7 +210,7 @@ def tone(findings: Findings) -> Tone:
     return "good" if "more" in seen and ahead else "unsure"
 
 
-def verdict(findings: Findings) -> str:
+def verdict(findings: ComparisonFindings) -> str:
     """Return how many rules MarkovScale beats at their own budgets, and which ones beat it."""
     duels = findings.duels_of(findings.variants[0])
     lost = [duel for duel in duels if duel.finding == "less"]
@@ -236,7 +238,7 @@ def verdict(findings: Findings) -> str:
     )
 
 
-def frontier(findings: Findings) -> str:
+def frontier(findings: ComparisonFindings) -> str:
     """Return where MarkovScale is furthest above and below the rules that spend no more."""
     standings = findings.standings_of(findings.variants[0])
     best = max(standings, key=lambda each: each.lead.value)
@@ -259,7 +261,7 @@ def frontier(findings: Findings) -> str:
     return f"{said}."
 
 
-def equal_accuracy(findings: Findings) -> str:
+def equal_accuracy(findings: ComparisonFindings) -> str:
     """Return what MarkovScale spends to be as accurate as the most accurate rule."""
     top = max(findings.rules, key=lambda row: row.accuracy.value)
     (duel,) = (d for d in findings.duels_of(findings.variants[0]) if d.rule == top.rule.name)
@@ -277,7 +279,7 @@ def equal_accuracy(findings: Findings) -> str:
     )
 
 
-def making(findings: Findings) -> str:
+def making(findings: ComparisonFindings) -> str:
     """Return how the numbers were made."""
     source = findings.source
     learned = (
@@ -293,7 +295,7 @@ def making(findings: Findings) -> str:
     )
 
 
-def warnings(findings: Findings) -> tuple[str, ...]:
+def warnings(findings: ComparisonFindings) -> tuple[str, ...]:
     """Return what to know before relying on the numbers."""
     said = []
     if findings.questions < FEW_QUESTIONS:
@@ -318,18 +320,18 @@ def warnings(findings: Findings) -> tuple[str, ...]:
         said.append(f"the pool is too small to show what these rules do: {_listed(cut)}.")
     if findings.budget == "attempts" and any(row.tokens is None for row in findings.rows):
         said.append(
-            "not all tokens are known, so that budgets count attempts alone: what the verifier "
-            "takes can be given as verification_tokens."
+            "not all tokens are known, so that budgets count attempts alone: say what a "
+            "verification takes, where only that is missing."
         )
     return tuple(said)
 
 
-def _row(findings: Findings, name: str) -> Row:
+def _row(findings: ComparisonFindings, name: str) -> RuleResult:
     (row,) = (row for row in findings.rules if row.rule.name == name)
     return row
 
 
-def _amount(budget: float, findings: Findings) -> str:
+def _amount(budget: float, findings: ComparisonFindings) -> str:
     return f"{number(budget)} {findings.budget}"
 
 

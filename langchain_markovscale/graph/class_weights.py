@@ -69,7 +69,7 @@ def check_predictor(predictor: PredictorLike | None, criterion: Criterion) -> No
 
 
 def plain_weights(predicted: Any) -> list[float]:
-    """Return what a predictor said as plain floats.
+    """Return predicted class weights as plain floats.
 
     Raises:
         ValueError: If they are no shares that sum to 1.

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableConfig
-from langchain_core.runnables.config import ensure_config
 
 from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
 from langchain_markovscale.graph.class_weights import (
@@ -19,12 +18,13 @@ from langchain_markovscale.graph.class_weights import (
     plain_weights,
     weights_in,
 )
-from langchain_markovscale.graph.conversation import ending, open_question, values_of
+from langchain_markovscale.graph.conversation import ending, open_question
 from langchain_markovscale.graph.metering import UNKNOWN_CALL, Books
 from langchain_markovscale.graph.paid_call import LoopNode, Safety, Update, Work
 from langchain_markovscale.graph.prompts import Prompts
 from langchain_markovscale.graph.settings import PerRun
 from langchain_markovscale.graph.state import Run
+from langchain_markovscale.graph.steps import Call, Steps
 from langchain_markovscale.graph.telemetry import tell
 from langchain_markovscale.graph.writers import (
     Author,
@@ -36,8 +36,16 @@ from langchain_markovscale.graph.writers import (
     usage_in,
 )
 from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.types import Action, Attempt, Decision, Usage, new_attempt
-from langchain_markovscale.verifiers.base import Verdict, Verifier, quiet, to_verdict
+from langchain_markovscale.types import (
+    Action,
+    Attempt,
+    AttemptEvent,
+    Decision,
+    Usage,
+    Verdict,
+    new_attempt,
+)
+from langchain_markovscale.verifiers.base import NoVerifier, Verifier, quiet, verdict_in
 from langchain_markovscale.verifiers.function import as_verifier
 
 VerifierLike = Runnable[Any, Any] | Callable[..., Any]
@@ -50,18 +58,6 @@ class Draft(NamedTuple):
     text: str
     key: str | None
     context: dict[str, Any] | None
-
-
-class NoVerifier(Runnable[Any, None]):
-    """Gives no score: agreement between answers and their stability are then the evidence."""
-
-    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> None:
-        """Return no score."""
-
-    async def ainvoke(
-        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> None:
-        """Return no score."""
 
 
 class WritingNode(LoopNode):
@@ -115,25 +111,12 @@ class GenerateNode(WritingNode):
         super().__init__("generate", author, answer_key, safety, timeout)
         self._predictor = predictor
 
-    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Update:
-        """Run the node on a state and return its update."""
-        values = values_of(input)
+    def _steps(self, values: Mapping[str, Any], config: RunnableConfig) -> Steps[Update]:
         question = self._unweighed(values)
         if self._predictor is None or question is None:
-            return super().invoke(values, config)
-        said = self._predictor.invoke(question, quiet(config or ensure_config()))
-        return {KEY: plain_weights(said), **super().invoke(values, config)}
-
-    async def ainvoke(
-        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> Update:
-        """Run the node on a state and return its update."""
-        values = values_of(input)
-        question = self._unweighed(values)
-        if self._predictor is None or question is None:
-            return await super().ainvoke(values, config)
-        said = await self._predictor.ainvoke(question, quiet(config or ensure_config()))
-        return {KEY: plain_weights(said), **await super().ainvoke(values, config)}
+            return (yield from super()._steps(values, config))
+        predicted = yield Call(self._predictor, question, quiet(config))
+        return {KEY: plain_weights(predicted), **(yield from super()._steps(values, config))}
 
     def _unweighed(self, values: Mapping[str, Any]) -> str | None:
         """Return the question, if a predictor has still to be asked about it."""
@@ -220,13 +203,11 @@ class VerifyProxyNode(LoopNode):
         timeout: float | None = None,
     ) -> None:
         self._verifier = as_verifier(verifier) or NoVerifier()
-        ours = isinstance(self._verifier, Verifier)
-        none = isinstance(self._verifier, NoVerifier)
         super().__init__(
             "verify_proxy",
             "verify",
-            metered=not (ours or none),  # verifiers of this package say what they have cost
-            free=none or (isinstance(self._verifier, Verifier) and not self._verifier.asks_model),
+            metered=not isinstance(self._verifier, Verifier),  # which says what it has cost
+            free=isinstance(self._verifier, Verifier) and not self._verifier.asks_model,
             safety=safety,
             timeout=timeout,
         )
@@ -254,7 +235,7 @@ class VerifyProxyNode(LoopNode):
         )
 
     def _read(self, output: Any) -> Verdict:
-        return to_verdict(output, name=self._verifier.get_name())
+        return verdict_in(output, self._verifier)
 
     def _cost(self, output: Any, result: Verdict | None) -> Usage | None:
         if isinstance(self._verifier, NoVerifier):
@@ -270,7 +251,12 @@ class VerifyProxyNode(LoopNode):
         }
         attempts = [*work.attempts[:index], attempt]
         question = work.run["question"]
-        tried = {"type": "attempt", "index": index, "attempt": attempt, "question": question}
+        tried: AttemptEvent = {
+            "type": "attempt",
+            "index": index,
+            "attempt": attempt,
+            "question": question,
+        }
         if self._per_run is None:
             tell(tried)
             return {"attempts": attempts}

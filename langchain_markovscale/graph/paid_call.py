@@ -7,33 +7,31 @@ here and not by LangGraph's `error_handler`, because a run that failed there onc
 its handler is called again, and not the node.
 """
 
-import asyncio
 import logging
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from time import monotonic, time
+from time import time
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config
-from langgraph.errors import GraphBubbleUp, NodeTimeoutError
+from langgraph.errors import GraphBubbleUp
 from langgraph.types import RetryPolicy
 
 from langchain_markovscale.graph.budget import Seconds, shortfall
 from langchain_markovscale.graph.conversation import ending, stopped, values_of
 from langchain_markovscale.graph.metering import Books, Meter, Unbooked, booked
-from langchain_markovscale.graph.settings import PerRun
+from langchain_markovscale.graph.settings import PerRun, Settings
 from langchain_markovscale.graph.state import Run
+from langchain_markovscale.graph.steps import Call, Steps, acompleted, completed
 from langchain_markovscale.graph.telemetry import current_runtime, labelled, tell
 from langchain_markovscale.types import Attempt, Purpose, Usage
 
 logger = logging.getLogger(__name__)
 
 Update = dict[str, Any]
-
-_NOT_ASKED = object()  # in place of an output, where there was no call
 
 
 @dataclass(frozen=True)
@@ -103,6 +101,8 @@ class LoopNode(Runnable[Any, Update]):
         timeout: Seconds that the call may take, under asyncio; None for no limit.
     """
 
+    name: str
+
     def __init__(
         self,
         name: str,
@@ -141,55 +141,51 @@ class LoopNode(Runnable[Any, Update]):
         """Return what the result adds to the state, and tell the stream."""
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Update:
-        """Run the node on a state and return its update."""
-        work = self._prepare(values_of(input))
-        if work is None:
-            return {}
-        if (refused := self._refused(work)) is not None:
-            return refused
+        """Run the node on a state and return its update.
+
+        Raises:
+            ValueError: If it has a timeout, which only `ainvoke` can keep.
+        """
         if self._timeout is not None:
             raise ValueError(
                 f"timeout={self._timeout} needs ainvoke or astream: a call that blocks its thread "
                 "cannot be ended. Use the async methods, or the timeout of the model's client."
             )
-        call, meter = self._called(work, config)
-        output: Any = _NOT_ASKED
-        try:
-            given, output = work.asked(), None
-            output = work.runnable.invoke(given, call)
-            return self._succeeded(work, output, meter)
-        except GraphBubbleUp:
-            self._interrupted(meter)
-            raise
-        except Exception as error:
-            return self._failed(work, error, output, meter)
+        return completed(self._steps(values_of(input), config or ensure_config()), Call.made)
 
     async def ainvoke(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Update:
         """Run the node on a state and return its update."""
-        work = self._prepare(values_of(input))
+        steps = self._steps(values_of(input), config or ensure_config())
+        return await acompleted(steps, Call.amade)
+
+    def _steps(self, values: Mapping[str, Any], config: RunnableConfig) -> Steps[Update]:
+        """Return the node's update from a state."""
+        work = self._prepare(values)
         if work is None:
             return {}
-        if (refused := self._refused(work)) is not None:
+        settings = None if self._safety is None else self._safety.per_run.now()
+        if settings is not None and (refused := self._refused(work, settings)) is not None:
             return refused
-        call, meter = self._called(work, config)
-        output: Any = _NOT_ASKED
+        config, meter = self._listened(work, config)
+        asked, output = False, None
         try:
-            given, output = work.asked(), None
-            output = await self._in_time(work.runnable.ainvoke(given, call))
-            return self._succeeded(work, output, meter)
-        except GraphBubbleUp:
-            self._interrupted(meter)
+            call = Call(work.runnable, work.asked(), config, self._timeout, self.name)
+            asked = True
+            output = yield call
+            return self._succeeded(work, output, meter) | self._timed(work, settings)
+        except GraphBubbleUp:  # called again from the start, when whoever was asked has answered
+            self._unbooked.keep(_task(), _seen(meter))
             raise
         except Exception as error:
-            return self._failed(work, error, output, meter)
+            if asked:
+                self._unbooked.keep(_task(), _seen(meter) or self._cost(output, None))
+            return self._failed(work, error, settings)
 
-    def _refused(self, work: Work) -> Update | None:
+    def _refused(self, work: Work, settings: Settings) -> Update | None:
         """Return the best answer so far if the budget does not allow the call."""
-        if self._safety is None:
-            return None
-        criterion, budget = self._safety.per_run.now()
+        criterion, budget = settings
         if budget is None or not work.attempts:
             return None
         told = shortfall(
@@ -210,32 +206,16 @@ class LoopNode(Runnable[Any, Update]):
             **ending(work.run, work.attempts, decision, work.books),
         }
 
-    def _called(
-        self, work: Work, config: RunnableConfig | None
-    ) -> tuple[RunnableConfig, Meter | None]:
+    def _listened(self, work: Work, config: RunnableConfig) -> tuple[RunnableConfig, Meter | None]:
         """Return the config of the call, whose words are no part of the stream, and its meter."""
         index, action = len(work.attempts), self._purpose
         if action == "verify":
             index, action = index - 1, work.attempts[-1]["action"]
-        call = labelled(config or ensure_config(), self._purpose, index, action)
+        config = labelled(config, self._purpose, index, action)
         if not self._metered:
-            return call, None
+            return config, None
         meter = Meter()
-        return meter.listening(call), meter
-
-    async def _in_time(self, call: Awaitable[Any]) -> Any:
-        if self._timeout is None:
-            return await call
-        began = monotonic()
-        try:
-            async with asyncio.timeout(self._timeout) as limit:
-                return await call
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
-            raise NodeTimeoutError(
-                str(self.name), monotonic() - began, kind="run", run_timeout=self._timeout
-            ) from error
+        return meter.listening(config), meter
 
     def _succeeded(self, work: Work, output: Any, meter: Meter | None) -> Update:
         result = self._read(output)
@@ -246,36 +226,29 @@ class LoopNode(Runnable[Any, Update]):
         update = {**work.update, **self._update(work, result, cost, books)}
         if books is not work.books:
             update["usage"] = books
-        return update | self._timed(work)
+        return update
 
-    def _timed(self, work: Work) -> Update:
+    def _timed(self, work: Work, settings: Settings | None) -> Update:
         """Return what the task has taken, its failed tries included, if the budget limits it."""
-        if self._safety is None:
+        if settings is None or settings.budget is None or "seconds" not in settings.budget:
             return {}
-        budget = self._safety.per_run.now().budget
         info = current_runtime().execution_info
-        if budget is None or "seconds" not in budget or info is None:
+        if info is None:
             return {}
         now = time()
         took = max(0.0, now - (info.node_first_attempt_time or now))
         before = work.seconds.get(self._purpose, 0.0)
         return {"seconds": {**work.seconds, self._purpose: before + took}}
 
-    def _interrupted(self, meter: Meter | None) -> None:
-        """The node will be called again from its start, when whoever was asked has answered."""
-        self._unbooked.keep(_task(), _seen(meter))
-
-    def _failed(self, work: Work, error: Exception, output: Any, meter: Meter | None) -> Update:
+    def _failed(self, work: Work, error: Exception, settings: Settings | None) -> Update:
         """Turn an error into the best answer so far, or let it rise."""
-        if output is not _NOT_ASKED:
-            self._unbooked.keep(_task(), _seen(meter) or self._cost(output, None))
         info = current_runtime().execution_info
         tries = 1 if info is None else info.node_attempt
         text, question = f"{type(error).__name__}: {error}", work.run["question"]
-        event = {"type": "error", "node": self.name, "error": text, "try": tries}
-        tell({**event, "question": question})
-        safety = self._safety
-        if safety is None or not work.attempts or not safety.gives_up(error, tries):
+        node, safety = self.name, self._safety
+        tell({"type": "error", "node": node, "error": text, "try": tries, "question": question})
+        gives_up = safety is not None and work.attempts and safety.gives_up(error, tries)
+        if settings is None or not gives_up:
             raise error
         logger.warning(
             "Node %r failed for good, in try %d; the answer is the best of the %d made before.",
@@ -285,11 +258,15 @@ class LoopNode(Runnable[Any, Update]):
             exc_info=error,
         )
         books = booked(work.books, self._purpose, self._unbooked.take(_task()))
-        criterion = safety.per_run.now().criterion
-        decision = stopped(criterion, work.attempts, "error", work.class_weights)
+        decision = stopped(settings.criterion, work.attempts, "error", work.class_weights)
         tell({"type": "decision", "decision": decision, "question": question})
-        update = ending(work.run, work.attempts, decision, books)
-        return {**work.update, "usage": books, "error": text, **self._timed(work), **update}
+        return {
+            **work.update,
+            "usage": books,
+            "error": text,
+            **self._timed(work, settings),
+            **ending(work.run, work.attempts, decision, books),
+        }
 
 
 def _matches(policy: RetryPolicy, error: Exception) -> bool:

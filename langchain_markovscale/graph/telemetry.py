@@ -4,13 +4,12 @@ LangChain's callbacks carry tags and metadata to whoever listens: LangSmith, Ope
 LangSmith's exporter, `astream_events`. Nothing is sent from here.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime, get_runtime
 
-from langchain_markovscale.types import Action, Purpose
+from langchain_markovscale.types import Action, Event, Purpose
 from langchain_markovscale.verifiers.base import quiet
 
 
@@ -22,7 +21,7 @@ def current_runtime() -> Runtime[Any]:
         return Runtime()
 
 
-def tell(*events: Mapping[str, Any]) -> None:
+def tell(*events: Event) -> None:
     """Hand events to the stream, if there is one."""
     write = current_runtime().stream_writer
     for event in events:

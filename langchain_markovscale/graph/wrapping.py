@@ -71,15 +71,13 @@ class MarkovScaleChain(Runnable[Any, str]):
         """
         question = {"question": question_of(input, self._question)}
         output = self.graph.invoke(question, self.config_for(input, config), **kwargs)
-        answer: str = output["answer"]
-        return answer
+        return str(output["answer"])
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
         """Return the answer, as `invoke` does."""
         question = {"question": question_of(input, self._question)}
         output = await self.graph.ainvoke(question, self.config_for(input, config), **kwargs)
-        answer: str = output["answer"]
-        return answer
+        return str(output["answer"])
 
 
 def with_markovscale(

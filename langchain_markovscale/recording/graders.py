@@ -68,7 +68,7 @@ class ExactKey:
         if not found:
             raise ValueError(
                 f"reference {reference!r} has no key that {_name(function)} could read: give the "
-                "answer_key that fits the references, or another grader."
+                "answer key that fits the references, or another grader."
             )
         return found
 

@@ -16,7 +16,8 @@ from langchain_markovscale.graph.conversation import values_of
 from langchain_markovscale.graph.state_reader import AttemptsReader
 from langchain_markovscale.recording.graders import Grader, resolve_grader
 from langchain_markovscale.traces.trace import LabelledAttempt, Trace, trace_line
-from langchain_markovscale.types import new_attempt
+from langchain_markovscale.traces.usage import AttemptUsage
+from langchain_markovscale.types import add_usage, new_attempt, no_usage, usage_of
 from langchain_markovscale.verifiers.base import to_verdict
 
 logger = logging.getLogger(__name__)
@@ -42,8 +43,9 @@ def traces_from_messages(
     In a conversation the last human message before the first answer is the question. Every AI
     message that calls no tool is an attempt, the first a fresh draw and each later one a revision
     of the one before; human messages after an attempt are the feedback on it. A conversation must
-    be about one question. A state that has `attempts`, as the loop of this package leaves, is
-    taken at its word instead.
+    be about one question. What an attempt took is what its message and the messages that called
+    tools for it report. A state that has `attempts`, as the loop of this package leaves, is taken
+    at its word instead.
 
     Args:
         runs: Each a list of messages, or a state (a mapping, model or data class) with `messages`
@@ -129,25 +131,29 @@ def _conversation(
 ) -> tuple[str | None, list[LabelledAttempt]]:
     question = None
     attempts: list[LabelledAttempt] = []
+    spent = no_usage()  # since the last attempt
     for message in messages:
         text = str(message.text)
         if isinstance(message, HumanMessage):
             if not attempts:
                 question = text
             else:
-                said = attempts[-1]["feedback"]
-                attempts[-1]["feedback"] = text if said is None else f"{said}\n\n{text}"
-        elif isinstance(message, AIMessage) and not message.tool_calls and text.strip():
-            if question is None:
-                continue  # a greeting
-            usage = message.usage_metadata
+                before = attempts[-1]["feedback"]
+                attempts[-1]["feedback"] = text if before is None else f"{before}\n\n{text}"
+        elif isinstance(message, AIMessage) and question is not None:  # else it is a greeting
+            spent = add_usage(spent, usage_of(message))
+            if message.tool_calls or not text.strip():
+                continue
+            reported = message.usage_metadata
             attempt = new_attempt(
                 text,
                 key=None if answer_key is None else answer_key(text),
                 parent=len(attempts) - 1 if attempts else None,
-                tokens=None if usage is None else usage["output_tokens"],
+                tokens=None if reported is None else reported["output_tokens"],
             )
-            attempts.append(cast("LabelledAttempt", attempt))
+            usage: AttemptUsage = {attempt["action"]: {**spent, "seconds": None}}
+            attempts.append(cast("LabelledAttempt", {**attempt, "usage": usage}))
+            spent = no_usage()
     return question, attempts
 
 

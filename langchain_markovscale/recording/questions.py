@@ -7,6 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from langchain_markovscale.types import ArgumentError
+
 REFERENCE_FIELDS = ("reference", "answer")
 """Where a record keeps the right answer; the first of these that it has."""
 
@@ -64,7 +66,7 @@ def parse_questions(
     """Return the questions in the lines of a file, as `read_questions` describes them.
 
     Args:
-        lines: JSON objects, one a line; blank lines are passed by.
+        lines: JSON objects, one a line; blank lines are skipped.
         source: What errors call the file.
         question_field: Another name for the field `question`; every line must have it.
         reference_field: Another name for the field `reference`; some line must have it.
@@ -121,8 +123,9 @@ def _rename(
 
 
 def _no_field(argument: str, field: str, where: str, record: Mapping[str, Any]) -> ValueError:
-    return ValueError(
-        f"{argument}={field!r}: {where} has no such field; it has {', '.join(record)}."
+    return ArgumentError(
+        argument,
+        f"must name a field of the questions, got {field!r}: {where} has only {', '.join(record)}.",
     )
 
 

@@ -8,49 +8,58 @@ question at once. Many questions run at a time, so that a local engine's batches
 import asyncio
 import logging
 import os
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Required
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ContextThreadPoolExecutor
 from langgraph.graph.state import CompiledStateGraph
+from typing_extensions import TypedDict, Unpack
 
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.builder import create_markovscale_graph
 from langchain_markovscale.graph.router import router_of
 from langchain_markovscale.recording.graders import Grader, resolve_grader
+from langchain_markovscale.recording.question_run import QuestionRun
 from langchain_markovscale.recording.questions import Question, as_questions
-from langchain_markovscale.recording.recorder import QuestionRun, Recorder, Recording
-from langchain_markovscale.recording.schedule import Plan
+from langchain_markovscale.recording.recorder import Recorder, Recording
+from langchain_markovscale.recording.schedule import Schedule
 
 GraphOrParts = CompiledStateGraph[Any, Any, Any, Any] | Mapping[str, Any]
 """A graph of `create_markovscale_graph`, or the arguments to make one."""
 
 logger = logging.getLogger(__name__)
 
+_REVISIONS = 3
+
+
+class RecordingOptions(TypedDict, total=False):
+    """Options of `record_traces`, which says what each means, and of `arecord_traces`."""
+
+    path: Required[str | os.PathLike[str]]
+    grader: Grader | str | None
+    answer_key: AnswerKey | str | None
+    revisions: int
+    fresh_starts: int
+    max_concurrency: int
+    config: RunnableConfig | None
+    metadata: Mapping[str, Any] | None
+    progress: bool | None
+    rounds: int | None
+
 
 def record_traces(
-    graph_or_parts: GraphOrParts,
-    dataset: Iterable[Any],
-    *,
-    path: str | os.PathLike[str],
-    grader: Grader | str | None = None,
-    answer_key: AnswerKey | str | None = None,
-    rounds: int = 3,
-    fresh_starts: int = 2,
-    max_concurrency: int = 8,
-    config: RunnableConfig | None = None,
-    metadata: Mapping[str, Any] | None = None,
-    progress: bool | None = None,
+    graph_or_parts: GraphOrParts, dataset: Iterable[Any], **options: Unpack[RecordingOptions]
 ) -> Recording:
     """Run a loop without its stopping rule over questions, and write what it does as traces.
 
-    Each question gets `fresh_starts` fresh draws, each of them revised `rounds` times, every
+    Each question gets `fresh_starts` fresh draws, each of them revised `revisions` times, every
     attempt verified. A question is written to `path` when it is finished. Questions that are there
-    already are passed by, so that the same call takes a recording up where it was killed;
+    already are skipped, so that the same call takes a recording up where it was killed;
     attempts at questions that an error or Ctrl-C broke off are kept in `path` + `.partial` and
     built upon. Questions run in threads; async models are better served by `arecord_traces`.
 
@@ -65,23 +74,27 @@ def record_traces(
         dataset: Pairs (question, reference), or mappings with `question`, and where they are known
             `reference`, `id` and `features`; see `read_questions` for files. An attempt at a
             question without a reference is kept without a label.
-        path: The JSONL file, new or begun.
+        **options: The following.
+
+    Keyword Args:
+        path: The JSONL file, new or begun; required.
         grader: `"exact"` (equal keys), `"numeric"`, `"numeric:0.01"` (relative tolerance),
             `"math"` (math-verify, extra `math`), or a function of the answer's text and the
             reference that returns True, False, or None where it cannot say. A function of yours is
             called in worker threads. By default `"exact"`, which needs an answer key; given
             without one it compares whole texts.
         answer_key: Makes the keys for the grader; by default that of the graph.
-        rounds: Revisions of each fresh start.
-        fresh_starts: Fresh draws for each question. With one, classes of questions can hardly be
-            told apart; record at least two.
-        max_concurrency: How many questions run at a time.
+        revisions: Revisions of each fresh start; 3 by default.
+        fresh_starts: Fresh draws for each question, 2 by default. With one, classes of questions
+            can hardly be told apart; record at least two.
+        max_concurrency: How many questions run at a time; 8 by default.
         config: For every run of the graph: tags, callbacks and so on.
-        metadata: Added to the metadata of every trace, which tell the models, their settings and
+        metadata: Added to the metadata of every trace, which have the models, their settings and
             the time anyway. With metadata a file that was begun can only be taken up with the
-            same: traces that are there must not contradict it, nor `rounds` and `fresh_starts`.
-        progress: Whether to tell on stderr how far it is: on a bar, or in lines where stderr is
+            same: traces that are there must not contradict it, nor `revisions` and `fresh_starts`.
+        progress: Whether to show on stderr how far it is: on a bar, or in lines where stderr is
             no terminal. By default on a terminal where tqdm is installed (extra `cli`).
+        rounds: The former name of `revisions`.
 
     Returns:
         What the recording has come to; questions that failed are counted there and in the log.
@@ -93,46 +106,20 @@ def record_traces(
             anything is paid for.
         OSError: If the file cannot be written.
     """
-    recorder = _recorder(
-        graph_or_parts, dataset, path, grader, answer_key, Plan(rounds, fresh_starts),
-        max_concurrency, config, metadata, progress,
-    )  # fmt: skip
-    try:
-        _in_threads(recorder, max_concurrency)
-    finally:
-        recording = recorder.close()
-        logger.info("%s", recording)
-    return recording
+    with _recorder(graph_or_parts, dataset, **options) as recorder:
+        _in_threads(recorder)
+    return recorder.recording
 
 
 async def arecord_traces(
-    graph_or_parts: GraphOrParts,
-    dataset: Iterable[Any],
-    *,
-    path: str | os.PathLike[str],
-    grader: Grader | str | None = None,
-    answer_key: AnswerKey | str | None = None,
-    rounds: int = 3,
-    fresh_starts: int = 2,
-    max_concurrency: int = 8,
-    config: RunnableConfig | None = None,
-    metadata: Mapping[str, Any] | None = None,
-    progress: bool | None = None,
+    graph_or_parts: GraphOrParts, dataset: Iterable[Any], **options: Unpack[RecordingOptions]
 ) -> Recording:
     """As `record_traces`, on an event loop.
 
     Args:
-        graph_or_parts: See `record_traces`, for the other arguments, too.
+        graph_or_parts: A graph of `create_markovscale_graph`, or a mapping of its arguments.
         dataset: The questions.
-        path: The JSONL file, new or begun.
-        grader: Labels the attempts.
-        answer_key: Makes the keys for the grader.
-        rounds: Revisions of each fresh start.
-        fresh_starts: Fresh draws for each question.
-        max_concurrency: How many questions run at a time.
-        config: For every run of the graph.
-        metadata: Added to the metadata of every trace.
-        progress: Whether to tell how far it is.
+        **options: As for `record_traces`.
 
     Returns:
         What the recording has come to.
@@ -141,30 +128,40 @@ async def arecord_traces(
         ValueError: As for `record_traces`.
         OSError: If the file cannot be written.
     """
-    recorder = _recorder(
-        graph_or_parts, dataset, path, grader, answer_key, Plan(rounds, fresh_starts),
-        max_concurrency, config, metadata, progress,
-    )  # fmt: skip
-    try:
-        await _in_tasks(recorder, max_concurrency)
-    finally:
-        recording = recorder.close()
-        logger.info("%s", recording)
-    return recording
+    with _recorder(graph_or_parts, dataset, **options) as recorder:
+        await _in_tasks(recorder)
+    return recorder.recording
 
 
 def _recorder(
     graph_or_parts: GraphOrParts,
     dataset: Iterable[Any],
+    *,
     path: str | os.PathLike[str],
-    grader: Grader | str | None,
-    answer_key: AnswerKey | str | None,
-    plan: Plan,
-    max_concurrency: int,
-    config: RunnableConfig | None,
-    metadata: Mapping[str, Any] | None,
-    progress: bool | None,
+    grader: Grader | str | None = None,
+    answer_key: AnswerKey | str | None = None,
+    revisions: int | None = None,
+    fresh_starts: int = 2,
+    max_concurrency: int = 8,
+    config: RunnableConfig | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    progress: bool | None = None,
+    rounds: int | None = None,
 ) -> Recorder:
+    if rounds is not None:
+        if revisions is not None:
+            raise ValueError(
+                f"rounds is the former name of revisions, got both, {rounds!r} and {revisions!r}: "
+                "give revisions alone."
+            )
+        warnings.warn(
+            "rounds is now called revisions, since it counts the revisions of a fresh start: "
+            f"write revisions={rounds!r}.",
+            DeprecationWarning,
+            stacklevel=3,
+        )
+        revisions = rounds
+    schedule = Schedule(_REVISIONS if revisions is None else revisions, fresh_starts)
     if isinstance(max_concurrency, bool) or not max_concurrency >= 1:
         raise ValueError(f"max_concurrency must be at least 1, got {max_concurrency!r}.")
     if isinstance(graph_or_parts, Mapping):
@@ -175,10 +172,10 @@ def _recorder(
             f"arguments, got {type(graph_or_parts).__name__}. Runs of other graphs become traces "
             "by traces_from_messages."
         )
-    if plan.fresh_starts == 1:
+    if fresh_starts == 1:
         logger.warning(
-            "fresh_starts=1: with one fresh start for each question its class can hardly be told "
-            "from luck, and a calibration is unsure of the rates; record at least two."
+            "There is one fresh start for each question: its class can hardly be told from chance "
+            "then, and a calibration is unsure of the rates; record at least two fresh starts."
         )
     questions = as_questions(dataset)
     _warn_of_missing_references(questions)
@@ -186,7 +183,8 @@ def _recorder(
         graph_or_parts,
         questions,
         grader=_grader(grader, answer_key or _key_of(graph_or_parts), questions),
-        plan=plan,
+        schedule=schedule,
+        max_concurrency=max_concurrency,
         path=Path(path),
         config=config,
         metadata=metadata,
@@ -219,10 +217,10 @@ def _key_of(graph: CompiledStateGraph[Any, Any, Any, Any]) -> AnswerKey | None:
     return None if router is None else router.answer_key
 
 
-def _in_threads(recorder: Recorder, max_concurrency: int) -> None:
+def _in_threads(recorder: Recorder) -> None:
     waiting = iter(recorder.todo)
     unfinished: set[Future[QuestionRun]] = set()
-    with ContextThreadPoolExecutor(max_concurrency) as pool:
+    with ContextThreadPoolExecutor(recorder.max_concurrency) as pool:
 
         def finish(futures: Iterable[Future[QuestionRun]]) -> None:
             for future in futures:
@@ -232,7 +230,7 @@ def _in_threads(recorder: Recorder, max_concurrency: int) -> None:
         try:
             while True:
                 # Some wait in the pool, so that no thread is idle while results are kept.
-                free = 2 * max_concurrency - len(unfinished)
+                free = 2 * recorder.max_concurrency - len(unfinished)
                 unfinished |= {
                     pool.submit(recorder.work, question) for question in islice(waiting, free)
                 }
@@ -246,14 +244,15 @@ def _in_threads(recorder: Recorder, max_concurrency: int) -> None:
             raise
 
 
-async def _in_tasks(recorder: Recorder, max_concurrency: int) -> None:
+async def _in_tasks(recorder: Recorder) -> None:
     waiting = iter(recorder.todo)
 
     async def work() -> None:
         for question in waiting:
             recorder.finish(await recorder.awork(question))
 
-    tasks = [asyncio.create_task(work()) for _ in range(min(max_concurrency, len(recorder.todo)))]
+    workers = min(recorder.max_concurrency, len(recorder.todo))
+    tasks = [asyncio.create_task(work()) for _ in range(workers)]
     try:
         await asyncio.gather(*tasks)
     finally:

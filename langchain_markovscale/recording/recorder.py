@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
@@ -23,12 +24,12 @@ from langgraph.graph.state import CompiledStateGraph
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.recording.graders import CheckedGrader, Grader, check_reference
 from langchain_markovscale.recording.progress import Progress
+from langchain_markovscale.recording.question_run import QuestionRun
 from langchain_markovscale.recording.questions import Question
 from langchain_markovscale.recording.recording_file import RecordingFile
-from langchain_markovscale.recording.schedule import Plan, planned
-from langchain_markovscale.recording.settings_check import ModelWitness
-from langchain_markovscale.traces.trace import AttemptCounts, LabelledAttempt, Trace, trace_line
-from langchain_markovscale.types import Usage
+from langchain_markovscale.recording.schedule import Schedule, scheduled
+from langchain_markovscale.traces.trace import AttemptCounts, Trace, trace_line
+from langchain_markovscale.traces.usage import mean_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -121,72 +122,15 @@ class Recording:
         return text if self.trouble is None else f"{text} {self.trouble}"
 
 
-@dataclass
-class QuestionRun:
-    """A question on its way through the loop.
-
-    Attributes:
-        question: The question.
-        attempts: The attempts at it so far.
-        ended: Whether the loop has come to its end.
-        error: What went wrong; None while nothing did.
-        graded: Whether the attempts have their labels.
-        in_context: Whether the generator returned more than its answers.
-        witness: Notes the models that are called.
-        made: How many of the attempts were made now.
-        checks: What verifying has cost now; None while nothing was verified.
-    """
-
-    question: Question
-    attempts: list[LabelledAttempt]
-    ended: bool = False
-    error: str | None = None
-    graded: bool = False
-    in_context: bool = False
-    witness: ModelWitness = field(default_factory=ModelWitness)
-    made: int = 0
-    checks: Usage | None = None
-
-    def saw(self, values: Mapping[str, Any]) -> int:
-        """Take over a state of the graph and return how many attempts are new in it."""
-        new = len(values["attempts"]) - len(self.attempts)
-        self.attempts = values["attempts"]
-        self.error = values.get("error")
-        self.in_context = bool(values.get("contexts"))
-        self.made += new
-        self.checks = (values.get("usage") or {}).get("verify")
-        return new
-
-    def grade(self, grader: Grader) -> None:
-        """Label the attempts; where there is no reference nobody knows."""
-        reference = self.question.reference
-        with self.noting_errors():
-            labels = [
-                None if reference is None else grader(attempt["text"], reference)
-                for attempt in self.attempts
-            ]
-            pairs = zip(self.attempts, labels, strict=True)
-            self.attempts = [{**attempt, "correct": label} for attempt, label in pairs]
-            self.graded = True
-
-    @contextmanager
-    def noting_errors(self) -> Iterator[None]:
-        """Keep an error for the end, so that it costs this question only."""
-        try:
-            yield
-        except Exception as error:
-            self.error = f"{type(error).__name__}: {error}"
-            logger.debug("question %r failed", self.question.id, exc_info=error)
-
-
 class Recorder:
     """Takes questions through a loop and keeps their traces.
 
     Args:
         graph: The loop.
-        questions: All questions; those that the file has are passed by.
+        questions: All questions; those that the file has are skipped.
         grader: Labels the attempts.
-        plan: How many attempts each question gets.
+        schedule: How many attempts each question gets.
+        max_concurrency: How many questions run at a time.
         path: The file of traces.
         config: For every run of the graph.
         metadata: For every trace; those that the file has already must not contradict it.
@@ -194,6 +138,8 @@ class Recorder:
 
     Attributes:
         todo: The questions that are left to record.
+        max_concurrency: How many of them whoever calls `work` or `awork` may run at a time.
+        recording: What the recording has come to, once the recorder is closed.
 
     Raises:
         ValueError: If a question could not be kept or graded, before anything is paid for.
@@ -205,26 +151,31 @@ class Recorder:
         questions: Sequence[Question],
         *,
         grader: Grader,
-        plan: Plan,
+        schedule: Schedule,
+        max_concurrency: int,
         path: Path,
         config: RunnableConfig | None,
         metadata: Mapping[str, Any] | None,
         progress: bool | None,
     ) -> None:
-        self._graph = planned(graph, plan)
-        self._grader, self._plan, self._config = grader, plan, config
-        self._planned = {"rounds": plan.rounds, "fresh_starts": plan.fresh_starts}
+        self._graph = scheduled(graph, schedule)
+        self._grader, self._schedule, self._config = grader, schedule, config
+        self._scheduled = {
+            "revisions": schedule.revisions,
+            "fresh_starts": schedule.fresh_starts,
+        }
+        self.max_concurrency = max_concurrency
         self._metadata = dict(metadata or {})
         for question in questions:
             check_reference(grader, question.reference)
             trace_line(_trace(QuestionRun(question, []), self._metadata))
         self._progress = Progress(progress)
         self._began = monotonic()
-        self._file = RecordingFile(path, questions, plan, self._settings(questions[0]))
+        self._file = RecordingFile(path, questions, schedule, self._settings(questions[0]))
         self.todo = self._file.todo
         self._already_there = len(questions) - len(self.todo)
         prior = sum(len(self._file.prior(question.id)) for question in self.todo)
-        self._progress.begin(plan.attempts * len(self.todo) - prior, len(self.todo))
+        self._progress.begin(schedule.attempts * len(self.todo) - prior, len(self.todo))
         self._failed: dict[str, str] = {}
         self._recorded = self._attempts = 0
         self._watch = Watch(self._metadata.get("verifier"))
@@ -233,43 +184,49 @@ class Recorder:
     def _settings(self, question: Question) -> dict[str, Any]:
         """Return what must not change while a file grows, as it comes back from the file.
 
-        Without metadata nobody has said what matters: by another plan a file may then go on.
+        Without metadata nothing is known to matter: a file may then go on with another schedule.
         """
         if not self._metadata:
             return {}
-        line = trace_line(_trace(QuestionRun(question, []), self._planned | self._metadata))
+        line = trace_line(_trace(QuestionRun(question, []), self._scheduled | self._metadata))
         settings: dict[str, Any] = json.loads(line)["metadata"]
         return settings
 
     def work(self, question: Question) -> QuestionRun:
         """Take a question through the loop; errors are noted in the run."""
-        run = QuestionRun(question, self._file.prior(question.id))
-        with run.noting_errors():
+        with self._running(question) as run:
             for values in self._graph.stream(*self._input(run), stream_mode="values"):
                 self._progress.advance(run.saw(values))
             run.ended = True
-        if self._is_whole(run) and isinstance(self._grader, CheckedGrader):
-            run.grade(self._grader)
+            if self._grades_at_once(run):
+                run.grade(self._grader)
         return run
 
     async def awork(self, question: Question) -> QuestionRun:
-        """Take a question through the loop; errors are noted in the run.
+        """As `work`; a cancelled run is kept as far as it has come."""
+        with self._running(question) as run:
+            async for values in self._graph.astream(*self._input(run), stream_mode="values"):
+                self._progress.advance(run.saw(values))
+            run.ended = True
+            if self._grades_at_once(run):
+                await asyncio.to_thread(run.grade, self._grader)
+        return run
 
-        A cancelled run is kept as far as it has come.
-        """
+    @contextmanager
+    def _running(self, question: Question) -> Iterator[QuestionRun]:
+        """Begin a question's run, and see to what may end it early: an error, a cancellation."""
         run = QuestionRun(question, self._file.prior(question.id))
         try:
             with run.noting_errors():
-                async for values in self._graph.astream(*self._input(run), stream_mode="values"):
-                    self._progress.advance(run.saw(values))
-                run.ended = True
-            if self._is_whole(run) and isinstance(self._grader, CheckedGrader):
-                await asyncio.to_thread(run.grade, self._grader)
+                yield run
         except asyncio.CancelledError:
             self.stop()
             self.finish(run)
             raise
-        return run
+
+    def _grades_at_once(self, run: QuestionRun) -> bool:
+        """Whether to label where the question ran: a user's own grader may take its time."""
+        return self._is_whole(run) and isinstance(self._grader, CheckedGrader)
 
     def finish(self, run: QuestionRun) -> None:
         """Keep what became of a question."""
@@ -282,36 +239,44 @@ class Recorder:
         if self._is_whole(run):
             self._file.add(self._trace(run))
             self._recorded += 1
-            self._counts.add(run.attempts)
-            self._watch.look(run.attempts, run.checks is not None)
+            self._counts.add(run.recorded)
+            self._watch.look(run.attempts, run.verified)
             self._progress.finished()
         else:
             self._leave(run)
 
     def _leave(self, run: QuestionRun) -> None:
         """Keep the attempts at a question that is not finished."""
-        if run.error is None and run.ended and not self._plan.stopping.is_set():
+        if run.error is None and run.ended and not self._schedule.stopping.is_set():
             run.error = "the loop has paused, and while recording nobody answers it."
         if run.in_context:  # the documents are lost, and with them the way on from half a chain
-            chain = self._plan.rounds + 1
+            chain = self._schedule.revisions + 1
             run.attempts = run.attempts[: len(run.attempts) // chain * chain]
         if run.attempts:
             self._file.set_aside(self._trace(run))
         if run.error is not None:
             self._failed[run.question.id] = run.error
-            self._progress.give_up(self._plan.attempts - len(run.attempts), len(self._failed))
+            self._progress.give_up(self._schedule.attempts - len(run.attempts), len(self._failed))
             self._progress.finished()
             logger.warning("question %r failed: %s", run.question.id, run.error)
 
     def stop(self) -> None:
         """Let running questions end after the call that they are in."""
-        self._plan.stopping.set()
+        self._schedule.stopping.set()
 
-    def close(self) -> Recording:
-        """Close the file and say what has come of the recording."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the file, and say what has come of the recording."""
         self._progress.close()
         self._file.close()
-        return Recording(
+        self.recording = Recording(
             self._file.path,
             self._recorded,
             self._already_there,
@@ -321,26 +286,30 @@ class Recorder:
             self._counts,
             self._watch.trouble,
         )
+        logger.info("%s", self.recording)
 
     def _is_whole(self, run: QuestionRun) -> bool:
         done = run.ended and run.error is None
-        return done and len(run.attempts) == self._plan.attempts
+        return done and len(run.attempts) == self._schedule.attempts
 
     def _input(self, run: QuestionRun) -> tuple[dict[str, Any], RunnableConfig]:
         state = {
             "messages": [HumanMessage(run.question.text)],
             "attempts": list(run.attempts),
         }
-        return state, merge_configs(self._config, {"callbacks": [run.witness]})
+        return state, merge_configs(self._config, {"callbacks": [run.models_called]})
 
     def _trace(self, run: QuestionRun) -> Trace:
         before = self._file.metadata(run.question.id)
         made = {
-            **self._planned,
+            **self._scheduled,
             "recorded": datetime.now(UTC).isoformat(timespec="seconds"),
-            "models": before.get("models", {}) | run.witness.models,
-            **_verification_tokens(run, before),
+            "models": before.get("models", {}) | run.models_called.models,
         }
+        if (tokens := mean_tokens(run.recorded, "verify")) is not None:
+            made["verification_tokens"] = tokens[1]  # where version 0.1 looks for them
+        elif "verification_tokens" in before:
+            made["verification_tokens"] = before["verification_tokens"]
         return _trace(run, made | self._metadata)
 
 
@@ -351,24 +320,5 @@ def _trace(run: QuestionRun, metadata: dict[str, Any]) -> Trace:
         "reference": run.question.reference,
         "features": run.question.features,
         "metadata": metadata,
-        "attempts": run.attempts,
+        "attempts": run.recorded,
     }
-
-
-def _verification_tokens(run: QuestionRun, before: Mapping[str, Any]) -> dict[str, float]:
-    """Return the tokens that the verifier wrote for an attempt on average, where it said so.
-
-    They are what `compare_strategies` adds to those that the model wrote; both leave out what was
-    read, for attempts tell only what was written.
-    """
-    now, earlier = run.made, len(run.attempts) - run.made
-    spent = 0.0
-    if now:
-        if run.checks is None or run.checks["unknown"]:
-            return {}
-        spent += run.checks["output_tokens"]
-    if earlier > 0:
-        if "verification_tokens" not in before:
-            return {}
-        spent += before["verification_tokens"] * earlier
-    return {"verification_tokens": spent / len(run.attempts)} if run.attempts else {}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from langchain_markovscale.recording.questions import Question
-from langchain_markovscale.recording.schedule import Plan
+from langchain_markovscale.recording.schedule import Schedule
 from langchain_markovscale.recording.settings_check import refuse_other_settings
 from langchain_markovscale.traces.trace import (
     LabelledAttempt,
@@ -31,7 +31,7 @@ class RecordingFile:
     Args:
         path: The file of traces; made where there is none.
         questions: The questions to record.
-        plan: How many attempts each gets.
+        schedule: How many attempts each gets.
         settings: What traces that are there must not contradict, as plain JSON values.
 
     Attributes:
@@ -47,12 +47,12 @@ class RecordingFile:
         self,
         path: str | os.PathLike[str],
         questions: Sequence[Question],
-        plan: Plan,
+        schedule: Schedule,
         settings: Mapping[str, Any],
     ) -> None:
         self.path = Path(path)
         self._beside = _beside(self.path)
-        self._plan, self._settings = plan, settings
+        self._schedule, self._settings = schedule, settings
         self._asked = {question.id: question.text for question in questions}
         self._writer = TraceWriter(self.path)
         try:
@@ -64,10 +64,10 @@ class RecordingFile:
         self.todo = [question for question in questions if question.id not in self._done]
 
     def prior(self, name: str) -> list[LabelledAttempt]:
-        """Return the attempts at an unfinished question that this plan would have made, too."""
+        """Return the attempts at an unfinished question that this schedule would have made, too."""
         trace = self._partial.get(name)
         attempts = [] if trace is None else trace["attempts"]
-        return attempts[: self._plan.common(attempts)]
+        return attempts[: self._schedule.common(attempts)]
 
     def metadata(self, name: str) -> dict[str, Any]:
         """Return what was noted beside the attempts at an unfinished question."""
@@ -102,14 +102,14 @@ class RecordingFile:
         for trace in read_traces(self.path):
             self._check(trace)
             done.add(trace["id"])
-            short += trace["id"] in self._asked and len(trace["attempts"]) < self._plan.attempts
+            short += trace["id"] in self._asked and len(trace["attempts"]) < self._schedule.attempts
         if short:
             logger.warning(
                 "%d questions in %s have fewer than %d attempts and stay as they are: record to "
                 "another file for more.",
                 short,
                 self.path,
-                self._plan.attempts,
+                self._schedule.attempts,
             )
         return done
 

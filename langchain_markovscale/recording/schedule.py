@@ -1,8 +1,8 @@
-"""The loop without its stopping rule: the same nodes, driven by a plan instead of the criterion.
+"""The loop without its stopping rule: the same nodes on a schedule instead of the criterion.
 
-What is recorded is then what the loop does, prompts, verifier, retries and all. The plan decides
-from the attempts alone, as the criterion does, so that a question that was broken off can go on
-where it stopped.
+What is recorded is then what the loop does, prompts, verifier, retries and all. The schedule
+decides from the attempts alone, as the criterion does, so that a question that was broken off can
+go on where it stopped.
 """
 
 import threading
@@ -15,50 +15,50 @@ from langgraph.graph import StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from langchain_markovscale.graph.state import MarkovScaleState
-from langchain_markovscale.types import Attempt, Decision, Step
+from langchain_markovscale.types import ArgumentError, Attempt, Decision, Step
 
 _VERIFY = "verify_proxy"
-_PLAN = "plan"
+_SCHEDULE = "schedule"
 _NODES = ("generate", _VERIFY, "revise")
 _STEPS_PER_ATTEMPT = 3
 _STEPS_BESIDE = 5
 
 
 @dataclass(frozen=True)
-class Plan:
+class Schedule:
     """So many fresh starts, each revised so many times.
 
     Attributes:
-        rounds: Revisions of each fresh start, at least 0.
+        revisions: Revisions of each fresh start, at least 0.
         fresh_starts: Fresh draws for each question, at least 1.
         stopping: When set, running questions end after the call that they are in.
     """
 
-    rounds: int
+    revisions: int
     fresh_starts: int
     stopping: threading.Event = field(default_factory=threading.Event, compare=False)
 
     def __post_init__(self) -> None:
-        for name, least in (("rounds", 0), ("fresh_starts", 1)):
+        for name, least in (("revisions", 0), ("fresh_starts", 1)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(
-                    f"{name} must be a whole number of at least {least}, got {value!r}."
+                raise ArgumentError(
+                    name, f"must be a whole number of at least {least}, got {value!r}."
                 )
 
     @property
     def attempts(self) -> int:
         """How many attempts a question gets."""
-        return self.fresh_starts * (self.rounds + 1)
+        return self.fresh_starts * (self.revisions + 1)
 
     def step(self, made: int) -> Step:
         """Return what comes after so many attempts; a revision is always of the latest."""
         if made >= self.attempts:
             return "stop"
-        return "revise" if made % (self.rounds + 1) else "generate"
+        return "revise" if made % (self.revisions + 1) else "generate"
 
     def common(self, attempts: Sequence[Any]) -> int:
-        """Return how many of the attempts, from the first, this plan would have made."""
+        """Return how many of the attempts, from the first, this schedule would have made."""
         for index, attempt in enumerate(attempts):
             parent = index - 1 if self.step(index) == "revise" else None
             if attempt["action"] != self.step(index) or attempt["parent"] != parent:
@@ -66,55 +66,55 @@ class Plan:
         return len(attempts)
 
 
-def planned(
-    graph: CompiledStateGraph[Any, Any, Any, Any], plan: Plan
+def scheduled(
+    graph: CompiledStateGraph[Any, Any, Any, Any], schedule: Schedule
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
-    """Return the nodes of a loop as a graph that follows a plan.
+    """Return the nodes of a loop as a graph that follows a schedule.
 
     Args:
         graph: A graph of `create_markovscale_graph`.
-        plan: How many attempts to make.
+        schedule: How many attempts to make.
 
     Raises:
-        ValueError: If the graph lacks a node that the plan needs.
+        ValueError: If the graph lacks a node that the schedule needs.
     """
     missing = [name for name in _NODES if name not in graph.builder.nodes]
-    if plan.rounds == 0 and missing == ["revise"]:
+    if schedule.revisions == 0 and missing == ["revise"]:
         missing = []
     if missing:
         raise ValueError(
             f"the graph has no node {missing[0]!r}: recording needs one of "
-            "create_markovscale_graph, with 'revise' among its actions or with rounds=0."
+            "create_markovscale_graph, with 'revise' among its actions or with revisions=0."
         )
 
     def follow(state: MarkovScaleState) -> dict[str, Any]:
-        return {"decision": _as_decision(plan.step(len(state["attempts"])), state["attempts"])}
+        return {"decision": _as_decision(schedule.step(len(state["attempts"])), state["attempts"])}
 
     def after(state: MarkovScaleState) -> str:
-        step = plan.step(len(state["attempts"]))
-        over = step == "stop" or state.get("error") or plan.stopping.is_set()
+        step = schedule.step(len(state["attempts"]))
+        over = step == "stop" or state.get("error") or schedule.stopping.is_set()
         return END if over else step
 
     def begin(state: MarkovScaleState) -> str:
         attempts = state.get("attempts")
         if not attempts:
             return "generate"
-        return _VERIFY if attempts[-1]["score"] is None else _PLAN
+        return _VERIFY if attempts[-1]["score"] is None else _SCHEDULE
 
     builder = StateGraph(graph.builder.state_schema, graph.builder.context_schema)
     for name in _NODES:
         if name in graph.builder.nodes:
             node = graph.builder.nodes[name].runnable
             builder.add_node(name, node, retry_policy=graph.nodes[name].retry_policy or None)
-    builder.add_node(_PLAN, follow)
-    builder.add_conditional_edges(START, begin, ["generate", _VERIFY, _PLAN])
+    builder.add_node(_SCHEDULE, follow)
+    builder.add_conditional_edges(START, begin, ["generate", _VERIFY, _SCHEDULE])
     actions = [name for name in ("generate", "revise") if name in graph.builder.nodes]
     for name in actions:
         builder.add_edge(name, _VERIFY)
-    builder.add_edge(_VERIFY, _PLAN)
-    builder.add_conditional_edges(_PLAN, after, [*actions, END])
+    builder.add_edge(_VERIFY, _SCHEDULE)
+    builder.add_conditional_edges(_SCHEDULE, after, [*actions, END])
     recording = builder.compile(store=graph.store, name=f"{graph.get_name()}_recording")
-    limit = _STEPS_PER_ATTEMPT * plan.attempts + _STEPS_BESIDE
+    limit = _STEPS_PER_ATTEMPT * schedule.attempts + _STEPS_BESIDE
     return recording.with_config(graph.config).with_config(recursion_limit=limit)
 
 

@@ -7,9 +7,10 @@ from typing import Any
 from langchain_core.callbacks import BaseCallbackHandler
 
 _SETTINGS = ("temperature", "top_p", "top_k", "seed", "max_tokens")
+_FORMER_NAMES = {"rounds": "revisions"}  # in files of version 0.1
 
 
-class ModelWitness(BaseCallbackHandler):
+class ModelsCalled(BaseCallbackHandler):
     """Notes the model that each node of a graph calls.
 
     Attributes:
@@ -44,19 +45,19 @@ class ModelWitness(BaseCallbackHandler):
         invocation_params: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        told = metadata or {}
-        node = told.get("langgraph_node")
+        about = metadata or {}
+        node = about.get("langgraph_node")
         if node is None or node in self.models:
             return
-        model = told.get("ls_model_name") or name or serialized.get("name")
-        known = {"model": model, "temperature": told.get("ls_temperature")} | {
+        model = about.get("ls_model_name") or name or serialized.get("name")
+        settings = {"model": model, "temperature": about.get("ls_temperature")} | {
             setting: value
             for setting, value in (invocation_params or {}).items()
             if setting in _SETTINGS
         }
         self.models[str(node)] = {
             setting: value
-            for setting, value in known.items()
+            for setting, value in settings.items()
             if isinstance(value, (str, int, float))
         }
 
@@ -66,7 +67,8 @@ def refuse_other_settings(
 ) -> None:
     """See that traces which are there were made as those that are to be added.
 
-    What only one of the two tells is passed by, so that files of other origin can be taken up.
+    A setting that only one of the two has is skipped, so that files of other origin can be taken
+    up.
 
     Args:
         path: The file of traces.
@@ -76,6 +78,12 @@ def refuse_other_settings(
     Raises:
         ValueError: If a setting differs; the message names each that does, with both values.
     """
+    former = {
+        name: made_with[old]
+        for old, name in _FORMER_NAMES.items()
+        if old in made_with and old not in asked
+    }
+    made_with = {**former, **made_with}
     differing = [name for name in asked if name in made_with and made_with[name] != asked[name]]
     if differing:
         there, here = (
@@ -84,6 +92,6 @@ def refuse_other_settings(
         )
         raise ValueError(
             f"{path} was recorded with {there}; this recording asks for {here}, and a calibration "
-            "to both would describe neither: give another path=, or the settings that the file "
-            "was recorded with."
+            "to both would describe neither: record to another file, or with the settings that "
+            "this one was recorded with."
         )

@@ -11,7 +11,9 @@ from typing import cast, overload
 import numpy as np
 
 from langchain_markovscale.theory.validation import non_negative
-from langchain_markovscale.traces.trace import Trace, checked
+from langchain_markovscale.traces.checks import checked
+from langchain_markovscale.traces.trace import LabelledAttempt, Trace
+from langchain_markovscale.traces.usage import mean_tokens, tokens_of
 from langchain_markovscale.types import Attempt
 
 
@@ -25,6 +27,7 @@ class PooledQuestion:
         correct: The label of each.
         draws: Indices of the fresh draws, in the order in which they are handed out.
         revisions: For each attempt, the indices of its recorded revisions.
+        tokens: Tokens of each, as the pool counts them; None where they are unknown.
         verified: Whether a verifier scored or criticised any attempt.
         verification_tokens: Tokens of one verification, 0 where there was none; None if unknown.
     """
@@ -34,6 +37,7 @@ class PooledQuestion:
     correct: tuple[bool, ...]
     draws: tuple[int, ...]
     revisions: tuple[tuple[int, ...], ...]
+    tokens: tuple[int | None, ...]
     verified: bool
     verification_tokens: float | None
 
@@ -62,16 +66,22 @@ class PooledQuestion:
 class Pool(Sequence[PooledQuestion]):
     """Questions with recorded attempts, all of them labelled.
 
+    Tokens are those read and those written, where the traces have the `usage` of every attempt and
+    of every question's verifications. Where some have not, tokens are those written alone, as in
+    all traces of version 0.1; the two are never added up.
+
     Args:
         traces: Traces whose attempts are all labelled, for example of `read_traces(path)`.
-        verification_tokens: Tokens of one verification; by default as `verification_tokens` in a
-            trace's metadata, and unknown where that is missing.
+        verification_tokens: Tokens of one verification; by default the mean over a question's
+            attempts, of traces of version 0.1 the `verification_tokens` of their metadata, and
+            unknown where both are missing.
 
     Attributes:
         traces: Those, kept.
         keyed: Whether any answer has a key.
         scored: Whether any attempt has a score.
         criticised: Whether any attempt has feedback.
+        reading_counts: Whether tokens are those read and written, not those written alone.
         priced: Whether all tokens are known, those of verifications included, and any were used.
         most_draws: The most fresh draws of a question.
         longest_chain: The most attempts from a fresh draw to its last revision.
@@ -88,14 +98,17 @@ class Pool(Sequence[PooledQuestion]):
         self.traces = tuple(traces)
         if not self.traces:
             raise ValueError("traces must hold at least one question, got none.")
-        self._questions = tuple(_pooled(trace, verification_tokens) for trace in self.traces)
+        pooled = [_pooled(trace, verification_tokens, reading=True) for trace in self.traces]
+        self.reading_counts = all(map(_has_known_tokens, pooled))
+        if not self.reading_counts:
+            pooled = [_pooled(trace, verification_tokens, reading=False) for trace in self.traces]
+        self._questions = tuple(pooled)
         attempts = [each for question in self for each in question.attempts]
         self.keyed = any(each["key"] is not None for each in attempts)
         self.scored = any(each["score"] is not None for each in attempts)
         self.criticised = any(each["feedback"] for each in attempts)
-        tokens: list[float | None] = [each["tokens"] for each in attempts]
-        tokens += [question.verification_tokens for question in self]
-        self.priced = None not in tokens and any(tokens)
+        used = any(question.verification_tokens or any(question.tokens) for question in self)
+        self.priced = used and all(map(_has_known_tokens, self))
         self.most_draws = max(len(question.draws) for question in self)
         self.longest_chain = max(question.longest_chain for question in self)
 
@@ -130,7 +143,11 @@ class Pool(Sequence[PooledQuestion]):
         return sorted(order[:middle]), sorted(order[middle:])
 
 
-def _pooled(trace: Trace, verification_tokens: float | None) -> PooledQuestion:
+def _has_known_tokens(question: PooledQuestion) -> bool:
+    return None not in (*question.tokens, question.verification_tokens)
+
+
+def _pooled(trace: Trace, verification_tokens: float | None, *, reading: bool) -> PooledQuestion:
     trace = cast("Trace", checked(trace))
     attempts = trace["attempts"]
     revisions: list[list[int]] = [[] for _ in attempts]
@@ -155,14 +172,29 @@ def _pooled(trace: Trace, verification_tokens: float | None) -> PooledQuestion:
         tuple(correct),
         tuple(draws),
         tuple(map(tuple, revisions)),
+        tuple(_tokens(each, reading=reading) for each in attempts),
         verified,
-        _verification_tokens(trace, verification_tokens) if verified else 0.0,
+        _verification_tokens(trace, verification_tokens, reading=reading) if verified else 0.0,
     )
 
 
-def _verification_tokens(trace: Trace, given: float | None) -> float | None:
+def _tokens(attempt: LabelledAttempt, *, reading: bool) -> int | None:
+    """Return the tokens of making an attempt."""
+    if not reading:
+        return attempt["tokens"]
+    usage = tokens_of(attempt, attempt["action"])
+    return None if usage is None else sum(usage)
+
+
+def _verification_tokens(trace: Trace, given: float | None, *, reading: bool) -> float | None:
+    """Return the tokens of one verification."""
     if given is not None:
         return given
+    usage = mean_tokens(trace["attempts"], "verify")
+    if usage is not None:
+        return sum(usage) if reading else usage[1]
+    if reading:
+        return None
     tokens = trace["metadata"].get("verification_tokens")
     if tokens is None:
         return None

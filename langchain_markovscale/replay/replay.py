@@ -35,7 +35,8 @@ class Outcome:
         correct: Share of runs that ended with a right answer, shape (Q,).
         attempts: Attempts, shape (Q,).
         verified: Attempts that a verifier had scored or criticised, shape (Q,).
-        tokens: Tokens of the attempts, shape (Q,); NaN where some are unknown.
+        tokens: Tokens of the attempts, as the pool counts them, shape (Q,); NaN where some are
+            unknown.
         exhausted: Share of runs that ended because the pool had no more, shape (Q,).
         belief: What the strategy last believed of its answer, shape (Q,); NaN where it has no
             beliefs.
@@ -101,7 +102,8 @@ def _run(strategy: Strategy, question: PooledQuestion) -> tuple[float, ...]:
         taken.append(source[used])
         attempts.append(attempt if attempt["parent"] == parent else {**attempt, "parent": parent})
         verified += attempt["score"] is not None or attempt["feedback"] is not None
-        tokens += _UNKNOWN if attempt["tokens"] is None else attempt["tokens"]
+        took = question.tokens[source[used]]
+        tokens += _UNKNOWN if took is None else took
     best = decision["best"]
     right = best is not None and question.correct[taken[best]]
     return right, len(attempts), verified, tokens, action != "stop", decision["belief"]

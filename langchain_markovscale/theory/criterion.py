@@ -50,7 +50,7 @@ class Criterion:
         actions: What may be done after the first attempt: `"revise"`, `"generate"`, or both.
         choices: Number of possible answers where they are a closed list.
         variant: Where the weights of the classes come from: `"mixture"` (as fitted), `"gate"`,
-            `"map"` or `"training_free"`; see `theory/variants.py`.
+            `"map"` or `"training_free"`; see `rates_for`.
 
     Raises:
         ValueError: If an argument leaves its range.

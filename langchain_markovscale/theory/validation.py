@@ -1,4 +1,4 @@
-"""One way to refuse bad numbers: name the argument, the value and the remedy."""
+"""One way to refuse bad arguments: name the argument, the value and the remedy."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from numbers import Integral, Real
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from langchain_markovscale.types import Action
+from langchain_markovscale.types import Action, ArgumentError
 
 Numbers = float | NDArray[np.float64]
 """A plain float for scalar arguments, an array where any argument was one."""
@@ -26,11 +26,11 @@ def probabilities(name: str, value: ArrayLike) -> NDArray[np.float64]:
     """Return `value` as floats, or raise unless all of them lie in [0, 1].
 
     Raises:
-        ValueError: If `value` is not numeric, is NaN, or leaves [0, 1].
+        ArgumentError: If `value` is not numeric, is NaN, or leaves [0, 1].
     """
     array = numbers(name, value)
     if not np.all((array >= 0) & (array <= 1)):
-        raise ValueError(f"{name} must be a probability in [0, 1], got {value!r}.")
+        raise ArgumentError(name, f"must be a probability in [0, 1], got {value!r}.")
     return array
 
 
@@ -38,11 +38,11 @@ def non_negative(name: str, value: ArrayLike) -> NDArray[np.float64]:
     """Return `value` as floats, or raise unless all of them are finite and at least 0.
 
     Raises:
-        ValueError: If `value` is not numeric, is NaN or infinite, or is negative.
+        ArgumentError: If `value` is not numeric, is NaN or infinite, or is negative.
     """
     array = numbers(name, value)
     if not np.all((array >= 0) & np.isfinite(array)):
-        raise ValueError(f"{name} must be finite and at least 0, got {value!r}.")
+        raise ArgumentError(name, f"must be finite and at least 0, got {value!r}.")
     return array
 
 
@@ -50,25 +50,37 @@ def whole(name: str, value: ArrayLike, *, least: int = 0) -> NDArray[np.float64]
     """Return `value` as floats, or raise unless all of them are whole numbers from `least` up.
 
     Raises:
-        ValueError: If a value is not a whole number or is below `least`.
+        ArgumentError: If a value is not a whole number or is below `least`.
     """
     array = numbers(name, value)
     if not np.all((array >= least) & np.isfinite(array) & (array == np.floor(array))):
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}.")
+        raise ArgumentError(name, f"must be a whole number of at least {least}, got {value!r}.")
     return array
+
+
+def check_level(level: float) -> None:
+    """Raise unless a level is that of an interval.
+
+    Raises:
+        ArgumentError: If `level` is no number between 0 and 1.
+    """
+    if not isinstance(level, (int, float)) or not 0 < level < 1:
+        raise ArgumentError(
+            "level", f"must lie between 0 and 1, got {level!r}: 0.9 is a 90 % interval."
+        )
 
 
 def numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:
     """Return `value` as an array of floats, or raise naming the argument.
 
     Raises:
-        ValueError: If `value` cannot be read as numbers.
+        ArgumentError: If `value` cannot be read as numbers.
     """
     try:
         return np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
-        raise ValueError(
-            f"{name} must be a number or an array of numbers, got {value!r}."
+        raise ArgumentError(
+            name, f"must be a number or an array of numbers, got {value!r}."
         ) from None
 
 
@@ -76,10 +88,10 @@ def single(name: str, array: NDArray[np.float64]) -> float:
     """Return the one number of a checked argument, or raise where it is an array.
 
     Raises:
-        ValueError: If there are several.
+        ArgumentError: If there are several.
     """
     if array.ndim:
-        raise ValueError(f"{name} must be one number, got an array of shape {array.shape}.")
+        raise ArgumentError(name, f"must be one number, got an array of shape {array.shape}.")
     return float(array)
 
 

@@ -148,7 +148,7 @@ def _trace(name: str, chains: list[Labels], *, asked: bool) -> Trace:
     for labels in chains:
         for depth, label in enumerate(labels):
             attempt = new_attempt("", parent=len(attempts) - 1 if depth else None)
-            attempts.append({**attempt, "correct": label})
+            attempts.append({**attempt, "correct": label, "usage": None})
     return {
         "id": name,
         "question": name if asked else "",

@@ -10,7 +10,7 @@ import mmap
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -20,83 +20,9 @@ import numpy as np
 from typing_extensions import TypedDict
 
 from langchain_markovscale.display.wording import counted
-from langchain_markovscale.types import Attempt
-
-
-def checked(record: object) -> dict[str, Any]:
-    """Return a record with the fields of a trace, what it leaves out filled in.
-
-    Args:
-        record: Parsed JSON; changed in place.
-
-    Raises:
-        ValueError: If a field is missing, has the wrong type or is out of range.
-    """
-    if not isinstance(record, dict):
-        raise _wrong("a trace", "an object with id, question and attempts", record)
-    for name in ("id", "question"):
-        if not isinstance(record.get(name), str):
-            raise _wrong(name, "a string", record.get(name))
-    if not record["id"]:
-        raise _wrong("id", "a name for the question", "")
-    attempts = record.get("attempts")
-    if not isinstance(attempts, list):
-        raise _wrong("attempts", "a list", attempts)
-    for index, attempt in enumerate(attempts):
-        _check_attempt(attempt, index)
-    if not isinstance(record.setdefault("reference", None), (str, type(None))):
-        raise _wrong("reference", "a string or null", record["reference"])
-    if not isinstance(record.setdefault("metadata", {}), dict):
-        raise _wrong("metadata", "an object", record["metadata"])
-    features = record.setdefault("features", None)
-    if isinstance(features, list):
-        for index, value in enumerate(features):
-            if type(value) not in (float, int) or not abs(value) < float("inf"):
-                raise _wrong(f"features[{index}]", "a finite number", value)
-    elif not isinstance(features, (dict, str, type(None))):
-        raise _wrong("features", "an object, a list of numbers, a string or null", features)
-    return record
-
-
-def _check_attempt(attempt: Any, index: int) -> None:
-    if not isinstance(attempt, dict):
-        raise _wrong(f"attempts[{index}]", "an object", attempt)
-    get, fill = attempt.get, attempt.setdefault
-    if type(get("text")) is not str:
-        raise _bad(index, "text", "a string", get("text"))
-    if type(fill("key", None)) is not str and attempt["key"] is not None:
-        raise _bad(index, "key", "a string or null", attempt["key"])
-    score = fill("score", None)
-    if score is not None and (type(score) not in (float, int) or not 0 <= score <= 1):
-        raise _bad(index, "score", "a number in [0, 1] or null", score)
-    if type(fill("feedback", None)) is not str and attempt["feedback"] is not None:
-        raise _bad(index, "feedback", "a string or null", attempt["feedback"])
-    tokens = fill("tokens", None)
-    if tokens is not None and (type(tokens) is not int or tokens < 0):
-        raise _bad(index, "tokens", "a whole number of at least 0, or null", tokens)
-    if type(fill("correct", None)) is not bool and attempt["correct"] is not None:
-        raise _bad(index, "correct", "true, false or null", attempt["correct"])
-    parent = fill("parent", None)
-    if parent is None:
-        if fill("action", "generate") != "generate":
-            raise _bad(
-                index,
-                "action",
-                "'generate' without a parent, and 'revise' with the parent that was revised",
-                attempt["action"],
-            )
-    elif type(parent) is not int or not 0 <= parent < index:
-        raise _bad(index, "parent", "the index of an earlier attempt, or null", parent)
-    elif fill("action", "revise") != "revise":
-        raise _bad(index, "action", "'revise' where there is a parent", attempt["action"])
-
-
-def _bad(index: int, name: str, wanted: str, value: object) -> ValueError:
-    return _wrong(f"attempts[{index}].{name}", wanted, value)
-
-
-def _wrong(name: str, wanted: str, value: object) -> ValueError:
-    return ValueError(f"{name} must be {wanted}, got {value!r:.80}.")
+from langchain_markovscale.traces.checks import checked
+from langchain_markovscale.traces.usage import AttemptUsage
+from langchain_markovscale.types import Attempt, Usage, add_usage, no_usage
 
 
 @dataclass
@@ -109,6 +35,8 @@ class AttemptCounts:
         scored: Those with a score.
         labelled: Those of which it is known whether they are right.
         right: Those that are.
+        usage: Calls and tokens of those that have a `usage`.
+        unmeasured: Those that have none.
     """
 
     attempts: int = 0
@@ -116,6 +44,8 @@ class AttemptCounts:
     scored: int = 0
     labelled: int = 0
     right: int = 0
+    usage: Usage = field(default_factory=no_usage)
+    unmeasured: int = 0
 
     def add(self, attempts: Iterable[Mapping[str, Any]]) -> None:
         """Count more attempts."""
@@ -126,24 +56,46 @@ class AttemptCounts:
             self.scored += attempt["score"] is not None
             self.labelled += label is not None
             self.right += label is True
+            usage = attempt.get("usage") or {}
+            self.unmeasured += not usage
+            for part in usage.values():
+                self.usage = add_usage(self.usage, part)
 
     def __str__(self) -> str:
         text = (
             f"Of {counted(self.attempts, 'attempt')}: {self.keyed} with a key, "
-            f"{self.scored} with a score, {self.labelled} with a label, {self.right} right."
+            f"{self.scored} with a score, {self.labelled} with a label, {self.right} right. "
+            f"{self._usage_in_words()}"
         )
         if self.labelled and not self.right:
             text += " None is right: do the answer key and the grader fit the answers?"
         return text
+
+    def _usage_in_words(self) -> str:
+        usage, read, written = self.usage, self.usage["input_tokens"], self.usage["output_tokens"]
+        counts = ((usage["unknown"], "call"), (self.unmeasured, "attempt"))
+        unknown = " and ".join(counted(*each) for each in counts if each[0])
+        # A verifier that asks no model is known to take none; that makes the rest no less unknown.
+        if not usage["calls"] or (unknown and not read + written):
+            return "Usage: unknown."
+        return (
+            f"Usage: {read} tokens read, {written} written{unknown and f', unknown for {unknown}'}."
+        )
 
 
 logger = logging.getLogger(__name__)
 
 
 class LabelledAttempt(Attempt):
-    """An attempt, and whether it was correct: None where nobody knows."""
+    """An attempt, and what is known of it afterwards; None or missing is unknown.
+
+    Attributes:
+        correct: Whether its answer is right.
+        usage: Calls, tokens and seconds of making and of verifying it.
+    """
 
     correct: NotRequired[bool | None]
+    usage: NotRequired[AttemptUsage | None]
 
 
 class Trace(TypedDict):
@@ -171,11 +123,12 @@ def read_traces(path: str | os.PathLike[str]) -> Iterator[Trace]:
 
     What a record may leave out is filled in: None for what is unknown (`key`, `score`, `feedback`,
     `tokens`, `correct`, `reference`, `features`), no `metadata`, and an `action` and `parent` that
-    fit each other. Other fields are kept as they are. A last line that a killed process left
-    half-written is dropped, and a warning says so.
+    fit each other. Other fields are kept as they are; an attempt without `usage`, as in files of
+    version 0.1, is one whose usage is unknown. A last line that a killed process left half-written
+    is dropped, and a warning says so.
 
     Args:
-        path: A file in UTF-8, one trace a line; empty lines are passed by.
+        path: A file in UTF-8, one trace a line; empty lines are skipped.
 
     Raises:
         ValueError: If a line is no trace; the message names the file, the line and the field.

@@ -1,9 +1,9 @@
-"""Agreement as evidence: an answer that fresh draws arrive at too is more likely to be right.
+"""Agreement as evidence, bought by draws that are thrown away: deprecated.
 
-Needs no verifier model and no labels. It costs ``draws`` calls per verdict, and is worth them where
-wrong answers scatter.
+A loop that draws afresh has the same evidence for less, because there every draw is an attempt.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -17,7 +17,10 @@ from langchain_markovscale.verifiers.base import Verdict, Verifier, VerifierInpu
 
 
 class AgreementVerifier(Verifier):
-    """Scores an answer by the share of fresh draws that have its key.
+    """Deprecated: scores an answer by the share of fresh draws that have its key.
+
+    It goes in the next release. A loop with ``verifier=None``, ``actions=("generate",)`` and an
+    ``answer_key`` has the agreement of its attempts as evidence, and throws no draw away.
 
     The draws are made at once; a model that batches runs them as one batch. They agree for no
     reason where the model does not sample: give it a temperature above 0, and no fixed seed.
@@ -45,6 +48,13 @@ class AgreementVerifier(Verifier):
         messages: Callable[[str], Sequence[BaseMessage]] | None = None,
         name: str | None = None,
     ) -> None:
+        warnings.warn(
+            "AgreementVerifier is deprecated and goes in the next release: it buys draws and "
+            'throws them away. Give verifier=None, actions=("generate",) and an answer key such as '
+            'answer_key="last_number", by which the attempts of the loop itself can agree.',
+            DeprecationWarning,
+            stacklevel=2,
+        )
         super().__init__(name=name)
         if draws < 1:
             msg = f"draws={draws} must be at least 1"

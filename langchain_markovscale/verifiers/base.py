@@ -10,30 +10,15 @@ import contextlib
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, NotRequired, cast
+from typing import Any, ClassVar, cast
 
 from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import run_in_executor, var_child_runnable_config
-from typing_extensions import TypedDict
 
-from langchain_markovscale.types import Usage
+from langchain_markovscale.types import Usage, Verdict, VerifierInput
 
 _ROUNDING = 1e-6  # a score may leave [0, 1] by this much: a softmax in single precision does
-
-
-class Verdict(TypedDict):
-    """What a verifier answers, in plain values.
-
-    Attributes:
-        score: How likely the answer is to be correct, in [0, 1]; None leaves the belief as it was.
-        feedback: A critique for the next revision, or None.
-        usage: What the verification cost, or None where that is not known.
-    """
-
-    score: float | None
-    feedback: str | None
-    usage: Usage | None
 
 
 def to_verdict(returned: object, *, name: str = "verifier") -> Verdict:
@@ -145,22 +130,6 @@ The value of ``langgraph.constants.TAG_NOSTREAM``; verifiers do not need LangGra
 """
 
 
-class VerifierInput(TypedDict):
-    """What a verifier is asked.
-
-    Attributes:
-        question: The question, as text.
-        answer: The candidate answer, as text.
-        key: The answer's key, or None where it has none.
-        context: What else the generator returned, such as the documents that it read.
-    """
-
-    question: str
-    answer: str
-    key: str | None
-    context: NotRequired[Any]
-
-
 class Verifier(Runnable[VerifierInput, Verdict]):
     """Base class of verifiers: implement `verify`, and `averify` where the work can be awaited.
 
@@ -246,6 +215,35 @@ class Verifier(Runnable[VerifierInput, Verdict]):
         if verdict["usage"] is None and not self.asks_model:
             verdict["usage"] = Usage(calls=1, input_tokens=0, output_tokens=0, unknown=0)
         return verdict
+
+
+class NoVerifier(Verifier):
+    """Gives no score: agreement between answers and their stability are then the evidence."""
+
+    asks_model = False
+
+    def verify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:
+        """Return no score."""
+        return Verdict(score=None, feedback=None, usage=None)
+
+    def invoke(
+        self, input: VerifierInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Verdict:
+        """Return no score, and record no run: nobody was asked."""
+        return self.verify(input, {})
+
+    async def ainvoke(
+        self, input: VerifierInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Verdict:
+        """Return no score, as `invoke` does."""
+        return self.verify(input, {})
+
+
+def verdict_in(returned: object, verifier: Runnable[Any, Any]) -> Verdict:
+    """Return the verdict in what a verifier returned, checked once: a `Verifier` has done it."""
+    if isinstance(verifier, Verifier):
+        return cast(Verdict, returned)
+    return to_verdict(returned, name=verifier.get_name())
 
 
 def quiet(config: RunnableConfig | None) -> RunnableConfig:

@@ -8,7 +8,8 @@ from typing import Any
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import run_in_executor
 
-from langchain_markovscale.verifiers.base import Verifier, VerifierInput
+from langchain_markovscale.types import VerifierInput
+from langchain_markovscale.verifiers.base import Verifier
 
 _NAMES = ("question", "answer", "key", "context")
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)

@@ -6,7 +6,9 @@ import json
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -217,8 +219,8 @@ def imports_of(file: Path) -> Iterator[Import]:
             package = file.relative_to(ROOT).parent.parts
             parents = package[: len(package) - node.level + 1] if node.level else ()
             origin = ".".join([*parents, *([node.module] if node.module else [])])
-            is_face = origin == "langchain_markovscale"
-            modules = [f"{origin}.{alias.name}" for alias in node.names] if is_face else [origin]
+            ours = origin.partition(".")[0] == PACKAGE.name  # then it may be a module of a folder
+            modules = [f"{origin}.{alias.name}" for alias in node.names] if ours else [origin]
         else:
             continue
         for module in modules:
@@ -230,6 +232,52 @@ def files_of(room: str) -> list[Path]:
     files = {*PACKAGE.glob(f"{room}.py"), *PACKAGE.glob(f"{room}/**/*.py")}
     within = [other.name for other in ROOMS if other.name.startswith(f"{room}/")]
     return sorted(files.difference(*map(files_of, within)))
+
+
+def modules_by_name() -> dict[str, Path]:
+    """The modules of the package but the package itself, which imports its names on demand."""
+    names = {}
+    for file in PACKAGE.rglob("*.py"):
+        parts = file.relative_to(ROOT).with_suffix("").parts
+        names[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+    del names[PACKAGE.name]
+    return names
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """Neither within a room nor inside functions; what type checkers alone read does not count."""
+    modules = modules_by_name()
+
+    def imported(found: Import) -> str | None:
+        name = found.module
+        while name and name not in modules:
+            name = name.rpartition(".")[0]
+        return name or None
+
+    graph = {
+        name: {imported(found) for found in imports_of(file)} - {None, name}
+        for name, file in modules.items()
+    }
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+SHARED_NAMES = {"__init__", "report", "plots", "sections"}
+"""What files of several folders may be called; a command's file is called as the command is."""
+
+
+def test_no_file_is_called_as_another_one():
+    names = Counter(
+        file.stem
+        for file in PACKAGE.rglob("*.py")
+        if file.stem not in SHARED_NAMES and file.parent != PACKAGE / "cli"
+    )
+    assert [name for name, many in names.items() if many > 1] == []
+
+
+@pytest.mark.parametrize(("folder", "most"), [(PACKAGE, 400), (ROOT / "tests", 500)])
+def test_no_file_is_longer_than_somebody_reads_at_once(folder, most):
+    lines = {file: len(file.read_text().splitlines()) for file in folder.rglob("*.py")}
+    assert {str(file.relative_to(ROOT)) for file, many in lines.items() if many > most} == set()
 
 
 def test_every_file_lies_in_a_room():

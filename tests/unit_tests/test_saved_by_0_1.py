@@ -114,16 +114,18 @@ def recorded_again(path: Path, model: Any, judge: Any, **changes: Any) -> Any:
         for trace in read_traces(OLD / "traces.jsonl")
     ][:2]
     metadata = {"model": "scripted", "verifier": "judge", "temperature": 0.7}
-    return record_traces(
-        create_markovscale_graph(model, verifier=JudgeVerifier(judge), answer_key="last_number"),
-        asked,
-        path=path,
-        rounds=2,
-        fresh_starts=2,
-        max_concurrency=1,
-        metadata=metadata | changes,
-        progress=False,
-    )
+    loop = create_markovscale_graph(model, verifier=JudgeVerifier(judge), answer_key="last_number")
+    with pytest.deprecated_call(match="rounds is now called revisions"):
+        return record_traces(
+            loop,
+            asked,
+            path=path,
+            rounds=2,
+            fresh_starts=2,
+            max_concurrency=1,
+            metadata=metadata | changes,
+            progress=False,
+        )
 
 
 def test_a_recording_that_is_complete_is_not_paid_again(tmp_path: Path) -> None:

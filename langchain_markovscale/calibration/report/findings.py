@@ -18,6 +18,7 @@ from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.mixture import ChainMixture
 from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale.theory.validation import whole
 
 if TYPE_CHECKING:
     from langchain_markovscale.calibration.calibration import Calibration
@@ -160,6 +161,7 @@ def find(
     calibration: "Calibration", *, cost_per_round: float = 0.01, max_rounds: int = 8, seed: int = 0
 ) -> Findings:
     """Compute a report's numbers; see `Calibration.report` for the arguments."""
+    whole("seed", seed)
     fitted = calibration.fitted
     level = fitted.level if fitted else _LEVEL
     rounds = _rounds(calibration, level, max_rounds)

@@ -99,7 +99,7 @@ def uncertainty(found: Findings) -> str:
     brackets = (
         f"Brackets hold {fitted.level:.0%} intervals over questions."
         if found.calibration.draws
-        else "No intervals, since nothing was resampled (n_bootstrap=0)."
+        else "No intervals, since nothing was resampled."
     )
     return (
         f"Source: {source}; {counted(fitted.questions, 'question')}, "

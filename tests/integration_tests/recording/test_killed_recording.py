@@ -27,7 +27,7 @@ def record(path, calls, seconds):
 
     graph = create_markovscale_graph(generate=answer, revise=answer, verifier=lambda answer: 0.5)
     questions = [(f"{n}?", "4") for n in range(12)]
-    record_traces(graph, questions, path=path, rounds=1, max_concurrency=3, grader="exact")
+    record_traces(graph, questions, path=path, revisions=1, max_concurrency=3, grader="exact")
 
 
 class Recording:

@@ -356,7 +356,9 @@ def test_names_resolve(name: str, text: str, key: str) -> None:
 
 @pytest.mark.parametrize("name", ["number", "json", "json:", "text:x", "", "boxed:1"])
 def test_an_unknown_name_is_an_error_that_lists_the_names(name: str) -> None:
-    with pytest.raises(ValueError, match=r"unknown answer_key.*last_number, boxed, choice.*json:"):
+    with pytest.raises(
+        ValueError, match=r"answer_key must be one of last_number, boxed, choice.*json:"
+    ):
         resolve_answer_key(name)
 
 

@@ -1,4 +1,4 @@
-"""Calibrations of several kinds, and their reports."""
+"""Reports on calibrations of every kind."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from langchain_markovscale.calibration.report import findings
 ARITHMETIC = Path(__file__).parents[2] / "data" / "arithmetic.jsonl"
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def few_simulated_questions():
     """Enough to see what a report says, in a small part of the time."""
     with pytest.MonkeyPatch.context() as patch:
@@ -19,23 +19,23 @@ def few_simulated_questions():
         yield
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def degrading():
     return Calibration.fit(read_traces(ARITHMETIC), n_bootstrap=60)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def improving():
     return Calibration.fit(IMPROVING.traces(400, 2, 3, seed=0), n_bootstrap=60)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def uncertain():
     return Calibration.fit(Loop().table(questions=20, starts=2, revisions=3, seed=2))
 
 
 @pytest.fixture(scope="module")
-def reports(degrading, improving, uncertain):
+def reports(few_simulated_questions, degrading, improving, uncertain):
     """One report for each kind of calibration."""
     return {
         "degrading": degrading.report(),

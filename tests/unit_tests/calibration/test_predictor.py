@@ -11,7 +11,7 @@ from minilm import MiniLM
 from simulated_loops import Loop
 
 from langchain_markovscale import Calibration, ClassPredictor, Criterion, Rates, read_traces
-from langchain_markovscale.calibration.predictor_inputs import ClassLikelihood
+from langchain_markovscale.calibration.predictor_training import evidence
 
 ROOT = Path(__file__).parents[3]
 
@@ -34,7 +34,7 @@ def test_stratum_that_reveals_the_class_is_learned(predictor):
     assert hard[1] > 0.9
     assert predictor.informative
     known = [int(trace["features"]["kind"] == "hard") for trace in traces_of(200)]
-    likelihoods = np.array([ClassLikelihood(RATES)(trace) for trace in traces_of(200)])
+    _, _, likelihoods = evidence(traces_of(200), RATES)
     most = np.log(likelihoods[np.arange(200), known] / (likelihoods @ RATES.weights)).mean()
     assert 0.9 * most < predictor.gain < most
 
@@ -46,8 +46,7 @@ def test_predictor_shows_itself_in_a_line(predictor):
 
 def test_reported_gain_is_that_on_questions_never_seen(predictor):
     fresh = traces_of(1000, seed=7)
-    likelihood = ClassLikelihood(RATES)
-    likelihoods = np.array([likelihood(trace) for trace in fresh])
+    _, _, likelihoods = evidence(fresh, RATES)
     weights = np.array([chances(predictor, trace) for trace in fresh])
     gains = np.log((weights * likelihoods).sum(1)) - np.log(likelihoods @ RATES.weights)
     error = math.hypot(predictor.gain_error, gains.std() / math.sqrt(len(fresh)))

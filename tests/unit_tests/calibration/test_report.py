@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pages import Page
 from simulated_loops import IMPROVING, Loop
 
 from langchain_markovscale import Calibration, Criterion
 from langchain_markovscale.calibration.report import findings
 from langchain_markovscale.calibration.simulate import simulate
 from langchain_markovscale.display.interval import Estimate
+
+pytestmark = pytest.mark.usefixtures("few_simulated_questions")
 
 
 def one_chain(**rates):
@@ -339,7 +340,6 @@ def test_unlabelled_traces_are_said_to_be():
     assert "takes answers that agree to be right" in words(report, "The verifier")
     said = dict(rows(report, "The verifier"))
     assert said["sensitivity: accepts a right answer"].startswith("8")  # .85 is true
-    Page(report.html())
 
 
 def test_answers_without_keys_are_not_compared(uncertain, reports):
@@ -385,29 +385,3 @@ def test_many_classes_are_summed_up(reports):
 def test_options_that_make_no_sense_are_refused(improving, options, message):
     with pytest.raises(ValueError, match=message):
         improving.report(**options)
-
-
-@pytest.mark.parametrize(
-    ("estimate", "percent", "points", "decimal"),
-    [
-        (
-            Estimate(0.514, (0.463, 0.561)),
-            "51% [46, 56]",
-            "+51 points [+46, +56]",
-            "0.51 [0.46, 0.56]",
-        ),
-        (
-            Estimate(0.0123, (0.001, 0.0234)),
-            "1.2% [0.1, 2.3]",
-            "+1.2 points [+0.1, +2.3]",
-            "0.01 [0.00, 0.02]",
-        ),
-        (Estimate(0.01), "1.0%", "+1 point", "0.01"),
-    ],
-)
-def test_numbers_are_written_in_one_way(estimate, percent, points, decimal):
-    assert (estimate.percent, estimate.points, estimate.decimal) == (percent, points, decimal)
-
-
-def test_losses_are_written_with_a_minus():
-    assert Estimate(-0.36, (-0.4, 0.02)).points == "−36 points [−40, +2]"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from pages import Page
-from simulated_loops import IMPROVING
+from simulated_loops import IMPROVING, Loop
 
 from langchain_markovscale import Calibration
 
@@ -139,3 +139,8 @@ def test_without_matplotlib_plots_say_what_to_install(reports, monkeypatch, plot
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'langchain-markovscale\[plot\]'"):
         getattr(report, plot)()
+
+
+def test_page_of_unlabelled_traces_is_whole():
+    traces = Loop(wrong_answers=10).traces(80, 3, 1, seed=0, labelled=0)
+    Page(Calibration.fit(traces, n_bootstrap=4).report().html())

@@ -68,7 +68,7 @@ def test_traces_become_a_calibration_and_a_report(run, traces, tmp_path):
     assert report.verdict.startswith("Revising hurts here")
     for section in report.document.sections:
         assert section.title in result.stdout
-    assert flat(result.stderr).endswith(f"right. The calibration is in {path}.")
+    assert flat(result.stderr).endswith(f"right. Usage: unknown. The calibration is in {path}.")
 
 
 def test_without_an_output_the_calibration_is_not_kept(run, traces, tmp_path):

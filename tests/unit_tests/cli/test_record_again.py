@@ -14,7 +14,7 @@ OTHER = {
     "--verifier": "judge",
     "--answer-key": "text",
     "--grader": "numeric",
-    "--rounds": "2",
+    "--revisions": "2",
     "--fresh-starts": "3",
     "--max-tokens": "99",
     "--temperature": "0.5",
@@ -39,7 +39,7 @@ def run(dataset, tmp_path, model):
 
     def run(*options):
         arguments = [dataset, "-o", tmp_path / "traces.jsonl", "--model", "test:one"]
-        arguments += ["--verifier", "nines", "--answer-key", "last_number", "--rounds", "1"]
+        arguments += ["--verifier", "nines", "--answer-key", "last_number", "--revisions", "1"]
         return CliRunner().invoke(app, ["record", *map(str, [*arguments, *options])])
 
     return run
@@ -60,17 +60,18 @@ def test_a_file_of_other_settings_is_refused(run, model, tmp_path, option, value
     before, asked = (tmp_path / "traces.jsonl").read_text(), len(model.asked)
     line = refusal(run(option, value), model, asked)
     there, here = line.split("; this recording asks for ")
-    assert f" {option} " in there
-    assert f"{option} {value}" in here
-    assert "give another --output" in line
+    name = option.strip("-").replace("-", "_")
+    assert f" {name}=" in there
+    assert f"{name}={value}, and" in here.replace("'", "")
+    assert "record to another file, or with the settings that this one" in line
     assert (tmp_path / "traces.jsonl").read_text() == before
 
 
 def test_all_that_differs_is_named_with_both_values(run, model):
     run()
-    line = refusal(run("--model", "test:two", "--rounds", "3"), model, len(model.asked))
-    assert "was recorded with --rounds 1, --model test:one; this" in line
-    assert "asks for --rounds 3, --model test:two" in line
+    line = refusal(run("--model", "test:two", "--revisions", "3"), model, len(model.asked))
+    assert "was recorded with revisions=1, model='test:one'; this" in line
+    assert "asks for revisions=3, model='test:two'" in line
 
 
 def test_an_unfinished_question_of_other_settings_is_refused_too(run, model, tmp_path):
@@ -79,7 +80,7 @@ def test_an_unfinished_question_of_other_settings_is_refused_too(run, model, tmp
     write_traces([], tmp_path / "traces.jsonl")
     write_traces(traces[:1], tmp_path / "traces.jsonl.partial")
     asked = len(model.asked)
-    assert "--rounds 1; this" in refusal(run("--rounds", "2"), model, asked)
+    assert "revisions=1; this" in refusal(run("--revisions", "2"), model, asked)
     assert run().exit_code == 0
     assert len(model.asked) - asked == 2 * 4  # two questions; of the third all attempts are there
 
@@ -89,7 +90,7 @@ def test_a_file_that_tells_no_settings_goes_on(run, model, tmp_path, again):
     run()
     (first, *_) = read_traces(tmp_path / "traces.jsonl")
     write_traces([{**first, "metadata": {}}], tmp_path / "traces.jsonl")
-    result = run("--rounds", "1", *again)
+    result = run("--revisions", "1", *again)
     assert result.exit_code == 0, result.output
     assert "2 questions recorded" in result.stdout
 
@@ -99,7 +100,7 @@ def test_another_seed_is_another_recording(run, model):
     assert run("--seed", "1").exit_code == 0
     assert run().exit_code == 0
     line = refusal(run("--seed", "2"), model, len(model.asked))
-    assert "was recorded with --seed 1; this recording asks for --seed 2" in line
+    assert "was recorded with seed=1; this recording asks for seed=2" in line
 
 
 # Fields and references
@@ -110,7 +111,8 @@ def test_another_seed_is_another_recording(run, model):
 )
 def test_a_field_that_there_is_not_is_named(run, model, dataset, option, field):
     assert refusal(run(option, field), model) == (
-        f"error: {option} {field}: {dataset}, line 1 has no such field; it has question, reference."
+        f"error: {option} must name a field of the questions, got '{field}': {dataset}, line 1 "
+        "has only question, reference."
     )
 
 
@@ -181,5 +183,7 @@ def test_where_no_terminal_is_each_question_has_its_line(run):
     assert "12/12 attempts" in lines[-1]
 
 
-def test_warnings_name_options(run):
-    assert "warning: --fresh-starts 1: with one" in run("--fresh-starts", "1").stderr
+def test_one_fresh_start_is_warned_of(run):
+    stderr = run("--fresh-starts", "1").stderr
+    assert "warning: There is one fresh start for each question" in stderr
+    assert "record at least two fresh starts." in stderr

@@ -52,7 +52,7 @@ def run(tmp_path, model):
 
     def run(*options, key=("--answer-key", "last_number"), verifier="none"):
         arguments = [dataset, "-o", output, "--model", "openai:none", "--verifier", verifier]
-        arguments += [*key, "--rounds", "2", *options]
+        arguments += [*key, "--revisions", "2", *options]
         return CliRunner().invoke(app, list(map(str, arguments)))
 
     run.output = output
@@ -106,7 +106,7 @@ def test_bad_input_is_one_line(run, model):
     ("options", "told"),
     [
         (("--grader", "foo"), "unknown grader 'foo'"),
-        (("--rounds", "-1"), "--rounds must be a whole number of at least 0, got -1"),
+        (("--revisions", "-1"), "--revisions must be a whole number of at least 0, got -1"),
         (("--fresh-starts", "0"), "--fresh-starts must be a whole number of at least 1"),
         (("--reference-field", "question"), "reference 'one?' has no key"),
     ],
@@ -172,3 +172,11 @@ def test_an_output_that_cannot_be_written_is_told_before_anything_is_asked(
     assert (result.exit_code, model.asked) == (2, [])
     (line,) = result.stderr.splitlines()
     assert line.startswith(f"error: --output {tmp_path / where}: ")
+
+
+def test_the_former_option_works_and_names_the_new_one(run):
+    result = run("--rounds", "1")
+    assert result.exit_code == 0, result.output
+    assert "warning: --rounds is now called --revisions: write --revisions 1." in result.stderr
+    assert {len(trace["attempts"]) for trace in read_traces(run.output)} == {4}
+    assert "--rounds" not in CliRunner().invoke(app, ["--help"]).output

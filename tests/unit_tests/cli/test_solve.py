@@ -156,6 +156,16 @@ def test_bad_input_is_one_line_and_no_call(
     assert model.asked == []
 
 
+def test_what_a_model_wrote_cannot_steer_the_terminal(scripted: Scripted, tmp_path: Path) -> None:
+    scripted("\x1b[31mIt is\x07 7.\u202e")
+    path = tmp_path / "questions.jsonl"
+    path.write_text(json.dumps({"question": f"\x1b]0;title\x07 {SUM}"}))
+    for arguments in ([SUM, *NINES], ["--file", str(path), "--verifier", "judge"]):
+        shown = solve(*arguments, "--model", "test:model").stdout
+        assert "It is" in shown
+        assert not set("\x1b\x07\u202e") & set(shown)
+
+
 def test_a_model_that_fails_on_one_question_loses_no_other(scripted: Scripted) -> None:
     scripted(RuntimeError("no tokens left"), "7")
     result = solve("What is 1 + 1?", SUM, *NINES, "--cost", ".5", "--json")

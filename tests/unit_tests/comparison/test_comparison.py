@@ -176,7 +176,7 @@ def test_where_tokens_are_unknown_budgets_are_attempts_and_it_says_so():
     assert row(comparison, "best of 3 by score").tokens is None
     assert row(comparison, "self-consistency of 3").tokens == 30
     assert any("not all tokens are known" in each for each in comparison.document.warnings)
-    with pytest.raises(ValueError, match="budget='tokens' needs the tokens"):
+    with pytest.raises(ValueError, match="budget must be 'calls' or 'attempts' where the tokens"):
         compare(recorded(questions=20), budget="tokens")
 
 
@@ -364,6 +364,7 @@ def test_the_same_seed_gives_the_same_comparison():
         ({"budget": "euros"}, "budget must be one of 'tokens', 'calls', 'attempts'"),
         ({"level": 95}, "level must lie between 0 and 1"),
         ({"repeats": 0}, "repeats must be"),
+        ({"seed": -1}, "seed must be a whole number"),
         ({"n_bootstrap": 0}, "n_bootstrap must be"),
         ({"max_rounds": 0}, "max_rounds must be"),
         ({"verification_tokens": -1}, "verification_tokens must"),

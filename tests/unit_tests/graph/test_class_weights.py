@@ -1,5 +1,6 @@
 """What a predictor says of a question is asked once, kept with it, and decided by."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,7 @@ from langchain_markovscale import (
     generate_node,
     verify_proxy_node,
 )
-from langchain_markovscale.calibration.predictor import Committee
-from langchain_markovscale.calibration.predictor_inputs import (
-    FeatureColumns,
-    Inputs,
-    Networks,
-    Sources,
-)
+from langchain_markovscale.calibration.predictor import Committee, Sources
 
 THREAD = {"configurable": {"thread_id": "1"}}
 # Half of the questions are easy; a hard one gains by every round.
@@ -78,10 +73,9 @@ def told(classes: list[float]) -> ClassPredictor:
 
     logits = np.log(np.maximum(classes, 1e-9)).astype(np.float32)[None, None]
     shapes = ((1, 1, 1), (1, 1, 1), (1, 1, len(classes)))
-    networks = Networks(*(np.zeros(shape, dtype=np.float32) for shape in shapes), logits)
-    inputs = Inputs(1, FeatureColumns(()), np.zeros(1), np.ones(1))
+    layers = [*(np.zeros(shape, dtype=np.float32) for shape in shapes), logits]
     even = (1 / len(classes),) * len(classes)
-    committee = Committee(inputs, networks, np.ones(1))
+    committee = Committee(1, (), np.zeros(1), np.ones(1), layers, np.ones(1))
     return ClassPredictor(even, 100, 0.3, 0.1, Sources(Nothing()), committee)
 
 
@@ -256,9 +250,7 @@ def test_options_that_do_not_go_together_are_refused(options, kind, message):
 
 def test_predictor_of_recorded_features_is_refused():
     by_embedding = told(EASY)
-    recorded = ClassPredictor(
-        by_embedding.usual_weights, 100, 0.3, 0.1, Sources(), by_embedding.committee
-    )
+    recorded = replace(by_embedding, sources=Sources())
     with pytest.raises(ValueError, match="features recorded with the traces"):
         graph_of(ScriptedModel(script=[]), recorded)
 

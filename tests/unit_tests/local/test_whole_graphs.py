@@ -73,7 +73,8 @@ async def test_sharing_batches_changes_no_answer(graph):
 
 async def test_fresh_draws_of_concurrent_verdicts_share_batches(tiny):
     drawing = tiny.model_copy(update={"temperature": 1.0})
-    verifier = AgreementVerifier(drawing, draws=4, answer_key="normalized_text")
+    with pytest.deprecated_call(match="AgreementVerifier"):
+        verifier = AgreementVerifier(drawing, draws=4, answer_key="normalized_text")
     asked = [{**question, "answer": "4", "key": "4"} for question in QUESTIONS[:10]]
     replies = BatchSizes()
     verdicts = await verifier.abatch(asked, {"callbacks": [replies]})

@@ -1,5 +1,7 @@
 """A file of traces is only added to by recordings that were made in the same way."""
 
+import json
+
 import pytest
 
 from langchain_markovscale import create_markovscale_graph, read_traces, record_traces
@@ -26,7 +28,7 @@ def record(tmp_path, asked):
     )
 
     def record(number, **options):
-        options = {"path": tmp_path / "traces.jsonl", "rounds": 1} | options
+        options = {"path": tmp_path / "traces.jsonl", "revisions": 1} | options
         return record_traces(graph, QUESTIONS[:number], **options)
 
     return record
@@ -43,7 +45,7 @@ def test_the_same_settings_go_on(record):
     [
         ({"metadata": SETTINGS | {"model": "b"}}, "model='a'", "model='b'"),
         ({"metadata": SETTINGS | {"max_tokens": 9}}, "max_tokens=None", "max_tokens=9"),
-        ({"metadata": SETTINGS, "rounds": 3}, "rounds=1", "rounds=3"),
+        ({"metadata": SETTINGS, "revisions": 3}, "revisions=1", "revisions=3"),
         ({"metadata": SETTINGS, "fresh_starts": 3}, "fresh_starts=2", "fresh_starts=3"),
     ],
 )
@@ -52,7 +54,7 @@ def test_other_settings_are_refused_before_anything_is_paid_for(
 ):
     record(2, metadata=SETTINGS)
     before, paid = (tmp_path / "traces.jsonl").read_bytes(), len(asked)
-    with pytest.raises(ValueError, match="give another path=") as caught:
+    with pytest.raises(ValueError, match="record to another file") as caught:
         record(4, **change)
     assert f"was recorded with {there}; this recording asks for {here}, and" in str(caught.value)
     assert len(asked) == paid
@@ -67,6 +69,55 @@ def test_what_only_one_of_the_two_tells_is_no_contradiction(record):
 
 def test_without_metadata_nobody_is_asked_to_agree(record, tmp_path):
     record(1, metadata={"model": "a"})
-    assert record(2, rounds=2).recorded == 1
+    assert record(2, revisions=2).recorded == 1
     attempts = [len(trace["attempts"]) for trace in read_traces(tmp_path / "traces.jsonl")]
     assert attempts == [4, 6]
+
+
+# The former name of `revisions`
+
+
+@pytest.fixture
+def former(tmp_path, record):
+    """A file of traces as version 0.1 wrote them."""
+    path = tmp_path / "traces.jsonl"
+
+    def former(number):
+        record(number, metadata=SETTINGS)
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        for line in lines:
+            line["metadata"]["rounds"] = line["metadata"].pop("revisions")
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    return former
+
+
+def test_a_file_of_version_0_1_goes_on_with_as_many_revisions(record, former):
+    former(2)
+    assert record(4, metadata=SETTINGS).recorded == 2
+
+
+def test_a_file_of_version_0_1_is_refused_other_revisions(record, former):
+    former(2)
+    with pytest.raises(ValueError, match=r"recorded with revisions=1; this .* for revisions=2"):
+        record(4, metadata=SETTINGS, revisions=2)
+
+
+def test_rounds_of_somebodys_own_are_no_revisions(record):
+    record(2, metadata=SETTINGS | {"rounds": 7})
+    assert record(4, metadata=SETTINGS).recorded == 2
+    with pytest.raises(ValueError, match=r"recorded with rounds=7; this .* for rounds=8"):
+        record(4, metadata=SETTINGS | {"rounds": 8})
+
+
+def test_the_former_name_works_and_names_the_new_one(record, tmp_path):
+    with pytest.deprecated_call(match="revisions=2"):
+        record(1, revisions=None, rounds=2)
+    (trace,) = read_traces(tmp_path / "traces.jsonl")
+    assert len(trace["attempts"]) == 6
+    assert (trace["metadata"]["revisions"], "rounds" in trace["metadata"]) == (2, False)
+
+
+def test_both_names_at_once_are_refused(record):
+    with pytest.raises(ValueError, match="give revisions alone"):
+        record(1, revisions=2, rounds=2)

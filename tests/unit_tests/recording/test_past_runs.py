@@ -11,6 +11,8 @@ from langchain_markovscale import (
 )
 
 USAGE = {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7}
+REPORTED = {"calls": 1, "input_tokens": 5, "output_tokens": 2, "unknown": 0, "seconds": None}
+SILENT = {"calls": 1, "input_tokens": 0, "output_tokens": 0, "unknown": 1, "seconds": None}
 
 
 def texts(trace):
@@ -51,6 +53,7 @@ def test_a_conversation_is_a_chain_of_revisions():
             "parent": None,
             "feedback": "Count again.\n\nSlowly.",
             "tokens": 2,
+            "usage": {"generate": REPORTED},
             "correct": False,
         },
         {
@@ -61,6 +64,7 @@ def test_a_conversation_is_a_chain_of_revisions():
             "parent": 0,
             "feedback": None,
             "tokens": None,
+            "usage": {"revise": SILENT},
             "correct": True,
         },
     ]
@@ -78,6 +82,33 @@ def test_greetings_and_calls_of_tools_are_no_attempts():
     (trace,) = traces_from_messages([run])
     assert texts(trace) == ["It is 4."]
     assert "correct" not in trace["attempts"][0]
+
+
+def test_calls_of_tools_are_paid_for_by_the_answer_that_they_led_to():
+    calling = AIMessage(
+        "", tool_calls=[{"name": "add", "args": {}, "id": "1"}], usage_metadata=USAGE
+    )
+    run = [
+        AIMessage("Hello!", usage_metadata=USAGE),
+        HumanMessage("What is 2 + 2?"),
+        calling,
+        ToolMessage("5", tool_call_id="1"),
+        AIMessage("It is 5.", usage_metadata=USAGE),
+        HumanMessage("Again."),
+        AIMessage("It is 4.", usage_metadata=USAGE),
+    ]
+    (trace,) = traces_from_messages([run])
+    twice = {"calls": 2, "input_tokens": 10, "output_tokens": 4, "unknown": 0, "seconds": None}
+    assert [each["usage"] for each in trace["attempts"]] == [
+        {"generate": twice},
+        {"revise": REPORTED},
+    ]
+
+
+def test_what_an_attempt_of_a_loops_state_took_is_unknown():
+    state = counting_loop().invoke({"question": "What is 2 + 2?"})
+    (trace,) = traces_from_messages([state])
+    assert {each.get("usage") for each in trace["attempts"]} == {None}
 
 
 def test_messages_may_be_plain():

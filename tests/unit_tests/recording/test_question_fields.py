@@ -16,14 +16,17 @@ def parse(*records, **fields):
 
 def test_a_line_without_the_question_field_is_named():
     records = {"frage": "a?"}, {"question": "b?", "id": 2}
-    with pytest.raises(ValueError, match=r"='frage': a file, line 2 .*it has question, id"):
+    with pytest.raises(
+        ValueError, match=r"^question_field must .*'frage': a file, line 2 has only question, id"
+    ):
         parse(*records, question_field="frage")
 
 
 def test_a_reference_field_that_nobody_has_is_named():
     records = {"question": "a?", "reference": "1"}, {"question": "b?"}
     with pytest.raises(
-        ValueError, match=r"='antwort': a file, line 1 .*it has question, reference"
+        ValueError,
+        match=r"^reference_field must .*'antwort': a file, line 1 has only question, reference",
     ):
         parse(*records, reference_field="antwort")
 
@@ -48,5 +51,5 @@ def test_missing_references_are_counted(tmp_path, caplog, known, told):
     graph = create_markovscale_graph(
         generate=lambda request: "1", verifier=lambda answer: 0.5, actions=("generate",)
     )
-    record_traces(graph, questions, path=tmp_path / "t.jsonl", rounds=0, grader="exact")
+    record_traces(graph, questions, path=tmp_path / "t.jsonl", revisions=0, grader="exact")
     assert re.findall(r"(\d of \d) questions have no reference", caplog.text) == told

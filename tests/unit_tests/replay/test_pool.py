@@ -58,6 +58,47 @@ def test_tokens_are_known_only_where_all_of_them_are():
     assert not Pool([trace(answer("a", tokens=0))]).priced
 
 
+def usage(read, written, unknown=0):
+    return {"calls": 1, "input_tokens": read, "output_tokens": written, "unknown": unknown}
+
+
+DRAWN = answer("a", score=0.5) | {"usage": {"generate": usage(40, 10), "verify": usage(70, 3)}}
+REVISED = answer("b", 0, score=0.5) | {"usage": {"revise": usage(90, 10), "verify": usage(90, 5)}}
+OLD = trace(answer("a", score=0.5), metadata={"verification_tokens": 7})
+
+
+def test_tokens_are_those_read_and_written_where_usage_is_known():
+    pool = Pool([trace(DRAWN, REVISED, metadata={"verification_tokens": 4})])
+    assert pool.reading_counts
+    assert pool.priced
+    assert pool[0].tokens == (50, 100)
+    assert pool[0].verification_tokens == (73 + 95) / 2
+    assert Pool([trace(DRAWN)], verification_tokens=3)[0].verification_tokens == 3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        OLD,
+        trace(DRAWN | {"usage": {"generate": usage(0, 0, unknown=1), "verify": usage(60, 7)}}),
+    ],
+)
+def test_tokens_read_and_tokens_written_alone_are_never_added_up(other):
+    pool = Pool([trace(DRAWN, REVISED), other])
+    assert not pool.reading_counts
+    assert pool.priced
+    assert [question.tokens for question in pool] == [(10, 10), (10,)]
+    assert [question.verification_tokens for question in pool] == [4, 7]
+
+
+def test_a_verification_of_unknown_usage_has_no_price():
+    silent = DRAWN | {"usage": {"generate": usage(40, 10), "verify": usage(0, 0, unknown=1)}}
+    assert not Pool([trace(silent)]).priced
+    assert Pool([trace(silent)], verification_tokens=3).reading_counts
+    unheard_of = DRAWN | {"usage": {"generate": usage(40, 10)}}
+    assert not Pool([trace(unheard_of)]).priced
+
+
 def test_nothing_is_paid_for_a_verification_that_was_not_made():
     pool = Pool([trace(answer("a"))], verification_tokens=3)
     assert pool.priced

@@ -9,6 +9,15 @@ from langchain_core.runnables import RunnableLambda
 
 from langchain_markovscale import AgreementVerifier
 
+pytestmark = pytest.mark.filterwarnings("ignore:AgreementVerifier is deprecated:DeprecationWarning")
+
+
+def test_it_is_deprecated_and_says_what_to_use_instead():
+    instead = r'actions=\("generate",\) and an answer key'
+    with pytest.warns(DeprecationWarning, match=instead) as warned:
+        AgreementVerifier(RunnableLambda(str))
+    assert warned[0].filename == __file__
+
 
 def asked(answer="It is 4.", key="4"):
     return {"question": "2 + 2?", "answer": answer, "key": key}

@@ -12,14 +12,15 @@ from rich.text import Text
 
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.cli.console import remarks, results, write_json
-from langchain_markovscale.cli.runs import Run
+from langchain_markovscale.cli.runs import WatchedRun
 from langchain_markovscale.display.run import belief, bill, brief, score
+from langchain_markovscale.display.text import harmless
 from langchain_markovscale.display.wording import explain, explain_outcome, percent
 
 LONGEST = 14  # characters of an answer that has no key
 
 
-def rounds_table(run: Run) -> Table:
+def rounds_table(run: WatchedRun) -> Table:
     """Return a table with a row for each attempt, and one for what is under way.
 
     Args:
@@ -34,7 +35,7 @@ def rounds_table(run: Run) -> Table:
         decided = index < len(run.decisions)
         table.add_row(
             str(index + 1),
-            Text(brief(attempt, LONGEST)),
+            Text(harmless(brief(attempt, LONGEST))),
             score(attempt),
             belief(run.attempts, run.decisions[index], index) if decided else "",
             _why(run, index) if decided else Text("…" if run.ended else "checking …", "dim"),
@@ -45,7 +46,7 @@ def rounds_table(run: Run) -> Table:
     return table
 
 
-def outcome(run: Run) -> Text:
+def outcome(run: WatchedRun) -> Text:
     """Return how a run ended, in words, with its answer.
 
     Args:
@@ -54,14 +55,14 @@ def outcome(run: Run) -> Text:
     best, decision = run.best, run.decision
     if best is None or decision is None:
         return Text(f"No answer: {run.error or 'the run was interrupted'}.", "red")
-    text = Text("Answer: ", "bold").append(best["text"].strip(), "bold").append("\n")
-    text.append(explain_outcome(run.attempts, decision))
+    answer = harmless(best["text"].strip())
+    text = Text.assemble((f"Answer: {answer}\n", "bold"), explain_outcome(run.attempts, decision))
     if run.error:
         text.append(f"\nWhat failed: {run.error}", "red")
     return text
 
 
-def _why(run: Run, index: int) -> Text:
+def _why(run: WatchedRun, index: int) -> Text:
     decision = run.decisions[index]
     return Text(explain(decision), "bold" if decision["action"] == "stop" else "")
 
@@ -84,22 +85,22 @@ class LiveTables:
         self._shown = 0
         self._live: Live | None = None
 
-    def started(self, run: Run) -> None:
+    def started(self, run: WatchedRun) -> None:
         """Begin a table."""
         self._shown += 1
         number = f"[{self._shown}/{self._total}] " if self._total > 1 else ""
-        self._console.print(Text(f"{number}{run.question.text}", "bold"))
+        self._console.print(Text(f"{number}{harmless(run.question.text)}", "bold"))
         if self._console.is_terminal:
             self._live = Live(console=self._console, refresh_per_second=8, transient=True)
             self._live.start()
             self.changed(run)
 
-    def changed(self, run: Run) -> None:
+    def changed(self, run: WatchedRun) -> None:
         """Redraw the table."""
         if self._live is not None:
             self._live.update(rounds_table(run))
 
-    def finished(self, run: Run) -> None:
+    def finished(self, run: WatchedRun) -> None:
         """End the table with the outcome."""
         self.close()
         verdict = _verdict(run, self._answer_key)
@@ -133,21 +134,21 @@ class Lines:
         self._answer_key = answer_key
         self._bar = Bar(total, self._console)
 
-    def started(self, run: Run) -> None:
+    def started(self, run: WatchedRun) -> None:
         """Show the bar."""
         self._bar.start()
 
-    def changed(self, run: Run) -> None:
+    def changed(self, run: WatchedRun) -> None:
         """Say nothing yet."""
 
-    def finished(self, run: Run) -> None:
+    def finished(self, run: WatchedRun) -> None:
         """Write the lines."""
         best, decision = run.best, run.decision
-        self._console.print(Text(run.question.text))
+        self._console.print(Text(harmless(run.question.text)))
         if best is None or decision is None:
             self._console.print(Padding(outcome(run), _INDENT))
         else:
-            answer = Text(f"→ {brief(best, LONGEST)}  ", "bold")
+            answer = Text(f"→ {harmless(brief(best, LONGEST))}  ", "bold")
             if verdict := _verdict(run, self._answer_key):
                 answer.append_text(verdict)
             why = Text(f"believed {percent(decision['belief'])}; {explain(decision)}", "dim")
@@ -167,19 +168,19 @@ class JsonLines:
         answer_key: Tells whether an answer is the reference.
     """
 
-    def __init__(self, runs: Sequence[Run], answer_key: AnswerKey | None) -> None:
+    def __init__(self, runs: Sequence[WatchedRun], answer_key: AnswerKey | None) -> None:
         self._places = {id(run): place for place, run in enumerate(runs)}
         self._answer_key = answer_key
         self._bar = Bar(len(runs), remarks())
 
-    def started(self, run: Run) -> None:
+    def started(self, run: WatchedRun) -> None:
         """Show the bar."""
         self._bar.start()
 
-    def changed(self, run: Run) -> None:
+    def changed(self, run: WatchedRun) -> None:
         """Say nothing yet."""
 
-    def finished(self, run: Run) -> None:
+    def finished(self, run: WatchedRun) -> None:
         """Write the object."""
         write_json(as_json(run, self._places[id(run)], self._answer_key))
         self._bar.advance()
@@ -220,7 +221,7 @@ class Bar:
         self._progress.stop()
 
 
-def as_json(run: Run, place: int, answer_key: AnswerKey | None) -> dict[str, Any]:
+def as_json(run: WatchedRun, place: int, answer_key: AnswerKey | None) -> dict[str, Any]:
     """Return a run as plain JSON values.
 
     Args:
@@ -248,7 +249,7 @@ def as_json(run: Run, place: int, answer_key: AnswerKey | None) -> dict[str, Any
     }
 
 
-def _verdict(run: Run, answer_key: AnswerKey | None) -> Text | None:
+def _verdict(run: WatchedRun, answer_key: AnswerKey | None) -> Text | None:
     correct = run.correct(answer_key)
     if correct is None:
         return None

@@ -1,0 +1,104 @@
+"""One body for sync and async code: steps that yield the calls they need, and whoever makes them.
+
+What is done around a call is a generator, which yields the call and is sent its result, or thrown
+its error. `completed` makes the calls in place and `acompleted` awaits them, so that neither needs
+a thread or an event loop that is not there, and the logic before and after a call stands once.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from time import monotonic
+from typing import Any, NamedTuple, TypeVar
+
+from langchain_core.runnables import Runnable, RunnableConfig
+from langgraph.errors import NodeTimeoutError
+
+Asked = TypeVar("Asked")
+Result = TypeVar("Result")
+Returned = TypeVar("Returned")
+
+
+def completed(
+    steps: Generator[Asked, Result, Returned], make: Callable[[Asked], Result]
+) -> Returned:
+    """Run steps to their end and return what they return.
+
+    Args:
+        steps: Yields each call that is to be made, and is sent its result or thrown its error.
+        make: Makes a call.
+    """
+    try:
+        asked = next(steps)
+        while True:
+            try:
+                result = make(asked)
+            except BaseException as error:
+                asked = steps.throw(error)
+            else:
+                asked = steps.send(result)
+    except StopIteration as end:
+        returned: Returned = end.value
+        return returned
+
+
+async def acompleted(
+    steps: Generator[Asked, Result, Returned], make: Callable[[Asked], Awaitable[Result]]
+) -> Returned:
+    """Run steps to their end as `completed` does, awaiting each call."""
+    try:
+        asked = next(steps)
+        while True:
+            try:
+                result = await make(asked)
+            except BaseException as error:
+                asked = steps.throw(error)
+            else:
+                asked = steps.send(result)
+    except StopIteration as end:
+        returned: Returned = end.value
+        return returned
+
+
+class Call(NamedTuple):
+    """A call to make.
+
+    Attributes:
+        runnable: What to call.
+        input: What to call it with.
+        config: The config of its run.
+        timeout: Seconds that it may take, under asyncio; None for no limit.
+        node: Whose call it is, for the error of one that takes longer.
+    """
+
+    runnable: Runnable[Any, Any]
+    input: Any
+    config: RunnableConfig
+    timeout: float | None = None
+    node: str = ""
+
+    def made(self) -> Any:
+        """Make the call and return its result."""
+        return self.runnable.invoke(self.input, self.config)
+
+    async def amade(self) -> Any:
+        """Make the call and return its result.
+
+        Raises:
+            NodeTimeoutError: If it takes longer than it may.
+        """
+        if self.timeout is None:
+            return await self.runnable.ainvoke(self.input, self.config)
+        began = monotonic()
+        try:
+            async with asyncio.timeout(self.timeout) as limit:
+                return await self.runnable.ainvoke(self.input, self.config)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise NodeTimeoutError(
+                self.node, monotonic() - began, kind="run", run_timeout=self.timeout
+            ) from error
+
+
+Steps = Generator[Call, Any, Returned]
+"""What is done around calls: yields each of them, and is sent its result or thrown its error."""

@@ -1,0 +1,87 @@
+"""What an attempt took: calls, tokens read and written, and seconds, by what they were paid for."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from langchain_markovscale.types import Purpose, Usage, add_usage
+
+
+class TimedUsage(Usage):
+    """Calls, tokens, and how long they took.
+
+    Attributes:
+        seconds: By the clock on the wall, with as many questions at a time as there were; None
+            where nobody measured it.
+    """
+
+    seconds: float | None
+
+
+AttemptUsage = dict[Purpose, TimedUsage]
+"""What an attempt took, by purpose: `"generate"` or `"revise"`, as the attempt was made, and
+`"verify"` where it was verified. Tries that failed are counted with the one that succeeded."""
+
+
+def usage_between(
+    earlier: Mapping[Purpose, Usage], later: Mapping[Purpose, Usage]
+) -> dict[Purpose, Usage]:
+    """Return what was added to an account, for the purposes that were called for meanwhile.
+
+    Args:
+        earlier: Calls and tokens by purpose.
+        later: The same account, some calls later.
+    """
+    added: dict[Purpose, Usage] = {}
+    for purpose, now in later.items():
+        before = earlier.get(purpose) or Usage(calls=0, input_tokens=0, output_tokens=0, unknown=0)
+        if now["calls"] > before["calls"]:
+            added[purpose] = Usage(
+                calls=now["calls"] - before["calls"],
+                input_tokens=now["input_tokens"] - before["input_tokens"],
+                output_tokens=now["output_tokens"] - before["output_tokens"],
+                unknown=now["unknown"] - before["unknown"],
+            )
+    return added
+
+
+def add_timed(usage: TimedUsage | None, added: Usage, seconds: float) -> TimedUsage:
+    """Return usage with more calls, which took so many seconds."""
+    before = 0.0 if usage is None else usage["seconds"] or 0.0
+    return {**add_usage(usage, added), "seconds": round(before + seconds, 3)}
+
+
+def tokens_of(attempt: Mapping[str, Any], purpose: Purpose) -> tuple[int, int] | None:
+    """Return the tokens that an attempt's calls for a purpose read and wrote.
+
+    Args:
+        attempt: A recorded attempt.
+        purpose: What the calls were for.
+
+    Returns:
+        Both numbers; None where they are unknown, be it for one call.
+    """
+    part: Usage | None = (attempt.get("usage") or {}).get(purpose)
+    if part is None or part["unknown"]:
+        return None
+    return part["input_tokens"], part["output_tokens"]
+
+
+def mean_tokens(
+    attempts: Iterable[Mapping[str, Any]], purpose: Purpose
+) -> tuple[float, float] | None:
+    """Return the tokens read and written for a purpose, on average over attempts.
+
+    They are what `round_costs` takes as `tokens[purpose]`.
+
+    Args:
+        attempts: Recorded attempts; those whose tokens are unknown are skipped.
+        purpose: What the calls were for.
+
+    Returns:
+        Both means; None where the tokens of all are unknown.
+    """
+    found = [tokens for each in attempts if (tokens := tokens_of(each, purpose)) is not None]
+    if not found:
+        return None
+    read, written = zip(*found, strict=True)
+    return sum(read) / len(found), sum(written) / len(found)
