@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 COSTS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 """Costs of a round that a report looks at, beside the one that it is asked for."""
 
+QUESTIONS = 4000  # simulated: a standard error of at most .8 points, and a second or two
+_LEVEL = 0.9  # where no fit says
 _FEW = 8  # classes
 _SOME = 0.5  # answers: without labels these counts are expectations, hardly ever quite zero
 
@@ -151,10 +153,6 @@ class Findings:
     def rates(self) -> Rates:
         """The calibration's rates."""
         return self.calibration.rates
-
-
-QUESTIONS = 4000  # simulated: a standard error of at most .8 points, and a second or two
-_LEVEL = 0.9  # where no fit says
 
 
 def find(
