@@ -23,6 +23,7 @@ from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.validation import check_level, whole
 from langchain_markovscale.traces.checks import checked
 from langchain_markovscale.traces.trace import Trace, read_traces
+from langchain_markovscale.types import ArgumentError
 
 Floats = NDArray[np.float64]
 
@@ -262,9 +263,8 @@ def _warnings(
             if n_bootstrap
             else "decisions take them for certain, since n_bootstrap is 0"
         )
-        said.append(
-            f"only {counted(statistics.n_questions, 'question')}: the rates are uncertain, and {care}."
-        )
+        questions = counted(statistics.n_questions, "question")
+        said.append(f"only {questions}: the rates are uncertain, and {care}.")
     if not statistics.depths:
         said.append(
             "no revision was recorded: the loop will not revise. Record revisions too, for "

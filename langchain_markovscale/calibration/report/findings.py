@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from langchain_markovscale.calibration.simulate import (
-    Outcome,
+    PolicyOutcome,
     graded_law,
     simulate,
     verdict_law,
@@ -141,8 +141,8 @@ class Findings:
     broken: tuple[Drift, ...]
     keyed: bool
     costs: tuple[float, ...]
-    outcomes: tuple[Outcome, ...]
-    recommended: Outcome
+    outcomes: tuple[PolicyOutcome, ...]
+    recommended: PolicyOutcome
 
     @property
     def few_classes(self) -> bool:
@@ -289,7 +289,7 @@ def _drift(depth: int, revised: float, changed: float, expected: float) -> Drift
 
 def _cost_curve(
     calibration: "Calibration", costs: tuple[float, ...], max_rounds: int, seed: int, keyed: bool
-) -> tuple[Outcome, ...]:
+) -> tuple[PolicyOutcome, ...]:
     rates, deciding = calibration.rates, calibration.decision_rates
     fitted = calibration.fitted
     if fitted and rates.verdicts_say_nothing:  # so the loop runs without a verifier
