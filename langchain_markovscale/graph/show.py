@@ -1,4 +1,4 @@
-"""`show`: what a graph returns is plain dictionaries; this makes them readable."""
+"""`show`: the document of a run or a decision, from the plain dictionaries that a graph returns."""
 
 from collections.abc import Mapping, Sequence
 from math import isclose
