@@ -288,7 +288,7 @@ class Crossfit:
         Args:
             repeat: Which halving, and which fresh draw is the first.
         """
-        one, other = self.pool.halves(self.settings.seed, repeat)
+        one, other = self.pool.folds(self.settings.seed, repeat)
         for learned_from, tried_on in ((one, other), (other, one)):
             fold = self._fold(learned_from, tried_on, repeat)
             for rule, fold_rule in self._fold_rules(fold):
