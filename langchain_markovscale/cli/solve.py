@@ -107,12 +107,12 @@ def _questions(arguments: list[str], file: str | None) -> "list[Question]":
 
 
 def _total(runs: "Sequence[WatchedRun]", answer_key: "AnswerKey | None", seconds: float) -> None:
-    """Write what all runs cost together, and how many were right where that is known."""
+    """Write the usage of all runs together, and how many were right where that is known."""
     from langchain_markovscale.cli.demo_comparison import Score
-    from langchain_markovscale.display.run import bill, sum_by_purpose
+    from langchain_markovscale.display.run import sum_by_purpose, usage_text
 
     ended = [run for run in runs if run.ended]
     graded = [grade for run in ended if (grade := run.correct(answer_key)) is not None]
     right = f"{Score(sum(graded), len(graded)).in_words()} right; " if graded else ""
-    paid = bill(sum_by_purpose(run.usage for run in ended), seconds)
-    results().print(f"\n{len(ended)} of {len(runs)} questions: {right}{paid}", markup=False)
+    usage = usage_text(sum_by_purpose(run.usage for run in ended), seconds)
+    results().print(f"\n{len(ended)} of {len(runs)} questions: {right}{usage}", markup=False)

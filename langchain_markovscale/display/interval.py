@@ -1,4 +1,4 @@
-"""A number and how sure it is: the one way in which a report keeps and prints one.
+"""An estimate with its interval: how reports keep and print one.
 
 Probabilities are printed as percentages, differences of probabilities and costs in points, factors
 and correlations as decimals; brackets hold an interval.

@@ -1,4 +1,4 @@
-"""A run on one page: what was asked and answered, attempt by attempt, what it cost, and why."""
+"""A run on one page: question and answer, each attempt and decision, and the usage."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,12 +46,12 @@ def brief(attempt: Attempt, longest: int) -> str:
 
 
 def score(attempt: Attempt) -> str:
-    """Return what the verifier gave an attempt, with two decimals."""
+    """Return an attempt's score with two decimals."""
     return "none" if attempt["score"] is None else f"{attempt['score']:.2f}"
 
 
 def tone(decision: Decision | None) -> Tone:
-    """Return how the news of a decision is: good where the rule itself has had enough."""
+    """Return the tone of a decision: good where the rule itself stopped."""
     return "bad" if decision is None else _TONES.get(decision["reason"], "unsure")
 
 
@@ -70,8 +70,8 @@ def belief(attempts: Sequence[Attempt], decision: Decision, latest: int) -> str:
     return f"{percent(decision['belief'])}{other}"
 
 
-def bill(usage: Mapping[Purpose, Usage], seconds: float | None = None) -> str:
-    """Return what was paid, in words.
+def usage_text(usage: Mapping[Purpose, Usage], seconds: float | None = None) -> str:
+    """Return calls, tokens and time in words.
 
     Args:
         usage: Calls and tokens by purpose.
@@ -82,18 +82,18 @@ def bill(usage: Mapping[Purpose, Usage], seconds: float | None = None) -> str:
     answers = total["calls"] - checks
     tokens = f"{total['input_tokens']} tokens read, {total['output_tokens']} written"
     if total["unknown"]:
-        silent = f"{counted(total['unknown'], 'call')} did not say"
+        unknown = f"unknown for {counted(total['unknown'], 'call')}"
         some = total["input_tokens"] + total["output_tokens"] > 0
-        tokens = f"{tokens}, and what {silent}" if some else f"tokens unknown: {silent}"
+        tokens = f"{tokens}, {unknown}" if some else f"tokens {unknown}"
     calls = f"{counted(answers, 'call')} for answers, {checks} for checks"
     time = "" if seconds is None else f"; {seconds:.1f} seconds"
     return f"{calls}; {tokens}{time}"
 
 
-def sum_by_purpose(books: Iterable[Mapping[Purpose, Usage]]) -> dict[Purpose, Usage]:
+def sum_by_purpose(usages: Iterable[Mapping[Purpose, Usage]]) -> dict[Purpose, Usage]:
     """Return the usage of several runs together, by purpose."""
     total: dict[Purpose, Usage] = {}
-    for usage in books:
+    for usage in usages:
         for purpose, part in usage.items():
             total[purpose] = add_usage(total.get(purpose), part)
     return total
@@ -144,11 +144,11 @@ class RunDisplay(Display):
     """A run that shows itself; `show` makes one from what a graph returned.
 
     Attributes:
-        question: What was asked; None where nobody told.
+        question: The question; None where it is not known.
         attempts: The attempts, in the order in which they were made.
         decisions: The decision after each attempt; None where it is not known.
         usage: Calls and tokens by purpose.
-        error: What went wrong or was used up, or None.
+        error: The error or the limit that cut the run short, or None.
         warnings: What to know before believing what is shown.
     """
 
@@ -177,7 +177,7 @@ class RunDisplay(Display):
                 if decision is None
                 else outcome_sentences(self.attempts, decision)
             ),
-            basis=f"{bill(self.usage)}." if self.usage else "",
+            basis=f"{usage_text(self.usage)}." if self.usage else "",
             warnings=(*went_wrong, *self.warnings),
             sections=tuple(self._sections()),
         )
@@ -191,12 +191,12 @@ class RunDisplay(Display):
         if self.attempts:
             yield Section("Attempts", table=self._timeline())
         if self.usage:
-            yield Section("What it took", table=_books(self.usage))
+            yield Section("What it took", table=_usage_table(self.usage))
         if texts := tuple(self._texts()):
             yield Section("The other texts", quotes=texts)
 
     def _timeline(self) -> Table:
-        """One row for each attempt; a column that nobody has anything for is left out."""
+        """One row for each attempt; a column that would be empty is left out."""
         columns = {
             "attempt": [str(number) for number in range(1, len(self.attempts) + 1)],
             "made": [_origin(attempt) for attempt in self.attempts],
@@ -218,7 +218,7 @@ class RunDisplay(Display):
         return Table(tuple(columns), rows, left, prose=True)
 
     def _texts(self) -> Iterator[Quote]:
-        """What the table had no room for, and what does not stand above as the answer."""
+        """Texts that the table has no room for, without the answer, which is quoted above."""
         returned = self.decision and self.decision["best"]
         for number, attempt in enumerate(self.attempts, 1):
             short = attempt["text"].strip() == brief(attempt, _LONGEST)
@@ -237,14 +237,14 @@ def _tokens(attempt: Attempt) -> str:
     return "unknown" if attempt["tokens"] is None else str(attempt["tokens"])
 
 
-def _books(usage: Mapping[Purpose, Usage]) -> Table:
+def _usage_table(usage: Mapping[Purpose, Usage]) -> Table:
     headings = ("to", "calls", "tokens read", "tokens written")
     rows = tuple(
         (
             purpose,
             str(part["calls"]),
-            _told(part["input_tokens"], part),
-            _told(part["output_tokens"], part),
+            _token_count(part["input_tokens"], part),
+            _token_count(part["output_tokens"], part),
         )
         for purpose in _PURPOSES
         if (part := usage.get(purpose)) is not None
@@ -252,8 +252,8 @@ def _books(usage: Mapping[Purpose, Usage]) -> Table:
     return Table(headings, rows, left=1)
 
 
-def _told(tokens: int, part: Usage) -> str:
-    """Tokens as far as calls told: what nobody said is unknown, and not nothing."""
+def _token_count(tokens: int, part: Usage) -> str:
+    """Return tokens as far as calls reported them: what was not reported is unknown, not zero."""
     if not part["unknown"]:
         return str(tokens)
     return "unknown" if part["unknown"] == part["calls"] else f"at least {tokens}"

@@ -25,7 +25,7 @@ def explain(decision: Decision) -> str:
         which is also the unit of costs.
 
     Raises:
-        ValueError: If the reason is none of the closed set `Reason`.
+        ValueError: If the reason is not in the closed set `Reason`.
     """
     reason = decision["reason"]
     if reason == "gain_exceeds_cost":
@@ -42,7 +42,7 @@ def explain(decision: Decision) -> str:
         return f"stopped: {_CUT_SHORT[reason]}; {kept}"
     raise ValueError(
         f"decision['reason'] must be one of {', '.join(_REASONS)}, got {reason!r}: "
-        "was the decision made by a Criterion?"
+        "give a decision of a Criterion."
     )
 
 
