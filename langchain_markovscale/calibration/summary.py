@@ -154,8 +154,8 @@ class RateTable(Display):
             words += (
                 " n is the number of observations behind a rate, where that is known, over all "
                 "classes: questions for weights, first answers for initial, revisions of wrong and "
-                "of right answers for repair and corruption, repeated revisions for settling, scored right and "
-                "wrong answers for sensitivity and specificity."
+                "of right answers for repair and corruption, repeated revisions for settling, "
+                "scored right and wrong answers for sensitivity and specificity."
             )
         return Document(
             title="Rates of the calibration",

@@ -1,4 +1,4 @@
-"""`markovscale demo`: the loop on a dozen questions, and what it saves against fixed rounds."""
+"""`markovscale demo`: the loop on a dozen questions, compared with fixed rounds."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -71,7 +71,7 @@ def _show(loop: "Loop", seed: int | None) -> None:
         in_words,
         of_loop,
     )
-    from langchain_markovscale.cli.runs import WatchedRun, go
+    from langchain_markovscale.cli.runs import WatchedRun, run_until_done
     from langchain_markovscale.cli.watchers import LiveTables
     from langchain_markovscale.demo import setting
     from langchain_markovscale.recording.questions import parse_questions
@@ -79,7 +79,7 @@ def _show(loop: "Loop", seed: int | None) -> None:
     questions = parse_questions(setting.questions(), "the demo's questions")
     key = resolve_answer_key(setting.ANSWER_KEY)
     runs = [WatchedRun(question) for question in questions]
-    if go(loop.graph, runs, LiveTables(len(runs), key)):
+    if run_until_done(loop.graph, runs, LiveTables(len(runs), key)):
         say("Interrupted.")
         raise typer.Exit(INTERRUPTED)
     if all(run.best is None for run in runs):

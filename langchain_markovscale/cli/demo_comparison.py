@@ -1,4 +1,4 @@
-"""Ways of answering side by side, and what so few questions can say about them."""
+"""Ways of answering side by side, and how little so few questions prove."""
 
 from collections.abc import Sequence
 from time import perf_counter
@@ -10,6 +10,7 @@ from rich.table import Table
 
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.cli.runs import WatchedRun, is_correct
+from langchain_markovscale.display.wording import counted
 from langchain_markovscale.graph.prompts import Prompts
 from langchain_markovscale.recording.questions import Question
 from langchain_markovscale.types import (
@@ -43,7 +44,7 @@ class Score(NamedTuple):
         return float(found.low), float(found.high)
 
     def in_words(self) -> str:
-        """Return the score and its interval, such as ``9 of 12 (75%; 95% interval 47% to 91%)``."""
+        """Return the score and its interval, such as `9 of 12 (75%; 95% interval 47% to 91%)`."""
         low, high = self.interval
         share = self.right / self.asked
         return f"{self.right} of {self.asked} ({share:.0%}; 95% interval {low:.0%} to {high:.0%})"
@@ -81,8 +82,10 @@ def of_loop(name: str, runs: Sequence[WatchedRun], answer_key: AnswerKey) -> Str
     usage = no_usage()
     for run in runs:
         for purpose, part in run.usage.items():
-            asked_nobody = purpose == "verify" and not part["input_tokens"] and not part["unknown"]
-            usage = add_usage(usage, None if asked_nobody else part)
+            asked_no_model = (
+                purpose == "verify" and not part["input_tokens"] and not part["unknown"]
+            )
+            usage = add_usage(usage, None if asked_no_model else part)
     grades = [bool(run.correct(answer_key)) for run in runs]
     return Strategy(name, grades, usage, sum(run.seconds for run in runs))
 
@@ -132,8 +135,8 @@ def fixed_rounds(
     return strategies
 
 
-def chance_of(better: int, worse: int) -> float:
-    """Return how often a fair coin would split the questions that differ at least so unevenly.
+def sign_test(better: int, worse: int) -> float:
+    """Return how often a fair coin would split the questions that differ at least as unevenly.
 
     The two-sided sign test: the smaller it is, the less the difference looks like chance.
 
@@ -199,9 +202,9 @@ def _against(ours: Strategy, other: Strategy) -> str:
     pairs = list(zip(ours.grades, other.grades, strict=True))
     gained, lost = pairs.count((True, False)), pairs.count((False, True))
     if not gained and not lost:
-        return "the loop had the same questions right"
+        return "the loop answered the same questions correctly"
     return (
-        f"the loop gained {gained} {'question' if gained == 1 else 'questions'} and lost {lost}; "
-        f"chance alone would split {gained + lost} as unevenly {chance_of(gained, lost):.0%} of "
+        f"the loop gained {counted(gained, 'question')} and lost {lost}; "
+        f"chance alone would split {gained + lost} as unevenly {sign_test(gained, lost):.0%} of "
         "the time"
     )

@@ -18,7 +18,7 @@ REVISIONS = 2
 def measure(loop: Loop, model_name: str, output: Path) -> Recording:
     """Record the loop without its stopping rule, fit rates to that, and write them.
 
-    Traces go beside the rates, in a file of the same name that ends in ``.traces.jsonl``; what is
+    Traces go beside the rates, in a file of the same name that ends in `.traces.jsonl`; what is
     there already is not recorded again.
 
     Args:

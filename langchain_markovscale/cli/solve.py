@@ -46,7 +46,7 @@ def solve(
 ) -> None:
     """Answer questions, and stop when another round is not worth its cost."""
     from langchain_markovscale.cli.loop import build_loop, check_names
-    from langchain_markovscale.cli.runs import WatchedRun, check_references, go
+    from langchain_markovscale.cli.runs import WatchedRun, check_references, run_until_done
     from langchain_markovscale.cli.watchers import JsonLines, Lines, LiveTables
 
     asked = _questions(questions or [], file)
@@ -76,7 +76,9 @@ def solve(
     else:
         watcher = Lines(len(runs), loop.answer_key)
     began = perf_counter()
-    interrupted = go(loop.graph, runs, watcher, concurrency=1 if file is None else concurrency)
+    interrupted = run_until_done(
+        loop.graph, runs, watcher, concurrency=1 if file is None else concurrency
+    )
     if not as_json and len(runs) > 1:
         _total(runs, loop.answer_key, perf_counter() - began)
     if interrupted:
@@ -102,7 +104,7 @@ def _questions(arguments: list[str], file: str | None) -> "list[Question]":
         check_input("--file", Path(file), "questions")
         return read_questions(file)
     if not all(argument.strip() for argument in arguments):
-        raise ValueError("a question must have text, got an empty one.")
+        raise ValueError("a question must have text, got an empty one: write it or leave it out.")
     return as_questions(arguments)
 
 

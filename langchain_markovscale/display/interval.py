@@ -43,7 +43,7 @@ class Estimate(NamedTuple):
 
     @property
     def percent(self) -> str:
-        """As a percentage: ``51% [46, 56]``."""
+        """As a percentage: `51% [46, 56]`."""
         if self.interval is None:
             return percent(self.value)
         low, high = self.interval
@@ -52,7 +52,7 @@ class Estimate(NamedTuple):
 
     @property
     def points(self) -> str:
-        """As a difference in points: ``+9 points [+4, +14]``."""
+        """As a difference in points: `+9 points [+4, +14]`."""
         return self.in_points()
 
     def in_points(self, *, unit: bool = True) -> str:
@@ -67,7 +67,7 @@ class Estimate(NamedTuple):
 
     @property
     def decimal(self) -> str:
-        """As a decimal: ``0.96 [0.89, 1.00]``."""
+        """As a decimal: `0.96 [0.89, 1.00]`."""
         if self.interval is None:
             return f"{self.value:.2f}"
         return f"{self.value:.2f} [{self.interval[0]:.2f}, {self.interval[1]:.2f}]"

@@ -1,4 +1,4 @@
-"""`show`: what a graph returns is plain dictionaries; this makes them readable."""
+"""`show`: makes a run or a decision, which are plain dictionaries, readable."""
 
 from collections.abc import Mapping, Sequence
 from math import isclose
@@ -32,7 +32,7 @@ def show(value: Mapping[str, Any], rule: Any = None) -> Display:
         An object with `text`, `markdown` and `html()`.
 
     Raises:
-        ValueError: If the value is neither a run nor a decision, or the rule decides nothing.
+        ValueError: If the value is neither a run nor a decision, or the rule has no `decide`.
     """
     if not isinstance(value, Mapping):
         raise ValueError(
@@ -56,13 +56,13 @@ def _run(value: Mapping[str, Any], rule: Any) -> RunDisplay:
     decisions: list[Decision | None] = [None] * len(attempts)
     warnings: tuple[str, ...] = ()
     if rule is not None:
-        made = _made_again(_decider(rule), attempts, value.get(KEY))
-        if _led_here(made, attempts, last):
+        made = _decisions_again(_decider(rule), attempts, value.get(KEY))
+        if _agree_with_run(made, attempts, last):
             decisions = list(made)
         else:
             warnings = (
-                "The rule decides otherwise than this run went, so its beliefs along the way are "
-                "left out: was it another rule, or one with settings for this run?",
+                "The decisions of this rule differ from those of the run, so its beliefs along the "
+                "way are left out: give the rule that decided, with the settings of this run.",
             )
     if last is not None:
         decisions[-1:] = [last]
@@ -87,14 +87,16 @@ def _decider(rule: Any) -> Any:
     return decider
 
 
-def _made_again(
+def _decisions_again(
     decider: Any, attempts: tuple[Attempt, ...], weights: Sequence[float] | None
 ) -> list[Decision]:
     given = () if weights is None else (weights,)
     return [decider.decide(attempts[:made], *given) for made in range(1, len(attempts) + 1)]
 
 
-def _led_here(made: Sequence[Decision], attempts: Sequence[Attempt], last: Decision | None) -> bool:
+def _agree_with_run(
+    made: Sequence[Decision], attempts: Sequence[Attempt], last: Decision | None
+) -> bool:
     """Return whether decisions would have led to these attempts, and to the same last belief."""
     followed = all(
         decision["action"] == following["action"]
@@ -106,7 +108,7 @@ def _led_here(made: Sequence[Decision], attempts: Sequence[Attempt], last: Decis
 
 
 def _question(value: Mapping[str, Any]) -> str | None:
-    """The question is an input: what is left of it is the last human message, or the state's."""
+    """Return the question of the run, or else the last human message."""
     run = value.get("run")
     if run:
         return str(run["question"])

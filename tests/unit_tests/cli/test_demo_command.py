@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from langchain_markovscale import Calibration, Prompts
 from langchain_markovscale.answers.keys import last_number
 from langchain_markovscale.cli.app import app
-from langchain_markovscale.cli.demo_comparison import Score, chance_of, fixed_rounds
+from langchain_markovscale.cli.demo_comparison import Score, fixed_rounds, sign_test
 from langchain_markovscale.recording.questions import Question
 
 Scripted = Callable[..., Any]
@@ -84,7 +84,7 @@ def test_fixed_rounds_revise_the_last_answer_and_count_every_call(scripted: Scri
 
 @pytest.mark.parametrize(("better", "worse", "chance"), [(5, 0, 1 / 16), (2, 1, 1.0), (0, 0, 1.0)])
 def test_the_sign_test_counts_coins(better: int, worse: int, chance: float) -> None:
-    assert chance_of(better, worse) == pytest.approx(chance)
+    assert sign_test(better, worse) == pytest.approx(chance)
 
 
 @pytest.mark.parametrize(("right", "asked"), [(9, 12), (0, 12), (12, 12), (1, 1)])

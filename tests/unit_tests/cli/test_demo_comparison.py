@@ -17,4 +17,4 @@ def test_ways_of_answering_are_compared_question_by_question() -> None:
 
 def test_no_difference_is_said_to_be_none() -> None:
     same = strategy("one pass", True, False), strategy("this loop", True, False)
-    assert "Against one pass, the loop had the same questions right." in in_words(same)
+    assert "Against one pass, the loop answered the same questions correctly." in in_words(same)
