@@ -93,7 +93,8 @@ def _show(made: dict[str, Any]) -> None:
     console.print(
         f"First answers are right with a chance of {percent(given['initial'])}. A revision "
         f"corrects {percent(given['repair'])} of wrong answers and breaks "
-        f"{percent(given['corruption'])} of right ones. A round costs {points(given['cost_per_round'], 3)} of accuracy; "
+        f"{percent(given['corruption'])} of right ones. A round costs "
+        f"{points(given['cost_per_round'], 3)} of accuracy; "
         f"{counted(given['max_rounds'], 'attempt is', 'attempts are')} allowed.\n"
     )
     console.print(_table("Blind revisions: nobody checks the answers", made["blind"]))
