@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from langchain_markovscale.theory.likelihood import (
     MOVED,
+    NO_VALUE,
     REVISED,
     STUCK,
     depths_of,
@@ -306,28 +307,26 @@ def _guesses(trace: Trace, given: list[bool | None]) -> Iterator[list[bool]]:
 def _hypothesis(
     attempts: Sequence[LabelledAttempt], depths: list[int], labels: list[bool]
 ) -> Hypothesis:
-    levels = max(depths)
-    counts, draws = read_run(steps_of(attempts, depths, levels), labels, levels)
-    wrong = Counter(
-        attempt["key"]
-        for attempt, label in zip(attempts, labels, strict=True)
-        if attempt["parent"] is None and not label and attempt["key"] is not None
-    )
-    n_wrong = wrong.total()
-    right: dict[object, list[float]] = {}
+    right = 0
+    answers, wrong, scores = [], Counter[int](), dict[object, list[float]]()
+    numbers: dict[str, int] = {}
     for index, (attempt, label) in enumerate(zip(attempts, labels, strict=True)):
-        if label and attempt["score"] is not None:
-            key = attempt["key"]
-            right.setdefault(index if key is None else key, []).append(attempt["score"])
-    numbers: dict[object, int | None] = {None: None}
+        key, score = attempt["key"], attempt["score"]
+        answer = right if label else NO_VALUE
+        if not label and key is not None:
+            answer = numbers.setdefault(key, len(numbers) + 1)
+            wrong[answer] += attempt["parent"] is None
+        answers.append(answer)
+        if label and score is not None:
+            scores.setdefault(index if key is None else key, []).append(score)
+    levels = max(depths)
+    counts, draws = read_run(steps_of(attempts, answers, depths, levels), right, levels)
+    n_wrong = wrong.total()
     return Hypothesis(
         (*counts[:STUCK], *counts[REVISED:]),
         counts[STUCK],
         counts[MOVED],
-        tuple(
-            (cast("int", numbers.setdefault(value, len(numbers))), numbers[left])
-            for value, left in draws
-        ),
+        tuple(draws),
         (n_wrong * (n_wrong - 1) // 2, sum(n * (n - 1) // 2 for n in wrong.values())),
-        tuple(tuple(scores) for scores in right.values()),
+        tuple(map(tuple, scores.values())),
     )

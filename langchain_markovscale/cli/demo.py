@@ -1,5 +1,6 @@
-"""`markovscale demo`: the loop on a dozen questions, compared with fixed rounds."""
+"""`markovscale demo`: the loop on a dozen questions, and how it compares with simpler rules."""
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,10 +11,12 @@ from langchain_markovscale.cli.console import FAILED, INTERRUPTED, results, say
 from langchain_markovscale.cli.files import check_output
 
 if TYPE_CHECKING:
+    from langchain_markovscale.calibration.calibration import Calibration
     from langchain_markovscale.cli.loop import Loop
 
 PACKAGED = "smollm2"
-FIXED_ROUNDS = 3
+_LEAST = 2  # questions that can be compared
+_FRESH_STARTS, _REVISIONS = 2, 2  # of each question that rates are measured on
 
 
 def demo(
@@ -30,20 +33,21 @@ def demo(
         ),
     ] = None,
 ) -> None:
-    """Watch the loop on a dozen questions, then compare it with one pass and with fixed rounds."""
+    """Watch the loop on a dozen questions, then compare it with a single pass and fixed rounds."""
+    from langchain_markovscale.calibration.calibration import Calibration
     from langchain_markovscale.cli.loop import build_loop
     from langchain_markovscale.demo import setting
 
-    calibration = None
     check_output("--measure", measure)
     if measure is None:
-        calibration = setting.calibration() if model == PACKAGED else None
         results().print(
             f"A dozen questions go to {model}; casting out nines, a cheap check that errs, looks "
             "at each answer.\nAfter each you see whether another round is worth its cost, and why; "
-            "in the end, how that compares with fixed rounds.\n",
+            "in the end, how that compares with a single pass and with fixed rounds.\n",
             markup=False,
         )
+    measured = measure is None and model == PACKAGED
+    calibration = setting.calibration() if measured else Calibration.training_free()
     loop = build_loop(
         model_name=model,
         verifier_name="nines",
@@ -58,49 +62,75 @@ def demo(
         prompts=setting.PROMPTS,
     )
     if measure is None:
-        _show(loop, seed)
+        _show(loop, calibration, cost_per_round, max_rounds)
     else:
         _measure(loop, model, measure)
 
 
-def _show(loop: "Loop", seed: int | None) -> None:
-    from langchain_markovscale.answers.keys import resolve_answer_key
-    from langchain_markovscale.cli.demo_comparison import (
-        comparison,
-        fixed_rounds,
-        in_words,
-        of_loop,
-    )
+def _show(loop: "Loop", calibration: "Calibration", cost_per_round: float, max_rounds: int) -> None:
+    from langchain_markovscale.cli.demo_comparison import compared, comparison_table, recorded
     from langchain_markovscale.cli.runs import WatchedRun, run_until_done
     from langchain_markovscale.cli.watchers import LiveTables
     from langchain_markovscale.demo import setting
     from langchain_markovscale.recording.questions import parse_questions
 
     questions = parse_questions(setting.questions(), "the demo's questions")
-    key = resolve_answer_key(setting.ANSWER_KEY)
     runs = [WatchedRun(question) for question in questions]
-    if run_until_done(loop.graph, runs, LiveTables(len(runs), key)):
+    if run_until_done(loop.graph, runs, LiveTables(len(runs), loop.answer_key)):
         say("Interrupted.")
         raise typer.Exit(INTERRUPTED)
-    if all(run.best is None for run in runs):
+    answered = [run for run in runs if run.attempts]
+    if len(answered) < _LEAST:
         raise typer.Exit(FAILED)
-    say(f"Now the same questions in {FIXED_ROUNDS} fixed rounds, in batches …", style="dim")
-    options = {} if seed is None else {"seed": seed}
-    fixed = fixed_rounds(loop.model, setting.PROMPTS, questions, key, FIXED_ROUNDS, **options)
-    compared = [fixed[0], fixed[-1], of_loop("this loop", runs, key)]
+    say("Now the revisions that fixed rounds need beside these, all at once …", style="dim")
+    comparison = compared(recorded(loop, answered), calibration, cost_per_round, max_rounds)
+    verdict, frontier, *_ = comparison.document.summary
     console = results()
-    console.print(comparison(compared))
-    console.print(in_words(compared), markup=False)
+    console.print(comparison_table(comparison))
     console.print(
+        f"All three begin with the same first answers. {verdict} {frontier}\n"
+        f"{len(answered)} questions are few, as the intervals show: this is to see the loop at "
+        "work, not to measure it. Answers are drawn anew each time, so the figures will differ.\n"
         f"\nThe loop decided with: {loop.source}.\n"
-        "Next: measure your own loop with `markovscale record`, fit its rates with `markovscale "
-        "calibrate`, and give them to `markovscale solve --calibration`.",
+        "Next: measure your own loop with `markovscale record`, compare stopping rules on what was "
+        "recorded with `markovscale compare`, fit its rates with `markovscale calibrate`, and give "
+        "them to `markovscale solve --calibration`.",
         markup=False,
     )
 
 
 def _measure(loop: "Loop", model: str, output: Path) -> None:
-    from langchain_markovscale.cli.demo_rates import measure
+    """Record the loop without its stopping rule, fit rates to that, and write them.
 
-    recording = measure(loop, model, output)
+    Traces go beside the rates, in a file of the same name that ends in `.traces.jsonl`; what is
+    there already is not recorded again.
+    """
+    from langchain_markovscale.calibration.calibration import Calibration
+    from langchain_markovscale.demo import setting
+    from langchain_markovscale.recording.questions import parse_questions
+    from langchain_markovscale.recording.record import record_traces
+    from langchain_markovscale.traces.trace import read_traces
+
+    traces = output.with_suffix(".traces.jsonl")
+    questions = parse_questions(setting.questions_to_measure(), "the questions to measure on")
+    recording = record_traces(
+        loop.graph,
+        questions,
+        path=traces,
+        answer_key=loop.answer_key,
+        revisions=_REVISIONS,
+        fresh_starts=_FRESH_STARTS,
+        metadata={"model": model},
+    )
+    Calibration.fit(
+        read_traces(traces),
+        source=f"{model} on {len(questions)} other questions of the demo's kind",
+        metadata={
+            "model": model,
+            "prompt": setting.PROMPTS.reconsider,
+            "temperature": setting.TEMPERATURE,
+            "max_tokens": setting.MAX_TOKENS,
+            "measured": date.today().isoformat(),
+        },
+    ).save(output)
     say(f"{recording}\nThe rates are in {output}; see them with `markovscale report {output}`.")

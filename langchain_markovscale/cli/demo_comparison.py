@@ -1,210 +1,140 @@
-"""Ways of answering side by side, and how little so few questions prove."""
+"""The demo's runs as recorded attempts, and how the loop compares with simpler rules on them."""
 
 from collections.abc import Sequence
-from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any, cast
 
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import HumanMessage
 from rich.table import Table
 
-from langchain_markovscale.answers.keys import AnswerKey
+from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale.cli.loop import Loop
 from langchain_markovscale.cli.runs import WatchedRun, is_correct
-from langchain_markovscale.display.wording import counted
-from langchain_markovscale.graph.prompts import Prompts
-from langchain_markovscale.recording.questions import Question
-from langchain_markovscale.types import (
-    Action,
-    Attempt,
-    Usage,
-    add_usage,
-    new_attempt,
-    no_usage,
-    usage_of,
-)
+from langchain_markovscale.comparison.compare import compare_strategies
+from langchain_markovscale.comparison.report import Comparison
+from langchain_markovscale.comparison.results import RuleResult
+from langchain_markovscale.display.interval import Estimate
+from langchain_markovscale.recording.schedule import Schedule, scheduled
+from langchain_markovscale.replay.strategies import FixedRounds
+from langchain_markovscale.traces.trace import LabelledAttempt, Trace
+from langchain_markovscale.types import Attempt
+
+FIXED_ROUNDS = 3
+_FIXED = f"{FIXED_ROUNDS} fixed rounds"
+_OURS = "MarkovScale, this loop"
 
 
-class Score(NamedTuple):
-    """A number of right answers.
+def recorded(loop: Loop, runs: Sequence[WatchedRun]) -> list[Trace]:
+    """Return runs as traces, with all that fixed rounds need beside what the loop has asked for.
 
-    Attributes:
-        right: How many were right.
-        asked: Of how many questions, at least 1.
-    """
-
-    right: int
-    asked: int
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval of the accuracy on questions like these."""
-        from scipy.stats import binomtest
-
-        found = binomtest(self.right, self.asked).proportion_ci(method="wilson")
-        return float(found.low), float(found.high)
-
-    def in_words(self) -> str:
-        """Return the score and its interval, such as `9 of 12 (75%; 95% interval 47% to 91%)`."""
-        low, high = self.interval
-        share = self.right / self.asked
-        return f"{self.right} of {self.asked} ({share:.0%}; 95% interval {low:.0%} to {high:.0%})"
-
-
-class Strategy(NamedTuple):
-    """How a way of answering did.
-
-    Attributes:
-        name: What it is called.
-        grades: Whether each answer was right, in the order of the questions.
-        usage: What all of them cost together.
-        seconds: How long that took.
-    """
-
-    name: str
-    grades: list[bool]
-    usage: Usage
-    seconds: float
-
-    @property
-    def score(self) -> Score:
-        """How many were right."""
-        return Score(sum(self.grades), len(self.grades))
-
-
-def of_loop(name: str, runs: Sequence[WatchedRun], answer_key: AnswerKey) -> Strategy:
-    """Return how the loop did; its checks count as calls only where they asked a model.
+    Both begin with the same first answers, so that only those revisions of them are asked for that
+    the loop did not make; they go to the model together.
 
     Args:
-        name: What to call it.
-        runs: Runs that have ended.
-        answer_key: Reads references.
+        loop: The loop.
+        runs: Runs that have ended, each with an attempt and a reference.
     """
-    usage = no_usage()
-    for run in runs:
-        for purpose, part in run.usage.items():
-            asked_no_model = (
-                purpose == "verify" and not part["input_tokens"] and not part["unknown"]
-            )
-            usage = add_usage(usage, None if asked_no_model else part)
-    grades = [bool(run.correct(answer_key)) for run in runs]
-    return Strategy(name, grades, usage, sum(run.seconds for run in runs))
+    made: list[list[Attempt]] = [list(run.attempts) for run in runs]
+    chains = [_chain(attempts) for attempts in made]
+    short = [place for place, chain in enumerate(chains) if len(chain) < FIXED_ROUNDS]
+    fixed = scheduled(loop.graph, Schedule(revisions=FIXED_ROUNDS - 1, fresh_starts=1))
+    begun = [_begun(runs[place].question.text, made[place], chains[place]) for place in short]
+    states = fixed.batch(begun)
+    for place, state in zip(short, states, strict=True):
+        attempts, parent = made[place], chains[place][-1]
+        new: list[Attempt] = state["attempts"][len(chains[place]) :]
+        for attempt in new:
+            attempts.append({**attempt, "parent": parent})
+            parent = len(attempts) - 1
+    return [
+        {
+            "id": run.question.id,
+            "question": run.question.text,
+            "reference": run.question.reference,
+            "attempts": [_labelled(attempt, run, loop) for attempt in attempts],
+            "metadata": {},
+        }
+        for run, attempts in zip(runs, made, strict=True)
+    ]
 
 
-def fixed_rounds(
-    model: BaseChatModel,
-    prompts: Prompts,
-    questions: Sequence[Question],
-    answer_key: AnswerKey,
-    rounds: int,
-    **options: Any,
-) -> list[Strategy]:
-    """Answer questions once and revise all answers blindly, a batch for each round.
+def _chain(attempts: Sequence[Attempt]) -> list[int]:
+    """Return the first answer and what was revised from it, as fixed rounds would go through."""
+    chain = [0]
+    while len(chain) < FIXED_ROUNDS:
+        revised = (i for i, each in enumerate(attempts) if each["parent"] == chain[-1])
+        following = next(revised, None)
+        if following is None:
+            break
+        chain.append(following)
+    return chain
+
+
+def _begun(question: str, attempts: Sequence[Attempt], chain: Sequence[int]) -> dict[str, Any]:
+    """Return the state of fixed rounds that have come to the end of a chain."""
+    made: list[Attempt] = [
+        {**attempts[index], "parent": depth - 1 if depth else None}
+        for depth, index in enumerate(chain)
+    ]
+    return {"messages": [HumanMessage(question)], "attempts": made}
+
+
+def _labelled(attempt: Attempt, run: WatchedRun, loop: Loop) -> LabelledAttempt:
+    label = is_correct(attempt, run.question.reference, loop.answer_key)
+    return cast("LabelledAttempt", {**attempt, "correct": label})
+
+
+def compared(
+    traces: Sequence[Trace], calibration: Calibration, cost_per_round: float, max_rounds: int
+) -> Comparison:
+    """Compare the loop with a single pass and with fixed rounds on the same attempts.
+
+    Replayed on attempts that it has asked for, the loop goes the way that it went, since it decides
+    by the attempts alone.
 
     Args:
-        model: The chat model.
-        prompts: Its prompts.
-        questions: With references.
-        answer_key: Reads answers and references.
-        rounds: Attempts at each question, the first included.
-        **options: For each call.
-
-    Returns:
-        How the last answers did after each number of rounds, 1 to `rounds`. A run of three rounds
-        contains one of one round, so that all are compared on the same first answers.
+        traces: See `recorded`.
+        calibration: What the loop decided with.
+        cost_per_round: In units of accuracy.
+        max_rounds: The most attempts, the first included.
     """
-    requests = [_request(question.text) for question in questions]
-    attempts: list[Attempt] = []
-    strategies: list[Strategy] = []
-    usage, began = no_usage(), perf_counter()
-    for made in range(1, rounds + 1):
-        ask = prompts.for_draw if made == 1 else prompts.for_revision
-        replies = model.batch([ask(request) for request in requests], **options)
-        attempts = [_attempt(reply, answer_key, made) for reply in replies]
-        requests = [
-            {**request, "answer": attempt["text"], "attempts": [attempt]}
-            for request, attempt in zip(requests, attempts, strict=True)
-        ]
-        for reply in replies:
-            usage = add_usage(usage, usage_of(reply))
-        grades = [
-            bool(is_correct(attempt, question.reference, answer_key))
-            for attempt, question in zip(attempts, questions, strict=True)
-        ]
-        name = "one pass" if made == 1 else f"{made} fixed rounds"
-        strategies.append(Strategy(name, grades, usage, perf_counter() - began))
-    return strategies
+    return compare_strategies(
+        traces,
+        {_FIXED: FixedRounds(FIXED_ROUNDS)},
+        (cost_per_round,),
+        max_rounds=max_rounds,
+        variants=("mixture",),
+        actions=("revise", "generate"),
+        calibration=calibration,
+        verification_tokens=0,  # casting out nines asks no model
+        budget="attempts",
+        repeats=1,
+    )
 
 
-def sign_test(better: int, worse: int) -> float:
-    """Return how often a fair coin would split the questions that differ at least as unevenly.
-
-    The two-sided sign test: the smaller it is, the less the difference looks like chance.
+def comparison_table(comparison: Comparison) -> Table:
+    """Return how many answers of each rule were right, and what they took.
 
     Args:
-        better: Questions that only the one strategy got right.
-        worse: Questions that only the other got right.
+        comparison: See `compared`.
     """
-    from scipy.stats import binomtest
-
-    return 1.0 if better == worse else float(binomtest(better, better + worse).pvalue)
-
-
-def _request(question: str) -> dict[str, Any]:
-    return {"question": question, "messages": [HumanMessage(question)], "feedback": None}
-
-
-def _attempt(reply: AIMessage, answer_key: AnswerKey, made: int) -> Attempt:
-    text = str(reply.text)
-    action: Action = "generate" if made == 1 else "revise"
-    return new_attempt(text, key=answer_key(text), action=action)
-
-
-def comparison(strategies: Sequence[Strategy]) -> Table:
-    """Return a table of accuracy and of what it cost.
-
-    Args:
-        strategies: All on the same questions.
-    """
-    table = Table(title="The same questions, answered in three ways", title_justify="left")
+    findings = comparison.findings
+    table = Table(title="The same questions, by three rules", title_justify="left")
     table.title_style, table.box, table.pad_edge = "bold", None, False
     table.add_column("")
-    for heading in ("right", "95% interval", "model calls", "tokens read", "written"):
+    for heading in ("right", "95% interval", "answers asked for", "tokens written"):
         table.add_column(heading, justify="right")
-    for strategy in strategies:
-        low, high = strategy.score.interval
-        table.add_row(
-            strategy.name,
-            f"{strategy.score.right} of {strategy.score.asked}",
-            f"{low:.0%} to {high:.0%}",
-            str(strategy.usage["calls"]),
-            str(strategy.usage["input_tokens"]),
-            str(strategy.usage["output_tokens"]),
-        )
+    for row in (*findings.rules, findings.curve("mixture")[-1]):
+        table.add_row(*_cells(row, findings.questions))
     return table
 
 
-def in_words(strategies: Sequence[Strategy]) -> str:
-    """Say what the figures mean, and what they do not.
-
-    Args:
-        strategies: All on the same questions; the last is compared with each of the others.
-    """
-    *others, ours = strategies
-    sentences = [f"Against {other.name}, {_against(ours, other)}." for other in others]
-    sentences.append(
-        f"{ours.score.asked} questions are few, as the intervals show: this is to see the loop at "
-        "work, not to measure it. Answers are drawn anew each time, so the figures will differ."
-    )
-    return "\n".join(sentences)
-
-
-def _against(ours: Strategy, other: Strategy) -> str:
-    pairs = list(zip(ours.grades, other.grades, strict=True))
-    gained, lost = pairs.count((True, False)), pairs.count((False, True))
-    if not gained and not lost:
-        return "the loop answered the same questions correctly"
+def _cells(row: RuleResult, questions: int) -> tuple[str, ...]:
+    right = round(row.accuracy.value * questions)
+    low, high = Estimate.of_share(right, questions).interval or (0.0, 1.0)
     return (
-        f"the loop gained {counted(gained, 'question')} and lost {lost}; "
-        f"chance alone would split {gained + lost} as unevenly {sign_test(gained, lost):.0%} of "
-        "the time"
+        row.rule.name if row.rule.kind == "rule" else _OURS,
+        f"{right} of {questions}",
+        f"{low:.0%} to {high:.0%}",
+        f"{row.attempts * questions:.0f}",
+        "unknown" if row.tokens is None else f"{row.tokens * questions:.0f}",
     )

@@ -1,4 +1,4 @@
-"""The files of a command, checked before the work begins, so that none of it is lost."""
+"""Files that a command reads or writes, looked at before the work begins."""
 
 import json
 import os

@@ -110,11 +110,18 @@ def _questions(arguments: list[str], file: str | None) -> "list[Question]":
 
 def _total(runs: "Sequence[WatchedRun]", answer_key: "AnswerKey | None", seconds: float) -> None:
     """Write the usage of all runs together, and how many were right where that is known."""
-    from langchain_markovscale.cli.demo_comparison import Score
-    from langchain_markovscale.display.run import sum_by_purpose, usage_text
+    from langchain_markovscale.display.interval import Estimate
+    from langchain_markovscale.display.run import sum_by_purpose, usage_in_words
+    from langchain_markovscale.display.wording import counted
 
     ended = [run for run in runs if run.ended]
-    graded = [grade for run in ended if (grade := run.correct(answer_key)) is not None]
-    right = f"{Score(sum(graded), len(graded)).in_words()} right; " if graded else ""
-    usage = usage_text(sum_by_purpose(run.usage for run in ended), seconds)
-    results().print(f"\n{len(ended)} of {len(runs)} questions: {right}{usage}", markup=False)
+    grades = [grade for run in ended if (grade := run.correct(answer_key)) is not None]
+    right = ""
+    if grades:
+        share = Estimate.of_share(sum(grades), len(grades))
+        low, high = share.interval or (0.0, 1.0)
+        interval = f"{share.value:.0%}; 95% interval {low:.0%} to {high:.0%}"
+        right = f"{sum(grades)} of {len(grades)} ({interval}) right; "
+    usage = usage_in_words(sum_by_purpose(run.usage for run in ended), seconds)
+    of = f"{len(ended)} of {counted(len(runs), 'question')}"
+    results().print(f"\n{of}: {right}{usage}", markup=False)

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.comparison.crossfit import NEVER, BudgetUnit, Rule, Tally
+from langchain_markovscale.comparison.crossfit import NEVER, BudgetUnit, ComparedRule, Tally
 from langchain_markovscale.comparison.results import Duel, RuleResult, Standing
 from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.theory.rates import Variant
 
 Floats = NDArray[np.float64]
+
+_CHUNK = 256  # resamples at a time: their weights fit into a cache
+_SAME = 1e-12
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Sample:
         level: Coverage of intervals.
     """
 
-    rules: tuple[Rule, ...]
+    rules: tuple[ComparedRule, ...]
     accuracy: Floats
     spent: Floats
     round_price: float
@@ -35,7 +38,7 @@ class Sample:
     @classmethod
     def of(
         cls,
-        tallies: Mapping[Rule, Tally],
+        tallies: Mapping[ComparedRule, Tally],
         budget: BudgetUnit,
         repeats: int,
         *,
@@ -111,7 +114,9 @@ class Sample:
         return Estimate(float(budget[0]), (low, high))
 
 
-def rows(tallies: Mapping[Rule, Tally], sample: Sample, repeats: int) -> tuple[RuleResult, ...]:
+def rows(
+    tallies: Mapping[ComparedRule, Tally], sample: Sample, repeats: int
+) -> tuple[RuleResult, ...]:
     """Return how each rule fared."""
     return tuple(
         RuleResult(
@@ -136,10 +141,6 @@ def _spent(tally: Tally, budget: BudgetUnit) -> Floats:
     if budget == "calls":
         return tally.attempts + tally.verified
     return tally.tokens if budget == "tokens" else tally.attempts
-
-
-_CHUNK = 256  # resamples at a time: their weights fit into a cache
-_SAME = 1e-12
 
 
 def resampled_means(values: Floats, resamples: int, seed: int) -> Floats:

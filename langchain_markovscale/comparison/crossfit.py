@@ -61,7 +61,7 @@ class CrossfitSettings:
 
 
 @dataclass(frozen=True)
-class Rule:
+class ComparedRule:
     """One of the rules to beat, a bound, or MarkovScale at a cost.
 
     At the cost `NEVER` it is a single pass, which needs no verifier.
@@ -73,7 +73,7 @@ class Rule:
     cost: float | None = None
 
     @classmethod
-    def markovscale(cls, variant: Variant, cost: float) -> "Rule":
+    def markovscale(cls, variant: Variant, cost: float) -> "ComparedRule":
         """Return MarkovScale at a cost."""
         at = "single pass" if cost == NEVER else f"c = {cost:g}"
         name = f"MarkovScale, {variant.replace('_', '-')}, {at}"
@@ -279,8 +279,8 @@ class Crossfit:
     settings: CrossfitSettings
     strategies: Strategies | None
     calibration: Calibration | None
-    tallies: dict[Rule, Tally] = field(default_factory=dict)
-    declined: Counter[Rule] = field(default_factory=Counter)
+    tallies: dict[ComparedRule, Tally] = field(default_factory=dict)
+    declined: Counter[ComparedRule] = field(default_factory=Counter)
 
     def run(self, repeat: int) -> None:
         """Replay every rule once at every question.
@@ -314,15 +314,18 @@ class Crossfit:
             seed=self.settings.seed,
         )
 
-    def _fold_rules(self, fold: Fold) -> Iterator[tuple[Rule, FoldRule]]:
+    def _fold_rules(self, fold: Fold) -> Iterator[tuple[ComparedRule, FoldRule]]:
         named = {"single pass": SinglePass(), **self._named(fold.calibration)}
         for name, strategy in named.items():
             kind: Kind = "bound" if isinstance(strategy, OracleGate) else "rule"
-            yield Rule(name, kind), FoldRule(strategy, looks_at_scores(strategy))
+            yield ComparedRule(name, kind), FoldRule(strategy, looks_at_scores(strategy))
         for variant in self.settings.variants:
-            yield Rule.markovscale(variant, NEVER), FoldRule(SinglePass(), verifies=False)
+            yield ComparedRule.markovscale(variant, NEVER), FoldRule(SinglePass(), verifies=False)
             for cost in self.settings.costs:
-                yield Rule.markovscale(variant, cost), fold.rule(variant, cost, self.settings)
+                yield (
+                    ComparedRule.markovscale(variant, cost),
+                    fold.rule(variant, cost, self.settings),
+                )
 
     def _named(self, calibration: Calibration) -> Mapping[str, Strategy]:
         if self.strategies is None:
@@ -345,7 +348,7 @@ class Crossfit:
             )
         return named
 
-    def _add(self, rule: Rule, fold_rule: FoldRule, fold: Fold, where: list[int]) -> None:
+    def _add(self, rule: ComparedRule, fold_rule: FoldRule, fold: Fold, where: list[int]) -> None:
         outcome = fold_rule.replayed(fold.tried, fold.start)
         self.declined[rule] += fold_rule.declined * len(where)
         tally = self.tallies.setdefault(rule, Tally.zero(len(self.pool)))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from langchain_markovscale.comparison.crossfit import BudgetUnit, Rule
+from langchain_markovscale.comparison.crossfit import BudgetUnit, ComparedRule
 from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.theory.rates import Variant
 from langchain_markovscale.theory.validation import TOLERANCE
@@ -26,7 +26,7 @@ class RuleResult(NamedTuple):
             has no beliefs.
     """
 
-    rule: Rule
+    rule: ComparedRule
     accuracy: Estimate
     attempts: float
     calls: float

@@ -11,6 +11,11 @@ from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.display.wording import counted, points
 from langchain_markovscale.theory.rates import Variant
 
+TITLE = "Comparison of stopping rules"
+
+_NAMED = 3  # rules that a sentence names
+_NOTHING = 0.005  # of a budget: a saving that would be shown as 0 %
+_MANY = 0.1  # of the runs: that often cut short by the pool is worth a warning
 _SPENT = ("attempts", "calls", "tokens", "exhausted")
 
 
@@ -178,13 +183,6 @@ def _variant_name(variant: Variant) -> str:
 def _ranged(estimate: Estimate) -> str:
     low, high = estimate.interval or (estimate.value, estimate.value)
     return f"{share(estimate.value)} [{100 * low:.0f}, {100 * high:.0f}]"
-
-
-TITLE = "Comparison of stopping rules"
-
-_NAMED = 3  # rules that a sentence names
-_NOTHING = 0.005  # of a budget: a saving that would be shown as 0 %
-_MANY = 0.1  # of the runs: that often cut short by the pool is worth a warning
 
 
 def document(findings: ComparisonFindings) -> Document:

@@ -6,6 +6,8 @@ and correlations as decimals; brackets hold an interval.
 
 import re
 from collections.abc import Iterable
+from math import sqrt
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +42,24 @@ class Estimate(NamedTuple):
             return cls(float(value))
         low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2)).tolist()
         return cls(float(value), (low, high))
+
+    @classmethod
+    def of_share(cls, count: int, total: int, level: float = 0.95) -> "Estimate":
+        """Return a share of independent trials with Wilson's interval.
+
+        It is (p̂ + z²/2n ± z √(p̂(1 − p̂)/n + z²/4n²)) / (1 + z²/n), and has a width even where all
+        trials came out alike.
+
+        Args:
+            count: Trials that came out so.
+            total: n, all trials, at least 1.
+            level: Coverage of the interval, in (0, 1).
+        """
+        share, z = count / total, NormalDist().inv_cdf((1 + level) / 2)
+        middle = share + z**2 / (2 * total)
+        half = z * sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
+        scale = 1 + z**2 / total
+        return cls(share, (max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)))
 
     @property
     def percent(self) -> str:

@@ -29,6 +29,8 @@ _TONES: dict[Reason, Tone] = {
     "gain_exceeds_cost": "plain",
     "error": "bad",
 }
+_PURPOSES: tuple[Purpose, ...] = ("generate", "revise", "verify")
+_LONGEST = 40  # characters of an answer in the table that has no key
 _LONGEST_KEY = 40  # characters; keys that are whole texts have no end
 
 
@@ -70,8 +72,8 @@ def belief(attempts: Sequence[Attempt], decision: Decision, latest: int) -> str:
     return f"{percent(decision['belief'])}{other}"
 
 
-def usage_text(usage: Mapping[Purpose, Usage], seconds: float | None = None) -> str:
-    """Return calls, tokens and time in words.
+def usage_in_words(usage: Mapping[Purpose, Usage], seconds: float | None = None) -> str:
+    """Return calls, tokens and seconds in words.
 
     Args:
         usage: Calls and tokens by purpose.
@@ -90,10 +92,10 @@ def usage_text(usage: Mapping[Purpose, Usage], seconds: float | None = None) -> 
     return f"{calls}; {tokens}{time}"
 
 
-def sum_by_purpose(usages: Iterable[Mapping[Purpose, Usage]]) -> dict[Purpose, Usage]:
+def sum_by_purpose(runs: Iterable[Mapping[Purpose, Usage]]) -> dict[Purpose, Usage]:
     """Return the usage of several runs together, by purpose."""
     total: dict[Purpose, Usage] = {}
-    for usage in usages:
+    for usage in runs:
         for purpose, part in usage.items():
             total[purpose] = add_usage(total.get(purpose), part)
     return total
@@ -135,16 +137,12 @@ def _place(index: int | None) -> str:
     return "none" if index is None else str(index + 1)
 
 
-_PURPOSES: tuple[Purpose, ...] = ("generate", "revise", "verify")
-_LONGEST = 40  # characters of an answer in the table that has no key
-
-
 @dataclass(frozen=True, repr=False)
 class RunDisplay(Display):
     """A run that shows itself; `show` makes one from what a graph returned.
 
     Attributes:
-        question: The question; None where it is not known.
+        question: What was asked; None where it is unknown.
         attempts: The attempts, in the order in which they were made.
         decisions: The decision after each attempt; None where it is not known.
         usage: Calls and tokens by purpose.
@@ -177,7 +175,7 @@ class RunDisplay(Display):
                 if decision is None
                 else outcome_sentences(self.attempts, decision)
             ),
-            basis=f"{usage_text(self.usage)}." if self.usage else "",
+            basis=f"{usage_in_words(self.usage)}." if self.usage else "",
             warnings=(*went_wrong, *self.warnings),
             sections=tuple(self._sections()),
         )
@@ -243,8 +241,8 @@ def _usage_table(usage: Mapping[Purpose, Usage]) -> Table:
         (
             purpose,
             str(part["calls"]),
-            _token_count(part["input_tokens"], part),
-            _token_count(part["output_tokens"], part),
+            _reported(part["input_tokens"], part),
+            _reported(part["output_tokens"], part),
         )
         for purpose in _PURPOSES
         if (part := usage.get(purpose)) is not None
@@ -252,8 +250,8 @@ def _usage_table(usage: Mapping[Purpose, Usage]) -> Table:
     return Table(headings, rows, left=1)
 
 
-def _token_count(tokens: int, part: Usage) -> str:
-    """Return tokens as far as calls reported them: what was not reported is unknown, not zero."""
+def _reported(tokens: int, part: Usage) -> str:
+    """Return tokens as far as calls reported them; what none reported is unknown, not nothing."""
     if not part["unknown"]:
         return str(tokens)
     return "unknown" if part["unknown"] == part["calls"] else f"at least {tokens}"

@@ -26,7 +26,7 @@ from langchain_markovscale.local.chat_template import TextReader, prompt_ids
 from langchain_markovscale.local.engine import Engine
 from langchain_markovscale.local.generation_options import (
     DEFAULT_MAX_TOKENS,
-    Settings,
+    GenerationOptions,
     from_transformers,
 )
 from langchain_markovscale.local.replies import Replies
@@ -257,10 +257,10 @@ class BatchedChatHuggingFace(ChatHuggingFace):
         self._engine.submit(job)
         return job, Replies(self.tokenizer, str(self.model_id), len(prompt))
 
-    def _settings(self, stop: list[str] | None, options: dict[str, Any]) -> Settings:
+    def _settings(self, stop: list[str] | None, options: dict[str, Any]) -> GenerationOptions:
         """The settings of a call: its own, this model's, the pipeline's, the checkpoint's."""
-        fields = {name: getattr(self, name) for name in Settings.model_fields}
-        return Settings.layered([{"stop": stop}, options, fields, *self._defaults])
+        fields = {name: getattr(self, name) for name in GenerationOptions.model_fields}
+        return GenerationOptions.layered([{"stop": stop}, options, fields, *self._defaults])
 
     def batch(
         self,
@@ -333,7 +333,7 @@ class BatchedChatHuggingFace(ChatHuggingFace):
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         settings = self._settings(
-            stop, {name: kwargs[name] for name in Settings.model_fields if name in kwargs}
+            stop, {name: kwargs[name] for name in GenerationOptions.model_fields if name in kwargs}
         )
         params = LangSmithParams(
             ls_provider="huggingface",

@@ -10,8 +10,8 @@ from langchain_markovscale.local.sequences import Sampling
 DEFAULT_MAX_TOKENS = 256
 
 
-class Settings(BaseModel):
-    """Settings of one request; None leaves the choice to the next layer.
+class GenerationOptions(BaseModel):
+    """GenerationOptions of one request; None leaves the choice to the next layer.
 
     Attributes:
         temperature: 0 takes the most likely token.
@@ -50,7 +50,7 @@ class Settings(BaseModel):
         return None if stop is None else [one for one in stop if one]
 
     @classmethod
-    def layered(cls, layers: Iterable[Mapping[str, Any]]) -> "Settings":
+    def layered(cls, layers: Iterable[Mapping[str, Any]]) -> "GenerationOptions":
         """Merge settings, the first layer that has one deciding.
 
         Raises:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langchain_markovscale.theory.likelihood import (
+    NO_VALUE,
     depths_of,
     event_count,
     event_table,
@@ -24,12 +25,10 @@ from langchain_markovscale.theory.likelihood import (
 )
 from langchain_markovscale.theory.mixture import check_weights
 from langchain_markovscale.theory.rates import Rates
-from langchain_markovscale.theory.scores import ScoreLaw, log_chance
+from langchain_markovscale.theory.scores import ScoreLikelihood, log_chance
 from langchain_markovscale.types import Attempt
 
 Floats = NDArray[np.float64]
-
-_NONE_OF_THEM = object()  # equals no key
 
 
 class Posterior(NamedTuple):
@@ -73,9 +72,10 @@ class Belief:
         self.rates = rates.among(choices)
         self.choices = choices
         self._urn = self.rates.urn if choices is None else replace(self.rates.urn, closed=True)
-        self._scores = ScoreLaw(self.rates)
-        self._table = event_table(self.rates, 1)
+        self._scores = ScoreLikelihood(self.rates)
         self._log_weights = log_chance(self.rates.arrays.weights)
+        self._fixed_columns = 2 + 2 * self._scores.steps
+        self._table = self._table_with(1)
         initial = self.rates.arrays.initial
         self._log_drawn = log_chance(np.array([1 - initial, initial]))
         self._moves_at: dict[int, Floats] = {}
@@ -126,54 +126,55 @@ class Belief:
                     "have the verifier return a probability, or None where it cannot say."
                 )
             keyed = keyed or attempt["key"] is not None
-        weights = (
-            self._log_weights if class_weights is None else log_chance(self.prior(class_weights))
-        )
         if keyed:
-            return self._over_keys(attempts, depths, weights)
-        return self._over_tree(attempts, depths, weights)
+            return self._over_keys(attempts, depths, class_weights)
+        return self._over_tree(attempts, depths, log_chance(self.prior(class_weights)))
 
     def _over_keys(
-        self, attempts: Sequence[Attempt], depths: list[int], log_weights: Floats
+        self,
+        attempts: Sequence[Attempt],
+        depths: list[int],
+        class_weights: Sequence[float] | None,
     ) -> Posterior:
-        latest = {
-            attempt["key"]: index
-            for index, attempt in enumerate(attempts)
-            if attempt["key"] is not None
-        }
+        latest: dict[str, int] = {}
+        numbers: dict[str | None, int] = {None: NO_VALUE}
+        answers = []
+        for index, attempt in enumerate(attempts):
+            key = attempt["key"]
+            answers.append(numbers.setdefault(key, len(numbers) - 1))
+            if key is not None:
+                latest[key] = index
         levels = self._levels(max(depths))
-        steps = steps_of(attempts, depths, levels)
-        keys = [attempt["key"] for attempt in attempts]
-        counts, urns = [], []
-        for right_key in (*latest, _NONE_OF_THEM):
-            run = read_run(steps, [key == right_key for key in keys], levels)
-            counts.append(run.counts)
-            urns.append(self._urn.log_chance(run.draws))
+        steps = steps_of(attempts, answers, depths, levels)
+        scores, no_score = self._score_weights(attempts, answers), self._scores.no_weights
+        every = list(map(sum, zip(*scores.values(), strict=True))) or no_score
+        rows = []
+        for right in range(len(numbers)):  # the last is the number of no answer
+            counts, draws = read_run(steps, right, levels)
+            own = scores.get(right, no_score)
+            rows.append([1.0, self._urn.log_chance(draws), *every, *own, *counts])
         # `dot` on arrays this small takes half the time of `@`, and this is the hot path.
-        log_joint = np.array(counts, dtype=np.float64).dot(self._table_of(levels))
-        log_joint += log_weights
-        log_joint += np.array(urns)[:, None]
-        self._weigh_scores(log_joint, attempts, list(latest))
+        log_joint = np.array(rows).dot(self._table_of(levels))
+        if class_weights is not None:
+            log_joint += log_chance(self.prior(class_weights)) - self._log_weights
         joint = np.exp(log_joint - log_joint.max())
         joint /= joint.sum()
         return Posterior(
             joint[:-1], np.add.reduce(joint, axis=0), list(latest.values()), depths, True
         )
 
-    def _weigh_scores(
-        self, log_joint: Floats, attempts: Sequence[Attempt], keys: list[str | None]
-    ) -> None:
-        """Add what the scores say under each hypothesis; answers without a key are wrong."""
-        answers: dict[str | int | None, list[float]] = {}
+    def _score_weights(
+        self, attempts: Sequence[Attempt], answers: Sequence[int]
+    ) -> dict[int, list[float]]:
+        """Return by step what the scores of every answer count for."""
+        scores: dict[int, list[float]] = {}
         for index, attempt in enumerate(attempts):
-            if (score := attempt["score"]) is not None:
-                key = attempt["key"]
-                answers.setdefault(index if key is None else key, []).append(score)
-        if not answers:
-            return
-        rows = self._scores.log_evidence(list(answers.values()))
-        places = {answer: row for row, answer in enumerate(answers)}
-        log_joint += rows[[places.get(key, -1) for key in (*keys, None)]]
+            score, answer = attempt["score"], answers[index]
+            if score is not None:
+                if answer == NO_VALUE:  # an answer of its own, and wrong
+                    answer -= index + 1
+                scores.setdefault(answer, []).append(score)
+        return {answer: self._scores.weights(each) for answer, each in scores.items()}
 
     def _over_tree(
         self, attempts: Sequence[Attempt], depths: list[int], log_weights: Floats
@@ -219,10 +220,21 @@ class Belief:
         return max(deepest, 1) if self.rates.settling < 1 else 1
 
     def _table_of(self, levels: int) -> Floats:
-        """The logarithms of events, made anew for the deepest run so far."""
-        if len(self._table) < event_count(levels):
-            self._table = event_table(self.rates, levels)
-        return self._table[: event_count(levels)]
+        """What each column of a hypothesis' row counts for, made anew for the deepest run so far.
+
+        The columns are 1, the logarithm of the urn, weights by step of all scores and of those of
+        the right answer, and the events of `likelihood`, shape (2 + 2S + 4 + 4T, K).
+        """
+        width = self._fixed_columns + event_count(levels)
+        if len(self._table) < width:
+            self._table = self._table_with(levels)
+        return self._table[:width]
+
+    def _table_with(self, levels: int) -> Floats:
+        ones = np.ones_like(self._log_weights)
+        return np.vstack(
+            [self._log_weights, ones, self._scores.by_step, event_table(self.rates, levels)]
+        )
 
     def _moves(self, depth: int) -> Floats:
         """ln P(child is z | parent is y) at [y, z], shape (2, 2, K)."""

@@ -40,12 +40,15 @@ def event_count(levels: int) -> int:
     return REVISED + DEPTH * levels
 
 
-Step = tuple[str | None, int | None, str | None, int]
-"""An attempt as the model sees it: key, parent, the parent's key, first column of its events."""
+NO_VALUE = -1
+"""The answer of an attempt that is wrong and has no key: it equals no other."""
+
+Step = tuple[int, int, int]
+"""An attempt as the model sees it: its answer's number, its parent's, its events' first column."""
 
 
-class Run(NamedTuple):
-    """What happened in a run, if its right answers are these.
+class RunEvents(NamedTuple):
+    """What happened in a run, if one answer is right.
 
     Attributes:
         counts: How often each event happened, of length 4 + 4T for revisions down to depth T.
@@ -56,54 +59,65 @@ class Run(NamedTuple):
     draws: list[Draw]
 
 
-def steps_of(attempts: Sequence[Attempt], depths: Sequence[int], levels: int) -> list[Step]:
+def steps_of(
+    attempts: Sequence[Attempt], answers: Sequence[int], depths: Sequence[int], levels: int
+) -> list[Step]:
     """Return a run's attempts as `read_run` takes them, however often it reads them.
 
     Args:
         attempts: The attempts in their order.
+        answers: For each attempt the number of its answer, the same for equal answers.
         depths: For each attempt, how many revisions lie between it and its fresh draw.
         levels: T, how many depths to tell apart; deeper revisions count for the last.
     """
-    steps: list[Step] = []
-    for attempt, depth in zip(attempts, depths, strict=True):
+    steps = []
+    for attempt, answer, depth in zip(attempts, answers, depths, strict=True):
         parent = attempt["parent"]
         if parent is None:
-            steps.append((attempt["key"], None, None, 0))
+            steps.append((answer, NO_VALUE, DRAWN_RIGHT))
         else:
             level = depth if depth < levels else levels
-            column = REVISED + DEPTH * (level - 1)
-            steps.append((attempt["key"], parent, attempts[parent]["key"], column))
+            steps.append((answer, answers[parent], REVISED + DEPTH * (level - 1)))
     return steps
 
 
-def read_run(steps: Sequence[Step], right: Sequence[bool], levels: int) -> Run:
+def read_run(steps: Sequence[Step], right: int, levels: int) -> RunEvents:
     """Return what happened in a run.
 
     Args:
         steps: The attempts, see `steps_of`.
-        right: For each attempt, whether it is right.
+        right: The number of the right answer, which no attempt need have.
         levels: T, as the steps were made with.
     """
     counts = [0] * event_count(levels)
     draws: list[Draw] = []
-    for (key, parent, before, column), is_right in zip(steps, right, strict=True):
-        if parent is None:
-            counts[DRAWN_RIGHT if is_right else DRAWN_WRONG] += 1
-        elif right[parent]:
-            counts[column + KEPT if is_right else column + BROKEN] += 1
-            before = None
-        elif is_right:
+    for answer, before, column in steps:
+        if column == DRAWN_RIGHT:
+            if answer == right:
+                counts[DRAWN_RIGHT] += 1
+                continue
+            counts[DRAWN_WRONG] += 1
+            left = None
+        elif before == right:
+            if answer == right:
+                counts[column + KEPT] += 1
+                continue
+            counts[column + BROKEN] += 1
+            left = None
+        elif answer == right:
             counts[column + REPAIRED] += 1
+            continue
         else:
             counts[column + UNREPAIRED] += 1
-            if before is not None and key is not None:
-                if key == before:
+            left = None if before == NO_VALUE or answer == NO_VALUE else before
+            if left is not None:
+                if answer == left:
                     counts[STUCK] += 1
                     continue
                 counts[MOVED] += 1
-        if not is_right and key is not None:
-            draws.append((key, before))
-    return Run(counts, draws)
+        if answer != NO_VALUE:
+            draws.append((answer, left))
+    return RunEvents(counts, draws)
 
 
 def event_table(rates: Rates, levels: int) -> Floats:

@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 _IMPOSSIBLE = 1e-300  # stands for a chance of 0, so that contradictions leave a posterior
 
 
-class ScoreLaw:
+class ScoreLikelihood:
     """How likely scores are: by step, by whether the answer is right, and by class.
 
     Where a likelihood ratio by score is known, it is what a step says, and tells nothing of the
@@ -25,6 +25,10 @@ class ScoreLaw:
 
     Args:
         rates: What is known of the verifier.
+
+    Attributes:
+        steps: S, how many steps of scores there are.
+        no_weights: What the scores of an answer that has none count for, by step.
     """
 
     def __init__(self, rates: Rates) -> None:
@@ -37,34 +41,26 @@ class ScoreLaw:
             self._cuts = (rates.accept_threshold,)
             s, u = rates.arrays.sensitivity, rates.arrays.specificity
             self._table = log_chance(np.array([[u, 1 - s], [1 - u, s]]))
-        self._flat = self._table.reshape(len(self._table), -1)
+        self.steps = len(self._table)
+        self.no_weights = [0.0] * self.steps
+
+    @property
+    def by_step(self) -> Floats:
+        """ln f by step of wrong answers, then how much more it is of right ones, shape (2S, K)."""
+        wrong, right = self._table[:, 0], self._table[:, 1]
+        return np.vstack([wrong, right - wrong])
 
     def log_chances(self, score: float) -> Floats:
         """Return ln f(x) of a wrong and of a right answer, shape (2, K), up to a constant."""
         return np.asarray(self._table[bisect_right(self._cuts, score)])
 
-    def log_evidence(self, answers: Sequence[Sequence[float]]) -> Floats:
-        """Return what the scores of J answers say if one of them is right, and if none is.
-
-        Args:
-            answers: The scores of each answer, at least one each.
-
-        Returns:
-            ln f, shape (J + 1, K): row j if answer j is right, the last row if none of them is.
-        """
-        steps = len(self._table)
-        weights = [0.0] * (len(answers) * steps)
-        for start, scores in zip(range(0, len(weights), steps), answers, strict=True):
-            each = 1 / (1 + (len(scores) - 1) * self._correlation)
-            for score in scores:
-                weights[start + bisect_right(self._cuts, score)] += each
-        by_answer = np.array(weights).reshape(-1, steps).dot(self._flat)
-        n_classes = self._table.shape[2]
-        wrong, right = by_answer[:, :n_classes], by_answer[:, n_classes:]
-        rows = np.zeros((len(answers) + 1, n_classes))
-        rows[:-1] = right - wrong
-        rows += np.add.reduce(wrong)
-        return rows
+    def weights(self, scores: Sequence[float]) -> list[float]:
+        """Return how much the scores of one answer count for each of the S steps."""
+        counts = self.no_weights.copy()
+        each = 1 / (1 + (len(scores) - 1) * self._correlation)
+        for score in scores:
+            counts[bisect_right(self._cuts, score)] += each
+        return counts
 
 
 def log_chance(chances: Floats) -> Floats:

@@ -11,13 +11,13 @@ M → ∞ with aM = θ it is the urn above. Where κ or M is 1 there is one wron
 is 1.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf, log
 
-Draw = tuple[Hashable, Hashable | None]
-"""The value of a wrong answer and, where it was revised from another wrong one, that one's."""
+Draw = tuple[int, int | None]
+"""The number of a wrong answer and, where it was revised from another wrong one, that one's."""
 
 _IMPOSSIBLE = 1e-300  # stands for a chance of 0, so that contradictions leave a posterior
 
@@ -65,7 +65,7 @@ class Urn:
         if self.each == inf:
             return self._log_chance_alike(draws)
         a, theta = self.each, self.concentration
-        counts: dict[Hashable, float] = {}
+        counts: dict[int, float] = {}
         drawn = total = 0.0
         for value, left in draws:
             seen = counts.get(value)
@@ -85,7 +85,7 @@ class Urn:
         many = 1.0 if self.coincidence == 1 else self.plausible
         least = _IMPOSSIBLE if self.closed else 1.0
         among = log(many), log(many - 1) if many > 1 else 0.0
-        values: set[Hashable] = set()
+        values: set[int] = set()
         total = 0.0
         for value, left in draws:
             total -= among[left is not None]

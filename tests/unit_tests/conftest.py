@@ -1,4 +1,4 @@
-"""Every behaviour of the loop, and of an agent with it, holds in both ways of calling it."""
+"""What tests of several rooms need: both ways of calling a graph, and quick reports."""
 
 import asyncio
 
@@ -34,3 +34,13 @@ def run(request):
 def stream(request):
     """Streams a graph to its end."""
     return request.param
+
+
+@pytest.fixture(scope="module")
+def few_simulated_questions():
+    """Enough to see what a report of a calibration says, in a small part of the time."""
+    from langchain_markovscale.calibration.report import findings
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(findings, "QUESTIONS", 200)
+        yield

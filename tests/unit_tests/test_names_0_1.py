@@ -1,44 +1,37 @@
 """The names of version 0.1 are there, and take what they took, wherever their files lie by now."""
 
-import json
+import importlib
 import re
-import subprocess
 import sys
+import warnings
 from dataclasses import fields, is_dataclass
 from inspect import Parameter, signature
 from typing import Any
 
 import pytest
-from typed_in_0_1 import PATHS, PUBLIC_NAMES, ROOT, as_it_was_typed, warnings_due
+from typed_in_0_1 import PATHS, PUBLIC_NAMES, as_it_was_typed, warnings_due
 
 import langchain_markovscale
-
-IMPORTING = """
-import importlib, json, sys, warnings
-import langchain_markovscale
-module, names = sys.argv[1], sys.argv[2:]
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    place = importlib.import_module(module)
-    found = {name: getattr(place, name) for name in names}
-for name in set(names) & set(langchain_markovscale.__all__):
-    assert found[name] is getattr(langchain_markovscale, name), name
-told = [str(each.message) for each in caught if issubclass(each.category, DeprecationWarning)]
-print(json.dumps([message for message in told if "markovscale" in message]))
-"""
 
 
 @pytest.mark.parametrize("module", PATHS)
-def test_a_module_that_users_name_is_there(module: str) -> None:
-    # In a process of its own, since a module warns once: when it is imported for the first time.
-    done = subprocess.run(
-        [sys.executable, "-c", IMPORTING, module, *PATHS[module]],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    told, due = json.loads(done.stdout), warnings_due(f"import {module}")
+def test_a_module_that_users_name_is_there(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        known = importlib.import_module(module)
+    # A module warns once, when it is imported for the first time: so it is forgotten here.
+    folder, _, name = module.rpartition(".")
+    monkeypatch.setattr(sys.modules[folder], name, known)
+    monkeypatch.delitem(sys.modules, module)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        place = importlib.import_module(module)
+        found = {name: getattr(place, name) for name in PATHS[module]}
+    assert place is not known
+    for name in set(found) & set(langchain_markovscale.__all__):
+        assert found[name] is getattr(langchain_markovscale, name), name
+    ours = [str(each.message) for each in caught if issubclass(each.category, DeprecationWarning)]
+    told, due = [each for each in ours if "markovscale" in each], warnings_due(f"import {module}")
     assert all(any(re.search(message, each) for each in told) for message in due)
     assert all(any(re.search(message, each) for message in due) for each in told)
 

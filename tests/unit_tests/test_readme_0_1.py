@@ -53,6 +53,8 @@ from langchain_markovscale import (
     write_traces,
 )
 
+pytestmark = pytest.mark.usefixtures("few_simulated_questions")
+
 COMMANDS = [
     *re.findall(r"^markovscale .*$", SHELL, re.MULTILINE),
     *re.findall(r"`(markovscale \w+ [^`]+)`", README),

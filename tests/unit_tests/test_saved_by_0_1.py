@@ -27,6 +27,8 @@ from langchain_markovscale import (
     write_traces,
 )
 
+pytestmark = pytest.mark.usefixtures("few_simulated_questions")
+
 OLD = Path(__file__).parents[1] / "data" / "v0_1"
 EXPECTED = json.loads((OLD / "expected.json").read_text(encoding="utf-8"))
 

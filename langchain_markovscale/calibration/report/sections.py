@@ -321,8 +321,7 @@ def classes_section(found: Findings, fitted: FitSummary) -> Section:
     """Return how many classes are used, and how others compare."""
     tried = {int(number): mean for number, mean in fitted.class_likelihood.items()}
     used = found.rates.n_classes
-    number_of_classes = counted(used, "class is", "classes are", in_words=True).capitalize()
-    words = f"{number_of_classes} used"
+    words = f"{counted(used, 'class is', 'classes are', in_words=True).capitalize()} used"
     if len(tried) == 1:
         words += "; no other number was tried."
     elif used + 1 in tried:

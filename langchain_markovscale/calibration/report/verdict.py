@@ -36,11 +36,11 @@ def kind(found: Findings) -> Kind:
 
 def verdict(found: Findings) -> str:
     """Return the verdict and its interval as one sentence."""
-    sentence = _SENTENCES[kind(found)](found)
+    words = _SENTENCES[kind(found)](found)
     if found.calibration.draws:
-        return sentence
+        return words
     unsure = "By the fit alone" if found.calibration.fitted else "If these rates hold"
-    return f"{unsure}, {sentence[0].lower()}{sentence[1:]}"
+    return f"{unsure}, {words[0].lower()}{words[1:]}"
 
 
 def reasons(found: Findings) -> str:

@@ -1,7 +1,7 @@
 """What the environment says of the graph that is served."""
 
 import pytest
-from langchain_core.language_models import FakeListChatModel
+from fakes import always
 
 from langchain_markovscale.cli import loop, serving
 from langchain_markovscale.demo import setting
@@ -14,7 +14,7 @@ def loaded(monkeypatch):
 
     def chat_model(name, **options):
         asked.append((name, options))
-        return FakeListChatModel(responses=["17 + 25 = 42"])
+        return always("17 + 25 = 42")
 
     monkeypatch.setattr(loop, "chat_model", chat_model)
     for name in serving.ServingSettings.model_fields:

@@ -6,17 +6,8 @@ import pytest
 from simulated_loops import IMPROVING, Loop
 
 from langchain_markovscale import Calibration, read_traces
-from langchain_markovscale.calibration.report import findings
 
 ARITHMETIC = Path(__file__).parents[2] / "data" / "arithmetic.jsonl"
-
-
-@pytest.fixture(scope="module")
-def few_simulated_questions():
-    """Enough to see what a report says, in a small part of the time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(findings, "QUESTIONS", 200)
-        yield
 
 
 @pytest.fixture(scope="session")

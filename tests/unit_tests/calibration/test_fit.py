@@ -296,6 +296,7 @@ def test_a_loop_of_which_no_revision_was_recorded_does_not_revise():
     assert any("no revision was recorded" in said for said in calibration.fitted.warnings)
 
 
+@pytest.mark.usefixtures("few_simulated_questions")
 @pytest.mark.parametrize(
     "loop",
     [Loop(initial=(1.0, 1.0), corruption=(0.0, 0.0)), Loop(initial=(0.0, 0.0), repair=(0.0, 0.0))],

@@ -10,6 +10,8 @@ from simulated_loops import IMPROVING, Loop
 
 from langchain_markovscale import Calibration
 
+pytestmark = pytest.mark.usefixtures("few_simulated_questions")
+
 
 def test_the_same_calibration_and_seed_give_the_same_report(degrading, reports, document):
     first, second = reports["degrading"], degrading.report(seed=0)

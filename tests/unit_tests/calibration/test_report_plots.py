@@ -11,6 +11,8 @@ from simulated_loops import Loop
 from langchain_markovscale import Calibration
 from langchain_markovscale.display.plotting import STYLE
 
+pytestmark = pytest.mark.usefixtures("few_simulated_questions")
+
 TRACES = Loop().traces(questions=150, starts=2, revisions=3, seed=0)
 
 

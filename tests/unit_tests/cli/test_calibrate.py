@@ -8,16 +8,17 @@ import pytest
 from typer.testing import CliRunner
 
 from langchain_markovscale import Calibration, read_traces
-from langchain_markovscale.calibration.report import findings
 from langchain_markovscale.cli.app import app
 
 ARITHMETIC = Path(__file__).parents[2] / "data" / "arithmetic.jsonl"
 QUICK = ("--bootstrap", "20")
 
 
+pytestmark = pytest.mark.usefixtures("few_simulated_questions")
+
+
 @pytest.fixture(autouse=True)
-def few_simulated_questions(monkeypatch):
-    monkeypatch.setattr(findings, "QUESTIONS", 200)
+def without_a_screen(monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "agg")
 
 

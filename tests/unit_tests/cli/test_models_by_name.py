@@ -3,7 +3,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from langchain_core.language_models import FakeListChatModel
+from fakes import always
 
 from langchain_markovscale.cli.loop import chat_model, is_local
 
@@ -41,7 +41,7 @@ def provider(monkeypatch: pytest.MonkeyPatch, result: Any) -> list[tuple[str, di
 
 @pytest.mark.parametrize("name", ["smollm2", "hf:org/model", "."])
 def test_local_names_go_to_the_engine(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    model = FakeListChatModel(responses=["x"])
+    model = always("x")
     asked = engine(monkeypatch, model)
     assert is_local(name)
     assert chat_model(name, temperature=0.5, max_tokens=None) is model
@@ -49,7 +49,7 @@ def test_local_names_go_to_the_engine(monkeypatch: pytest.MonkeyPatch, name: str
 
 
 def test_other_names_go_to_their_provider(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = FakeListChatModel(responses=["x"])
+    model = always("x")
     asked = provider(monkeypatch, model)
     assert not is_local("openai:gpt-x")
     assert chat_model("openai:gpt-x", max_tokens=9) is model

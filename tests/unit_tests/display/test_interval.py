@@ -1,6 +1,9 @@
 """A number and its interval are written in one way."""
 
+from math import sqrt
+
 import pytest
+from scipy.stats import binomtest
 
 from langchain_markovscale.display.interval import Estimate
 
@@ -29,3 +32,19 @@ def test_numbers_are_written_in_one_way(estimate, percent, points, decimal):
 
 def test_losses_are_written_with_a_minus():
     assert Estimate(-0.36, (-0.4, 0.02)).points == "−36 points [−40, +2]"
+
+
+@pytest.mark.parametrize(("right", "asked"), [(9, 12), (0, 12), (12, 12), (1, 1)])
+def test_the_interval_of_a_share_is_wilsons(right, asked):
+    z, share = 1.959963984540054, right / asked
+    middle = (share + z**2 / (2 * asked)) / (1 + z**2 / asked)
+    half = z / (1 + z**2 / asked) * sqrt(share * (1 - share) / asked + z**2 / (4 * asked**2))
+    estimate = Estimate.of_share(right, asked)
+    assert estimate.value == share
+    assert estimate.interval == pytest.approx((middle - half, middle + half))
+    assert 0 <= estimate.interval[0] <= estimate.interval[1] <= 1
+
+
+def test_the_interval_of_a_share_is_scipys():
+    found = binomtest(7, 20).proportion_ci(0.9, method="wilson")
+    assert Estimate.of_share(7, 20, 0.9).interval == pytest.approx((found.low, found.high))

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 import torch
-from langchain_core.language_models import FakeListChatModel
+from fakes import always
 from tiny_models import tiny_pipeline
 
 from langchain_markovscale import BatchedChatHuggingFace, TokenProbabilityVerifier
@@ -95,7 +95,7 @@ def test_braces_in_an_answer_are_text(verifier):
 
 def test_only_a_local_model_has_probabilities():
     with pytest.raises(TypeError, match="JudgeVerifier takes any chat model"):
-        TokenProbabilityVerifier(FakeListChatModel(responses=["Yes"]))
+        TokenProbabilityVerifier(always("Yes"))
 
 
 @pytest.mark.parametrize("prompt", ["{question}", "{answer}"])

@@ -5,8 +5,8 @@ import threading
 from collections import Counter
 
 import pytest
+from fakes import ScriptedModel
 from langchain_core.documents import Document
-from langchain_core.language_models import FakeListChatModel
 from langchain_core.runnables import RunnableLambda
 from langgraph.graph import START, MessagesState, StateGraph
 from recorded_parts import QUESTIONS, Parts, by_question, texts
@@ -95,13 +95,11 @@ def test_documents_go_to_the_reviser_of_their_draw(record, path):
 
 
 def test_a_trace_tells_which_model_made_it(record, path):
-    class Model(FakeListChatModel):
+    class Model(ScriptedModel):
         temperature: float = 0.7
 
-        def _get_ls_params(self, *args, **kwargs):
-            return {**super()._get_ls_params(*args, **kwargs), "ls_model_name": "tiny"}
-
-    graph = create_markovscale_graph(Model(responses=["4"]), verifier=lambda answer: 0.5)
+    model = Model(script=["4"], repeat=True, model_name="tiny")
+    graph = create_markovscale_graph(model, verifier=lambda answer: 0.5)
     record(graph, [("What is 2 + 2?", None)], path=path, revisions=1, metadata={"site": "lab"})
     (trace,) = read_traces(path)
     told = trace["metadata"]

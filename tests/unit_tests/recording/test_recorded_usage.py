@@ -5,12 +5,9 @@ import json
 import time
 
 import pytest
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from fakes import reply, scripted
 from langchain_core.runnables import RunnableLambda
 from langgraph.types import RetryPolicy
-from pydantic import Field
 
 from langchain_markovscale import (
     arecord_traces,
@@ -25,24 +22,10 @@ ONCE = RetryPolicy(max_attempts=1)
 TWICE = RetryPolicy(max_attempts=2, initial_interval=0, jitter=False)
 
 
-class Model(BaseChatModel):
-    """Its n-th call reads 10 n tokens and writes n, unless the call is to fail."""
-
-    calls: list[int] = Field(default_factory=list)
-    failing: set[int] = Field(default_factory=set)
-
-    @property
-    def _llm_type(self):
-        return "counting"
-
-    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
-        n = len(self.calls) + 1
-        self.calls.append(n)
-        if n in self.failing:
-            raise ConnectionError("down")
-        usage = {"input_tokens": 10 * n, "output_tokens": n, "total_tokens": 11 * n}
-        message = AIMessage("4", usage_metadata=usage)
-        return ChatResult(generations=[ChatGeneration(message=message)])
+def counting(*failing):
+    """A model whose n-th call reads 10 n tokens and writes n, unless the call is to fail."""
+    down = ConnectionError("down")
+    return scripted(*(down if n in failing else reply("4", 10 * n, n) for n in range(1, 9)))
 
 
 class Judge:
@@ -98,7 +81,7 @@ def record(request, tmp_path):
 
 
 def test_each_attempt_has_what_its_own_calls_took(record):
-    assert [counts(each) for each in record(Model(), Judge())] == [
+    assert [counts(each) for each in record(counting(), Judge())] == [
         {"generate": known(10, 1), "verify": known(100, 1)},
         {"revise": known(20, 2), "verify": known(200, 1)},
         {"revise": known(30, 3), "verify": known(300, 1)},
@@ -106,7 +89,7 @@ def test_each_attempt_has_what_its_own_calls_took(record):
 
 
 def test_a_comparison_counts_what_was_read_and_written(record):
-    record(Model(), Judge())
+    record(counting(), Judge())
     pool = Pool(read_traces(record.path))
     assert pool.reading_counts
     assert pool.priced
@@ -119,7 +102,7 @@ def test_seconds_are_those_of_the_step(record):
         time.sleep(0.05)
         return {"score": 0.5}
 
-    attempts = record(Model(), slow, revisions=0)
+    attempts = record(counting(), slow, revisions=0)
     taken = {purpose: part["seconds"] for purpose, part in attempts[0]["usage"].items()}
     assert 0.05 <= taken["verify"] < 5
     assert 0 <= taken["generate"] < 5
@@ -127,7 +110,7 @@ def test_seconds_are_those_of_the_step(record):
 
 
 def test_without_a_verifier_nothing_is_said_of_verifying(record):
-    assert [set(each["usage"]) for each in record(Model(), None)] == [
+    assert [set(each["usage"]) for each in record(counting(), None)] == [
         {"generate"},
         {"revise"},
         {"revise"},
@@ -136,7 +119,7 @@ def test_without_a_verifier_nothing_is_said_of_verifying(record):
 
 
 def test_a_try_that_failed_is_counted_and_what_it_took_is_unknown(record):
-    attempts = record(Model(failing={2}), Judge(failing={3}), TWICE)
+    attempts = record(counting(2), Judge(failing={3}), TWICE)
     assert [counts(each) for each in attempts] == [
         {"generate": known(10, 1), "verify": known(100, 1)},
         {"revise": known(30, 3, calls=2, unknown=1), "verify": known(200, 1)},
@@ -149,7 +132,7 @@ def test_a_try_that_failed_is_counted_and_what_it_took_is_unknown(record):
 
 
 def test_a_call_that_made_no_attempt_is_charged_to_none(record):
-    attempts = record(Model(failing={2}), Judge())
+    attempts = record(counting(2), Judge())
     assert [counts(each) for each in attempts] == [
         {"generate": known(10, 1), "verify": known(100, 1)}
     ]
@@ -157,7 +140,7 @@ def test_a_call_that_made_no_attempt_is_charged_to_none(record):
 
 def test_usage_goes_on_where_a_recording_is_taken_up(record):
     judge = Judge(failing={2})
-    model = Model()
+    model = counting()
     first = record(model, judge)
     assert counts(first[-1]) == {
         "revise": known(20, 2),
@@ -173,7 +156,7 @@ def test_usage_goes_on_where_a_recording_is_taken_up(record):
 
 def test_attempts_of_version_0_1_stay_unknown_where_a_recording_is_taken_up(record):
     judge = Judge(failing={2})
-    model = Model()
+    model = counting()
     record(model, judge)
     partial = record.path.with_name("traces.jsonl.partial")
     (trace,) = read_traces(partial)

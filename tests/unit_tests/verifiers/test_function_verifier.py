@@ -6,8 +6,8 @@ import threading
 from typing import Any
 
 import pytest
+from fakes import always
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig, RunnableLambda, RunnablePassthrough
 
@@ -225,7 +225,7 @@ def test_as_verifier_takes_runnables_functions_and_none() -> None:
     verifier = as_verifier(by_key)
     assert isinstance(verifier, FunctionVerifier)
     assert verifier.invoke(GIVEN)["score"] == 1.0
-    model = FakeListChatModel(responses=["PASS"])
+    model = always("PASS")
     assert isinstance(as_verifier(JudgeVerifier(model)), JudgeVerifier)
 
 
@@ -234,7 +234,7 @@ def test_as_verifier_takes_runnables_functions_and_none() -> None:
     [
         ("judge", "must be a Runnable, a function .* not str"),
         (0.5, "must be a Runnable, a function .* not float"),
-        (FakeListChatModel(responses=["PASS"]), r"is a model .* JudgeVerifier\(model\)"),
+        (always("PASS"), r"is a model .* JudgeVerifier\(model\)"),
     ],
 )
 def test_as_verifier_names_what_is_wrong(verifier: object, message: str) -> None:

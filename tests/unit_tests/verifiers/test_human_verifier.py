@@ -3,8 +3,7 @@
 import asyncio
 
 import pytest
-from fakes import REPAIRING
-from langchain_core.language_models import FakeListChatModel
+from fakes import REPAIRING, scripted
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
@@ -30,7 +29,7 @@ def run(request):
 def graph_of(**options):
     options = {"max_rounds": 2, "cost_per_round": 0.0, "checkpointer": InMemorySaver()} | options
     return create_markovscale_graph(
-        FakeListChatModel(responses=["five", "four"]),
+        scripted("five", "four"),
         verifier=HumanVerifier(),
         calibration=REPAIRING,
         actions=("revise",),
