@@ -1,4 +1,4 @@
-"""Local models on langchain-huggingface, transformers and torch (extra ``huggingface``).
+"""Local models on langchain-huggingface, transformers and torch (extra `huggingface`).
 
 A local model is where many runs share one machine, so everything here goes through one engine per
 model: a `Scheduler` that knows when who runs, and a batch that computes.

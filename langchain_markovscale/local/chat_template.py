@@ -33,14 +33,12 @@ def prompt_ids(tokenizer: Any, messages: Sequence[BaseMessage]) -> list[int]:
             tokenizer has no chat template.
     """
     if not messages:
-        msg = "messages is empty; give at least one message"
-        raise ValueError(msg)
+        raise ValueError("messages is empty; give at least one message.")
     if not getattr(tokenizer, "chat_template", None):
-        msg = (
+        raise ValueError(
             f"the tokenizer of {tokenizer.name_or_path!r} has no chat template; "
-            "take an instruction-tuned model, or set tokenizer.chat_template"
+            "take an instruction-tuned model, or set tokenizer.chat_template."
         )
-        raise ValueError(msg)
     chat = [{"role": _role(message), "content": _text(message)} for message in messages]
     text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
     return encode(tokenizer, text)
@@ -56,11 +54,10 @@ def encode(tokenizer: Any, text: str) -> list[int]:
 def _role(message: BaseMessage) -> str:
     role = getattr(message, "role", None) or _ROLES.get(message.type)
     if role is None:
-        msg = (
+        raise ValueError(
             f"a message of type {message.type!r} cannot be given to a local model; "
-            f"use one of {sorted(_ROLES)}"
+            f"use one of {sorted(_ROLES)}."
         )
-        raise ValueError(msg)
     return str(role)
 
 
@@ -69,8 +66,9 @@ def _text(message: BaseMessage) -> str:
         for block in message.content:
             kind = "text" if isinstance(block, str) else block.get("type")
             if kind != "text":
-                msg = f"a message has content of type {kind!r}; the local engine reads text only"
-                raise ValueError(msg)
+                raise ValueError(
+                    f"a message has content of type {kind!r}; the local engine reads text only."
+                )
     return str(message.text)
 
 

@@ -38,14 +38,12 @@ class Engine:
             ("max_batch_tokens", max_batch_tokens),
         ):
             if limit is not None and limit < 1:
-                msg = f"{name}={limit} must be at least 1, or None for the default"
-                raise ValueError(msg)
+                raise ValueError(f"{name}={limit} must be at least 1, or None for the default.")
         if model.config.is_encoder_decoder:
-            msg = (
+            raise ValueError(
                 f"{type(model).__name__} is an encoder-decoder; "
-                "the local engine serves causal language models"
+                "the local engine serves causal language models."
             )
-            raise ValueError(msg)
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.end_tokens = _end_tokens(model, tokenizer)
@@ -74,11 +72,10 @@ class Engine:
         if self.context is None:
             return None
         if prompt_tokens >= self.context:
-            msg = (
+            raise ValueError(
                 f"the prompt has {prompt_tokens} tokens and the model's context only "
-                f"{self.context}; shorten the conversation"
+                f"{self.context}; shorten the conversation."
             )
-            raise ValueError(msg)
         return self.context - prompt_tokens
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ DEFAULT_MAX_TOKENS = 256
 
 
 class GenerationOptions(BaseModel):
-    """GenerationOptions of one request; None leaves the choice to the next layer.
+    """Options of one request; None leaves the choice to the next layer.
 
     Attributes:
         temperature: 0 takes the most likely token.
@@ -81,7 +81,7 @@ class GenerationOptions(BaseModel):
 
 
 def from_transformers(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the library's options, in which a temperature counts only with ``do_sample``."""
+    """Read the library's options, in which a temperature counts only with `do_sample`."""
     settings = {
         "max_tokens": options.get("max_new_tokens"),
         "repetition_penalty": options.get("repetition_penalty"),

@@ -112,7 +112,7 @@ class BatchCache(Protocol):
     past: Any
 
     def add(self, filled: Any, mask: torch.Tensor) -> None:
-        """Append a filled cache's rows; ``mask`` (rows, columns) tells tokens from padding."""
+        """Append a filled cache's rows; `mask` (rows, columns) tells tokens from padding."""
 
     def drop(self, leaving: Sequence[int]) -> list[int]:
         """Drop rows by their indices, and return for each row that is left which one it was."""

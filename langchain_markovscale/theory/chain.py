@@ -82,7 +82,7 @@ class TwoStateChain:
     def stationary_accuracy(self) -> Numbers:
         """π = α/(α+β), NaN where both rates vanish and every accuracy is stationary."""
         total = np.add(self.repair, self.corruption)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             return plain(np.where(total > 0, np.divide(self.repair, total), np.nan))  # type: ignore[no-any-return]
 
     @property
@@ -161,7 +161,7 @@ class TwoStateChain:
         """
         p, c = probabilities("initial", initial), non_negative("cost", cost)
         gain, eigenvalue = self._gain(p), np.asarray(self.eigenvalue)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             rounds = np.select(
                 [gain <= c + TOLERANCE, eigenvalue <= 0, c == 0],
                 [0.0, 1.0, np.inf],
@@ -179,7 +179,7 @@ class TwoStateChain:
         goal, p = probabilities("target", target), probabilities("initial", initial)
         level, eigenvalue = self._level(p), np.asarray(self.eigenvalue)
         first = p + self._gain(p)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             needed = np.ceil(np.log((level - goal) / (level - p)) / np.log(eigenvalue) - TOLERANCE)
         rounds = np.select(
             [
@@ -203,7 +203,7 @@ class TwoStateChain:
         """
         wanted, p = non_negative("distance", distance), probabilities("initial", initial)
         away, size = np.abs(p - self._level(p)), np.abs(self.eigenvalue)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             rounds = np.select(
                 [wanted >= away, size == 0, size == 1, wanted == 0],
                 [0.0, 1.0, np.inf, np.inf],
@@ -218,7 +218,7 @@ class TwoStateChain:
         """
         c = non_negative("cost", cost)
         total = np.add(self.repair, self.corruption)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             return plain(np.where(total > 0, (self.repair - c) / total, -np.inf))  # type: ignore[no-any-return]
 
     def gated(self, sensitivity: ArrayLike, specificity: ArrayLike) -> "TwoStateChain":

@@ -124,6 +124,12 @@ def test_bounds_hold_and_are_reached(repair, corruption, initial):
     assert max(ends) == pytest.approx(bounds.upper, abs=1e-9)
 
 
+def test_rates_next_to_nothing_are_calculated_with_in_silence():
+    smallest = math.ulp(0.0)
+    assert TwoStateChain(smallest, 0.0).optimal_rounds(0.0, 0.5) == 0
+    assert TwoStateChain(smallest, 1.0).rounds_to_reach(0.5, 0.0) == math.inf
+
+
 @given(rates, rates, rates, costs)
 def test_optimal_rounds_are_the_fewest_that_maximise_what_is_left(
     repair, corruption, initial, cost
