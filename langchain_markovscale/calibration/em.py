@@ -32,7 +32,7 @@ class Events:
     Attributes:
         counts: Shape (R, 2 + 4T): draws correct and wrong, then for each depth t < T the
             revisions correct→correct, correct→wrong, wrong→correct and wrong→wrong.
-        offsets: Shape (R,): what else speaks for a row's hypothesis, as a logarithm.
+        offsets: Shape (R,): the other evidence for a row's hypothesis, as a logarithm.
         starts: Shape (G,): the first row of each group of rivalling hypotheses.
     """
 

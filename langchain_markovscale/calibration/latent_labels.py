@@ -1,4 +1,4 @@
-"""Where labels are missing: what speaks for each hypothesis, and what they teach in return.
+"""Missing labels: the evidence for each hypothesis, and what the hypotheses add to it.
 
 The evidence beside the chain's own rates (coincidences of keys, verdicts) enters a fit as an
 offset of each hypothesis' row; once the fit has weighed the hypotheses, the same evidence is
@@ -23,7 +23,7 @@ _LEAST = 1e-3  # of κ, of which a vanishing one would make any agreement certai
 
 
 class Evidence(NamedTuple):
-    """What is known beside the chains: how wrong answers coincide, and what verdicts say.
+    """Evidence beside the chains: how wrong answers coincide, and how reliable verdicts are.
 
     Attributes:
         coincidence: κ.
@@ -54,7 +54,7 @@ class Evidence(NamedTuple):
         return max(abs(one - another) for one, another in rates) < _NEAR
 
     def coincidences(self, n_draws: int, rng: np.random.Generator) -> Floats:
-        """Return draws of κ from what is known of it, a Beta distribution around the estimate."""
+        """Return draws of κ from a Beta distribution around the estimate."""
         trials = self.wrong_pairs + _PSEUDO_COUNTS
         drawn = rng.beta(self.coincidence * trials, (1 - self.coincidence) * trials, n_draws)
         return np.maximum(drawn, _LEAST)
@@ -94,8 +94,8 @@ def updated_evidence(statistics: Statistics, evidence: Evidence, shares: Floats)
     """Count the evidence again, each hypothesis weighing what the fit gave it.
 
     Args:
-        statistics: What was seen.
-        evidence: What the fit was made with.
+        statistics: The counts of the traces.
+        evidence: The evidence that the fit used.
         shares: For each row of `all_events`, how many questions' worth it weighs.
     """
     pairs = statistics.coincidences.sum(axis=0)

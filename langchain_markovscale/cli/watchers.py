@@ -20,7 +20,7 @@ from langchain_markovscale.display.wording import explain, explain_outcome, perc
 LONGEST = 14  # characters of an answer that has no key
 
 
-def rounds_table(run: WatchedRun) -> Table:
+def attempts_table(run: WatchedRun) -> Table:
     """Return a table with a row for each attempt, and one for what is under way.
 
     Args:
@@ -98,7 +98,7 @@ class LiveTables:
     def changed(self, run: WatchedRun) -> None:
         """Redraw the table."""
         if self._live is not None:
-            self._live.update(rounds_table(run))
+            self._live.update(attempts_table(run))
 
     def finished(self, run: WatchedRun) -> None:
         """End the table with the outcome."""
@@ -106,7 +106,7 @@ class LiveTables:
         verdict = _verdict(run, self._answer_key)
         self._console.print(
             Group(
-                *([rounds_table(run)] if run.attempts else []),
+                *([attempts_table(run)] if run.attempts else []),
                 outcome(run),
                 *([verdict] if verdict else []),
                 Text(usage_in_words(run.usage, run.seconds), "dim"),
@@ -139,7 +139,7 @@ class Lines:
         self._bar.start()
 
     def changed(self, run: WatchedRun) -> None:
-        """Say nothing yet."""
+        """Show nothing yet."""
 
     def finished(self, run: WatchedRun) -> None:
         """Write the lines."""
@@ -178,7 +178,7 @@ class JsonLines:
         self._bar.start()
 
     def changed(self, run: WatchedRun) -> None:
-        """Say nothing yet."""
+        """Show nothing yet."""
 
     def finished(self, run: WatchedRun) -> None:
         """Write the object."""
@@ -191,7 +191,7 @@ class JsonLines:
 
 
 class Bar:
-    """A progress bar that is there only where somebody sees it, and only for more than one run."""
+    """A progress bar, shown in terminals only, and only for more than one run."""
 
     def __init__(self, total: int, console: Console) -> None:
         self._began = False

@@ -1,4 +1,4 @@
-"""Where a recording is kept, so that it can be broken off anywhere and taken up again.
+"""The files of a recording, so that it can be broken off anywhere and resumed.
 
 Questions that are finished are in the file of traces, one line each. Attempts at questions that an
 error or Ctrl-C broke off are paid for, too: they wait in a second file beside it, `….partial`,
@@ -29,7 +29,7 @@ class RecordingFile:
     """The finished and the unfinished traces of a recording.
 
     Args:
-        path: The file of traces; made where there is none.
+        path: The file of traces; created if it does not exist.
         questions: The questions to record.
         schedule: How many attempts each gets.
         settings: What traces that are there must not contradict, as plain JSON values.
@@ -38,7 +38,7 @@ class RecordingFile:
         todo: The questions that are not in the file yet.
 
     Raises:
-        ValueError: If the file is no file of traces, has another question under an id, or was
+        ValueError: If the file is not a file of traces, has another question under an id, or was
             recorded with other settings.
         OSError: If the file cannot be read or written.
     """
@@ -141,7 +141,7 @@ def unfinished(path: str | os.PathLike[str]) -> dict[str, int]:
         path: The file of traces of a recording, there or not.
 
     Raises:
-        ValueError: If what lies beside it is no file of traces.
+        ValueError: If the file beside it is not a file of traces.
     """
     beside = _beside(Path(path))
     if not beside.exists():

@@ -237,7 +237,7 @@ def test_the_last_line_counts_what_there_is_to_learn_from(record, parts, path):
 
 def test_a_recording_in_which_nothing_is_right_asks_why(record, parts, path):
     recording = record(parts.graph(), [("Q?", "17")], path=path, revisions=1)
-    assert "None is right: do the answer key and the grader fit" in str(recording)
+    assert "None is right: check that the answer key and the grader fit" in str(recording)
 
 
 def test_a_bar_shows_the_attempts(record, parts, path, capsys, monkeypatch):
