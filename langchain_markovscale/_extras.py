@@ -13,13 +13,13 @@ _OPTIONAL = re.compile(r"""(?P<package>[\w.-]+).*;.*\bextra\s*==\s*["'](?P<extra
 
 
 def extra_with(module: str) -> str | None:
-    """The extra that installs a module.
+    """Return the extra that installs a module.
 
     Args:
-        module: Dotted name of the module, such as ``math_verify`` or ``torch.nn``.
+        module: Dotted name of the module, such as `math_verify` or `torch.nn`.
 
     Returns:
-        The extra's name, such as ``math``, or None where no extra holds the module.
+        The extra's name, such as `math`, or None where no extra holds the module.
     """
     try:
         declared = requires(DISTRIBUTION) or ()
@@ -27,22 +27,22 @@ def extra_with(module: str) -> str | None:
         return None
     package = module.partition(".")[0]
     for requirement in declared:
-        found = _OPTIONAL.match(requirement)
-        if found is None or found["extra"] == "all":
+        optional = _OPTIONAL.match(requirement)
+        if optional is None or optional["extra"] == "all":
             continue
-        if re.sub(r"[.-]", "_", found["package"]) == package:
-            return found["extra"]
+        if re.sub(r"[.-]", "_", optional["package"]) == package:
+            return optional["extra"]
     return None
 
 
 def naming_the_extra(error: ModuleNotFoundError) -> ModuleNotFoundError:
-    """The same error, saying what to install.
+    """Return the same error, with what to install in its message.
 
     Args:
         error: The error of an import.
 
     Returns:
-        An error that names the extra, or ``error`` itself where no extra holds the missing module.
+        An error that names the extra, or `error` itself where no extra holds the missing module.
     """
     extra = extra_with(error.name or "")
     if extra is None:

@@ -12,23 +12,22 @@ def resolve_model(model: object) -> Runnable[Any, Any]:
 
     Args:
         model: A chat model or any Runnable (kept as it is), or a name for LangChain's
-            ``init_chat_model``, such as ``openai:gpt-5``.
+            `init_chat_model`, such as `openai:gpt-5`.
 
     Returns:
         The model.
 
     Raises:
-        TypeError: If it is neither.
-        ModuleNotFoundError: If it is a name and the package ``langchain`` is not installed.
+        TypeError: If the model is of no accepted type.
+        ModuleNotFoundError: If it is a name and the package `langchain` is not installed.
     """
     if isinstance(model, Runnable):
         return model
     if not isinstance(model, str):
-        msg = (
+        raise TypeError(
             "model must be a chat model, a Runnable from messages to a message, or a name such as "
-            f"'openai:gpt-5', not {type(model).__name__}"
+            f"'openai:gpt-5', got {type(model).__name__}."
         )
-        raise TypeError(msg)
     try:
         from langchain.chat_models import init_chat_model
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""The words that every room shares: an attempt, a decision, a verdict, usage, and their events.
+"""The types that the whole package shares: attempt, decision, verdict, usage, and their events.
 
 All are plain dictionaries of strings, numbers and lists, because they live in a graph's state and
 its streams: checkpointers store them, servers send them, and other people's graphs read them.
@@ -10,7 +10,7 @@ from typing import Any, Literal, NotRequired
 from typing_extensions import TypedDict
 
 Action = Literal["generate", "revise"]
-"""How an attempt is made: ``generate`` is a fresh draw, ``revise`` reworks an earlier attempt."""
+"""How an attempt is made: `generate` is a fresh draw, `revise` reworks an earlier attempt."""
 
 Step = Literal["stop", "revise", "generate"]
 """What a decision asks for: an action, or to stop."""
@@ -21,7 +21,7 @@ Reason = Literal[
 """Why a decision was taken; a closed set."""
 
 Purpose = Literal["generate", "revise", "verify"]
-"""What a call was paid for."""
+"""What a call is for; usage, time and prices are kept by purpose."""
 
 
 class Attempt(TypedDict):
@@ -30,11 +30,11 @@ class Attempt(TypedDict):
     Attributes:
         text: The answer as the model wrote it.
         key: Its canonical form (equal keys are equally correct), or None where none could be read.
-        score: The verifier's score in [0, 1], or None where it gave none.
+        score: The verifier's score in [0, 1], or None where it abstained.
         action: Whether the attempt is a fresh draw or a revision.
         parent: Index of the attempt that was revised, None for a fresh draw.
         feedback: The verifier's critique, handed to the next revision.
-        tokens: Tokens that the model wrote for it, or None where it did not say.
+        tokens: Tokens that the model wrote for it, or None where it did not report them.
     """
 
     text: str
@@ -56,13 +56,13 @@ def new_attempt(
     feedback: str | None = None,
     tokens: int | None = None,
 ) -> Attempt:
-    """Return an attempt; what is left out is not known yet.
+    """Return an attempt; what is left out is None.
 
     Args:
         text: The answer as the model wrote it.
         key: Its canonical form.
         score: The verifier's score in [0, 1].
-        action: How it was made; by default ``revise`` where it has a parent, else ``generate``.
+        action: How it was made; by default `revise` where it has a parent, else `generate`.
         parent: Index of the attempt that was revised.
         feedback: The verifier's critique.
         tokens: Tokens that the model wrote for it.
@@ -84,9 +84,9 @@ class Decision(TypedDict):
     """What to do next, and why.
 
     Attributes:
-        action: ``stop``, ``revise`` or ``generate``.
+        action: `stop`, `revise` or `generate`.
         best: Index of the best attempt so far; None before the first.
-        parent: Index of the attempt to revise; None unless ``action`` is ``revise``.
+        parent: Index of the attempt to revise; None unless `action` is `revise`.
         belief: Probability that the best attempt is correct.
         expected_gain: How much the best plan from here is expected to raise that probability.
         cost: What that plan is expected to cost, in units of accuracy.
@@ -105,7 +105,7 @@ class Decision(TypedDict):
 
 
 class VerifierInput(TypedDict):
-    """What a verifier is asked.
+    """The input of a verifier.
 
     Attributes:
         question: The question, as text.
@@ -121,12 +121,13 @@ class VerifierInput(TypedDict):
 
 
 class Verdict(TypedDict):
-    """What a verifier answers.
+    """The output of a verifier.
 
     Attributes:
-        score: How likely the answer is to be correct, in [0, 1]; None leaves the belief as it was.
+        score: How likely the answer is to be correct, in [0, 1]; None where the verifier abstains,
+            which leaves the belief as it was.
         feedback: A critique for the next revision, or None.
-        usage: What the verification cost, or None where that is not known.
+        usage: The usage of the verification, or None where it is unknown.
     """
 
     score: float | None
@@ -135,12 +136,12 @@ class Verdict(TypedDict):
 
 
 class Usage(TypedDict):
-    """Calls and tokens; tokens of calls that reported none are unknown, not zero.
+    """Token accounting: calls and tokens; tokens of calls that reported none are unknown, not zero.
 
     Attributes:
         calls: How many calls were made.
-        input_tokens: Tokens read by the calls that reported usage.
-        output_tokens: Tokens written by the calls that reported usage.
+        input_tokens: Input tokens of the calls that reported usage.
+        output_tokens: Output tokens of the calls that reported usage.
         unknown: How many calls reported no usage.
     """
 
@@ -151,25 +152,25 @@ class Usage(TypedDict):
 
 
 def usage_of(message: object) -> Usage:
-    """Return what one model call cost, read from its reply.
+    """Return the usage of one model call, read from its reply.
 
     Args:
-        message: The reply: a message with LangChain's ``usage_metadata``, or anything else.
+        message: The reply: a message with LangChain's `usage_metadata`, or anything else.
 
     Returns:
-        One call with its tokens; one call of unknown cost where the reply does not report both
+        One call with its tokens; one call of unknown usage where the reply does not report both
         numbers.
     """
-    reported = getattr(message, "usage_metadata", None)
-    if isinstance(reported, Mapping):
-        read, written = reported.get("input_tokens"), reported.get("output_tokens")
-        if isinstance(read, int) and isinstance(written, int):
-            return Usage(calls=1, input_tokens=read, output_tokens=written, unknown=0)
+    metadata = getattr(message, "usage_metadata", None)
+    if isinstance(metadata, Mapping):
+        input_tokens, output_tokens = metadata.get("input_tokens"), metadata.get("output_tokens")
+        if isinstance(input_tokens, int) and isinstance(output_tokens, int):
+            return Usage(calls=1, input_tokens=input_tokens, output_tokens=output_tokens, unknown=0)
     return Usage(calls=1, input_tokens=0, output_tokens=0, unknown=1)
 
 
 def no_usage() -> Usage:
-    """Return the usage of nothing: the zero of `add_usage`."""
+    """Return the usage of no calls: the zero of `add_usage`."""
     return Usage(calls=0, input_tokens=0, output_tokens=0, unknown=0)
 
 
@@ -188,7 +189,7 @@ class AttemptEvent(TypedDict):
     """An attempt has been verified.
 
     Attributes:
-        type: ``attempt``.
+        type: `attempt`.
         index: Its index among the attempts at the question.
         attempt: The attempt, with its score and feedback.
         question: The question.
@@ -204,7 +205,7 @@ class DecisionEvent(TypedDict):
     """It has been decided what to do next.
 
     Attributes:
-        type: ``decision``.
+        type: `decision`.
         decision: The decision.
         question: The question.
     """
@@ -218,8 +219,8 @@ class BudgetEvent(TypedDict):
     """The budget does not allow the next call.
 
     Attributes:
-        type: ``budget``.
-        node: Whose call it was.
+        type: `budget`.
+        node: The node whose call is skipped.
         error: What is used up.
         question: The question.
     """
@@ -234,20 +235,20 @@ ErrorEvent = TypedDict(
     "ErrorEvent",
     {"type": Literal["error"], "node": str, "error": str, "try": int, "question": str},
 )
-"""A call of a ``node`` has failed: in which ``try``, counted from 1, and by which ``error``."""
+"""A call of a `node` has failed with an `error`; `try` is 1 at first, and rises with each retry."""
 
 Event = AttemptEvent | DecisionEvent | BudgetEvent | ErrorEvent
-"""What ``stream_mode="custom"`` shows of a loop."""
+"""What `stream_mode="custom"` emits of a loop."""
 
 
 class ArgumentError(ValueError):
     """An argument that cannot be used.
 
-    Its name stands apart, for callers who know the argument by another one: the command line puts
-    the option in its place.
+    The argument's name is an attribute, for callers that have another name for it: the command line
+    puts its option in place of it.
 
     Attributes:
-        name: The argument, with which the message begins.
+        name: The argument's name, with which the message begins.
         problem: The rest of the message: what it must be, the value and the remedy.
     """
 

@@ -1,7 +1,8 @@
 """The loop inside an agent: its final answers are verified, and revised while that pays.
 
-The agent stays whole: the same model node writes drafts and revisions, with the same tools and the
-same other middleware. Only the conversation is arranged for it, and put in order at the end.
+The agent itself is unchanged: the same model node writes drafts and revisions, with the same tools
+and the same other middleware. The middleware only edits the conversation, and cleans it up at the
+end of the turn.
 """
 
 import logging
@@ -30,26 +31,26 @@ from langchain_markovscale.agents.turn import (
     Turn,
     action_of,
     best_answer,
+    checked_response,
     final_answer,
     rewritten,
     since_question,
     text_of_answer,
     turn_of,
     under_way,
-    with_bill,
+    with_model_usage,
     with_seconds,
-    with_text,
     written_by_model,
 )
 from langchain_markovscale.answers.keys import AnswerKey
-from langchain_markovscale.graph.budget import Budget, shortfall
-from langchain_markovscale.graph.conversation import stopped
-from langchain_markovscale.graph.metering import UNKNOWN_CALL, Meter, booked
+from langchain_markovscale.graph.budget import Budget, why_over_budget
+from langchain_markovscale.graph.conversation import stop_decision
+from langchain_markovscale.graph.metering import UNKNOWN_CALL, Meter, add_usage_for
 from langchain_markovscale.graph.nodes import VerifierLike
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
 from langchain_markovscale.graph.settings import PerRun, RuleOptions, rule_of_loop
-from langchain_markovscale.graph.steps import Call, Steps, acompleted, completed
-from langchain_markovscale.graph.telemetry import labelled, tell
+from langchain_markovscale.graph.steps import Call, Steps, arun_steps, run_steps
+from langchain_markovscale.graph.telemetry import emit, labelled
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.types import (
     Attempt,
@@ -69,8 +70,8 @@ Update = dict[str, Any]
 Response = ModelResponse[Any] | ExtendedModelResponse[Any]
 
 
-class _Due(NamedTuple):
-    """A final answer that has to be verified."""
+class _Pending(NamedTuple):
+    """A final answer that is to be verified."""
 
     turn: Turn
     since: Since
@@ -78,17 +79,17 @@ class _Due(NamedTuple):
 
 
 class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
-    """Verifies an agent's final answers, and lets it try again while that is worth the cost.
+    """Verifies an agent's final answers, and has them revised while that is worth the cost.
 
-    After an answer without open tool calls the criterion decides: to revise (the agent goes on,
-    with the critique), to draw afresh (it starts again from the question), or to end. Then the
-    conversation holds the question, the tool calls that led to the best answer, and that answer,
-    whose `response_metadata["markovscale"]` says how many attempts there were, the belief, the
-    reason and the usage. With structured output the structured response is what is verified, as
-    JSON, and that of the best answer is returned.
+    After an answer without open tool calls the criterion decides: to revise (the agent continues,
+    with the critique), to draw afresh (it starts again from the question), or to stop. At the end
+    the conversation holds the question, the tool calls that led to the best answer, and that
+    answer, whose `response_metadata["markovscale"]` has the number of attempts, the belief, the
+    reason and the usage. With structured output the structured response is verified, as JSON, and
+    that of the best answer is returned.
 
-    Put it first in `middleware=[…]`: then its hook is the last to run, and sees what the others
-    have made of an answer. Every question is a turn of its own, also on a thread.
+    Put it first in `middleware=[…]`: then its hook is the last to run, and sees an answer as the
+    others have changed it. Every question is a turn of its own, also on a thread.
 
     A stream of messages shows drafts as the agent writes them, and the best answer last;
     `stream_mode="custom"` shows an event for each attempt and decision.
@@ -98,11 +99,11 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
 
     Nothing paid for is lost: if the verifier fails, or the model after a first answer (an empty
     reply is a failure), the turn ends with the best answer so far and the reason `"error"`; if
-    another middleware or a tool ends the agent before that, with the reason `"interrupted"`. Give
-    `verifier.with_retry()` and, for the model, `ModelRetryMiddleware(on_failure="error")` to have
-    them asked again before; its default, `"continue"`, makes an answer of the error. Errors before
-    the first answer rise, and so do those of tools. A turn that is broken off and never resumed
-    leaves its last draft and critique in the conversation.
+    another middleware or a tool ends the agent before that, with the reason `"interrupted"`. To
+    have them retried first, give `verifier.with_retry()` and, for the model,
+    `ModelRetryMiddleware(on_failure="error")`; its default, `"continue"`, makes an answer of the
+    error. Errors before the first answer rise, and so do those of tools. A turn that is interrupted
+    and never resumed leaves its last draft and critique in the conversation.
 
     Example::
 
@@ -119,15 +120,16 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
             the reason `"budget"`. Its `seconds` are those of the model and the verifier; what
             tools take does not count.
         answer_key: Makes the key of an answer: a function of its text, or a name.
-        prompts: The words that ask for a revision; `system` is the agent's own affair.
+        prompts: The prompts that ask for a revision; `system` is not used, because the agent has
+            its own.
         **rule: How to decide: `calibration`, `variant` (all but `"map"`), `cost_per_round`,
             `max_rounds`, `actions` and `choices`, described by
             `help(langchain_markovscale.RuleOptions)`.
 
     Raises:
-        ValueError: If there is neither a verifier nor a key, or a number leaves its range.
-        TypeError: If the verifier or the calibration is of another type, or there is no such
-            option.
+        ValueError: If there is neither a verifier nor a key, or a number is out of range.
+        TypeError: If the verifier or the calibration is of no accepted type, or an option is
+            unknown.
     """
 
     state_schema = MarkovScaleAgentState
@@ -161,7 +163,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
     ) -> Response:
         """Call the model; where it fails after a first answer, end with the best one."""
-        return completed(self._model_call(request), handler)
+        return run_steps(self._model_call(request), handler)
 
     async def awrap_model_call(
         self,
@@ -169,19 +171,19 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
     ) -> Response:
         """Call the model; where it fails after a first answer, end with the best one."""
-        return await acompleted(self._model_call(request), handler)
+        return await arun_steps(self._model_call(request), handler)
 
     @hook_config(can_jump_to=["model"])
     def after_model(self, state: MarkovScaleAgentState, runtime: Runtime[Any]) -> Update | None:
         """Verify a final answer and decide; do nothing between tool calls."""
-        return completed(self._verification(state), Call.made)
+        return run_steps(self._verification(state), Call.run)
 
     @hook_config(can_jump_to=["model"])
     async def aafter_model(
         self, state: MarkovScaleAgentState, runtime: Runtime[Any]
     ) -> Update | None:
         """Verify a final answer and decide; do nothing between tool calls."""
-        return await acompleted(self._verification(state), Call.amade)
+        return await arun_steps(self._verification(state), Call.arun)
 
     def after_agent(self, state: MarkovScaleAgentState, runtime: Runtime[Any]) -> Update | None:
         """End with the best answer where another middleware or a tool has ended the agent."""
@@ -190,15 +192,15 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
             return None
         since = since_question(state["messages"], turn)
         if turn_of(since.question, turn) is not turn:
-            return None  # the turn of an earlier question, which nobody has resumed
+            return None  # the turn of an earlier question, which was never resumed
         text = "The agent was ended before its next answer could be verified."
         if since.messages and since.messages[-1].type == "ai":
-            text += f" It was told: {since.messages[-1].text}"
+            text += f" The last message is: {since.messages[-1].text}"
         logger.warning("%s The answer is the best of the %d before.", text, len(turn["attempts"]))
         question = turn["run"]["question"]
-        tell({"type": "error", "node": "agent", "error": text, "try": 1, "question": question})
-        turn = {**with_bill(turn, written_by_model(since)), "error": text}
-        return self._gave_up(turn, since, "interrupted")
+        emit({"type": "error", "node": "agent", "error": text, "try": 1, "question": question})
+        turn = {**with_model_usage(turn, written_by_model(since)), "error": text}
+        return self._end_turn(turn, since, "interrupted")
 
     async def aafter_agent(
         self, state: MarkovScaleAgentState, runtime: Runtime[Any]
@@ -209,7 +211,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
     def _model_call(
         self, request: ModelRequest[Any]
     ) -> Generator[ModelRequest[Any], ModelResponse[Any], Response]:
-        """Time a model call where a budget limits time; note its error where there is an answer.
+        """Time a model call where a budget limits time; keep its error where there is an answer.
 
         The hook that follows ends the turn with the best answer.
         """
@@ -217,16 +219,16 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         response, began = None, monotonic()
         try:
             response = yield request
-            answered = with_text(response)
+            answered = checked_response(response)
         except GraphBubbleUp:
             raise
         except Exception as error:
             _, turn = under_way(request.state)
             if not turn["attempts"]:
                 raise
-            turn = _told_of(turn, error, "model")
+            turn = _with_error(turn, error, "model")
             cost = UNKNOWN_CALL if response is None else usage_of(response.result[-1])
-            turn["usage"] = booked(turn["usage"], action_of(turn), cost)
+            turn["usage"] = add_usage_for(turn["usage"], action_of(turn), cost)
             answered = ModelResponse(result=[])
         else:
             if "seconds" not in budget:
@@ -237,36 +239,36 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
 
     def _verification(self, state: MarkovScaleAgentState) -> Steps[Update | None]:
         """Return the update that follows a model's reply."""
-        due = self._due(state)
-        if not isinstance(due, _Due):
-            return due
-        config, meter = self._listened(due)
+        pending = self._pending(state)
+        if not isinstance(pending, _Pending):
+            return pending
+        config, meter = self._call_config(pending)
         began = monotonic()
         try:
-            returned = yield Call(self._verifier, due.request, config)
-            return self._verified(due, returned, meter, monotonic() - began)
+            returned = yield Call(self._verifier, pending.request, config)
+            return self._verified(pending, returned, meter, monotonic() - began)
         except GraphBubbleUp:
             raise
         except Exception as error:
-            return self._failed(due, error, meter)
+            return self._failed(pending, error, meter)
 
-    def _due(self, state: MarkovScaleAgentState) -> _Due | Update | None:
-        """Return what has to be verified, or the update where nothing has to."""
+    def _pending(self, state: MarkovScaleAgentState) -> _Pending | Update | None:
+        """Return what is to be verified, or the update where there is nothing to verify."""
         since, turn = under_way(state)
         if turn["error"] is not None:
-            return self._gave_up(with_bill(turn, since), since)
+            return self._end_turn(with_model_usage(turn, since), since)
         trail = final_answer(since.messages, state.get("structured_response"), turn)
         if trail is None:
             return None
-        paid = with_bill(turn, since)
+        counted = with_model_usage(turn, since)
         try:
             attempt = self._attempt(turn, trail)
         except Exception as error:
             if not turn["attempts"]:
                 raise
-            return self._gave_up(_told_of(paid, error, "answer's key"), since)
+            return self._end_turn(_with_error(counted, error, "answer's key"), since)
         turn = {
-            **paid,
+            **counted,
             "attempts": [*turn["attempts"], attempt],
             "trails": [*turn["trails"], trail],
         }
@@ -275,11 +277,11 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
             "answer": attempt["text"],
             "key": attempt["key"],
         }
-        if (told := self._refusal(turn, "verify")) is not None:
-            return self._gave_up({**turn, "error": told}, since, "budget")
+        if (exceeded := self._over_budget(turn, "verify")) is not None:
+            return self._end_turn({**turn, "error": exceeded}, since, "budget")
         if results := [str(m.text) for m in trail["steps"] if m.type == "tool"]:
             request["context"] = {"tools": results}
-        return _Due(turn, since, request)
+        return _Pending(turn, since, request)
 
     def _attempt(self, turn: Turn, trail: Trail) -> Attempt:
         text, decision = text_of_answer(trail), turn["decision"]
@@ -291,18 +293,20 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
             tokens=None if cost["unknown"] else cost["output_tokens"],
         )
 
-    def _listened(self, due: _Due) -> tuple[RunnableConfig, Meter | None]:
-        """Return the verifier's config, whose words are no part of the stream, and its meter."""
-        attempts = due.turn["attempts"]
+    def _call_config(self, pending: _Pending) -> tuple[RunnableConfig, Meter | None]:
+        """Return the verifier's config, whose output is kept out of the stream, and its meter."""
+        attempts = pending.turn["attempts"]
         index, action = len(attempts) - 1, attempts[-1]["action"]
         config = labelled(ensure_config(), "verify", index, action)
         if isinstance(self._verifier, Verifier):
-            return config, None  # it says what it has cost
+            return config, None  # it reports its usage
         meter = Meter()
-        return meter.listening(config), meter
+        return meter.metered_config(config), meter
 
-    def _verified(self, due: _Due, returned: object, meter: Meter | None, seconds: float) -> Update:
-        turn = with_seconds(due.turn, "verify", seconds)
+    def _verified(
+        self, pending: _Pending, returned: object, meter: Meter | None, seconds: float
+    ) -> Update:
+        turn = with_seconds(pending.turn, "verify", seconds)
         verdict = verdict_in(returned, self._verifier)
         latest: Attempt = {
             **turn["attempts"][-1],
@@ -313,50 +317,50 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         cost = None
         if not isinstance(self._verifier, NoVerifier):
             cost = (meter and meter.usage) or verdict["usage"] or UNKNOWN_CALL
-        turn = {**turn, "attempts": attempts, "usage": booked(turn["usage"], "verify", cost)}
+        turn = {**turn, "attempts": attempts, "usage": add_usage_for(turn["usage"], "verify", cost)}
         question = turn["run"]["question"]
         index = len(attempts) - 1
-        tell({"type": "attempt", "index": index, "attempt": latest, "question": question})
+        emit({"type": "attempt", "index": index, "attempt": latest, "question": question})
         decision = self._per_run.now().criterion.decide(attempts)
         if decision["action"] != "stop":
-            told = self._refusal(turn, decision["action"])
-            if told is not None:
-                return self._gave_up({**turn, "error": told}, due.since, "budget")
-        return self._decided(turn, due.since, decision)
+            exceeded = self._over_budget(turn, decision["action"])
+            if exceeded is not None:
+                return self._end_turn({**turn, "error": exceeded}, pending.since, "budget")
+        return self._decided(turn, pending.since, decision)
 
-    def _refusal(self, turn: Turn, purpose: Purpose) -> str | None:
-        """Return why the budget does not allow the next call, and tell the stream."""
+    def _over_budget(self, turn: Turn, purpose: Purpose) -> str | None:
+        """Return why the budget does not allow the next call, and emit the event."""
         budget = self._per_run.now().budget
         if budget is None:
             return None
-        books, seconds = turn["usage"], turn.get("seconds", {})
+        usage, seconds = turn["usage"], turn.get("seconds", {})
         free = self._free and purpose == "verify"
-        told = shortfall(budget, purpose, turn["attempts"], books, seconds, free=free)
-        if told is not None:
-            logger.info("No call to %s. %s", purpose, told)
+        exceeded = why_over_budget(budget, purpose, turn["attempts"], usage, seconds, free=free)
+        if exceeded is not None:
+            logger.info("The call to %s was skipped. %s", purpose, exceeded)
             question = turn["run"]["question"]
-            tell({"type": "budget", "node": purpose, "error": told, "question": question})
-        return told
+            emit({"type": "budget", "node": purpose, "error": exceeded, "question": question})
+        return exceeded
 
-    def _failed(self, due: _Due, error: Exception, meter: Meter | None) -> Update:
+    def _failed(self, pending: _Pending, error: Exception, meter: Meter | None) -> Update:
         cost = (meter and meter.usage) or UNKNOWN_CALL
-        turn = _told_of(due.turn, error, "verifier")
-        turn["usage"] = booked(turn["usage"], "verify", cost)
-        return self._gave_up(turn, due.since)
+        turn = _with_error(pending.turn, error, "verifier")
+        turn["usage"] = add_usage_for(turn["usage"], "verify", cost)
+        return self._end_turn(turn, pending.since)
 
-    def _gave_up(self, turn: Turn, since: Since, reason: Reason = "error") -> Update:
+    def _end_turn(self, turn: Turn, since: Since, reason: Reason = "error") -> Update:
         criterion = self._per_run.now().criterion
-        return self._decided(turn, since, stopped(criterion, turn["attempts"], reason))
+        return self._decided(turn, since, stop_decision(criterion, turn["attempts"], reason))
 
     def _decided(self, turn: Turn, since: Since, decision: Decision) -> Update:
-        tell({"type": "decision", "decision": decision, "question": turn["run"]["question"]})
+        emit({"type": "decision", "decision": decision, "question": turn["run"]["question"]})
         turn = {**turn, "decision": decision, "critique_id": None}
         if decision["action"] == "stop":
             wanted, structured = best_answer(turn, decision)
             update: Update = {"messages": rewritten(since.messages, wanted)}
             if structured is not None:
                 update["structured_response"] = structured
-            # Nobody needs the drafts any more, and a thread should not carry them on.
+            # The drafts are not needed any more, and a thread should not keep them.
             return {**update, "markovscale": {**turn, "attempts": [], "trails": []}}
         if decision["parent"] is None:
             messages = rewritten(since.messages, ())
@@ -379,14 +383,14 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         return str(self._prompts.for_revision(request)[-1].text)
 
 
-def _told_of(turn: Turn, error: Exception, who: str) -> Turn:
-    """Tell of an error that does not rise, and note it."""
+def _with_error(turn: Turn, error: Exception, source: str) -> Turn:
+    """Log and emit an error that does not rise, and return the turn with it."""
     logger.warning(
-        "The %s failed; the answer is the best of the %d made before.",
-        who,
+        "The %s failed; the answer is the best of %d attempts.",
+        source,
         len(turn["attempts"]),
         exc_info=error,
     )
     text, question = f"{type(error).__name__}: {error}", turn["run"]["question"]
-    tell({"type": "error", "node": who, "error": text, "try": 1, "question": question})
+    emit({"type": "error", "node": source, "error": text, "try": 1, "question": question})
     return {**turn, "error": text}

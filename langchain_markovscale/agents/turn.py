@@ -1,8 +1,8 @@
-"""What an agent's turn consists of: one question, the attempts at it, and how each came about.
+"""An agent's turn: one question, the attempts at it, and the messages that led to each.
 
-Kept apart from the middleware, because here nothing is called: conversations in, conversations out.
-The trail of an attempt is kept as well as its text, so that a revision goes on from the tool calls
-that its parent was made with, and the answer that is returned stands behind its own.
+It is apart from the middleware because nothing is called here: conversations in, conversations out.
+The trail of an attempt is kept as well as its text, so that a revision continues from the tool
+calls that its parent was made with, and the answer that is returned follows its own tool calls.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
 from langchain_markovscale.graph.conversation import answer_id
-from langchain_markovscale.graph.metering import booked
+from langchain_markovscale.graph.metering import add_usage_for
 from langchain_markovscale.graph.state import Run
 from langchain_markovscale.graph.writers import EmptyReplyError
 from langchain_markovscale.types import Action, Attempt, Decision, Purpose, Usage, usage_of
@@ -24,7 +24,7 @@ _JSON: TypeAdapter[Any] = TypeAdapter(Any)
 
 
 class Trail(TypedDict):
-    """How an attempt came about.
+    """The messages that led to an attempt.
 
     Attributes:
         steps: Tool calls and their results, without the drafts and critiques between them.
@@ -38,17 +38,17 @@ class Trail(TypedDict):
 
 
 class Turn(TypedDict):
-    """One question to an agent, and what has been done about it.
+    """One question to an agent, and the attempts at it.
 
     Attributes:
         run: The question.
         attempts: All attempts, in the order in which they were made.
-        trails: How each came about.
+        trails: The messages that led to each.
         decision: The last decision; None before the first attempt.
         usage: Calls and tokens by purpose.
-        critique_id: Id of the message that asks for the revision that is due; None for none.
-        error: What went wrong, where the turn ends for the reason `"error"` or `"interrupted"`,
-            what was used up where it is `"budget"`; else None.
+        critique_id: Id of the message that asks for the next revision; None where there is none.
+        error: The error where the turn ends for the reason `"error"` or `"interrupted"`, what was
+            used up where it is `"budget"`; else None.
         seconds: Time in calls, by purpose.
     """
 
@@ -63,7 +63,7 @@ class Turn(TypedDict):
 
 
 class MarkovScaleAgentState(AgentState[Any]):
-    """An agent's state, and what only the middleware sees of it."""
+    """An agent's state, and the turn, which only the middleware sees."""
 
     markovscale: NotRequired[Annotated[Turn | None, PrivateStateAttr]]
 
@@ -84,7 +84,7 @@ def since_question(messages: Sequence[AnyMessage], turn: Turn | None) -> Since:
     """Return the question of a conversation, and what came after it.
 
     Raises:
-        ValueError: If nobody has asked anything.
+        ValueError: If there is no human message.
     """
     critique_id = None if turn is None else turn["critique_id"]
     for index in range(len(messages) - 1, -1, -1):
@@ -98,7 +98,7 @@ def since_question(messages: Sequence[AnyMessage], turn: Turn | None) -> Since:
 
 
 def turn_of(question: HumanMessage, turn: Turn | None) -> Turn:
-    """Return the turn that a question belongs to: the one that is under way, or a new one."""
+    """Return the turn of a question: the current one, or a new one."""
     if turn is not None and turn["run"]["message_id"] == question.id and not _stopped(turn):
         return turn
     run: Run = {"question": str(question.text), "message_id": question.id}
@@ -117,11 +117,11 @@ def under_way(state: Mapping[str, Any]) -> tuple[Since, Turn]:
     """Return what a state holds after its question, and the question's turn.
 
     Raises:
-        ValueError: If nobody has asked anything.
+        ValueError: If there is no human message.
     """
-    before = state.get("markovscale")
-    since = since_question(state["messages"], before)
-    return since, turn_of(since.question, before)
+    stored = state.get("markovscale")
+    since = since_question(state["messages"], stored)
+    return since, turn_of(since.question, stored)
 
 
 def action_of(turn: Turn) -> Action:
@@ -130,13 +130,13 @@ def action_of(turn: Turn) -> Action:
     return "revise" if decision is not None and decision["action"] == "revise" else "generate"
 
 
-def with_bill(turn: Turn, since: Since) -> Turn:
-    """Return the turn with the model calls in its books that belong to no attempt yet."""
+def with_model_usage(turn: Turn, since: Since) -> Turn:
+    """Return the turn with the usage of the model calls that belong to no attempt yet."""
     trails = [message for trail in turn["trails"] for message in trail["steps"] + trail["answer"]]
-    known, usage = {message.id for message in trails}, turn["usage"]
+    counted, usage = {message.id for message in trails}, turn["usage"]
     for message in since.messages:
-        if isinstance(message, AIMessage) and message.id not in known:
-            usage = booked(usage, action_of(turn), usage_of(message))
+        if isinstance(message, AIMessage) and message.id not in counted:
+            usage = add_usage_for(usage, action_of(turn), usage_of(message))
     return {**turn, "usage": usage}
 
 
@@ -147,22 +147,22 @@ def with_seconds(turn: Turn, purpose: Purpose, seconds: float) -> Turn:
 
 
 def written_by_model(since: Since) -> Since:
-    """Leave out the words by which a middleware ends an agent: no call was paid for them."""
-    paid = [
+    """Leave out the message by which a middleware ends an agent: no model call wrote it."""
+    model_replies = [
         m for m in since.messages if getattr(m, "tool_calls", None) or not usage_of(m)["unknown"]
     ]
-    return Since(since.question, paid)
+    return Since(since.question, model_replies)
 
 
-def with_text(response: ModelResponse[Any]) -> ModelResponse[Any]:
+def checked_response(response: ModelResponse[Any]) -> ModelResponse[Any]:
     """Return a model's response as it is.
 
     Raises:
-        EmptyReplyError: If the model neither wrote nor called anything.
+        EmptyReplyError: If the reply has neither text nor tool calls.
     """
-    said = [message for message in response.result if isinstance(message, AIMessage)]
-    if said and response.structured_response is None:
-        last = said[-1]
+    ai_messages = [message for message in response.result if isinstance(message, AIMessage)]
+    if ai_messages and response.structured_response is None:
+        last = ai_messages[-1]
         if not (last.text.strip() or last.tool_calls or last.invalid_tool_calls):
             raise EmptyReplyError("The model replied without text.")
     return response
@@ -171,7 +171,7 @@ def with_text(response: ModelResponse[Any]) -> ModelResponse[Any]:
 def final_answer(
     messages: Sequence[AnyMessage], structured: Any, turn: Turn | None
 ) -> Trail | None:
-    """Return the answer that ends the conversation and how it came about; None if none does.
+    """Return the answer that ends the conversation, with its trail; None where there is none.
 
     An AI message is final if all its tool calls are answered, and it has none but those that make
     the structured response.
@@ -205,49 +205,49 @@ def text_of_answer(trail: Trail) -> str:
 def rewritten(
     present: Sequence[AnyMessage], wanted: Sequence[AnyMessage | Mapping[str, Any]]
 ) -> list[Any]:
-    """Return the update that leaves `wanted` of the messages that follow a question.
+    """Return the update of the messages after a question, so that they become `wanted`.
 
     Removals are dictionaries, because `stream_mode="messages"` shows the messages that a node
     writes.
     """
     kept = {message.id for message in wanted if isinstance(message, BaseMessage)}
     removals = [{"role": "remove", "content": "", "id": m.id} for m in present if m.id not in kept]
-    held = {id(message) for message in present}
-    return [*removals, *(message for message in wanted if id(message) not in held)]
+    present_ids = {id(message) for message in present}
+    return [*removals, *(message for message in wanted if id(message) not in present_ids)]
 
 
 def best_answer(turn: Turn, decision: Decision) -> tuple[list[AnyMessage], Any]:
     """Return the messages that stay after the question, and the structured response.
 
-    The answer carries what the decision says. One that was not the last to be written gets an id
-    of its own, so that it is also the last in a stream of messages.
+    The answer has a summary of the decision in its metadata. An answer that was not the last to be
+    written gets a new id, so that it is also the last in a stream of messages.
     """
     best = decision["best"] or 0
     trail = turn["trails"][best]
     message = trail["answer"][0]
-    told = {
+    summary = {
         "attempts": len(turn["attempts"]),
         "belief": decision["belief"],
         "reason": decision["reason"],
         "usage": turn["usage"],
         "error": turn["error"],
     }
-    changes: dict[str, Any] = {
-        "response_metadata": {**message.response_metadata, "markovscale": told}
+    updates: dict[str, Any] = {
+        "response_metadata": {**message.response_metadata, "markovscale": summary}
     }
     if best != len(turn["trails"]) - 1:
-        changes["id"] = answer_id(turn["run"])
-    answer = [message.model_copy(update=changes), *trail["answer"][1:]]
+        updates["id"] = answer_id(turn["run"])
+    answer = [message.model_copy(update=updates), *trail["answer"][1:]]
     return [*trail["steps"], *answer], trail["structured"]
 
 
 def _steps_of_revision(steps: list[AnyMessage], turn: Turn) -> list[AnyMessage]:
-    """The steps of the parent, and those that were taken after the critique."""
+    """Return the steps of the parent, and those that were taken after the critique."""
     ids = [message.id for message in steps]
-    made = steps[ids.index(turn["critique_id"]) + 1 :] if turn["critique_id"] in ids else []
+    new_steps = steps[ids.index(turn["critique_id"]) + 1 :] if turn["critique_id"] in ids else []
     decision = turn["decision"]
     parent = None if decision is None else decision["parent"]
-    return [*(turn["trails"][parent]["steps"] if parent is not None else ()), *made]
+    return [*(turn["trails"][parent]["steps"] if parent is not None else ()), *new_steps]
 
 
 def _stopped(turn: Turn) -> bool:

@@ -1,4 +1,4 @@
-r"""The content of LaTeX's ``\boxed{…}``, which marks a final answer, and its normal form."""
+r"""The content of LaTeX's `\boxed{…}`, which marks a final answer, and its normal form."""
 
 import re
 
@@ -17,7 +17,7 @@ _LEFT_SIDE = re.compile(r"[A-Za-z]\s?=\s?(?=.)")
 
 
 def last_box(text: str) -> str | None:
-    r"""Return the content of the ``\boxed{…}`` that opens last among those that close, or None."""
+    r"""Return the content of the `\boxed{…}` that opens last among those that close, or None."""
     begin = text.find("boxed")
     if begin < 0:
         return None
@@ -37,8 +37,8 @@ def last_box(text: str) -> str | None:
 def normalized_latex(content: str) -> str | None:
     r"""Return a canonical number, or LaTeX without what does not change its meaning.
 
-    A unit in ``\text{…}`` after a number and a left side such as ``x =`` are dropped; so are
-    spacing, ``\left``, ``\right`` and ``\text``. The case is kept. None where nothing is left.
+    A unit in `\text{…}` after a number and a left side such as `x =` are dropped; so are
+    spacing, `\left`, `\right` and `\text`. The case is kept. None where nothing is left.
     """
     content = content.replace("{,}", ",").replace(",\\!", ",")
     content = _NOISE.sub("", content).replace("\\%", "%").replace("\\$", "$").strip()

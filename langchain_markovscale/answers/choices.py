@@ -15,7 +15,7 @@ Choices = int | Sequence[str]
 
 
 def count_of(choices: Choices | None) -> int | None:
-    """Return how many answers are possible; None where nobody knows.
+    """Return how many answers are possible; None where the number is unknown.
 
     Raises:
         ValueError: If a list repeats an answer or holds something else than strings; the number
@@ -37,17 +37,17 @@ def count_of(choices: Choices | None) -> int | None:
 
 
 def key_for(answer_key: AnswerKey | str | None, choices: Choices | None) -> AnswerKey | None:
-    """Return the key function: the one that was asked for, or one that reads the choices."""
+    """Return the key function: the given one, or one that reads the choices."""
     if answer_key is not None or choices is None or isinstance(choices, int):
         return resolve_answer_key(answer_key)
-    count_of(choices)  # refuses what is no list of answers
+    count_of(choices)  # raises an error for what is no list of answers
     if all(re.fullmatch("[A-Za-z]", choice) for choice in choices):
-        return _lettered(choices)
-    return _mentioned(choices)
+        return _letter_key(choices)
+    return _mention_key(choices)
 
 
-def _lettered(choices: Sequence[str]) -> AnswerKey:
-    """The letter that a text chooses, as the list spells it; alone it may be of either case."""
+def _letter_key(choices: Sequence[str]) -> AnswerKey:
+    """Return the key of a chosen letter, as the list spells it; alone it may be of either case."""
     spelling = {choice.upper(): choice for choice in choices}
     chosen = resolve_answer_key(f"choice:{''.join(choices)}")
 
@@ -58,8 +58,8 @@ def _lettered(choices: Sequence[str]) -> AnswerKey:
     return key
 
 
-def _mentioned(choices: Sequence[str]) -> AnswerKey:
-    """The choice that a text is, in any spelling, or else the last one that it mentions.
+def _mention_key(choices: Sequence[str]) -> AnswerKey:
+    """Return the key of the choice that a text is, in any spelling, or else mentions last.
 
     Choices are looked for as words, numbers as whole numbers ("1" is not in "1/2"); of two that
     begin together the longer counts. Where all choices are numbers the last number of the text
@@ -67,23 +67,23 @@ def _mentioned(choices: Sequence[str]) -> AnswerKey:
     """
     names = {name: choice for choice in choices if (name := normalized_text(choice))}
     numbers = {name: choice for name, choice in names.items() if last_number(name) == name}
-    worded = {name: choice for name, choice in names.items() if name not in numbers}
-    spelled = worded | {_spelling(choice): choice for choice in choices}
-    pattern = re.compile("|".join(map(_as_word, sorted(filter(None, spelled), key=len)[::-1])))
+    non_numbers = {name: choice for name, choice in names.items() if name not in numbers}
+    by_spelling = non_numbers | {_folded_spelling(choice): choice for choice in choices}
+    pattern = re.compile("|".join(map(_as_word, sorted(filter(None, by_spelling), key=len)[::-1])))
 
     def key(text: str) -> str | None:
-        if (whole := names.get(normalized_text(text) or "")) is not None:
-            return whole
+        if (choice := names.get(normalized_text(text) or "")) is not None:
+            return choice
         number = numbers.get(last_number(text) or "")
-        if number is not None and not worded:
+        if number is not None and not non_numbers:
             return number
-        found = pattern.findall(_spelling(text))
-        return spelled[found[-1]] if found else number
+        mentions = pattern.findall(_folded_spelling(text))
+        return by_spelling[mentions[-1]] if mentions else number
 
     return key
 
 
-def _spelling(text: str) -> str:
+def _folded_spelling(text: str) -> str:
     return " ".join(folded(text).split())
 
 

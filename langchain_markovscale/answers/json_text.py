@@ -1,8 +1,8 @@
 """JSON objects inside prose.
 
-Models wrap JSON in code fences, sentences and LaTeX braces. Trying a parser at every ``{`` takes
+Models wrap JSON in code fences, sentences and LaTeX braces. Trying a parser at every `{` takes
 quadratic time on hostile text; here braces are matched in one pass, only balanced spans that open
-like an object are parsed, and the text parsed in vain is bounded.
+like an object are parsed, and the length of text whose parsing may fail is bounded.
 """
 
 import json
@@ -14,11 +14,11 @@ from langchain_markovscale.answers.numbers import canonical_number
 _BRACES_AND_STRINGS = re.compile(r'\\.|"(?:[^"\\\n]|\\.)*+"|[{}]', re.DOTALL)
 _BRACES = re.compile(r"[{}]")
 _OBJECT_OPENS = re.compile(r'\{\s*+"')
-_PARSED_IN_VAIN = 8  # lengths of the text
+_MOST_FAILED_PARSING = 8  # lengths of the text
 
 
 class JsonObject(NamedTuple):
-    """A JSON object and where it stands, ``text[start:end]``.
+    """A JSON object and where it stands, `text[start:end]`.
 
     Its numbers are text in canonical form.
     """
@@ -37,18 +37,18 @@ def json_objects(text: str) -> list[JsonObject]:
 
 
 def _parsed(text: str, spans: list[tuple[int, int]]) -> list[JsonObject]:
-    found: list[JsonObject] = []
-    reached, vain = 0, _PARSED_IN_VAIN * len(text)
+    objects: list[JsonObject] = []
+    parsed_to, characters_left = 0, _MOST_FAILED_PARSING * len(text)
     for start, end in sorted(spans):  # an enclosing span comes before what it encloses
-        if start < reached or vain < 0 or not _OBJECT_OPENS.match(text, start):
+        if start < parsed_to or characters_left < 0 or not _OBJECT_OPENS.match(text, start):
             continue
         value = _loads(text[start:end])
         if value:
-            found.append(JsonObject(value, start, end))
-            reached = end
+            objects.append(JsonObject(value, start, end))
+            parsed_to = end
         else:
-            vain -= end - start
-    return found
+            characters_left -= end - start
+    return objects
 
 
 def _number_text(written: str) -> str:
@@ -70,7 +70,7 @@ def _loads(text: str) -> dict[str, Any] | None:
 
 
 def _spans(text: str) -> list[tuple[int, int]]:
-    """Return all balanced ``{…}`` of a text."""
+    """Return all balanced `{…}` of a text."""
     spans: list[tuple[int, int]] = []
     opened: list[int] = []
     for match in _BRACES.finditer(text):
@@ -79,7 +79,7 @@ def _spans(text: str) -> list[tuple[int, int]]:
 
 
 def _spans_outside_strings(text: str) -> list[tuple[int, int]]:
-    """Return all balanced ``{…}``, not counting braces within the strings of an object."""
+    """Return all balanced `{…}`, not counting braces within the strings of an object."""
     spans: list[tuple[int, int]] = []
     opened: list[int] = []
     position = 0

@@ -1,7 +1,7 @@
 """Answer keys: the canonical form of an answer, by which two answers are the same answer.
 
-The belief of the criterion lives on answers, not on texts: "so it is $75.00." and "75" must count
-as agreement. A key function takes a model's whole text and returns the key, or None where it finds
+The belief of the criterion is about answers, not texts: "so it is $75.00." and "75" must count as
+agreement. A key function takes a model's whole text and returns the key, or None where it finds
 none. It is total: it raises on no text and takes linear time, because it reads whatever a model
 wrote.
 
@@ -41,10 +41,10 @@ AnswerKey = Callable[[str], str | None]
 def last_number(text: str) -> str | None:
     r"""Return the last number of a text, exactly, in one canonical form.
 
-    ``75``, ``75.0``, ``$75.00`` and ``+75.`` have the key ``75``; ``1,000`` and ``1\,000`` the key
-    ``1000``; ``3/4``, ``\frac{3}{4}`` and ``0.75`` the key ``0.75``; ``1/3`` the key ``1/3``.
-    Percent and currency signs are dropped: ``50%`` has the key ``50``. The decimal sign is a point,
-    and digits glued to a letter (``m2``) are no number.
+    `75`, `75.0`, `$75.00` and `+75.` have the key `75`; `1,000` and `1\,000` the key
+    `1000`; `3/4`, `\frac{3}{4}` and `0.75` the key `0.75`; `1/3` the key `1/3`.
+    Percent and currency signs are dropped: `50%` has the key `50`. The decimal sign is a point,
+    and digits glued to a letter (`m2`) are no number.
 
     Args:
         text: The whole text of an answer.
@@ -56,10 +56,10 @@ def last_number(text: str) -> str | None:
 
 
 def boxed(text: str) -> str | None:
-    r"""Return the content of the last ``\boxed{…}``, normalised.
+    r"""Return the content of the last `\boxed{…}`, normalised.
 
-    A number (a unit in ``\text{…}`` and a left side such as ``x =`` do not count) gets the
-    canonical form of `last_number`. Otherwise spacing, ``\left``, ``\right`` and ``\text`` are
+    A number (a unit in `\text{…}` and a left side such as `x =` do not count) gets the
+    canonical form of `last_number`. Otherwise spacing, `\left`, `\right` and `\text` are
     removed, and the case is kept.
 
     Args:
@@ -89,7 +89,7 @@ def choice_letter(text: str, letters: str = "ABCDE") -> str | None:
         The letter in upper case, or None where the text chooses none.
 
     Raises:
-        ValueError: If ``letters`` are not distinct letters from A to Z.
+        ValueError: If `letters` are not distinct letters from A to Z.
     """
     return chosen_letter(text, choice_patterns(letters))
 
@@ -99,7 +99,7 @@ _ARTICLES = frozenset({"a", "an", "the"})
 
 
 def normalized_text(text: str) -> str | None:
-    """Return a short answer folded so that spelling variants meet.
+    """Return a short answer in one spelling, so that variants of it are equal.
 
     NFKC and case folding; straight apostrophes; single spaces; punctuation trimmed from both ends
     of each word (not within: "u.s", "c++" and "-5" stay); leading articles dropped; a text that is
@@ -136,7 +136,7 @@ def json_field(name: str) -> AnswerKey:
     Code fences and prose around the object are allowed.
 
     Args:
-        name: The field, such as ``answer``; a path goes deeper: ``result.value``, ``answers.0``.
+        name: The field, such as `answer`; a path goes deeper: `result.value`, `answers.0`.
 
     Returns:
         The key function. Strings are folded as by `normalized_text`, numbers as by `last_number`;
@@ -144,11 +144,10 @@ def json_field(name: str) -> AnswerKey:
         such field, or null.
 
     Raises:
-        ValueError: If ``name`` is empty.
+        ValueError: If `name` is empty.
     """
     if not name.strip():
-        msg = "json_field needs the name of a field, such as json_field('answer')"
-        raise ValueError(msg)
+        raise ValueError(f"name must be the name of a field, such as 'answer', got {name!r}.")
     return partial(_json_key, name.strip())
 
 
@@ -191,29 +190,28 @@ def resolve_answer_key(answer_key: str | AnswerKey | None) -> AnswerKey | None:
     """Turn what a user gives for an answer key into a key function.
 
     Args:
-        answer_key: None (answers have no keys), a name (``last_number``, ``boxed``, ``choice``,
-            ``choice:ABCD``, ``text``, ``json:field``), or a callable from text to key.
+        answer_key: None (answers have no keys), a name (`last_number`, `boxed`, `choice`,
+            `choice:ABCD`, `text`, `json:field`), or a callable from text to key.
 
     Returns:
-        The key function, or None. A callable of the user's is wrapped: an empty key counts as none,
-        a key that is neither str nor None is a TypeError, and what it raises is left to rise.
+        The key function, or None. A user's callable is wrapped: an empty key counts as None, a key
+        that is neither str nor None is a TypeError, and errors that it raises are not caught.
 
     Raises:
         ValueError: If the name is unknown.
-        TypeError: If it is neither a name nor a callable.
+        TypeError: If the answer key is of no accepted type.
     """
     if answer_key is None:
         return None
     if isinstance(answer_key, str):
         return _named_key(answer_key)
     if callable(answer_key):
-        known = answer_key in _NAMED.values() or isinstance(answer_key, _CheckedKey)
-        return answer_key if known else _CheckedKey(answer_key)
-    msg = (
+        is_checked = answer_key in _NAMED.values() or isinstance(answer_key, _CheckedKey)
+        return answer_key if is_checked else _CheckedKey(answer_key)
+    raise TypeError(
         f"answer_key must be None, a name ({_VALID}) or a callable from text to key, "
-        f"not {type(answer_key).__name__}"
+        f"got {type(answer_key).__name__}."
     )
-    raise TypeError(msg)
 
 
 def _named_key(name: str) -> AnswerKey:
@@ -231,7 +229,7 @@ def _named_key(name: str) -> AnswerKey:
 
 
 class _CheckedKey:
-    """A user's key function, what it returns checked; a class, so that it can be pickled."""
+    """A user's key function whose return value is checked; a class, so that it can be pickled."""
 
     def __init__(self, function: AnswerKey) -> None:
         self.function = function
@@ -240,11 +238,10 @@ class _CheckedKey:
         key: object = self.function(text)
         if key is None or isinstance(key, str):
             return key or None
-        msg = (
-            f"answer_key {self!r} returned {key!r} ({type(key).__name__}); "
-            "it must return the key as a str, or None where it finds none"
+        raise TypeError(
+            f"answer_key {self!r} returned {key!r} ({type(key).__name__}): let it return the key "
+            "as a str, or None where it finds none."
         )
-        raise TypeError(msg)
 
     def __repr__(self) -> str:
         return getattr(self.function, "__name__", None) or repr(self.function)

@@ -1,7 +1,7 @@
 """The option that a text chooses, by its letter.
 
-A letter in prose is seldom a choice: "A" is an article, "I" a pronoun, "D.C." initials. So letters
-count by how clearly they are set off, and only the clearest form that a text has decides.
+A letter in prose is seldom a choice: "A" is an article, "I" a pronoun, "D.C." initials. So only the
+letters count that are marked most clearly in a text.
 """
 
 import re
@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 
 class ChoicePatterns(NamedTuple):
-    """Patterns of a chosen letter, from clear to faint; each finds it in its last group.
+    """Patterns of a chosen letter, from clear to weak; each has the letter in its last group.
 
-    `alternatives` is the exception: what it finds ("A or B") leaves the choice open.
+    `alternatives` is the exception: its matches ("A or B") choose nothing.
     """
 
     alternatives: re.Pattern[str]
@@ -25,14 +25,14 @@ class ChoicePatterns(NamedTuple):
 def chosen_letter(text: str, patterns: ChoicePatterns) -> str | None:
     """Return the letter that a text chooses, in upper case, or None; among equals the last."""
     text = patterns.alternatives.sub(" ", text)
-    found = _letters(patterns.stated, text) or _letters(patterns.set_off, text)
-    if found:
-        return found[-1]
+    clear = _letters(patterns.stated, text) or _letters(patterns.set_off, text)
+    if clear:
+        return clear[-1]
     labels = set(_letters(patterns.label, text))
     if len(labels) == 1:
         return labels.pop()  # several are a list of the options
-    found = _letters(patterns.bare, text)
-    return found[-1] if found else None
+    bare = _letters(patterns.bare, text)
+    return bare[-1] if bare else None
 
 
 def _letters(pattern: re.Pattern[str], text: str) -> list[str]:
@@ -44,18 +44,19 @@ def choice_patterns(letters: str) -> ChoicePatterns:
     """Make the patterns for a set of letters.
 
     Args:
-        letters: The letters of the options, such as ``ABCD``.
+        letters: The letters of the options, such as `ABCD`.
 
     Returns:
         The patterns.
 
     Raises:
-        ValueError: If ``letters`` are not distinct letters from A to Z.
+        ValueError: If `letters` are not distinct letters from A to Z.
     """
     options = letters.upper()
     if not re.fullmatch("[A-Z]+", options) or len(set(options)) < len(options):
-        msg = f"letters must be distinct letters from A to Z, such as 'ABCD', not {letters!r}"
-        raise ValueError(msg)
+        raise ValueError(
+            f"letters must be distinct letters from A to Z, such as 'ABCD', got {letters!r}."
+        )
     # No initials or compounds ("D.C.", "B-flat", "C++", "A/B", "B's", "B = 5"), nothing denied.
     before = (
         r"(?<![A-Za-z0-9.+/&-])(?<![A-Za-z0-9]['\u2019])"

@@ -52,7 +52,7 @@ def last_numeral(text: str) -> str | None:
 def canonical_number(text: str) -> str | None:
     """Return the canonical form of a text that is one number and nothing else, or None.
 
-    Surrounding space, ``$…$``, a currency or percent sign and a trailing period are allowed.
+    Surrounding space, `$…$`, a currency or percent sign and a trailing period are allowed.
     """
     bare = _with_plain_fractions(text.strip()).strip("$").strip()
     bare = bare.removesuffix(".").rstrip().removesuffix("%").rstrip().removesuffix("\\")
@@ -63,7 +63,7 @@ def canonical_number(text: str) -> str | None:
 
 
 def _with_plain_fractions(text: str) -> str:
-    r"""Write ``\frac{3}{4}`` and U+00BE as ``3/4``, after a digit as part of a mixed number."""
+    r"""Write `\frac{3}{4}` and U+00BE as `3/4`, after a digit as part of a mixed number."""
     if "frac" in text:
         text = _LATEX_FRACTION.sub(_plain_latex_fraction, text)
     for char in set(_VULGAR_FRACTION.findall(text)):
@@ -133,7 +133,7 @@ def _exponent(text: str) -> int:
 
 
 def _shifted(integer: str, decimals: str, places: int) -> tuple[str, str]:
-    """Move the decimal point ``places`` to the right (to the left if negative)."""
+    """Move the decimal point `places` to the right (to the left if negative)."""
     digits, point = integer + decimals, len(integer) + places
     if point <= 0:
         return "0", "0" * -point + digits

@@ -18,11 +18,12 @@ from langchain_markovscale.calibration.sufficient_statistics import (
 )
 from langchain_markovscale.calibration.summary import FitSummary
 from langchain_markovscale.calibration.verifier_scores import ScoreModel, fit_scores
-from langchain_markovscale.display.wording import percent, points
+from langchain_markovscale.display.wording import counted, percent, points
 from langchain_markovscale.theory.rates import Rates
-from langchain_markovscale.theory.validation import whole
+from langchain_markovscale.theory.validation import check_level, whole
 from langchain_markovscale.traces.checks import checked
 from langchain_markovscale.traces.trace import Trace, read_traces
+from langchain_markovscale.types import ArgumentError
 
 Floats = NDArray[np.float64]
 
@@ -108,15 +109,14 @@ def _check_arguments(
     """Refuse options of a fit that make no sense."""
     whole_number = isinstance(n_classes, Integral) and not isinstance(n_classes, bool)
     if n_classes != "auto" and not (whole_number and n_classes >= 1):
-        raise ValueError(
-            f"n_classes must be a whole number of at least 1, or 'auto', got {n_classes!r}."
+        raise ArgumentError(
+            "n_classes", f"must be a whole number of at least 1, or 'auto', got {n_classes!r}."
         )
     if not isinstance(settling, (bool, np.bool_)):
-        raise ValueError(f"settling must be True or False, got {settling!r}.")
+        raise ArgumentError("settling", f"must be True or False, got {settling!r}.")
     whole("n_bootstrap", n_bootstrap)
     whole("seed", seed)
-    if not isinstance(level, (int, float)) or not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level!r}: 0.9 is a 90 % interval.")
+    check_level(level)
 
 
 def _statistics(traces: Any) -> Statistics:
@@ -258,14 +258,12 @@ def _warnings(
 ) -> list[str]:
     said = []
     if statistics.n_questions < FEW_QUESTIONS:
-        questions = (
-            "1 question" if statistics.n_questions == 1 else f"{statistics.n_questions} questions"
-        )
         care = (
             "decisions take that into account"
             if n_bootstrap
             else "decisions take them for certain, since n_bootstrap is 0"
         )
+        questions = counted(statistics.n_questions, "question")
         said.append(f"only {questions}: the rates are uncertain, and {care}.")
     if not statistics.depths:
         said.append(

@@ -28,7 +28,7 @@ _RIGHT = -1  # the value of a right answer; wrong ones count from 0
 _CORRECT, _VALUE, _RETAINED, _LASTING, _SCORE, _KEY_SCORE = range(6)  # what chance decides
 
 
-class Outcome(NamedTuple):
+class PolicyOutcome(NamedTuple):
     """What a policy bought, as means over simulated questions.
 
     Attributes:
@@ -95,7 +95,7 @@ def simulate(
     seed: int = 0,
     scores: ScoreLaw | None = None,
     keyed: bool = True,
-) -> Outcome:
+) -> PolicyOutcome:
     """Put simulated questions to a policy.
 
     Classes, answers, revisions, coincidences and repeated scores come about as `rates` says (see
@@ -125,7 +125,7 @@ def simulate(
         attempts += len(end.attempts)
         revisions += sum(each["parent"] is not None for each in end.attempts)
     accuracy = right / n
-    return Outcome(accuracy, sqrt(accuracy * (1 - accuracy) / n), attempts / n, revisions / n)
+    return PolicyOutcome(accuracy, sqrt(accuracy * (1 - accuracy) / n), attempts / n, revisions / n)
 
 
 class _History:

@@ -228,19 +228,19 @@ def _numbers(rates: Rates, fitted: FitSummary | None) -> dict[str, int]:
     """Return how many questions or events each rate rests on, as far as the fit says."""
     if fitted is None:
         return {}
-    known = {
+    numbers = {
         "weights": fitted.questions,
         "repair": round(sum(row[0] for row in fitted.drift)),
         "corruption": round(sum(row[3] for row in fitted.drift)),
         "settling": round(sum(row[0] + row[3] for row in fitted.drift[1:])),
     }
-    if fitted.labelled < fitted.attempts:  # unlabelled ones count as far as they are told apart
-        return known
-    known["initial"] = round(fitted.total[0])
+    if fitted.labelled < fitted.attempts:  # unlabelled ones count only as the fit weighs them
+        return numbers
+    numbers["initial"] = round(fitted.total[0])
     if not rates.verdicts_say_nothing:
-        known["sensitivity"] = round(sum(share * n for _, share, n in fitted.reliability))
-        known["specificity"] = round(sum((1 - share) * n for _, share, n in fitted.reliability))
-    return known
+        numbers["sensitivity"] = round(sum(share * n for _, share, n in fitted.reliability))
+        numbers["specificity"] = round(sum((1 - share) * n for _, share, n in fitted.reliability))
+    return numbers
 
 
 def _decimal(value: float | None) -> str:

@@ -15,7 +15,7 @@ from langchain_markovscale.cli.terminal import print_document
 if TYPE_CHECKING:
     from langchain_markovscale.traces.trace import AttemptCounts, Trace
 
-_FEW = 10  # questions a class, below which it can hardly be told from luck
+_FEW = 10  # questions a class, below which its rates are mostly chance
 
 
 def calibrate(
@@ -111,13 +111,13 @@ def _check_classes(n_classes: int | Literal["auto"], questions: int) -> None:
         return
     from langchain_markovscale.display.wording import counted
 
-    told = f"--classes {n_classes} with {counted(questions, 'question')}"
+    given = f"--classes {n_classes} with {counted(questions, 'question')}"
     remedy = f"record more questions, or give --classes {max(questions // _FEW, 1)} or auto."
     if n_classes > questions:
-        raise ValueError(f"{told}: a class without a question has no rates to measure: {remedy}")
+        raise ValueError(f"{given}: a class without a question has no rates to measure: {remedy}")
     say(
-        f"warning: {told}: with fewer than {_FEW} questions to a class its rates are mostly luck: "
-        f"{remedy}",
+        f"warning: {given}: with fewer than {_FEW} questions to a class its rates are mostly "
+        f"chance: {remedy}",
         style="yellow",
     )
 

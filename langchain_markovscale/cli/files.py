@@ -1,16 +1,14 @@
-"""Files that a command writes, looked at before the work begins, so that none of it is lost."""
+"""Files that a command reads or writes, looked at before the work begins."""
 
+import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from langchain_markovscale.cli.console import say
 
 if TYPE_CHECKING:
     from langchain_markovscale.display.document import Display
-
-import json
-from typing import Literal
 
 Kind = Literal["questions", "traces", "calibration"]
 

@@ -127,7 +127,7 @@ async def run_all(
 
     Raises:
         asyncio.CancelledError: If it is cancelled; runs under way have then ended with the best
-            answer so far, and the watcher has been told.
+            answer so far, and the watcher knows.
     """
     free = asyncio.Semaphore(concurrency)
 

@@ -109,7 +109,7 @@ def _questions(arguments: list[str], file: str | None) -> "list[Question]":
 def _total(runs: "Sequence[WatchedRun]", answer_key: "AnswerKey | None", seconds: float) -> None:
     """Write what all runs cost together, and how many were right where that is known."""
     from langchain_markovscale.display.interval import Estimate
-    from langchain_markovscale.display.run import bill, sum_by_purpose
+    from langchain_markovscale.display.run import sum_by_purpose, usage_in_words
     from langchain_markovscale.display.wording import counted
 
     ended = [run for run in runs if run.ended]
@@ -120,6 +120,6 @@ def _total(runs: "Sequence[WatchedRun]", answer_key: "AnswerKey | None", seconds
         low, high = share.interval or (0.0, 1.0)
         interval = f"{share.value:.0%}; 95% interval {low:.0%} to {high:.0%}"
         right = f"{sum(grades)} of {len(grades)} ({interval}) right; "
-    paid = bill(sum_by_purpose(run.usage for run in ended), seconds)
+    cost = usage_in_words(sum_by_purpose(run.usage for run in ended), seconds)
     of = f"{len(ended)} of {counted(len(runs), 'question')}"
-    results().print(f"\n{of}: {right}{paid}", markup=False)
+    results().print(f"\n{of}: {right}{cost}", markup=False)

@@ -13,7 +13,7 @@ from rich.text import Text
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.cli.console import remarks, results, write_json
 from langchain_markovscale.cli.runs import WatchedRun
-from langchain_markovscale.display.run import belief, bill, brief, score
+from langchain_markovscale.display.run import belief, brief, score, usage_in_words
 from langchain_markovscale.display.text import harmless
 from langchain_markovscale.display.wording import explain, explain_outcome, percent
 
@@ -109,7 +109,7 @@ class LiveTables:
                 *([rounds_table(run)] if run.attempts else []),
                 outcome(run),
                 *([verdict] if verdict else []),
-                Text(bill(run.usage, run.seconds), "dim"),
+                Text(usage_in_words(run.usage, run.seconds), "dim"),
                 "",
             )
         )

@@ -63,7 +63,7 @@ def compare_strategies(
         pool: Recorded attempts, all of them labelled: several fresh draws of each question and
             their revisions, as `record_traces` makes them; also the file that they are in.
         strategies: The rules to beat by name, or a function that makes them from the calibration
-            of the other half; by default those of `evaluation/strategies.py` that the pool has
+            of the other half; by default those of `replay/strategies.py` that the pool has
             something for.
         costs: Costs of a round c > 0 at which MarkovScale is run, in units of accuracy; the closer
             they lie, the less is lost by mixing neighbours.

@@ -13,6 +13,9 @@ from langchain_markovscale.theory.rates import Variant
 
 Floats = NDArray[np.float64]
 
+_CHUNK = 256  # resamples at a time: their weights fit into a cache
+_SAME = 1e-12
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -138,10 +141,6 @@ def _spent(tally: Tally, budget: BudgetUnit) -> Floats:
     if budget == "calls":
         return tally.attempts + tally.verified
     return tally.tokens if budget == "tokens" else tally.attempts
-
-
-_CHUNK = 256  # resamples at a time: their weights fit into a cache
-_SAME = 1e-12
 
 
 def resampled_means(values: Floats, resamples: int, seed: int) -> Floats:

@@ -1,4 +1,4 @@
-"""The tables of a comparison, each with the words that it takes to read it."""
+"""The document of a comparison: its sentences, and its tables with the words to read them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +12,11 @@ from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.display.wording import counted, points
 from langchain_markovscale.theory.rates import Variant
 
+TITLE = "Comparison of stopping rules"
+
+_NAMED = 3  # rules that a sentence names
+_NOTHING = 0.005  # of a budget: a saving that would be shown as 0 %
+_MANY = 0.1  # of the runs: that often cut short by the pool is worth a warning
 _SPENDINGS = ("attempts", "calls", "tokens", "dry")
 
 
@@ -141,16 +146,16 @@ def variants_section(findings: ComparisonFindings) -> Section:
         (row.rule.name, *(each.in_points(unit=False) for each in differences))
         for row, *differences in zip(findings.rules, *columns, strict=True)
     )
-    said = []
+    sentences = []
     for variant, column in zip(others, columns, strict=True):
         seen = Counter(map(found, column))
-        said.append(
+        sentences.append(
             f"{_spoken(variant)} is more accurate than {seen['more']} of {len(column)} rules and "
             f"less accurate than {seen['less'] or 'none'}"
         )
     words = (
         f"MarkovScale's accuracy less the rule's, at the rule's budget. For as many "
-        f"{findings.budget}, {'; '.join(said)}.",
+        f"{findings.budget}, {'; '.join(sentences)}.",
     )
     headings = ("rule", *map(_spoken, others))
     return Section(f"Variants beside {_spoken(first)}", words, Table(headings, rows, left=1))
@@ -178,13 +183,6 @@ def _spoken(variant: Variant) -> str:
 def _ranged(estimate: Estimate) -> str:
     low, high = estimate.interval or (estimate.value, estimate.value)
     return f"{share(estimate.value)} [{100 * low:.0f}, {100 * high:.0f}]"
-
-
-TITLE = "Comparison of stopping rules"
-
-_NAMED = 3  # rules that a sentence names
-_NOTHING = 0.005  # of a budget: a saving that would be shown as 0 %
-_MANY = 0.1  # of the runs: that often cut short by the pool is worth a warning
 
 
 def document(findings: ComparisonFindings) -> Document:
@@ -244,21 +242,21 @@ def frontier(findings: ComparisonFindings) -> str:
     best = max(standings, key=lambda each: each.lead.value)
     worst = min(standings, key=lambda each: each.lead.value)
     if best.lead.value <= 0:
-        said = "At no cost is it above the best rule that spends no more"
+        words = "At no cost is it above the best rule that spends no more"
     else:
         rival = _row(findings, best.rival)
-        said = (
+        words = (
             f"At best it is right {share(best.accuracy)} of the time with "
             f"{_amount(best.budget, findings)}, where the best rule that spends no more, "
             f"{best.rival}, is at {share(rival.accuracy.value)}: {best.lead.points}"
         )
     if worst.lead.value < 0:
         rival = _row(findings, worst.rival)
-        said += (
+        words += (
             f"; at worst {share(worst.accuracy)} with {_amount(worst.budget, findings)}, where "
             f"{worst.rival} is at {share(rival.accuracy.value)}: {worst.lead.points}"
         )
-    return f"{said}."
+    return f"{words}."
 
 
 def equal_accuracy(findings: ComparisonFindings) -> str:
@@ -297,33 +295,33 @@ def making(findings: ComparisonFindings) -> str:
 
 def warnings(findings: ComparisonFindings) -> tuple[str, ...]:
     """Return what to know before relying on the numbers."""
-    said = []
+    sentences = []
     if findings.questions < FEW_QUESTIONS:
-        said.append(
+        sentences.append(
             f"only {findings.questions} questions: other ones could turn the order of the rules "
             "around."
         )
     ours = findings.curve(findings.variants[0])
     if findings.unverified:
-        said.append(
+        sentences.append(
             f"MarkovScale went without the verifier in {findings.unverified:.0%} of its runs: by "
             f"what the other half taught, a verification is not worth its {findings.budget} there."
         )
     dry = max(row.exhausted for row in ours)
     if dry > _MANY:
-        said.append(
+        sentences.append(
             f"the pool ran dry in up to {dry:.0%} of MarkovScale's runs, which would have gone on "
             "had more attempts been recorded."
         )
     cut = [row.rule.name for row in findings.rules if row.exhausted > _MANY]
     if cut:
-        said.append(f"the pool is too small to show what these rules do: {_listed(cut)}.")
+        sentences.append(f"the pool is too small to show what these rules do: {_listed(cut)}.")
     if findings.budget == "attempts" and any(row.tokens is None for row in findings.rows):
-        said.append(
+        sentences.append(
             "not all tokens are known, so that budgets count attempts alone: say what a "
             "verification takes, where only that is missing."
         )
-    return tuple(said)
+    return tuple(sentences)
 
 
 def _row(findings: ComparisonFindings, name: str) -> RuleResult:

@@ -29,6 +29,8 @@ _TONES: dict[Reason, Tone] = {
     "gain_exceeds_cost": "plain",
     "error": "bad",
 }
+_PURPOSES: tuple[Purpose, ...] = ("generate", "revise", "verify")
+_LONGEST = 40  # characters of an answer in the table that has no key
 _LONGEST_KEY = 40  # characters; keys that are whole texts have no end
 
 
@@ -70,7 +72,7 @@ def belief(attempts: Sequence[Attempt], decision: Decision, latest: int) -> str:
     return f"{percent(decision['belief'])}{other}"
 
 
-def bill(usage: Mapping[Purpose, Usage], seconds: float | None = None) -> str:
+def usage_in_words(usage: Mapping[Purpose, Usage], seconds: float | None = None) -> str:
     """Return what was paid, in words.
 
     Args:
@@ -90,10 +92,10 @@ def bill(usage: Mapping[Purpose, Usage], seconds: float | None = None) -> str:
     return f"{calls}; {tokens}{time}"
 
 
-def sum_by_purpose(books: Iterable[Mapping[Purpose, Usage]]) -> dict[Purpose, Usage]:
+def sum_by_purpose(runs: Iterable[Mapping[Purpose, Usage]]) -> dict[Purpose, Usage]:
     """Return the usage of several runs together, by purpose."""
     total: dict[Purpose, Usage] = {}
-    for usage in books:
+    for usage in runs:
         for purpose, part in usage.items():
             total[purpose] = add_usage(total.get(purpose), part)
     return total
@@ -135,16 +137,12 @@ def _place(index: int | None) -> str:
     return "none" if index is None else str(index + 1)
 
 
-_PURPOSES: tuple[Purpose, ...] = ("generate", "revise", "verify")
-_LONGEST = 40  # characters of an answer in the table that has no key
-
-
 @dataclass(frozen=True, repr=False)
 class RunDisplay(Display):
     """A run that shows itself; `show` makes one from what a graph returned.
 
     Attributes:
-        question: What was asked; None where nobody told.
+        question: What was asked; None where it is unknown.
         attempts: The attempts, in the order in which they were made.
         decisions: The decision after each attempt; None where it is not known.
         usage: Calls and tokens by purpose.
@@ -177,7 +175,7 @@ class RunDisplay(Display):
                 if decision is None
                 else outcome_sentences(self.attempts, decision)
             ),
-            basis=f"{bill(self.usage)}." if self.usage else "",
+            basis=f"{usage_in_words(self.usage)}." if self.usage else "",
             warnings=(*went_wrong, *self.warnings),
             sections=tuple(self._sections()),
         )
@@ -191,7 +189,7 @@ class RunDisplay(Display):
         if self.attempts:
             yield Section("Attempts", table=self._timeline())
         if self.usage:
-            yield Section("What it took", table=_books(self.usage))
+            yield Section("What it took", table=_usage_table(self.usage))
         if texts := tuple(self._texts()):
             yield Section("The other texts", quotes=texts)
 
@@ -237,14 +235,14 @@ def _tokens(attempt: Attempt) -> str:
     return "unknown" if attempt["tokens"] is None else str(attempt["tokens"])
 
 
-def _books(usage: Mapping[Purpose, Usage]) -> Table:
+def _usage_table(usage: Mapping[Purpose, Usage]) -> Table:
     headings = ("to", "calls", "tokens read", "tokens written")
     rows = tuple(
         (
             purpose,
             str(part["calls"]),
-            _told(part["input_tokens"], part),
-            _told(part["output_tokens"], part),
+            _reported(part["input_tokens"], part),
+            _reported(part["output_tokens"], part),
         )
         for purpose in _PURPOSES
         if (part := usage.get(purpose)) is not None
@@ -252,8 +250,8 @@ def _books(usage: Mapping[Purpose, Usage]) -> Table:
     return Table(headings, rows, left=1)
 
 
-def _told(tokens: int, part: Usage) -> str:
-    """Tokens as far as calls told: what nobody said is unknown, and not nothing."""
+def _reported(tokens: int, part: Usage) -> str:
+    """Return tokens as far as calls reported them; what none reported is unknown, not nothing."""
     if not part["unknown"]:
         return str(tokens)
     return "unknown" if part["unknown"] == part["calls"] else f"at least {tokens}"

@@ -1,14 +1,14 @@
-"""What a run may use at most, checked before each call: nothing is bought that may not be paid.
+"""What a run may use at most, checked before each call.
 
-The criterion weighs what a round is worth and knows nothing of a purse. A budget is the purse: it
-stops a run whose next call would go beyond it, and the best answer so far is returned.
+The criterion weighs the gain of a round against its cost and knows no limit. A budget is a limit:
+it stops a run whose next call would go beyond it, and the best answer so far is returned.
 """
 
 from collections.abc import Mapping, Sequence
 
 from typing_extensions import TypedDict
 
-from langchain_markovscale.graph.metering import Books
+from langchain_markovscale.graph.metering import UsageByPurpose
 from langchain_markovscale.theory.validation import non_negative, whole
 from langchain_markovscale.types import Attempt, Purpose, Usage
 
@@ -16,8 +16,9 @@ Price = float | Mapping[Purpose, float]
 Seconds = Mapping[Purpose, float]
 
 _PURPOSES: tuple[Purpose, ...] = ("generate", "revise", "verify")
-# Whose calls tell what a call costs: its own kind's, else those that are most like it.
-_LIKE: dict[Purpose, tuple[Purpose, ...]] = {
+# The calls from which the cost of a call is estimated: those of its own purpose, else the most
+# similar ones.
+_SIMILAR: dict[Purpose, tuple[Purpose, ...]] = {
     "generate": ("generate", "revise"),
     "revise": ("revise", "generate"),
     "verify": ("verify",),
@@ -40,7 +41,7 @@ class Budget(TypedDict, total=False):
         rounds: Attempts, the first included; at least 1. `max_rounds` is the same limit, known to
             the criterion, which then plans with it.
         tokens: Tokens read and written in all calls, the verifier's included; at least 1.
-        usd: Money for the tokens; above 0. Needs both prices.
+        usd: US dollars for the tokens; above 0. Needs both prices.
         usd_per_input_token: Price of a token read; one number, or one for each of `"generate"`,
             `"revise"` and `"verify"`, where the verifier is another model.
         usd_per_output_token: Price of a token written, in the same way.
@@ -60,8 +61,8 @@ def checked_budget(budget: Mapping[str, object] | None) -> Budget | None:
     """Return a budget as it is, or None where it limits nothing.
 
     Raises:
-        ValueError: If it has a limit that there is not, a number that leaves its range, or an
-            amount of money without prices.
+        ValueError: If it has an unknown limit, a number out of range, or an amount of money
+            without prices.
     """
     if budget is None:
         return None
@@ -71,7 +72,7 @@ def checked_budget(budget: Mapping[str, object] | None) -> Budget | None:
         )
     if unknown := sorted(set(budget).difference(Budget.__annotations__)):
         raise ValueError(
-            f"budget has no {', '.join(map(repr, unknown))}; it may have "
+            f"budget has no {', '.join(map(repr, unknown))}: its limits and prices are "
             f"{', '.join(map(repr, Budget.__annotations__))}."
         )
     given: Budget = {**budget}  # type: ignore[typeddict-item]
@@ -91,57 +92,57 @@ def checked_budget(budget: Mapping[str, object] | None) -> Budget | None:
     return given or None
 
 
-def shortfall(
+def why_over_budget(
     budget: Budget,
     purpose: Purpose,
     attempts: Sequence[Attempt],
-    books: Books,
+    usage: UsageByPurpose,
     seconds: Seconds,
     *,
     free: bool,
 ) -> str | None:
-    """Return why the budget does not allow the next call, None where it does.
+    """Return why the budget does not allow the next call; None where it does.
 
     Args:
         budget: The budget.
         purpose: What the call is for.
         attempts: The attempts so far.
-        books: What they have cost.
-        seconds: How long they have taken.
-        free: Whether it is known that the call takes no tokens.
+        usage: The usage of the calls so far.
+        seconds: The time that they have taken.
+        free: Whether it is certain that the call takes no tokens.
     """
     writes = purpose != "verify"
     if writes and "rounds" in budget and len(attempts) >= budget["rounds"]:
         return f"The budget of {budget['rounds']} rounds is used up."
     if "seconds" in budget:
-        told = _beyond("seconds", budget["seconds"], purpose, seconds, attempts)
-        if told is not None:
-            return told
+        exceeded = _exceeded("seconds", budget["seconds"], purpose, seconds, attempts)
+        if exceeded is not None:
+            return exceeded
     if free or not {"tokens", "usd"}.intersection(budget):
         return None
-    if silent := [name for name, usage in books.items() if _is_silent(usage)]:
+    if unreported := [name for name, calls in usage.items() if _is_unreported(calls)]:
         return (
             "The budget can't be kept, because no call to "
-            f"{' or '.join(map(repr, silent))} reported its tokens: let the model report "
+            f"{' or '.join(map(repr, unreported))} reported its tokens: let the model report "
             "usage_metadata, or the verifier return its usage; one that is a plain function takes "
             "none as FunctionVerifier."
         )
     if "tokens" in budget:
-        tokens = {name: _estimate(usage, 1.0, 1.0) for name, usage in books.items()}
-        told = _beyond("tokens", budget["tokens"], purpose, tokens, attempts)
-        if told is not None:
-            return told
+        tokens = {name: _estimate(calls, 1.0, 1.0) for name, calls in usage.items()}
+        exceeded = _exceeded("tokens", budget["tokens"], purpose, tokens, attempts)
+        if exceeded is not None:
+            return exceeded
     if "usd" not in budget:
         return None
-    read, written = budget["usd_per_input_token"], budget["usd_per_output_token"]
-    paid = {
-        name: _estimate(usage, _price(read, name), _price(written, name))
-        for name, usage in books.items()
+    input_price, output_price = budget["usd_per_input_token"], budget["usd_per_output_token"]
+    spent = {
+        name: _estimate(calls, _price(input_price, name), _price(output_price, name))
+        for name, calls in usage.items()
     }
-    return _beyond("usd", budget["usd"], purpose, paid, attempts)
+    return _exceeded("usd", budget["usd"], purpose, spent, attempts)
 
 
-def _beyond(
+def _exceeded(
     unit: str,
     limit: float,
     purpose: Purpose,
@@ -151,11 +152,12 @@ def _beyond(
     total = sum(used.values())
     if total >= limit:
         return f"The budget of {limit:g} {unit} is used up: {total:.6g} went into the calls so far."
-    made = dict.fromkeys(_PURPOSES, 0)
+    calls = dict.fromkeys(_PURPOSES, 0)
     for attempt in attempts:
-        made[attempt["action"]] += 1
-    made["verify"] = len(attempts) - (purpose == "verify")
-    average = next((used.get(like, 0.0) / made[like] for like in _LIKE[purpose] if made[like]), 0.0)
+        calls[attempt["action"]] += 1
+    calls["verify"] = len(attempts) - (purpose == "verify")
+    similar = next((each for each in _SIMILAR[purpose] if calls[each]), None)
+    average = 0.0 if similar is None else used.get(similar, 0.0) / calls[similar]
     if total + average <= limit * _ROUNDING:
         return None
     return (
@@ -164,15 +166,15 @@ def _beyond(
     )
 
 
-def _is_silent(usage: Usage) -> bool:
+def _is_unreported(usage: Usage) -> bool:
     return 0 < usage["calls"] <= usage["unknown"]
 
 
 def _estimate(usage: Usage, input_token: float, output_token: float) -> float:
-    """What calls have cost: those that did not say it as much as those that did."""
-    known = usage["calls"] - usage["unknown"]
-    told = usage["input_tokens"] * input_token + usage["output_tokens"] * output_token
-    return told * usage["calls"] / known if known else told
+    """Return what calls have cost; those of unknown usage count as the average of the others."""
+    reporting = usage["calls"] - usage["unknown"]
+    reported = usage["input_tokens"] * input_token + usage["output_tokens"] * output_token
+    return reported * usage["calls"] / reporting if reporting else reported
 
 
 def _price(price: Price, purpose: Purpose) -> float:

@@ -12,7 +12,7 @@ from langgraph.types import CachePolicy, Checkpointer, RetryPolicy
 
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.budget import Budget
-from langchain_markovscale.graph.cache import CacheOfAnswers, policy_for
+from langchain_markovscale.graph.cache import AnswerCache, writer_cache_policy
 from langchain_markovscale.graph.class_weights import PredictorLike, as_predictor, check_predictor
 from langchain_markovscale.graph.nodes import (
     GenerateNode,
@@ -35,7 +35,7 @@ from langchain_markovscale.graph.state import (
     MarkovScaleState,
 )
 from langchain_markovscale.graph.telemetry import TAG
-from langchain_markovscale.graph.writers import AuthorLike, ChatLike, generator, reviser
+from langchain_markovscale.graph.writers import ChatLike, WriterLike, generator, reviser
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.types import Step
 
@@ -58,8 +58,8 @@ def create_markovscale_graph(
     predictor: PredictorLike | None = None,
     budget: Budget | None = None,
     answer_key: AnswerKey | str | None = None,
-    generate: AuthorLike | None = None,
-    revise: AuthorLike | None = None,
+    generate: WriterLike | None = None,
+    revise: WriterLike | None = None,
     prompts: Prompts | None = None,
     checkpointer: Checkpointer = None,
     store: BaseStore | None = None,
@@ -78,7 +78,7 @@ def create_markovscale_graph(
     or as a node of another graph.
 
     On a thread every question is a run of its own: the conversation stays, the attempts do not. A
-    run that was broken off goes on when it is resumed with `None`, or when the same question is
+    run that was interrupted continues when it is resumed with `None`, or when the same question is
     asked again, and nothing that was paid for is paid again.
 
     `stream_mode="messages"` shows the answer and no draft; `stream_mode="custom"` shows an event
@@ -102,9 +102,9 @@ def create_markovscale_graph(
             function. None only where answers have keys: agreement between draws and stability
             under revision are then the evidence.
         criterion: Decides, in place of one that is made from `rule`.
-        predictor: Says the class weights of a question before its first draw: a `ClassPredictor`,
-            or a Runnable or function from the question's text to one share for each class. The
-            variant `"map"` needs it, `"gate"` may have it.
+        predictor: Predicts the class weights of a question before its first draw: a
+            `ClassPredictor`, or a Runnable or function from the question's text to one share for
+            each class. The variant `"map"` needs it, `"gate"` may have it.
         budget: The most that a run may use, in tokens, money, time or rounds, see `Budget`. Where
             the next call would go beyond it, the best answer so far is returned, with
             `decision["reason"] == "budget"` and what was used up under `error`.
@@ -121,15 +121,15 @@ def create_markovscale_graph(
         checkpointer: Keeps threads; see LangGraph.
         store: Long-term memory for the Runnables; see LangGraph.
         name: Name of the graph, as traces and parent graphs show it.
-        retry_policy: When a failed node is tried again. What fails for good is an error as long
-            as there is no answer; later the best answer so far is returned, with
+        retry_policy: When LangGraph retries a failed node. What fails after the last retry is an
+            error as long as there is no answer; later the best answer so far is returned, with
             `decision["reason"] == "error"` and the message under `error`.
-        cache_policy: For the nodes that write answers; needs `cache`. An answer that is remembered
-            is not asked for again, and the books have what it cost when it was. Verdicts are not
-            remembered: LangChain's `set_llm_cache` spares a judge's calls.
+        cache_policy: For the nodes that write answers; needs `cache`. An answer in the cache is
+            not requested again, and `usage` has what it cost when it was. Verdicts are not cached:
+            LangChain's `set_llm_cache` saves a judge's calls.
         cache: See LangGraph. Graphs that share one need names of their own.
-        timeout: Time that a call may take; needs the async methods. What takes longer is a
-            failure that the default `RetryPolicy` retries.
+        timeout: Time that a call may take; needs the async methods. A call that takes longer fails
+            with an error that the default `RetryPolicy` retries.
         **rule: How to decide: `calibration`, `variant`, `cost_per_round`, `max_rounds`, `actions`
             and `choices`, described by `help(langchain_markovscale.RuleOptions)`.
 
@@ -137,10 +137,11 @@ def create_markovscale_graph(
         The compiled graph.
 
     Raises:
-        ValueError: If nobody can draw or revise, there is neither a verifier nor a key, variant
-            and predictor do not go together, or a number leaves its range.
-        TypeError: If a model, verifier, Runnable or calibration is of another type, or there is no
-            such option.
+        ValueError: If there is no model or Runnable that draws or revises, there is neither a
+            verifier nor a key, variant and predictor do not go together, or a number is out of
+            range.
+        TypeError: If a model, verifier, Runnable or calibration is of no accepted type, or an
+            option is unknown.
         ModuleNotFoundError: If `model` is a name and `langchain` is not installed.
     """
     criterion, key = rule_of_loop(create_markovscale_graph, verifier, answer_key, criterion, rule)
@@ -158,23 +159,21 @@ def create_markovscale_graph(
         output_schema=MarkovScaleOutput,
     )
     builder.set_node_defaults(retry_policy=policies or None)
-    remembered = policy_for(cache_policy, name)
-    draw = generator(generate, model, prompts)
-    asked = as_predictor(predictor)
-    drawing = GenerateNode(draw, key, safety, seconds, asked)
-    builder.add_node(drawing, cache_policy=remembered)
+    node_cache = writer_cache_policy(cache_policy, name)
+    drawing = generator(generate, model, prompts)
+    generating = GenerateNode(drawing, key, safety, seconds, as_predictor(predictor))
+    builder.add_node(generating, cache_policy=node_cache)
     builder.add_node(VerifyProxyNode(verifier, per_run, safety, seconds))
     if "revise" in criterion.actions:
-        rework = reviser(revise, model, prompts)
-        revising = ReviseNode("revise", rework, key, safety, seconds)
-        builder.add_node(revising, cache_policy=remembered)
+        revising = ReviseNode("revise", reviser(revise, model, prompts), key, safety, seconds)
+        builder.add_node(revising, cache_policy=node_cache)
         builder.add_edge("revise", "verify_proxy")
     builder.add_edge(START, "generate")
     builder.add_edge("generate", "verify_proxy")
     router = MarkovScaleRouter(criterion=criterion, answer_key=key, routes=_LABELS)
     builder.add_conditional_edges("verify_proxy", router, router.path_map())
-    answers = None if cache is None else CacheOfAnswers(cache)
-    graph = builder.compile(checkpointer, cache=answers, store=store, name=name)
+    answer_cache = None if cache is None else AnswerCache(cache)
+    graph = builder.compile(checkpointer, cache=answer_cache, store=store, name=name)
     limit = _STEPS_PER_ATTEMPT * rounds + _STEPS_BESIDE
     return graph.with_config(recursion_limit=limit, tags=[TAG])
 

@@ -1,4 +1,4 @@
-"""The loop as a chat model, for all that takes one: chains, agents' helpers, evaluation tools."""
+"""The loop as a chat model, for everything that takes one: chains, evaluation tools."""
 
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -29,13 +29,13 @@ class ChatMarkovScale(BaseChatModel):
 
     The last human message is the question, what comes before it is the conversation. Sync, async,
     batched and streamed calls all run the graph; a stream begins when the loop has stopped, because
-    only then it is known which attempt is the answer. `usage_metadata` is that of the whole loop,
-    the verifier's calls included, and None where a part of it is unknown;
+    the answer is chosen only then. `usage_metadata` is that of the whole loop, the verifier's calls
+    included, and None where a part of it is unknown;
     `response_metadata["markovscale"]` has `attempts`, `belief`, `reason`, the whole `decision`, the
     `usage` by purpose and the `error`, if there was one.
 
-    The calls within are runs of their own below this one: whoever adds up the usage of all runs
-    of a trace counts them twice.
+    The calls within are runs of their own below this one: the sum of the usage of all runs of a
+    trace counts them twice.
 
     Tools and structured output are not supported: give an agent `MarkovScaleMiddleware` instead.
     Options of the model (temperature, …) are set where the graph is made; of options at call time
@@ -48,7 +48,7 @@ class ChatMarkovScale(BaseChatModel):
         chat.invoke("What is 17 * 23?").text
 
     Raises:
-        ValueError: If the graph has a checkpointer, or a call has an option that is not known.
+        ValueError: If the graph has a checkpointer, or a call has an unknown option.
     """
 
     graph: CompiledStateGraph[Any, Any, Any, Any] = Field(exclude=True, repr=False)
@@ -60,11 +60,10 @@ class ChatMarkovScale(BaseChatModel):
     @classmethod
     def _without_threads(cls, graph: Any) -> Any:
         if graph.checkpointer not in (None, False):
-            msg = (
+            raise ValueError(
                 "graph has a checkpointer, and a chat model has no threads: make the graph "
-                "without checkpointer=, and keep the conversation where the chat model is used"
+                "without checkpointer=, and keep the conversation where the chat model is used."
             )
-            raise ValueError(msg)
         return graph
 
     def _generate(
@@ -74,7 +73,7 @@ class ChatMarkovScale(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        _refuse(kwargs)
+        _reject_options(kwargs)
         output = self.graph.invoke({"messages": messages}, _below(run_manager))
         return ChatResult(generations=[ChatGeneration(message=self._message(output, stop))])
 
@@ -85,7 +84,7 @@ class ChatMarkovScale(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        _refuse(kwargs)
+        _reject_options(kwargs)
         output = await self.graph.ainvoke({"messages": messages}, _below(run_manager))
         return ChatResult(generations=[ChatGeneration(message=self._message(output, stop))])
 
@@ -96,7 +95,7 @@ class ChatMarkovScale(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        _refuse(kwargs)
+        _reject_options(kwargs)
         output = self.graph.invoke({"messages": messages}, _below(run_manager))
         yield from _chunks(self._message(output, stop))
 
@@ -107,14 +106,14 @@ class ChatMarkovScale(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        _refuse(kwargs)
+        _reject_options(kwargs)
         output = await self.graph.ainvoke({"messages": messages}, _below(run_manager))
         for chunk in _chunks(self._message(output, stop)):
             yield chunk
 
     def _message(self, output: dict[str, Any], stop: Sequence[str] | None) -> AIMessage:
         answer: AIMessage = output["messages"][-1]
-        told = {
+        summary = {
             **answer.response_metadata.get("markovscale", {}),
             "decision": output["decision"],
             "usage": output.get("usage") or {},
@@ -123,24 +122,22 @@ class ChatMarkovScale(BaseChatModel):
         return AIMessage(
             _cut(output["answer"], stop),
             usage_metadata=answer.usage_metadata,
-            response_metadata={"model_name": self.model_name, "markovscale": told},
+            response_metadata={"model_name": self.model_name, "markovscale": summary},
         )
 
     def bind_tools(self, tools: Any, **kwargs: Any) -> NoReturn:
-        """Raise NotImplementedError: an attempt is an answer, and a tool call is none."""
-        msg = (
+        """Raise NotImplementedError: an attempt is an answer, and a tool call is not."""
+        raise NotImplementedError(
             "ChatMarkovScale takes no tools: verify an agent's answers with "
-            "create_agent(model, tools, middleware=[MarkovScaleMiddleware(verifier=…)])"
+            "create_agent(model, tools, middleware=[MarkovScaleMiddleware(verifier=…)])."
         )
-        raise NotImplementedError(msg)
 
     def with_structured_output(self, schema: Any = None, **kwargs: Any) -> NoReturn:
         """Raise NotImplementedError, for the same reason as `bind_tools`."""
-        msg = (
+        raise NotImplementedError(
             "ChatMarkovScale has no structured output: use create_agent(model, "
-            "response_format=…, middleware=[MarkovScaleMiddleware(verifier=…)])"
+            "response_format=…, middleware=[MarkovScaleMiddleware(verifier=…)])."
         )
-        raise NotImplementedError(msg)
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         name = str(kwargs.get("model") or self.model_name)
@@ -153,7 +150,7 @@ class ChatMarkovScale(BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        """What a cache of answers has to tell apart: two loops are never the same."""
+        """What a cache of answers has to distinguish: two loops are never the same."""
         return {"model_name": self.model_name, "graph": id(self.graph)}
 
     @property
@@ -167,7 +164,7 @@ def _below(
     """Return the config of the graph's run: below this one, and out of the user's stream."""
     if run_manager is None:
         return quiet(None)
-    # A model's run is no parent by itself, for models rarely call anything.
+    # LangChain makes no child manager of a model's run, because models rarely call anything.
     under_asyncio = isinstance(run_manager, AsyncCallbackManagerForLLMRun)
     manager: type[BaseCallbackManager] = AsyncCallbackManager if under_asyncio else CallbackManager
     callbacks = manager(
@@ -180,14 +177,13 @@ def _below(
     return quiet({"callbacks": callbacks})
 
 
-def _refuse(options: dict[str, Any]) -> None:
+def _reject_options(options: dict[str, Any]) -> None:
     unknown = sorted(name for name, value in options.items() if value is not None)
     if unknown:
-        msg = (
+        raise ValueError(
             f"ChatMarkovScale takes no call option {', '.join(map(repr, unknown))}: set it on the "
-            "model that create_markovscale_graph is given, such as model.bind(temperature=1)"
+            "model that create_markovscale_graph is given, such as model.bind(temperature=1)."
         )
-        raise ValueError(msg)
 
 
 def _cut(text: str, stop: Sequence[str] | None) -> str:
@@ -196,7 +192,7 @@ def _cut(text: str, stop: Sequence[str] | None) -> str:
 
 
 def _chunks(message: AIMessage) -> Iterator[ChatGenerationChunk]:
-    """Cut a message into words; the last chunk has what is known of the whole."""
+    """Split a message into words; the last chunk has the usage and metadata of the whole."""
     for piece in _PIECES.findall(message.text):
         yield ChatGenerationChunk(message=AIMessageChunk(content=piece))
     yield ChatGenerationChunk(

@@ -1,7 +1,7 @@
 """The class weights of one question: predicted before its first attempt, kept in the state.
 
 They are plain floats under `class_weights`, so that a resumed run decides with the weights that it
-began with, and nobody asks a predictor twice about the same question.
+began with, and the predictor is called once for each question.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ from langchain_markovscale.theory.rates import Variant
 PredictorLike = ClassPredictor | Runnable[Any, Any] | Callable[[str], Any]
 """A predictor, or any Runnable or function from a question's text to class weights."""
 
-KEY = "class_weights"
+CLASS_WEIGHTS_KEY = "class_weights"
 _BY_QUESTION: tuple[Variant, ...] = ("map", "gate")  # variants that use a question's own weights
 
 
@@ -26,7 +26,7 @@ def as_predictor(predictor: PredictorLike | None) -> Runnable[Any, Any] | None:
 
     Raises:
         ValueError: If the predictor needs more than the question's text.
-        TypeError: If it is no predictor.
+        TypeError: If it is of no accepted type.
     """
     if predictor is None or isinstance(predictor, Runnable):
         return predictor
@@ -46,10 +46,10 @@ def as_predictor(predictor: PredictorLike | None) -> Runnable[Any, Any] | None:
 
 
 def check_predictor(predictor: PredictorLike | None, criterion: Criterion) -> None:
-    """See that predictor and variant go together.
+    """Check that predictor and variant go together.
 
     Raises:
-        ValueError: If one is there without the other, or they know of different classes.
+        ValueError: If one is there without the other, or they have different classes.
     """
     variant = criterion.variant
     if predictor is None:
@@ -61,7 +61,7 @@ def check_predictor(predictor: PredictorLike | None, criterion: Criterion) -> No
         return
     if variant not in _BY_QUESTION:
         raise ValueError(
-            f"predictor has no use with variant={variant!r}: give variant='map' to decide each "
+            f"predictor is not used with variant={variant!r}: give variant='map' to decide each "
             "round by its weights, or variant='gate' to decide once whether to loop at all."
         )
     if isinstance(predictor, ClassPredictor):
@@ -72,14 +72,14 @@ def plain_weights(predicted: Any) -> list[float]:
     """Return predicted class weights as plain floats.
 
     Raises:
-        ValueError: If they are no shares that sum to 1.
+        ValueError: If they are not shares that sum to 1.
     """
-    plain: list[float] = check_weights(predicted).tolist()
-    return plain
+    weights: list[float] = check_weights(predicted).tolist()
+    return weights
 
 
 def weights_in(
-    values: Mapping[str, Any], criterion: Criterion | None, key: str = KEY
+    values: Mapping[str, Any], criterion: Criterion | None, key: str = CLASS_WEIGHTS_KEY
 ) -> list[float] | None:
     """Return the class weights that a state holds, where the criterion uses any.
 

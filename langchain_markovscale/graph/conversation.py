@@ -1,8 +1,8 @@
 """Which question a run is about, and whether it is a new one.
 
 On a thread the state of the last question is still there when the next one comes. A question is
-new if the last run has stopped, or if it is another question; else its run was broken off and goes
-on, with the attempts that were already paid for.
+new if the last run has stopped, or if it is another question. Otherwise its run was interrupted,
+and it continues with the attempts that were already paid for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,20 +14,20 @@ from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMes
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.utils import convert_to_messages
 
-from langchain_markovscale.graph.metering import Books
+from langchain_markovscale.graph.metering import UsageByPurpose
 from langchain_markovscale.graph.state import Run
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.types import Attempt, Decision, Reason, Usage, add_usage
 
-_ANSWERS = uuid5(NAMESPACE_URL, "langchain-markovscale/answers")
+_ANSWER_NAMESPACE = uuid5(NAMESPACE_URL, "langchain-markovscale/answers")
 
 
 class Opening(NamedTuple):
-    """A question, and what was said before it.
+    """A question, and the conversation before it.
 
     Attributes:
         run: The question.
-        conversation: What the model gets to see, the question included.
+        conversation: The messages that the model gets to see, the question included.
         new: Whether the state holds nothing yet that belongs to this question.
         added: The message to add to the conversation, where the question came without one.
     """
@@ -39,8 +39,8 @@ class Opening(NamedTuple):
 
 
 def values_of(state: Any) -> Mapping[str, Any]:
-    """Return a state as a mapping, be it a dictionary, a pydantic model or a dataclass."""
-    if isinstance(state, (dict, Mapping)):  # asking for dict first is quick
+    """Return a state as a mapping: it may be a dictionary, a pydantic model or a dataclass."""
+    if isinstance(state, (dict, Mapping)):  # the check for dict is the quick one
         return state
     if is_dataclass(state):
         return {field.name: getattr(state, field.name) for field in fields(state)}
@@ -54,37 +54,39 @@ def open_question(values: Mapping[str, Any]) -> Opening:
         ValueError: If there is no question, or it has no text.
     """
     messages = _messages(values)
-    asked: Run | None = values.get("run")
-    given: str | None = values.get("question")
-    last = _last_human(messages)
-    if given is None and last is None:
+    current: Run | None = values.get("run")
+    given_question: str | None = values.get("question")
+    last_human = _last_human(messages)
+    if given_question is None and last_human is None:
         raise ValueError(
-            "question is missing: invoke with {'question': '…'} or with {'messages': […]} whose "
-            "last human message asks it."
+            "question is missing: invoke the graph with {'question': '…'}, or with "
+            "{'messages': […]} whose last human message is the question."
         )
-    text = given if given is not None else str(last.text)  # type: ignore[union-attr]
+    text = given_question if given_question is not None else str(last_human.text)  # type: ignore[union-attr]
     if not isinstance(text, str) or not text.strip():
         raise ValueError(f"question must be a string with text, got {text!r}.")
 
-    stopped = _stopped(values)
-    if asked is not None and not stopped and _same(asked, text, last):
-        if last is None:  # a graph that keeps no messages
-            messages = [HumanMessage(text, id=asked["message_id"])]
-        return Opening(asked, _without_answer(messages, asked), False, None)
+    has_stopped = _has_stopped(values)
+    if current is not None and not has_stopped and _is_same_question(current, text, last_human):
+        if last_human is None:  # a graph that keeps no messages
+            messages = [HumanMessage(text, id=current["message_id"])]
+        return Opening(current, _without_old_answer(messages, current), False, None)
     added = None
-    if given is not None and not (messages and messages[-1] is last and last.text == given):
-        added = last = HumanMessage(text, id=str(uuid4()))
+    if given_question is not None and not (
+        messages and messages[-1] is last_human and last_human.text == given_question
+    ):
+        added = last_human = HumanMessage(text, id=str(uuid4()))
         messages = [*messages, added]
-    run: Run = {"question": text, "message_id": last.id if last is not None else None}
-    # A graph of somebody else may keep attempts and no run: its question is as old as they are.
-    new = asked is not None or stopped or not values.get("attempts")
-    return Opening(run, _without_answer(messages, run), new, added)
+    run: Run = {"question": text, "message_id": last_human.id if last_human is not None else None}
+    # A user's own graph may keep attempts and no run: its question is as old as they are.
+    new = current is not None or has_stopped or not values.get("attempts")
+    return Opening(run, _without_old_answer(messages, run), new, added)
 
 
 def answer_id(run: Run) -> str | None:
     """Return the id of the message that answers a question: the same however often it is asked."""
     message_id = run["message_id"]
-    return None if message_id is None else str(uuid5(_ANSWERS, message_id))
+    return None if message_id is None else str(uuid5(_ANSWER_NAMESPACE, message_id))
 
 
 def _messages(values: Mapping[str, Any]) -> list[AnyMessage]:
@@ -98,16 +100,16 @@ def _last_human(messages: list[AnyMessage]) -> HumanMessage | None:
     return next((m for m in reversed(messages) if isinstance(m, HumanMessage)), None)
 
 
-def _stopped(values: Mapping[str, Any]) -> bool:
+def _has_stopped(values: Mapping[str, Any]) -> bool:
     decision = values.get("decision")
     return decision is not None and decision["action"] == "stop"
 
 
-def _same(asked: Run, text: str, last: HumanMessage | None) -> bool:
-    return asked["question"] == text and (last is None or asked["message_id"] == last.id)
+def _is_same_question(current: Run, text: str, last: HumanMessage | None) -> bool:
+    return current["question"] == text and (last is None or current["message_id"] == last.id)
 
 
-def _without_answer(messages: list[AnyMessage], run: Run) -> list[AnyMessage]:
+def _without_old_answer(messages: list[AnyMessage], run: Run) -> list[AnyMessage]:
     """Leave out the old answer to a question that is asked again."""
     if messages[-1].id == run["message_id"]:
         return messages  # nothing comes after the question
@@ -115,28 +117,28 @@ def _without_answer(messages: list[AnyMessage], run: Run) -> list[AnyMessage]:
     return messages if old is None else [m for m in messages if m.id != old]
 
 
-def stopped(
+def stop_decision(
     criterion: Criterion,
     attempts: Sequence[Attempt],
     reason: Reason,
     class_weights: Sequence[float] | None = None,
 ) -> Decision:
-    """Return the decision to stop with the best attempt so far, for a reason that is no gain."""
+    """Return the decision to stop with the best attempt so far, for a given reason."""
     decision = criterion.decide(attempts, class_weights)
     return {**decision, "action": "stop", "parent": None, "reason": reason}
 
 
-def ending(
-    run: Run | None, attempts: Sequence[Attempt], decision: Decision, books: Books
+def final_update(
+    run: Run | None, attempts: Sequence[Attempt], decision: Decision, usage: UsageByPurpose
 ) -> Mapping[str, Any]:
-    """Return the update that hands over the best attempt."""
+    """Return the update of the state that ends a run with the best attempt as its answer."""
     if decision["best"] is None:
         return {"decision": decision}
     best = attempts[decision["best"]]
     message = AIMessage(
         best["text"],
         id=answer_id(run) if run is not None else None,
-        usage_metadata=_total(books),
+        usage_metadata=_total(usage),
         response_metadata={
             "markovscale": {
                 "attempts": len(attempts),
@@ -148,11 +150,11 @@ def ending(
     return {"decision": decision, "answer": best["text"], "messages": [message]}
 
 
-def _total(books: Books) -> UsageMetadata | None:
-    """The whole loop's usage; None where a part of it is unknown."""
+def _total(usage: UsageByPurpose) -> UsageMetadata | None:
+    """Return the whole loop's usage; None where a part of it is unknown."""
     total: Usage | None = None
-    for usage in books.values():
-        total = add_usage(total, usage)
+    for usage_of_purpose in usage.values():
+        total = add_usage(total, usage_of_purpose)
     if total is None or total["unknown"]:
         return None
     return UsageMetadata(

@@ -1,7 +1,7 @@
-"""A human as the verify-proxy: the run pauses, and goes on when somebody has answered.
+"""A human as the verify-proxy: the run pauses, and continues when somebody has answered.
 
-It lives here and not among the other verifiers because a pause is LangGraph's: the run's state
-waits in the checkpointer, for as long as it takes and in no process.
+It is here and not among the other verifiers because the pause is LangGraph's: the run's state waits
+in the checkpointer, for as long as it takes and without a running process.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _HOW = (
     "Resume with true or false, a score between 0 (wrong) and 1 (right), or "
     '{"score": …, "feedback": "…"}; a score of null abstains.'
 )
-_PARTS = frozenset({"score", "feedback"})
+_FIELDS = frozenset({"score", "feedback"})
 
 
 class HumanVerifier(Verifier):
@@ -33,9 +33,9 @@ class HumanVerifier(Verifier):
         graph.invoke(Command(resume={"score": 0.2, "feedback": "Check the sum."}), thread)
 
     A resume value is True, False, a score in [0, 1], or a dictionary with `score` (None to abstain)
-    and, where there is one, `feedback`, which the next revision gets to see. Anything else is asked
-    again, with what was wrong under `"error"`. Neither the wait nor the restart of a process costs
-    a call, and waiting does not count for a budget's `seconds`.
+    and optionally `feedback`, which the next revision gets to see. After any other value the
+    request is repeated, with the error under `"error"`. Neither the wait nor the restart of a
+    process costs a call, and waiting does not count for a budget's `seconds`.
 
     Args:
         how: What the request says about how to answer, under `"how"`.
@@ -52,7 +52,7 @@ class HumanVerifier(Verifier):
         """Pause until somebody has answered.
 
         Raises:
-            RuntimeError: If called outside of a graph, where nothing can pause.
+            RuntimeError: If it is called outside of a graph, where nothing can pause.
         """
         if current_runtime().execution_info is None:
             raise RuntimeError(
@@ -61,9 +61,9 @@ class HumanVerifier(Verifier):
             )
         request = {**given, "how": self.how}
         while True:
-            said = interrupt(request)
+            resume_value = interrupt(request)
             try:
-                return _verdict(said, self.get_name())
+                return _verdict(resume_value, self.get_name())
             except (TypeError, ValueError) as error:
                 request["error"] = str(error)
 
@@ -72,10 +72,10 @@ class HumanVerifier(Verifier):
         return self.verify(given, config, **kwargs)
 
 
-def _verdict(said: object, name: str) -> Verdict:
-    if isinstance(said, Mapping) and (unknown := sorted(set(map(str, said)) - _PARTS)):
+def _verdict(value: object, name: str) -> Verdict:
+    if isinstance(value, Mapping) and (unknown := sorted(set(map(str, value)) - _FIELDS)):
         raise ValueError(
             f"{name} has no use for {', '.join(map(repr, unknown))}: a verdict has 'score' and "
-            "'feedback'"
+            "'feedback'."
         )
-    return to_verdict(said, name=name)
+    return to_verdict(value, name=name)

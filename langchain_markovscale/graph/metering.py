@@ -1,8 +1,8 @@
-"""What a node's calls cost, whoever makes them: the books have to be right when calls fail, too.
+"""Token accounting: the usage of a node's calls, which has to be right when calls fail, too.
 
-A callback handler sees every model call below a node, be it one model or a chain of them, retried
-or not. What a failed try has cost waits until a later try of the same task can write it into the
-state, for a try that raises writes nothing.
+A callback handler sees every model call below a node, whether it is one model or a chain of them,
+retried or not. The usage of a failed try is pending until a retry of the same task can write it
+into the state, because a try that raises writes nothing.
 """
 
 from collections import OrderedDict
@@ -16,9 +16,11 @@ from langchain_core.runnables.config import merge_configs
 
 from langchain_markovscale.types import Purpose, Usage, add_usage, usage_of
 
-Books = dict[Purpose, Usage]
+UsageByPurpose = dict[Purpose, Usage]
+"""The usage of a run, as its state keeps it under `usage`."""
 
 UNKNOWN_CALL: Usage = {"calls": 1, "input_tokens": 0, "output_tokens": 0, "unknown": 1}
+"""The usage of a call that reported none."""
 
 
 class Meter(BaseCallbackHandler):
@@ -44,14 +46,14 @@ class Meter(BaseCallbackHandler):
         self._started.append(None)
 
     def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:
-        """Note what the call reported."""
+        """Record the usage that the call reported."""
         for generations in response.generations[:1]:
             for generation in generations[:1]:
                 message = getattr(generation, "message", None)
                 if isinstance(message, BaseMessage):
                     self._reported.append(usage_of(message))
 
-    def listening(self, config: RunnableConfig) -> RunnableConfig:
+    def metered_config(self, config: RunnableConfig) -> RunnableConfig:
         """Return `config` so that the calls made with it are counted."""
         callbacks = config.get("callbacks")
         if not isinstance(callbacks, BaseCallbackManager):
@@ -66,21 +68,26 @@ class Meter(BaseCallbackHandler):
         """Calls so far; a call that failed or reported nothing is unknown. None without calls."""
         if not self._started:
             return None
-        silent = len(self._started) - len(self._reported)
-        total: Usage = {"calls": silent, "input_tokens": 0, "output_tokens": 0, "unknown": silent}
+        unreported = len(self._started) - len(self._reported)
+        total: Usage = {
+            "calls": unreported,
+            "input_tokens": 0,
+            "output_tokens": 0,
+            "unknown": unreported,
+        }
         for usage in self._reported:
             total = add_usage(total, usage)
         return total
 
 
-class Unbooked:
-    """What failed tries of a task have cost, until a later try books it.
+class PendingUsage:
+    """The usage of the failed tries of each task, until a retry writes it into the state.
 
-    It lives in this process only. It is bounded, because a run that is cancelled between two tries
-    never comes back for its own.
+    It lives in this process only. It is bounded, because a run that is cancelled before the retry
+    never takes its own.
     """
 
-    _AT_MOST = 1024
+    _MOST_TASKS = 1024
 
     def __init__(self) -> None:
         self._by_task: OrderedDict[str, Usage] = OrderedDict()
@@ -89,20 +96,20 @@ class Unbooked:
         return len(self._by_task)
 
     def keep(self, task: str | None, usage: Usage | None) -> None:
-        """Add the cost of a failed try."""
+        """Add the usage of a failed try."""
         if task is None or usage is None:
             return
         self._by_task[task] = add_usage(self._by_task.pop(task, None), usage)
-        if len(self._by_task) > self._AT_MOST:
+        if len(self._by_task) > self._MOST_TASKS:
             self._by_task.popitem(last=False)
 
     def take(self, task: str | None) -> Usage | None:
-        """Return what was kept for a task, and forget it."""
+        """Return the pending usage of a task, and remove it."""
         return None if task is None else self._by_task.pop(task, None)
 
 
-def booked(books: Books, purpose: Purpose, usage: Usage | None) -> Books:
-    """Return the books with one more entry, the same books where there is nothing to add."""
-    if usage is None:
-        return books
-    return {**books, purpose: add_usage(books.get(purpose), usage)}
+def add_usage_for(usage: UsageByPurpose, purpose: Purpose, added: Usage | None) -> UsageByPurpose:
+    """Return the usage with that of another call; the same object where there is none to add."""
+    if added is None:
+        return usage
+    return {**usage, purpose: add_usage(usage.get(purpose), added)}

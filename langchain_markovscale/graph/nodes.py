@@ -1,7 +1,7 @@
 """The three nodes: draw an answer, verify the latest one, revise the best one.
 
-Each also works alone in a graph of somebody else whose state has the keys that it reads; what it
-writes to keys that the state does not have is dropped by LangGraph.
+Each also works alone in a user's own graph whose state has the keys that it reads; LangGraph drops
+what it writes to keys that the state does not have.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,24 +12,24 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
 from langchain_markovscale.graph.class_weights import (
-    KEY,
+    CLASS_WEIGHTS_KEY,
     PredictorLike,
     as_predictor,
     plain_weights,
     weights_in,
 )
-from langchain_markovscale.graph.conversation import ending, open_question
-from langchain_markovscale.graph.metering import UNKNOWN_CALL, Books
+from langchain_markovscale.graph.conversation import final_update, open_question
+from langchain_markovscale.graph.metering import UNKNOWN_CALL, UsageByPurpose
 from langchain_markovscale.graph.paid_call import LoopNode, Safety, Update, Work
 from langchain_markovscale.graph.prompts import Prompts
 from langchain_markovscale.graph.settings import PerRun
 from langchain_markovscale.graph.state import Run
 from langchain_markovscale.graph.steps import Call, Steps
-from langchain_markovscale.graph.telemetry import tell
+from langchain_markovscale.graph.telemetry import emit
 from langchain_markovscale.graph.writers import (
-    Author,
-    AuthorLike,
     ChatLike,
+    Writer,
+    WriterLike,
     generator,
     read_reply,
     reviser,
@@ -66,14 +66,14 @@ class WritingNode(LoopNode):
     def __init__(
         self,
         action: Action,
-        author: Author,
+        writer: Writer,
         answer_key: AnswerKey | None,
         safety: Safety | None = None,
         timeout: float | None = None,
     ) -> None:
-        metered = not isinstance(author.runnable, BaseChatModel)
+        metered = not isinstance(writer.runnable, BaseChatModel)
         super().__init__(action, action, metered=metered, safety=safety, timeout=timeout)
-        self._author = author
+        self._writer = writer
         self._answer_key = answer_key
 
     def _read(self, output: Any) -> Draft:
@@ -84,7 +84,9 @@ class WritingNode(LoopNode):
     def _cost(self, output: Any, result: Draft | None) -> Usage:
         return usage_in(output)
 
-    def _update(self, work: Work, result: Draft, cost: Usage | None, books: Books) -> Update:
+    def _update(
+        self, work: Work, result: Draft, cost: Usage | None, usage: UsageByPurpose
+    ) -> Update:
         tokens = None if cost is None or cost["unknown"] else cost["output_tokens"]
         attempt = new_attempt(result.text, key=result.key, parent=work.parent, tokens=tokens)
         update: Update = {"attempts": [*work.attempts, attempt]}
@@ -95,20 +97,20 @@ class WritingNode(LoopNode):
 
 
 class GenerateNode(WritingNode):
-    """Makes a fresh draw; the first of a question leaves behind what the last question left.
+    """Makes a fresh draw; the first of a question clears what the last question left in the state.
 
-    Given a predictor, it asks for the question's class weights before the first draw is paid for.
+    With a predictor, it predicts the question's class weights before the first draw is paid for.
     """
 
     def __init__(
         self,
-        author: Author,
+        writer: Writer,
         answer_key: AnswerKey | None,
         safety: Safety | None = None,
         timeout: float | None = None,
         predictor: Runnable[Any, Any] | None = None,
     ) -> None:
-        super().__init__("generate", author, answer_key, safety, timeout)
+        super().__init__("generate", writer, answer_key, safety, timeout)
         self._predictor = predictor
 
     def _steps(self, values: Mapping[str, Any], config: RunnableConfig) -> Steps[Update]:
@@ -116,21 +118,24 @@ class GenerateNode(WritingNode):
         if self._predictor is None or question is None:
             return (yield from super()._steps(values, config))
         predicted = yield Call(self._predictor, question, quiet(config))
-        return {KEY: plain_weights(predicted), **(yield from super()._steps(values, config))}
+        return {
+            CLASS_WEIGHTS_KEY: plain_weights(predicted),
+            **(yield from super()._steps(values, config)),
+        }
 
     def _unweighed(self, values: Mapping[str, Any]) -> str | None:
-        """Return the question, if a predictor has still to be asked about it."""
+        """Return the question, if its class weights have still to be predicted."""
         if self._predictor is None:
             return None
         opening = open_question(values)
-        asked = not opening.new and values.get(KEY) is not None
-        return None if asked else opening.run["question"]
+        predicted = not opening.new and values.get(CLASS_WEIGHTS_KEY) is not None
+        return None if predicted else opening.run["question"]
 
     def _prepare(self, values: Mapping[str, Any]) -> Work | None:
         opening = open_question(values)
         attempts = [] if opening.new else list(values.get("attempts") or ())
-        if attempts and self._safety is not None and not _asks_for_a_draw(values, attempts):
-            return None  # the run was broken off here, and what is due is not a draw
+        if attempts and self._safety is not None and not _needs_draw(values, attempts):
+            return None  # the run was interrupted here, and its next step is not a draw
         update: Update = {}
         if opening.new:
             update = {"run": opening.run, "error": None}
@@ -141,21 +146,21 @@ class GenerateNode(WritingNode):
                 update["seconds"] = {}
         if opening.added is not None:
             # A dictionary, because stream_mode="messages" shows the messages that a node writes,
-            # and what the user asked is no part of the answer.
+            # and the user's question is no part of the answer.
             message = {"role": "user", "content": opening.added.text, "id": opening.added.id}
             update["messages"] = [message]
         request = {"question": opening.run["question"], "messages": opening.conversation}
         return Work(
-            self._author.runnable,
+            self._writer.runnable,
             request,
             opening.run,
             attempts,
-            books={} if opening.new else values.get("usage") or {},
+            usage={} if opening.new else values.get("usage") or {},
             contexts=() if opening.new else values.get("contexts") or (),
             update=update,
-            class_weights=None if opening.new else values.get(KEY),
+            class_weights=None if opening.new else values.get(CLASS_WEIGHTS_KEY),
             seconds={} if opening.new else values.get("seconds") or {},
-            prompt=self._author.prompt,
+            prompt=self._writer.prompt,
         )
 
 
@@ -177,22 +182,22 @@ class ReviseNode(WritingNode):
             "attempts": attempts,
         } | _context_of(parent, attempts, values)
         return Work(
-            self._author.runnable,
+            self._writer.runnable,
             request,
             opening.run,
             attempts,
-            books=values.get("usage") or {},
+            usage=values.get("usage") or {},
             parent=parent,
-            class_weights=values.get(KEY),
+            class_weights=values.get(CLASS_WEIGHTS_KEY),
             seconds=values.get("seconds") or {},
-            prompt=self._author.prompt,
+            prompt=self._writer.prompt,
         )
 
 
 class VerifyProxyNode(LoopNode):
     """Scores the latest attempt and, given a criterion, decides what to do next.
 
-    Where the decision is to stop, it hands over the best attempt.
+    Where the decision is to stop, it writes the best attempt as the answer.
     """
 
     def __init__(
@@ -206,7 +211,7 @@ class VerifyProxyNode(LoopNode):
         super().__init__(
             "verify_proxy",
             "verify",
-            metered=not isinstance(self._verifier, Verifier),  # which says what it has cost
+            metered=not isinstance(self._verifier, Verifier),  # which reports its usage
             free=isinstance(self._verifier, Verifier) and not self._verifier.asks_model,
             safety=safety,
             timeout=timeout,
@@ -216,7 +221,7 @@ class VerifyProxyNode(LoopNode):
     def _prepare(self, values: Mapping[str, Any]) -> Work | None:
         attempts = _attempts(values, self.name)
         if self._safety is not None and _covers(values.get("decision"), attempts):
-            return None  # a run that goes on, or one that a failure has ended
+            return None  # already decided: a resumed run, or one that an error has ended
         run: Run = values.get("run") or open_question(values).run
         latest = attempts[-1]
         request = {
@@ -229,7 +234,7 @@ class VerifyProxyNode(LoopNode):
             request,
             run,
             attempts,
-            books=values.get("usage") or {},
+            usage=values.get("usage") or {},
             class_weights=weights_in(values, None if self._per_run is None else self._per_run.own),
             seconds=values.get("seconds") or {},
         )
@@ -242,7 +247,9 @@ class VerifyProxyNode(LoopNode):
             return None
         return (result and result["usage"]) or UNKNOWN_CALL
 
-    def _update(self, work: Work, result: Verdict, cost: Usage | None, books: Books) -> Update:
+    def _update(
+        self, work: Work, result: Verdict, cost: Usage | None, usage: UsageByPurpose
+    ) -> Update:
         index = len(work.attempts) - 1
         attempt: Attempt = {
             **work.attempts[index],
@@ -251,26 +258,26 @@ class VerifyProxyNode(LoopNode):
         }
         attempts = [*work.attempts[:index], attempt]
         question = work.run["question"]
-        tried: AttemptEvent = {
+        attempt_event: AttemptEvent = {
             "type": "attempt",
             "index": index,
             "attempt": attempt,
             "question": question,
         }
         if self._per_run is None:
-            tell(tried)
+            emit(attempt_event)
             return {"attempts": attempts}
         decision = self._per_run.now().criterion.decide(attempts, work.class_weights)
-        tell(tried, {"type": "decision", "decision": decision, "question": question})
+        emit(attempt_event, {"type": "decision", "decision": decision, "question": question})
         if decision["action"] == "stop":
-            return {"attempts": attempts, **ending(work.run, attempts, decision, books)}
+            return {"attempts": attempts, **final_update(work.run, attempts, decision, usage)}
         return {"attempts": attempts, "decision": decision}
 
 
 def generate_node(
     model: ChatLike | None = None,
     *,
-    generate: AuthorLike | None = None,
+    generate: WriterLike | None = None,
     answer_key: AnswerKey | str | None = None,
     prompts: Prompts | None = None,
     predictor: PredictorLike | None = None,
@@ -286,15 +293,15 @@ def generate_node(
         generate: A Runnable instead, called with `{"question", "messages"}`.
         answer_key: Makes an answer's key, as for `create_markovscale_graph`.
         prompts: Templates for the chat model.
-        predictor: Says the question's class weights, as for `create_markovscale_graph`.
+        predictor: Predicts the question's class weights, as for `create_markovscale_graph`.
         timeout: Seconds that a call may take, under asyncio.
 
     Raises:
         ValueError: If there is neither a model nor a Runnable.
     """
-    author = generator(generate, model, prompts)
+    writer = generator(generate, model, prompts)
     key = resolve_answer_key(answer_key)
-    return GenerateNode(author, key, timeout=timeout, predictor=as_predictor(predictor))
+    return GenerateNode(writer, key, timeout=timeout, predictor=as_predictor(predictor))
 
 
 def verify_proxy_node(
@@ -322,7 +329,7 @@ def verify_proxy_node(
 def revise_node(
     model: ChatLike | None = None,
     *,
-    revise: AuthorLike | None = None,
+    revise: WriterLike | None = None,
     answer_key: AnswerKey | str | None = None,
     prompts: Prompts | None = None,
     timeout: float | None = None,
@@ -343,14 +350,14 @@ def revise_node(
     Raises:
         ValueError: If there is neither a model nor a Runnable.
     """
-    author = reviser(revise, model, prompts)
-    return ReviseNode("revise", author, resolve_answer_key(answer_key), timeout=timeout)
+    writer = reviser(revise, model, prompts)
+    return ReviseNode("revise", writer, resolve_answer_key(answer_key), timeout=timeout)
 
 
 def _attempts(values: Mapping[str, Any], node: str | None) -> list[Attempt]:
     attempts = list(values.get("attempts") or ())
     if not attempts:
-        raise ValueError(f"attempts is empty: {node} needs an answer, so run generate first.")
+        raise ValueError(f"attempts is empty: {node} needs an answer, so run generate before it.")
     return attempts
 
 
@@ -358,13 +365,13 @@ def _covers(decision: Decision | None, attempts: list[Attempt]) -> bool:
     return decision is not None and decision["attempts"] == len(attempts)
 
 
-def _asks_for_a_draw(values: Mapping[str, Any], attempts: list[Attempt]) -> bool:
+def _needs_draw(values: Mapping[str, Any], attempts: list[Attempt]) -> bool:
     decision: Decision | None = values.get("decision")
     return decision is not None and _covers(decision, attempts) and decision["action"] == "generate"
 
 
 def _context_of(index: int, attempts: list[Attempt], values: Mapping[str, Any]) -> dict[str, Any]:
-    """What the generator returned beside the draw that an attempt goes back to."""
+    """Return what the generator returned beside the draw that an attempt goes back to."""
     contexts = values.get("contexts") or ()
     if not contexts:
         return {}

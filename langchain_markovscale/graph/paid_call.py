@@ -2,9 +2,9 @@
 
 A node is a Runnable of its own, which LangGraph takes as it is: wrapped functions would cost a
 traced call each, and a thread each under asyncio. Errors rise, so that a `RetryPolicy` works. Only
-where LangGraph would give up, and an answer exists, the error becomes that answer. This is done
-here and not by LangGraph's `error_handler`, because a run that failed there once can't be resumed:
-its handler is called again, and not the node.
+where LangGraph would not retry, and an answer exists, the best answer is returned instead. This is
+done here and not by LangGraph's `error_handler`, because a run that failed there once can't be
+resumed: its handler is called again, and not the node.
 """
 
 import logging
@@ -20,13 +20,13 @@ from langchain_core.runnables.config import ensure_config
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import RetryPolicy
 
-from langchain_markovscale.graph.budget import Seconds, shortfall
-from langchain_markovscale.graph.conversation import ending, stopped, values_of
-from langchain_markovscale.graph.metering import Books, Meter, Unbooked, booked
+from langchain_markovscale.graph.budget import Seconds, why_over_budget
+from langchain_markovscale.graph.conversation import final_update, stop_decision, values_of
+from langchain_markovscale.graph.metering import Meter, PendingUsage, UsageByPurpose, add_usage_for
 from langchain_markovscale.graph.settings import PerRun, Settings
 from langchain_markovscale.graph.state import Run
-from langchain_markovscale.graph.steps import Call, Steps, acompleted, completed
-from langchain_markovscale.graph.telemetry import current_runtime, labelled, tell
+from langchain_markovscale.graph.steps import Call, Steps, arun_steps, run_steps
+from langchain_markovscale.graph.telemetry import current_runtime, emit, labelled
 from langchain_markovscale.types import Attempt, Purpose, Usage
 
 logger = logging.getLogger(__name__)
@@ -36,18 +36,18 @@ Update = dict[str, Any]
 
 @dataclass(frozen=True)
 class Safety:
-    """How a node of a whole loop knows that its state is complete, and when to give up.
+    """What a node of a whole loop needs to end a run with the best answer so far.
 
     Attributes:
         per_run: The criterion, which picks the best attempt so far, and the budget.
-        retry_policies: Those that the node was added with, in LangGraph's order.
+        retry_policies: The retry policies that the node was added with, in LangGraph's order.
     """
 
     per_run: PerRun
     retry_policies: Sequence[RetryPolicy] = ()
 
     def gives_up(self, error: Exception, tries: int) -> bool:
-        """Return whether LangGraph will not try again after `tries` tries."""
+        """Return whether LangGraph will not retry after this error of the last of `tries` tries."""
         for policy in self.retry_policies:
             if _matches(policy, error):
                 return tries >= policy.max_attempts
@@ -58,24 +58,24 @@ class Work(NamedTuple):
     """A call to make, and what its result will be added to.
 
     Attributes:
-        runnable: What to call.
-        input: What to call it with, or what `prompt` makes that from.
+        runnable: The Runnable to call.
+        input: Its input, or what `prompt` makes that from.
         run: The question.
         attempts: The attempts at it so far.
-        books: What they have cost.
+        usage: Their usage.
         parent: The attempt to revise.
         contexts: What the generator returned beside the attempts.
         update: What the node writes whatever the call returns.
-        class_weights: Those of the question, where a predictor has said any.
+        class_weights: The question's class weights, where a predictor has predicted any.
         seconds: Time that was spent on the attempts, where the budget limits it.
-        prompt: Makes the input; what it raises is a failure of the call.
+        prompt: Makes the input; an error that it raises is an error of the call.
     """
 
     runnable: Runnable[Any, Any]
     input: Any
     run: Run
     attempts: list[Attempt]
-    books: Books
+    usage: UsageByPurpose
     parent: int | None = None
     contexts: Sequence[dict[str, Any] | None] = ()
     update: Mapping[str, Any] = MappingProxyType({})
@@ -83,8 +83,8 @@ class Work(NamedTuple):
     seconds: Seconds = MappingProxyType({})
     prompt: Callable[[Any], Any] | None = None
 
-    def asked(self) -> Any:
-        """Return what to call the Runnable with."""
+    def call_input(self) -> Any:
+        """Return the input of the call."""
         return self.input if self.prompt is None else self.prompt(self.input)
 
 
@@ -93,11 +93,11 @@ class LoopNode(Runnable[Any, Update]):
 
     Args:
         name: Name of the node.
-        purpose: What the call is paid for.
-        metered: Whether model calls below have to be counted, because what is called does not say
-            what it has cost.
-        free: Whether it is known that the call takes no tokens.
-        safety: Given by the whole loop; None in a graph of somebody else, where all errors rise.
+        purpose: What the call is for.
+        metered: Whether the model calls below have to be counted, because what is called does not
+            report its usage.
+        free: Whether it is certain that the call takes no tokens.
+        safety: Given by the whole loop; None in a user's own graph, where all errors rise.
         timeout: Seconds that the call may take, under asyncio; None for no limit.
     """
 
@@ -119,7 +119,7 @@ class LoopNode(Runnable[Any, Update]):
         self._free = free
         self._safety = safety
         self._timeout = timeout
-        self._unbooked = Unbooked()
+        self._pending_usage = PendingUsage()
 
     @abstractmethod
     def _prepare(self, values: Mapping[str, Any]) -> Work | None:
@@ -131,14 +131,14 @@ class LoopNode(Runnable[Any, Update]):
 
     @abstractmethod
     def _cost(self, output: Any, result: Any) -> Usage | None:
-        """Return what the call has cost by its own account.
+        """Return the usage that the call itself reports.
 
         `output` is None where it failed, `result` where its output could not be read.
         """
 
     @abstractmethod
-    def _update(self, work: Work, result: Any, cost: Usage | None, books: Books) -> Update:
-        """Return what the result adds to the state, and tell the stream."""
+    def _update(self, work: Work, result: Any, cost: Usage | None, usage: UsageByPurpose) -> Update:
+        """Return what the result adds to the state, and emit its events."""
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Update:
         """Run the node on a state and return its update.
@@ -151,14 +151,14 @@ class LoopNode(Runnable[Any, Update]):
                 f"timeout={self._timeout} needs ainvoke or astream: a call that blocks its thread "
                 "cannot be ended. Use the async methods, or the timeout of the model's client."
             )
-        return completed(self._steps(values_of(input), config or ensure_config()), Call.made)
+        return run_steps(self._steps(values_of(input), config or ensure_config()), Call.run)
 
     async def ainvoke(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Update:
         """Run the node on a state and return its update."""
         steps = self._steps(values_of(input), config or ensure_config())
-        return await acompleted(steps, Call.amade)
+        return await arun_steps(steps, Call.arun)
 
     def _steps(self, values: Mapping[str, Any], config: RunnableConfig) -> Steps[Update]:
         """Return the node's update from a state."""
@@ -168,19 +168,21 @@ class LoopNode(Runnable[Any, Update]):
         settings = None if self._safety is None else self._safety.per_run.now()
         if settings is not None and (refused := self._refused(work, settings)) is not None:
             return refused
-        config, meter = self._listened(work, config)
-        asked, output = False, None
+        config, meter = self._call_config(work, config)
+        started, output = False, None
         try:
-            call = Call(work.runnable, work.asked(), config, self._timeout, self.name)
-            asked = True
+            call = Call(work.runnable, work.call_input(), config, self._timeout, self.name)
+            started = True
             output = yield call
-            return self._succeeded(work, output, meter) | self._timed(work, settings)
-        except GraphBubbleUp:  # called again from the start, when whoever was asked has answered
-            self._unbooked.keep(_task(), _seen(meter))
+            return self._succeeded(work, output, meter) | self._seconds_update(work, settings)
+        except GraphBubbleUp:  # an interrupt: the node runs again from the start when it is resumed
+            self._pending_usage.keep(_task_id(), _metered_usage(meter))
             raise
         except Exception as error:
-            if asked:
-                self._unbooked.keep(_task(), _seen(meter) or self._cost(output, None))
+            if started:
+                self._pending_usage.keep(
+                    _task_id(), _metered_usage(meter) or self._cost(output, None)
+                )
             return self._failed(work, error, settings)
 
     def _refused(self, work: Work, settings: Settings) -> Update | None:
@@ -188,26 +190,28 @@ class LoopNode(Runnable[Any, Update]):
         criterion, budget = settings
         if budget is None or not work.attempts:
             return None
-        told = shortfall(
-            budget, self._purpose, work.attempts, work.books, work.seconds, free=self._free
+        exceeded = why_over_budget(
+            budget, self._purpose, work.attempts, work.usage, work.seconds, free=self._free
         )
-        if told is None:
+        if exceeded is None:
             return None
-        logger.info("Node %r was not run. %s", self.name, told)
+        logger.info("Node %r was not run. %s", self.name, exceeded)
         question = work.run["question"]
-        decision = stopped(criterion, work.attempts, "budget", work.class_weights)
-        tell(
-            {"type": "budget", "node": self.name, "error": told, "question": question},
+        decision = stop_decision(criterion, work.attempts, "budget", work.class_weights)
+        emit(
+            {"type": "budget", "node": self.name, "error": exceeded, "question": question},
             {"type": "decision", "decision": decision, "question": question},
         )
         return {
             **work.update,
-            "error": told,
-            **ending(work.run, work.attempts, decision, work.books),
+            "error": exceeded,
+            **final_update(work.run, work.attempts, decision, work.usage),
         }
 
-    def _listened(self, work: Work, config: RunnableConfig) -> tuple[RunnableConfig, Meter | None]:
-        """Return the config of the call, whose words are no part of the stream, and its meter."""
+    def _call_config(
+        self, work: Work, config: RunnableConfig
+    ) -> tuple[RunnableConfig, Meter | None]:
+        """Return the config of the call, whose output is kept out of the stream, and its meter."""
         index, action = len(work.attempts), self._purpose
         if action == "verify":
             index, action = index - 1, work.attempts[-1]["action"]
@@ -215,21 +219,21 @@ class LoopNode(Runnable[Any, Update]):
         if not self._metered:
             return config, None
         meter = Meter()
-        return meter.listening(config), meter
+        return meter.metered_config(config), meter
 
     def _succeeded(self, work: Work, output: Any, meter: Meter | None) -> Update:
         result = self._read(output)
-        cost = _seen(meter) or self._cost(output, result)
-        books = booked(work.books, self._purpose, cost)
-        if self._unbooked:
-            books = booked(books, self._purpose, self._unbooked.take(_task()))
-        update = {**work.update, **self._update(work, result, cost, books)}
-        if books is not work.books:
-            update["usage"] = books
+        cost = _metered_usage(meter) or self._cost(output, result)
+        usage = add_usage_for(work.usage, self._purpose, cost)
+        if self._pending_usage:
+            usage = add_usage_for(usage, self._purpose, self._pending_usage.take(_task_id()))
+        update = {**work.update, **self._update(work, result, cost, usage)}
+        if usage is not work.usage:
+            update["usage"] = usage
         return update
 
-    def _timed(self, work: Work, settings: Settings | None) -> Update:
-        """Return what the task has taken, its failed tries included, if the budget limits it."""
+    def _seconds_update(self, work: Work, settings: Settings | None) -> Update:
+        """Return the time of the task, failed tries included, where the budget limits it."""
         if settings is None or settings.budget is None or "seconds" not in settings.budget:
             return {}
         info = current_runtime().execution_info
@@ -246,31 +250,31 @@ class LoopNode(Runnable[Any, Update]):
         tries = 1 if info is None else info.node_attempt
         text, question = f"{type(error).__name__}: {error}", work.run["question"]
         node, safety = self.name, self._safety
-        tell({"type": "error", "node": node, "error": text, "try": tries, "question": question})
+        emit({"type": "error", "node": node, "error": text, "try": tries, "question": question})
         gives_up = safety is not None and work.attempts and safety.gives_up(error, tries)
         if settings is None or not gives_up:
             raise error
         logger.warning(
-            "Node %r failed for good, in try %d; the answer is the best of the %d made before.",
+            "Node %r failed in try %d and is not retried; the answer is the best of %d attempts.",
             self.name,
             tries,
             len(work.attempts),
             exc_info=error,
         )
-        books = booked(work.books, self._purpose, self._unbooked.take(_task()))
-        decision = stopped(settings.criterion, work.attempts, "error", work.class_weights)
-        tell({"type": "decision", "decision": decision, "question": question})
+        usage = add_usage_for(work.usage, self._purpose, self._pending_usage.take(_task_id()))
+        decision = stop_decision(settings.criterion, work.attempts, "error", work.class_weights)
+        emit({"type": "decision", "decision": decision, "question": question})
         return {
             **work.update,
-            "usage": books,
+            "usage": usage,
             "error": text,
-            **self._timed(work, settings),
-            **ending(work.run, work.attempts, decision, books),
+            **self._seconds_update(work, settings),
+            **final_update(work.run, work.attempts, decision, usage),
         }
 
 
 def _matches(policy: RetryPolicy, error: Exception) -> bool:
-    """As LangGraph reads `retry_on`: a class, several, or a predicate."""
+    """Return whether a policy retries an error; `retry_on` is a class, several, or a predicate."""
     retry_on = policy.retry_on
     if isinstance(retry_on, Sequence):
         return isinstance(error, tuple(retry_on))
@@ -279,10 +283,10 @@ def _matches(policy: RetryPolicy, error: Exception) -> bool:
     return retry_on(error)
 
 
-def _seen(meter: Meter | None) -> Usage | None:
+def _metered_usage(meter: Meter | None) -> Usage | None:
     return None if meter is None else meter.usage
 
 
-def _task() -> str | None:
+def _task_id() -> str | None:
     info = current_runtime().execution_info
     return None if info is None else info.task_id

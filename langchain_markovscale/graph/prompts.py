@@ -1,4 +1,4 @@
-"""The words with which a chat model is asked for an answer and for a revision.
+"""The prompts that ask a chat model for an answer and for a revision.
 
 Templates are filled with `str.format` in one pass, so that braces in a question, an answer or a
 critique are text and never placeholders.
@@ -29,11 +29,11 @@ class Prompts:
         revise: Asks for a revision, after the conversation and the answer; `{question}`,
             `{answer}`, `{feedback}`. Write a literal brace twice.
         reconsider: The same where the verifier gave no feedback; `{question}`, `{answer}`.
-        context: Put before either where the generator returned more than its answer, such as
-            retrieved documents; `{context}`.
+        context: Put before either of the two where the generator returned more than its answer,
+            such as retrieved documents; `{context}`.
 
     Raises:
-        ValueError: If a template names a placeholder that it does not have.
+        ValueError: If a template has an unknown placeholder, or is no string.
     """
 
     system: str | None = None
@@ -95,14 +95,14 @@ def prompts_or_default(prompts: Prompts | None) -> Prompts:
     """Return the prompts that were given, or the usual ones for None.
 
     Raises:
-        TypeError: If they are something else.
+        TypeError: If they are of another type.
     """
     if prompts is None:
         return Prompts()
     if not isinstance(prompts, Prompts):
         raise TypeError(
             f"prompts must be Prompts, got {prompts!r}: Prompts(system=...) sets the system "
-            "message, Prompts(revise=...) the words that ask for a revision."
+            "message, Prompts(revise=...) the request for a revision."
         )
     return prompts
 
@@ -112,18 +112,18 @@ def _check_placeholders(name: str, template: str) -> None:
         used = {field for _, field, _, _ in Formatter().parse(template) if field is not None}
     except ValueError as error:
         raise ValueError(
-            f"prompts.{name} is no template for str.format ({error}); write a literal brace twice."
+            f"prompts.{name} is no template for str.format ({error}): write a literal brace twice."
         ) from error
     allowed = _FIELDS[name]
     if unknown := sorted(used.difference(allowed)):
         raise ValueError(
-            f"prompts.{name} has no placeholder {', '.join(map(repr, unknown))}; it has "
+            f"prompts.{name} has unknown placeholders {', '.join(map(repr, unknown))}: it may have "
             f"{', '.join(map(repr, allowed))}. Write a literal brace twice."
         )
 
 
 def _as_text(context: object) -> str:
-    """Documents by their text, everything else as it prints."""
+    """Return the text of documents; everything else as `str` writes it."""
     if isinstance(context, Document):
         return context.page_content
     if isinstance(context, dict):

@@ -1,9 +1,8 @@
 """The looping edge: a pure function from a state to where to go next.
 
 No clock, no randomness, nothing written: the same state takes the same edge, so that a resumed run
-goes the same way. A decision in the state is followed whatever the settings of the run; only one
-that has still to be made is made with them. In a graph of somebody else it is told which keys of
-the state to read.
+goes the same way. A decision in the state is followed whatever the settings of the run; only a new
+one is made with them. In a user's own graph its arguments name the keys of the state to read.
 """
 
 from collections.abc import Hashable, Mapping
@@ -17,7 +16,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langchain_markovscale.answers.choices import key_for
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.calibration.calibration import Calibration
-from langchain_markovscale.graph.class_weights import KEY, weights_in
+from langchain_markovscale.graph.class_weights import CLASS_WEIGHTS_KEY, weights_in
 from langchain_markovscale.graph.conversation import values_of
 from langchain_markovscale.graph.settings import PerRun, RuleOptions, criterion_of
 from langchain_markovscale.graph.state_reader import AttemptsReader
@@ -29,8 +28,7 @@ from langchain_markovscale.types import Decision, Step
 class MarkovScaleRouter(Runnable[Any, str]):
     """Decides after each attempt: stop, revise the best answer, or draw a fresh one.
 
-    It goes where a path function goes, and needs three lines in a loop that somebody has already
-    written:
+    It is a path function of `add_conditional_edges`, and needs three lines in a loop of your own:
 
         router = MarkovScaleRouter(answers_key="drafts", scores_key="scores")
         builder.add_conditional_edges("reflect", router, {"revise": "write", "stop": END})
@@ -39,12 +37,12 @@ class MarkovScaleRouter(Runnable[Any, str]):
     nodes of this package write it; `text` and `score` alone will do in a list whose attempts are
     all made by one action); two parallel lists of answers and scores; or a conversation in which
     every AI message is an attempt. The last two don't say how an answer was made: each is taken for
-    a revision of the one before, or for a fresh draw with `actions=("generate",)`. The answer to
-    return is `router.decide(state)["best"]`. A run can bring a cost and a number of rounds of its
-    own as context, see `MarkovScaleContext`.
+    a revision of the one before, or for a fresh draw with `actions=("generate",)`. The index of the
+    answer to return is `router.decide(state)["best"]`. A run can have a cost and a number of rounds
+    of its own in its context, see `MarkovScaleContext`.
 
     Args:
-        calibration: That of `rule`, which may be given by position.
+        calibration: The option of this name in `rule`; it may be given by position.
         criterion: Decides, in place of one that is made from `rule`.
         answer_key: Makes the key of answers that come without one: a function, or a name such as
             `"last_number"`.
@@ -57,13 +55,13 @@ class MarkovScaleRouter(Runnable[Any, str]):
         class_weights_key: Key of the question's class weights, which the variant `"map"` needs and
             `"gate"` uses where there are any.
         routes: What to return for each step, where it is not `"stop"`, `"revise"`, `"generate"`.
-        name: Name of the branch in LangGraph's pictures and traces.
+        name: Name of the branch in LangGraph's diagrams and traces.
         **rule: How to decide: `calibration`, `variant`, `cost_per_round`, `max_rounds`, `actions`
             and `choices`, described by `help(langchain_markovscale.RuleOptions)`.
 
     Raises:
-        ValueError: If arguments leave their range or contradict each other.
-        TypeError: If the calibration is of another type, or there is no such option.
+        ValueError: If arguments are out of range or contradict each other.
+        TypeError: If the calibration is of no accepted type, or an option is unknown.
     """
 
     def __init__(
@@ -78,21 +76,23 @@ class MarkovScaleRouter(Runnable[Any, str]):
         answers_key: str | None = None,
         scores_key: str | None = None,
         messages_key: str | None = None,
-        class_weights_key: str = KEY,
+        class_weights_key: str = CLASS_WEIGHTS_KEY,
         routes: Mapping[Step, str] | None = None,
         name: str = "markovscale_router",
         **rule: Unpack[RuleOptions],
     ) -> None:
         self.name = self.__name__ = name
-        elsewhere = answers_key is not None or messages_key is not None
+        reads_other_keys = answers_key is not None or messages_key is not None
         if calibration is not None:
             if rule.get("calibration") is not None:
-                raise TypeError("MarkovScaleRouter() got calibration twice: give it once.")
+                raise TypeError(
+                    "calibration is given twice, by position and by name: give it once."
+                )
             rule["calibration"] = calibration
-        if elsewhere and criterion is None and rule.get("actions") is None:
+        if reads_other_keys and criterion is None and rule.get("actions") is None:
             rule["actions"] = ("revise",)
         self.criterion = criterion_of(MarkovScaleRouter, criterion, rule)
-        if elsewhere and scores_key is None:
+        if reads_other_keys and scores_key is None:
             unscored = self.criterion.rates.without_verifier()
             self.criterion = self.criterion.replace(calibration=unscored)
         self._per_run = PerRun(self.criterion)
@@ -108,19 +108,19 @@ class MarkovScaleRouter(Runnable[Any, str]):
         )
         self._decision_key = decision_key
         self._class_weights_key = class_weights_key
-        self._routes = _routes(routes or {})
+        self._routes = _complete_routes(routes or {})
 
     def decide(self, state: Any) -> Decision:
         """Return the whole decision, as plain values.
 
         Raises:
-            ValueError: If the state does not hold what was promised, or a score is out of range.
+            ValueError: If the state lacks a key that is to be read, or a score is out of range.
         """
         values = values_of(state)
         raw = self._reader.raw(values)
-        made = values.get(self._decision_key)
-        if isinstance(made, Mapping) and made.get("attempts") == len(raw):
-            return cast("Decision", made)
+        stored = values.get(self._decision_key)
+        if isinstance(stored, Mapping) and stored.get("attempts") == len(raw):
+            return cast("Decision", stored)
         if not raw and "generate" not in self.criterion.actions:
             raise ValueError(
                 f"{self.name} found no attempt and may only revise: let it follow a node that has "
@@ -135,14 +135,14 @@ class MarkovScaleRouter(Runnable[Any, str]):
         return self._routes[self.decide(state)["action"]]
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
-        """As a call, with the settings of the run that `config` belongs to."""
+        """Return the next step as a call does, with the settings of the run of `config`."""
         if config is None:
             return self(input)
-        with set_config_context(config) as context:  # LangGraph does it for nodes alone
+        with set_config_context(config) as context:  # LangGraph does this for nodes only
             return context.run(self, input)
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
-        """As `invoke`; it takes microseconds and needs no thread."""
+        """Return the next step as `invoke` does; it takes microseconds and needs no thread."""
         return self.invoke(input, config)
 
     def path_map(
@@ -160,19 +160,19 @@ class MarkovScaleRouter(Runnable[Any, str]):
         return {self._routes[step]: targets[step] for step in steps}
 
 
-def _routes(given: Mapping[Step, str]) -> dict[Step, str]:
-    if unknown := sorted(set(given).difference(get_args(Step))):
+def _complete_routes(routes: Mapping[Step, str]) -> dict[Step, str]:
+    if unknown := sorted(set(routes).difference(get_args(Step))):
         raise ValueError(
-            f"routes has no step {', '.join(map(repr, unknown))}; the steps are "
+            f"routes has unknown steps {', '.join(map(repr, unknown))}: the steps are "
             f"{', '.join(map(repr, get_args(Step)))}."
         )
-    return {"stop": "stop", "revise": "revise", "generate": "generate", **given}
+    return {"stop": "stop", "revise": "revise", "generate": "generate", **routes}
 
 
 def router_of(
     graph: CompiledStateGraph[Any, Any, Any, Any],
 ) -> MarkovScaleRouter | None:
-    """Return the first `MarkovScaleRouter` among a graph's branches; None where it has none.
+    """Return the first `MarkovScaleRouter` among a graph's branches, or None.
 
     Args:
         graph: A compiled graph, one of `create_markovscale_graph` or one of yours.

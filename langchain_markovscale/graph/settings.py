@@ -1,7 +1,7 @@
-"""What a loop decides by: the options that are set when it is made, and those of a single run.
+"""The options of a loop's decisions: those that are set when it is made, and those of one run.
 
-The options of a run are given with the call, `graph.invoke(…, context={"max_rounds": 3})`, and so
-are no part of the state: whoever resumes a run says anew what it may cost.
+The options of a run are given with the call, `graph.invoke(…, context={"max_rounds": 3})`, and are
+no part of the state: a call that resumes a run has to give them again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,8 +26,8 @@ class RuleOptions(TypedDict, total=False):
     """How to decide whether another round is worth its cost; what is left out has a default.
 
     `create_markovscale_graph`, `MarkovScaleRouter` and `MarkovScaleMiddleware` take these as
-    keyword arguments. They are the arguments of `Criterion`, and whoever has one may give it
-    instead, as `criterion=`.
+    keyword arguments. They are the arguments of `Criterion`; a `Criterion` may be given instead, as
+    `criterion=`.
 
     Attributes:
         calibration: A `Calibration` or bare `Rates`; by default `Calibration.training_free()`.
@@ -55,46 +55,49 @@ class RuleOptions(TypedDict, total=False):
 def criterion_of(
     callee: Callable[..., Any], criterion: Criterion | None, rule: RuleOptions
 ) -> Criterion:
-    """Return what decides: the user's criterion, or one that is made from the options.
+    """Return the user's criterion, or one that is made from the options.
 
     Args:
         callee: The function or class that was given them.
         criterion: The user's own; None where there is none.
-        rule: The options, as keyword arguments that nobody has checked.
+        rule: The options, as keyword arguments that are not checked yet.
 
     Raises:
-        TypeError: If there is no such option, or the calibration is of another type.
-        ValueError: If an option leaves its range, or says something else than the criterion.
+        TypeError: If an option is unknown, or the calibration is of no accepted type.
+        ValueError: If an option is out of range, or contradicts the criterion.
     """
-    _refuse_unknown(callee, rule)
-    given: dict[str, Any] = {**rule}
+    _reject_unknown(callee, rule)
+    options: dict[str, Any] = {**rule}
     for name in ("calibration", "actions", "choices"):
-        if given.get(name) is None:
-            given.pop(name, None)
-    if "choices" in given:
-        given["choices"] = count_of(given["choices"])
+        if options.get(name) is None:
+            options.pop(name, None)
+    if "choices" in options:
+        options["choices"] = count_of(options["choices"])
     if criterion is None:
-        return Criterion(**{"calibration": Calibration.training_free()} | given)
+        return Criterion(**{"calibration": Calibration.training_free()} | options)
     if not isinstance(criterion, Criterion):
-        raise TypeError(f"criterion must be a Criterion, got {criterion!r:.80}.")
-    own = criterion.arguments
-    asked = criterion.replace(**given).arguments if given else own
-    for name in given:
-        if asked[name] != own[name]:
+        raise TypeError(
+            f"criterion must be a Criterion, got {criterion!r:.80}: give a calibration or rates as "
+            "calibration=."
+        )
+    current = criterion.arguments
+    requested = criterion.replace(**options).arguments if options else current
+    for name in options:
+        if requested[name] != current[name]:
             raise ValueError(
-                f"{name}={given[name]!r:.80} contradicts criterion, which was made with "
-                f"{name}={own[name]!r:.80}: leave {name} out, or make the Criterion with it."
+                f"{name}={options[name]!r:.80} contradicts criterion, which was made with "
+                f"{name}={current[name]!r:.80}: leave {name} out, or make the Criterion with it."
             )
     return criterion
 
 
-def _refuse_unknown(callee: Callable[..., Any], rule: RuleOptions) -> None:
-    """Refuse other keywords, as Python does where each option is a parameter of its own."""
+def _reject_unknown(callee: Callable[..., Any], rule: RuleOptions) -> None:
+    """Raise an error for other keywords, as Python does where each option is a parameter."""
     for name in rule:
         if name not in RuleOptions.__annotations__:
-            known = {**signature(callee).parameters, **RuleOptions.__annotations__}
-            meant = get_close_matches(name, known.keys() - {"rule"}, n=1)
-            hint = f" Did you mean {meant[0]!r}?" if meant else ""
+            accepted = {**signature(callee).parameters, **RuleOptions.__annotations__}
+            similar = get_close_matches(name, accepted.keys() - {"rule"}, n=1)
+            hint = f" Did you mean {similar[0]!r}?" if similar else ""
             raise TypeError(
                 f"{callee.__name__}() got an unexpected keyword argument {name!r}.{hint}"
             )
@@ -119,7 +122,7 @@ def rule_of_loop(
     criterion: Criterion | None,
     rule: RuleOptions,
 ) -> Rule:
-    """Return how a whole loop decides; without a verifier nothing is expected of one.
+    """Return how a whole loop decides; without a verifier its rates know of no verdicts.
 
     Args:
         callee: The function or class that makes the loop.
@@ -130,14 +133,14 @@ def rule_of_loop(
 
     Raises:
         ValueError: If there is neither a verifier nor a key, the number of choices without a key,
-            or options that `criterion_of` refuses.
-        TypeError: If there is no such option, or the calibration is of another type.
+            or options that `criterion_of` does not accept.
+        TypeError: If an option is unknown, or the calibration is of no accepted type.
     """
     criterion = criterion_of(callee, criterion, rule)
     key, choices = key_for(answer_key, rule.get("choices")), criterion.belief.choices
     if key is None and choices is not None:
         raise ValueError(
-            f"choices={choices} says how many answers there are, and nothing reads them: give an "
+            f"choices={choices} is a number of answers, and nothing reads the answers: give an "
             "answer_key, or the answers themselves as choices."
         )
     if verifier is None:
@@ -153,8 +156,8 @@ def rule_of_loop(
 class MarkovScaleContext(TypedDict, total=False):
     """Settings of one run; what is left out is as the graph was made.
 
-    LangGraph hands the context of a graph on to its subgraphs. It may therefore hold more than
-    this, or be an object with attributes.
+    LangGraph passes the context of a graph to its subgraphs. It may therefore hold more than this,
+    or be an object with attributes.
 
     Attributes:
         cost_per_round: What a round must gain to be worth it, in units of accuracy; one number, or
@@ -169,7 +172,7 @@ class MarkovScaleContext(TypedDict, total=False):
 
 
 class Settings(NamedTuple):
-    """What a run is decided by.
+    """The settings of a run.
 
     Attributes:
         criterion: Decides what to do next.
@@ -205,22 +208,22 @@ class PerRun:
         self._criteria: Cache[tuple[Any, int], Criterion] = Cache(_CACHED_CRITERIA)
 
     def now(self) -> Settings:
-        """Return the settings of the run that is going on.
+        """Return the settings of the current run.
 
         Raises:
-            ValueError: If its context has a setting that leaves its range, or a misspelt one.
+            ValueError: If its context has a setting out of range, or a misspelt one.
         """
         context = current_runtime().context
-        given = {} if context is None else _settings_in(context)
-        if not given:
+        changes = {} if context is None else _settings_in(context)
+        if not changes:
             return self._settings
         budget, own = self._settings.budget, self.own
-        if "budget" in given:
-            budget = checked_budget(given["budget"])
-        if given.keys() == {"budget"}:
+        if "budget" in changes:
+            budget = checked_budget(changes["budget"])
+        if changes.keys() == {"budget"}:
             return Settings(own, budget)
-        costs = costs_by_action(given.get("cost_per_round", own.cost_per_round), own.actions)
-        rounds = int(whole("max_rounds", given.get("max_rounds", own.max_rounds), least=1))
+        costs = costs_by_action(changes.get("cost_per_round", own.cost_per_round), own.actions)
+        rounds = int(whole("max_rounds", changes.get("max_rounds", own.max_rounds), least=1))
         if self._most_rounds is not None and rounds > self._most_rounds:
             raise ValueError(
                 f"max_rounds must be at most {self._most_rounds} in a context, got {rounds}: give "
@@ -236,12 +239,12 @@ class PerRun:
 def _settings_in(context: Any) -> dict[str, Any]:
     """Return the settings that a context has, be it a dictionary or an object."""
     if not isinstance(context, Mapping):
-        found = {name: getattr(context, name, None) for name in _NAMES}
-        return {name: value for name, value in found.items() if value is not None}
+        values = {name: getattr(context, name, None) for name in _NAMES}
+        return {name: value for name, value in values.items() if value is not None}
     for name in context:
-        if name not in _NAMES and (meant := get_close_matches(str(name), _NAMES, cutoff=0.8)):
+        if name not in _NAMES and (similar := get_close_matches(str(name), _NAMES, cutoff=0.8)):
             raise ValueError(
-                f"context has no setting {name!r} (got {context[name]!r}); did you mean "
-                f"{meant[0]!r}? The settings are {', '.join(map(repr, _NAMES))}."
+                f"context has no setting {name!r}, got {context[name]!r}: did you mean "
+                f"{similar[0]!r}? The settings are {', '.join(map(repr, _NAMES))}."
             )
     return {name: context[name] for name in _NAMES if name in context}

@@ -1,4 +1,4 @@
-"""`show`: what a graph returns is plain dictionaries; this makes them readable."""
+"""`show`: the document of a run or a decision, from the plain dictionaries that a graph returns."""
 
 from collections.abc import Mapping, Sequence
 from math import isclose
@@ -8,7 +8,7 @@ from langgraph.graph.state import CompiledStateGraph
 
 from langchain_markovscale.display.document import Display
 from langchain_markovscale.display.run import DecisionDisplay, RunDisplay
-from langchain_markovscale.graph.class_weights import KEY
+from langchain_markovscale.graph.class_weights import CLASS_WEIGHTS_KEY
 from langchain_markovscale.graph.router import MarkovScaleRouter, router_of
 from langchain_markovscale.types import Attempt, Decision
 
@@ -24,9 +24,9 @@ def show(value: Mapping[str, Any], rule: Any = None) -> Display:
 
     Args:
         value: What a graph of `create_markovscale_graph` returned, or its state; or a decision.
-        rule: What decided: the graph, a router or a criterion. Given, the beliefs along the way
+        rule: What decided: the graph, a router or a criterion. With it the beliefs along the way
             are shown, too. The state keeps the last decision only, but a rule decides from the
-            attempts alone, so that the earlier ones can be made again.
+            attempts alone, so that the earlier decisions can be made again.
 
     Returns:
         An object with `text`, `markdown` and `html()`.
@@ -36,8 +36,8 @@ def show(value: Mapping[str, Any], rule: Any = None) -> Display:
     """
     if not isinstance(value, Mapping):
         raise ValueError(
-            "value must be what a graph of create_markovscale_graph returned, or a decision, got "
-            f"{type(value).__name__}."
+            f"value must be a dictionary, got {type(value).__name__}: give what a graph of "
+            "create_markovscale_graph returned, or a decision."
         )
     if value.keys() >= _DECISION:
         return DecisionDisplay(cast("Decision", value))
@@ -56,9 +56,9 @@ def _run(value: Mapping[str, Any], rule: Any) -> RunDisplay:
     decisions: list[Decision | None] = [None] * len(attempts)
     warnings: tuple[str, ...] = ()
     if rule is not None:
-        made = _made_again(_decider(rule), attempts, value.get(KEY))
-        if _led_here(made, attempts, last):
-            decisions = list(made)
+        decisions_again = _decisions_again(_decider(rule), attempts, value.get(CLASS_WEIGHTS_KEY))
+        if _led_to(decisions_again, attempts, last):
+            decisions = list(decisions_again)
         else:
             warnings = (
                 "The rule decides otherwise than this run went, so its beliefs along the way are "
@@ -77,8 +77,9 @@ def _run(value: Mapping[str, Any], rule: Any) -> RunDisplay:
 
 
 def _decider(rule: Any) -> Any:
-    found = router_of(rule) if isinstance(rule, CompiledStateGraph) else rule
-    decider = found.criterion if isinstance(found, MarkovScaleRouter) else found
+    decider = router_of(rule) if isinstance(rule, CompiledStateGraph) else rule
+    if isinstance(decider, MarkovScaleRouter):
+        decider = decider.criterion
     if not hasattr(decider, "decide"):
         raise ValueError(
             "rule must be a graph of create_markovscale_graph, a MarkovScaleRouter or a Criterion, "
@@ -87,21 +88,27 @@ def _decider(rule: Any) -> Any:
     return decider
 
 
-def _made_again(
+def _decisions_again(
     decider: Any, attempts: tuple[Attempt, ...], weights: Sequence[float] | None
 ) -> list[Decision]:
     given = () if weights is None else (weights,)
-    return [decider.decide(attempts[:made], *given) for made in range(1, len(attempts) + 1)]
+    return [decider.decide(attempts[:count], *given) for count in range(1, len(attempts) + 1)]
 
 
-def _led_here(made: Sequence[Decision], attempts: Sequence[Attempt], last: Decision | None) -> bool:
-    """Return whether decisions would have led to these attempts, and to the same last belief."""
+def _led_to(
+    decisions: Sequence[Decision], attempts: Sequence[Attempt], last: Decision | None
+) -> bool:
+    """Return whether decisions lead to these attempts, and to the same last belief."""
     followed = all(
         decision["action"] == following["action"]
         and (following["action"] == "generate" or decision["parent"] == following["parent"])
-        for decision, following in zip(made, attempts[1:], strict=False)
+        for decision, following in zip(decisions, attempts[1:], strict=False)
     )
-    same = last is None or not made or isclose(made[-1]["belief"], last["belief"], abs_tol=1e-9)
+    same = (
+        last is None
+        or not decisions
+        or isclose(decisions[-1]["belief"], last["belief"], abs_tol=1e-9)
+    )
     return followed and same
 
 

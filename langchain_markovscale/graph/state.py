@@ -1,7 +1,7 @@
-"""What the loop remembers: plain values only, so that any checkpointer can keep it.
+"""The state of the loop: plain values only, so that any checkpointer can keep it.
 
-The question is an input that lives until `generate` has read it. On a thread this is what tells a
-new question from the one being worked on, even when both have the same words.
+The question is an input that lives until `generate` has read it. On a thread this distinguishes a
+new question from the current one, even when both have the same words.
 """
 
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ Messages = Annotated[list[AnyMessage], add_messages]
 
 
 class Run(TypedDict):
-    """The question that is being worked on.
+    """The question of the current run.
 
     Attributes:
         question: Its text, which is what the verifier sees.
@@ -29,7 +29,7 @@ class Run(TypedDict):
 
 
 class MarkovScaleInput(TypedDict, total=False):
-    """One of the two is enough.
+    """The input of a run; one of the two is enough.
 
     Attributes:
         messages: A conversation; its last human message is the question.
@@ -41,7 +41,7 @@ class MarkovScaleInput(TypedDict, total=False):
 
 
 class MarkovScaleOutput(TypedDict, total=False):
-    """What a run leaves.
+    """The output of a run.
 
     Attributes:
         answer: Text of the best attempt.
@@ -49,8 +49,8 @@ class MarkovScaleOutput(TypedDict, total=False):
         attempts: All attempts, in the order in which they were made.
         decision: The last decision, which says why the run stopped.
         usage: Calls and tokens by purpose, failed calls included.
-        error: What went wrong where `decision["reason"]` is `"error"`, what was used up where it
-            is `"budget"`, else None.
+        error: The error where `decision["reason"]` is `"error"`, what was used up where it is
+            `"budget"`, else None.
     """
 
     answer: str | None
@@ -65,10 +65,10 @@ class MarkovScaleState(MarkovScaleInput, MarkovScaleOutput, total=False):
     """Input, output, and what only the nodes need.
 
     Attributes:
-        run: The question that is being worked on.
+        run: The question of the current run.
         contexts: For each attempt, what the generator returned beside it (retrieved documents);
             None for revisions, which see the context of the draw that they go back to.
-        class_weights: What a predictor said of the question, one share for each class; None
+        class_weights: The question's class weights as predicted, one share for each class; None
             where there is no predictor.
         seconds: Time at work by purpose, where the run's budget limits it.
     """

@@ -1,4 +1,4 @@
-"""Attempts as other people's graphs keep them: a list, parallel lists, or a conversation."""
+"""Attempts as users' own graphs keep them: a list, parallel lists, or a conversation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
@@ -41,12 +41,12 @@ class AttemptsReader:
         if self.answers_key is not None and self.messages_key is not None:
             raise ValueError(
                 f"answers_key={self.answers_key!r} and messages_key={self.messages_key!r} are two "
-                "places for the same answers: give one of them."
+                "places of the same answers: give one of them."
             )
         if self.scores_key is not None and texts_key is None:
             raise ValueError(
-                f"scores_key={self.scores_key!r} needs answers_key or messages_key; in a list of "
-                "attempts each has its own score."
+                f"scores_key={self.scores_key!r} needs answers_key or messages_key: leave it out "
+                "where attempts_key is read, because each attempt has its own score."
             )
         if texts_key is not None and self.action is None:
             raise ValueError(
@@ -56,7 +56,7 @@ class AttemptsReader:
             )
 
     def raw(self, values: Mapping[str, Any]) -> Sequence[Any]:
-        """Return what the state has of each attempt, unread; its length is their number.
+        """Return what the state has of each attempt, as it is; its length is their number.
 
         Raises:
             ValueError: If the state has no such key, or it holds no list.
@@ -76,7 +76,8 @@ class AttemptsReader:
         scores = _list_at(self.scores_key, values) if self.scores_key is not None else ()
         if len(scores) > len(raw):
             raise ValueError(
-                f"{self.scores_key!r} holds {len(scores)} scores for {len(raw)} answers."
+                f"scores_key={self.scores_key!r} has {len(scores)} scores for {len(raw)} answers: "
+                "give at most one score for each answer."
             )
         scores = [*scores, *[None] * (len(raw) - len(scores))]
         pairs = zip(raw, scores, strict=True)
@@ -85,16 +86,16 @@ class AttemptsReader:
             for index, (text, score) in enumerate(pairs)
         ]
 
-    def _completed(self, held: Any, index: int) -> Attempt:
-        """Fill in what an attempt of somebody else does not say."""
-        if isinstance(held, BaseModel) or is_dataclass(held):
-            held = values_of(held)
-        if not isinstance(held, Mapping):
+    def _completed(self, attempt_like: Any, index: int) -> Attempt:
+        """Return an attempt of the user's with all keys; what it lacks is inferred."""
+        if isinstance(attempt_like, BaseModel) or is_dataclass(attempt_like):
+            attempt_like = values_of(attempt_like)
+        if not isinstance(attempt_like, Mapping):
             raise ValueError(
                 f"attempts[{index}] must be a dictionary, a dataclass or a pydantic model with its "
-                f"answer as 'text', got {held!r}: for a list of texts give answers_key."
+                f"answer as 'text', got {attempt_like!r}: for a list of texts give answers_key."
             )
-        attempt: Mapping[str, Any] = held
+        attempt: Mapping[str, Any] = attempt_like
         if attempt.keys() >= _FIELDS:
             return cast("Attempt", attempt)
         text, score = attempt.get("text"), attempt.get("score")
@@ -103,41 +104,41 @@ class AttemptsReader:
         action = attempt.get("action") or (self.action if index else "generate")
         if action is None:
             raise ValueError(
-                f"attempts[{index}] must say its 'action', 'revise' or 'generate', where both are "
-                f"allowed; got {attempt!r}."
+                f"attempts[{index}] must have its 'action', 'revise' or 'generate', where both are "
+                f"allowed, got {attempt!r}."
             )
         key = attempt.get("key")
         if key is None and self.answer_key is not None:
             key = self.answer_key(text)
-        before = index - 1 if action == "revise" else None
+        previous = index - 1 if action == "revise" else None
         return new_attempt(
             text,
             key=key,
             score=to_verdict(score, name="the state")["score"],
             action=action,
-            parent=attempt.get("parent", before),
+            parent=attempt.get("parent", previous),
             feedback=attempt.get("feedback"),
             tokens=attempt.get("tokens"),
         )
 
 
 def _list_at(key: str, values: Mapping[str, Any]) -> Sequence[Any]:
-    found = values.get(key)
-    if isinstance(found, Sequence) and not isinstance(found, str):
-        return found
+    value = values.get(key)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return value
     raise ValueError(
-        f"The state must have a list under {key!r}, got {found!r}: tell the router which keys to "
+        f"The state must have a list under {key!r}, got {value!r}: tell the router which keys to "
         "read, with attempts_key, or answers_key and scores_key, or messages_key."
     )
 
 
 def _answers(messages: Sequence[Any]) -> list[str]:
-    """The texts of AI messages after the question; those that only call tools are no answers."""
+    """Return the texts of AI messages after the question; tool calls are no answers."""
     answers: list[str] = []
-    asked = False
+    question_seen = False
     for message in convert_to_messages(messages):
         if isinstance(message, HumanMessage):
-            asked = True
-        elif asked and isinstance(message, AIMessage) and not message.tool_calls:
+            question_seen = True
+        elif question_seen and isinstance(message, AIMessage) and not message.tool_calls:
             answers.append(str(message.text))
     return answers

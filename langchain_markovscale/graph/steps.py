@@ -1,7 +1,7 @@
-"""One body for sync and async code: steps that yield the calls they need, and whoever makes them.
+"""One body for sync and async code: steps that yield the calls they need, and two ways to run them.
 
 What is done around a call is a generator, which yields the call and is sent its result, or thrown
-its error. `completed` makes the calls in place and `acompleted` awaits them, so that neither needs
+its error. `run_steps` makes the calls in place and `arun_steps` awaits them, so that neither needs
 a thread or an event loop that is not there, and the logic before and after a call stands once.
 """
 
@@ -13,47 +13,47 @@ from typing import Any, NamedTuple, TypeVar
 from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.errors import NodeTimeoutError
 
-Asked = TypeVar("Asked")
+Requested = TypeVar("Requested")
 Result = TypeVar("Result")
 Returned = TypeVar("Returned")
 
 
-def completed(
-    steps: Generator[Asked, Result, Returned], make: Callable[[Asked], Result]
+def run_steps(
+    steps: Generator[Requested, Result, Returned], perform: Callable[[Requested], Result]
 ) -> Returned:
     """Run steps to their end and return what they return.
 
     Args:
         steps: Yields each call that is to be made, and is sent its result or thrown its error.
-        make: Makes a call.
+        perform: Makes a call and returns its result.
     """
     try:
-        asked = next(steps)
+        requested = next(steps)
         while True:
             try:
-                result = make(asked)
+                result = perform(requested)
             except BaseException as error:
-                asked = steps.throw(error)
+                requested = steps.throw(error)
             else:
-                asked = steps.send(result)
+                requested = steps.send(result)
     except StopIteration as end:
         returned: Returned = end.value
         return returned
 
 
-async def acompleted(
-    steps: Generator[Asked, Result, Returned], make: Callable[[Asked], Awaitable[Result]]
+async def arun_steps(
+    steps: Generator[Requested, Result, Returned], perform: Callable[[Requested], Awaitable[Result]]
 ) -> Returned:
-    """Run steps to their end as `completed` does, awaiting each call."""
+    """Run steps to their end as `run_steps` does, awaiting each call."""
     try:
-        asked = next(steps)
+        requested = next(steps)
         while True:
             try:
-                result = await make(asked)
+                result = await perform(requested)
             except BaseException as error:
-                asked = steps.throw(error)
+                requested = steps.throw(error)
             else:
-                asked = steps.send(result)
+                requested = steps.send(result)
     except StopIteration as end:
         returned: Returned = end.value
         return returned
@@ -76,11 +76,11 @@ class Call(NamedTuple):
     timeout: float | None = None
     node: str = ""
 
-    def made(self) -> Any:
+    def run(self) -> Any:
         """Make the call and return its result."""
         return self.runnable.invoke(self.input, self.config)
 
-    async def amade(self) -> Any:
+    async def arun(self) -> Any:
         """Make the call and return its result.
 
         Raises:

@@ -1,6 +1,6 @@
-"""What a trace shows of a call: what it is for, and which attempt it belongs to.
+"""Events for the stream, and the tags and metadata that traces show of a call.
 
-LangChain's callbacks carry tags and metadata to whoever listens: LangSmith, OpenTelemetry through
+LangChain's callbacks pass tags and metadata to their handlers: LangSmith, OpenTelemetry through
 LangSmith's exporter, `astream_events`. Nothing is sent from here.
 """
 
@@ -21,8 +21,8 @@ def current_runtime() -> Runtime[Any]:
         return Runtime()
 
 
-def tell(*events: Event) -> None:
-    """Hand events to the stream, if there is one."""
+def emit(*events: Event) -> None:
+    """Write events to the stream, if there is one."""
     write = current_runtime().stream_writer
     for event in events:
         write(event)
@@ -42,7 +42,7 @@ def labelled(
 
     Args:
         config: The node's.
-        purpose: What the call is paid for.
+        purpose: What the call is for.
         attempt: The attempt's index.
         action: How the attempt is made.
     """

@@ -1,4 +1,4 @@
-"""The loop around a chain that somebody already has, from the chain's own input to its answer."""
+"""The loop around a user's own chain, from the chain's input to its answer."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -17,18 +17,18 @@ from langchain_markovscale.graph.class_weights import PredictorLike
 from langchain_markovscale.graph.nodes import VerifierLike
 from langchain_markovscale.graph.prompts import Prompts
 from langchain_markovscale.graph.settings import RuleOptions
-from langchain_markovscale.graph.writers import AuthorLike, ChatLike
+from langchain_markovscale.graph.writers import ChatLike, WriterLike
 from langchain_markovscale.theory.criterion import Criterion
 
 _INPUT = "__markovscale_input"  # LangGraph takes configurable values that begin so for private
 _QUESTION_KEYS = ("question", "input", "query")
 
-Asked = str | Callable[[Any], str] | None
+QuestionSource = str | Callable[[Any], str] | None
 """Where in a chain's input the question is: a key, a function of the input, or the usual keys."""
 
 
 class GraphOptions(RuleOptions, total=False):
-    """What `with_markovscale` hands on to `create_markovscale_graph`, which describes it."""
+    """The options that `with_markovscale` passes to `create_markovscale_graph`; described there."""
 
     criterion: Criterion | None
     predictor: PredictorLike | None
@@ -48,11 +48,11 @@ class MarkovScaleChain(Runnable[Any, str]):
     """A chain in a loop; made by `with_markovscale`.
 
     Attributes:
-        graph: The loop itself, for those who need more of it than the answer: it takes
+        graph: The loop itself, for more of its output than the answer: it takes
             `{"question": …}`, and the chain's own input under `config_for(input)`.
     """
 
-    def __init__(self, graph: Runnable[Any, Any], question: Asked, name: str) -> None:
+    def __init__(self, graph: Runnable[Any, Any], question: QuestionSource, name: str) -> None:
         self.graph = graph
         self.name = name
         self._question = question
@@ -67,7 +67,7 @@ class MarkovScaleChain(Runnable[Any, str]):
         Args:
             input: The chain's own input.
             config: The run's config.
-            **kwargs: Handed on to the graph, such as `context={"max_rounds": 3}`.
+            **kwargs: Passed to the graph, such as `context={"max_rounds": 3}`.
         """
         question = {"question": question_of(input, self._question)}
         output = self.graph.invoke(question, self.config_for(input, config), **kwargs)
@@ -84,15 +84,15 @@ def with_markovscale(
     chain: Runnable[Any, Any] | Callable[[Any], Any],
     *,
     verifier: VerifierLike | None,
-    question: Asked = None,
+    question: QuestionSource = None,
     model: ChatLike | None = None,
-    revise: AuthorLike | None = None,
+    revise: WriterLike | None = None,
     **options: Unpack[GraphOptions],
 ) -> MarkovScaleChain:
     """Return a Runnable that takes what the chain takes, and returns the best of its answers.
 
     The chain is called once for each fresh draw, always with its own input. What it returns beside
-    the answer, such as retrieved documents, is shown to the verifier and to whoever revises::
+    the answer, such as retrieved documents, is shown to the verifier and to the reviser::
 
         chain = create_retrieval_chain(retriever, combine_documents)
         careful = with_markovscale(chain, verifier=GroundednessVerifier(judge), model=model)
@@ -113,24 +113,25 @@ def with_markovscale(
             `cost_per_round` or `answer_key`.
 
     Raises:
-        ValueError: If options make no sense; when called, if the input holds no question.
-        TypeError: If the chain is of another type, or there is no such option.
+        ValueError: If an option is out of range, or options contradict each other; when called, if
+            the input holds no question.
+        TypeError: If the chain is of no accepted type, or an option is unknown.
     """
     if not isinstance(chain, Runnable):
         if not callable(chain):
-            raise TypeError(f"chain must be a Runnable or a function, not {type(chain).__name__}.")
+            raise TypeError(f"chain must be a Runnable or a function, got {type(chain).__name__}.")
         chain = RunnableLambda(chain)
-    inner = chain
-    nobody_revises = model is None and revise is None
-    if nobody_revises and options.get("actions") is None and options.get("criterion") is None:
+    runnable = chain
+    has_no_reviser = model is None and revise is None
+    if has_no_reviser and options.get("actions") is None and options.get("criterion") is None:
         options["actions"] = ("generate",)
-    options["name"] = options.get("name") or f"markovscale_{inner.get_name()}"
+    options["name"] = options.get("name") or f"markovscale_{runnable.get_name()}"
 
     def draw(request: dict[str, Any], config: RunnableConfig) -> Any:
-        return inner.invoke(_own_input(config), config)
+        return runnable.invoke(_chain_input(config), config)
 
     async def adraw(request: dict[str, Any], config: RunnableConfig) -> Any:
-        return await inner.ainvoke(_own_input(config), config)
+        return await runnable.ainvoke(_chain_input(config), config)
 
     graph = create_markovscale_graph(
         model,
@@ -142,30 +143,30 @@ def with_markovscale(
     return MarkovScaleChain(graph, question, options["name"])
 
 
-def question_of(input: Any, question: Asked) -> str:
+def question_of(input: Any, question: QuestionSource) -> str:
     """Return the question in a chain's input.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If the input holds no question.
     """
-    found = None
+    value = None
     if callable(question):
-        found = question(input)
+        value = question(input)
     elif question is not None:
-        found = input.get(question) if isinstance(input, Mapping) else None
+        value = input.get(question) if isinstance(input, Mapping) else None
     elif isinstance(input, Mapping):
-        found = next((input[key] for key in _QUESTION_KEYS if input.get(key) is not None), None)
+        value = next((input[key] for key in _QUESTION_KEYS if input.get(key) is not None), None)
     else:
-        found = input
-    text = found if isinstance(found, str) else getattr(found, "text", None)
+        value = input
+    text = value if isinstance(value, str) else getattr(value, "text", None)
     if isinstance(text, str) and text.strip():
         return str(text)
-    held = sorted(map(str, input)) if isinstance(input, Mapping) else repr(input)
+    contents = sorted(map(str, input)) if isinstance(input, Mapping) else repr(input)
     raise ValueError(
-        f"The chain's input holds no question that the verifier could read; it has {held}. Give "
+        f"The chain's input has no question that the verifier could read, got {contents}. Give "
         "question= as the key of the question in the input, or as a function of the input."
     )
 
 
-def _own_input(config: RunnableConfig) -> Any:
+def _chain_input(config: RunnableConfig) -> Any:
     return config["configurable"][_INPUT]

@@ -1,7 +1,7 @@
-"""Who writes answers: a chat model, or any Runnable that somebody already has.
+"""The writers of answers: a chat model, or any Runnable of the user's.
 
-Both are asked with the same request and may reply in any of the forms that are common in chains:
-a string, a message, or a dictionary that holds either.
+Both get the same request and may reply in any of the forms that are common in chains: a string, a
+message, or a dictionary that holds either.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,30 +21,30 @@ from langchain_markovscale.types import Usage, usage_of
 ChatLike = BaseChatModel | Runnable[Any, Any] | str
 """A chat model, one with bindings (`model.bind(...)`, `model.with_retry()`), or a model's name."""
 
-AuthorLike = Runnable[Any, Any] | Callable[[dict[str, Any]], Any]
+WriterLike = Runnable[Any, Any] | Callable[[dict[str, Any]], Any]
 """Anything that makes an answer from a request."""
 
 Request = dict[str, Any]
+"""What a writer gets: the question, the conversation and, for a revision, the answer."""
 
 _TEXT_KEYS = ("answer", "output", "text")
-_ECHOES = frozenset({"messages", "question", "input", "chat_history"})
-"""What chains hand back of what they were given."""
+_INPUT_KEYS = frozenset({"messages", "question", "input", "chat_history"})
+"""Keys of a chain's input that chains repeat in their output."""
 
 
 class EmptyReplyError(Exception):
     """A model replied without text.
 
-    Not a `ValueError`, because LangGraph's default retry policy takes those for mistakes in the
-    program and would not ask again.
+    Not a `ValueError`, because LangGraph's default retry policy does not retry those.
     """
 
 
 class Reply(NamedTuple):
-    """What an author wrote.
+    """The reply of a writer.
 
     Attributes:
         text: The answer.
-        context: What came beside it, such as retrieved documents; None for nothing.
+        context: What came beside it, such as retrieved documents; None where there is nothing.
     """
 
     text: str
@@ -52,58 +52,58 @@ class Reply(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Author:
-    """A Runnable, and how a request is put to it."""
+class Writer:
+    """A Runnable that writes answers, and what makes its input from a request."""
 
     runnable: Runnable[Any, Any]
     prompt: Callable[[Request], Any]
 
 
-def generator(author: AuthorLike | None, model: ChatLike | None, prompts: Prompts | None) -> Author:
-    """Return who makes fresh draws."""
-    return _author("generate", author, model, prompts_or_default(prompts).for_draw)
+def generator(writer: WriterLike | None, model: ChatLike | None, prompts: Prompts | None) -> Writer:
+    """Return the writer of fresh draws."""
+    return _writer_for("generate", writer, model, prompts_or_default(prompts).for_draw)
 
 
-def reviser(author: AuthorLike | None, model: ChatLike | None, prompts: Prompts | None) -> Author:
-    """Return who makes revisions."""
-    return _author("revise", author, model, prompts_or_default(prompts).for_revision)
+def reviser(writer: WriterLike | None, model: ChatLike | None, prompts: Prompts | None) -> Writer:
+    """Return the writer of revisions."""
+    return _writer_for("revise", writer, model, prompts_or_default(prompts).for_revision)
 
 
-def _author(
+def _writer_for(
     action: str,
-    author: AuthorLike | None,
+    writer: WriterLike | None,
     model: ChatLike | None,
     prompt: Callable[[Request], Any],
-) -> Author:
-    if author is None and model is None:
-        drawing = ' To draw afresh only, pass actions=("generate",).' if action == "revise" else ""
+) -> Writer:
+    if writer is None and model is None:
+        draw_only = ', or actions=("generate",) to draw only' if action == "revise" else ""
         raise ValueError(
-            f"Nobody can {action}: give model= (a chat model, for all actions) or {action}= "
-            f"(a Runnable or a function); got neither.{drawing}"
+            f"model and {action} are both missing, so nothing can {action}: give model= (a chat "
+            f"model, for all actions), {action}= (a Runnable or a function){draw_only}."
         )
-    if author is None or _is_chat_model(author):
-        return Author(resolve_model(model if author is None else author), prompt)
-    if isinstance(author, Runnable):
-        return Author(author, _as_it_is)
-    if callable(author):
-        return Author(RunnableLambda(author), _as_it_is)
+    if writer is None or _is_chat_model(writer):
+        return Writer(resolve_model(model if writer is None else writer), prompt)
+    if isinstance(writer, Runnable):
+        return Writer(writer, _unchanged)
+    if callable(writer):
+        return Writer(RunnableLambda(writer), _unchanged)
     raise TypeError(
-        f"{action} must be a Runnable, a chat model or a function, got {type(author).__name__}."
+        f"{action} must be a Runnable, a chat model or a function, got {type(writer).__name__}."
     )
 
 
-def _is_chat_model(author: object) -> bool:
-    while isinstance(author, (RunnableBindingBase, RunnableWithFallbacks)):
-        author = author.bound if isinstance(author, RunnableBindingBase) else author.runnable
-    return isinstance(author, BaseChatModel)
+def _is_chat_model(writer: object) -> bool:
+    while isinstance(writer, (RunnableBindingBase, RunnableWithFallbacks)):
+        writer = writer.bound if isinstance(writer, RunnableBindingBase) else writer.runnable
+    return isinstance(writer, BaseChatModel)
 
 
-def _as_it_is(request: Request) -> Request:
+def _unchanged(request: Request) -> Request:
     return request
 
 
 def read_reply(output: object) -> Reply:
-    """Return the text of what an author returned, and what came beside it.
+    """Return the text of what a writer returned, and what came beside it.
 
     Args:
         output: A string, a message, or a dictionary with the text or message under `answer`,
@@ -121,12 +121,12 @@ def read_reply(output: object) -> Reply:
             "A generator or reviser that returns a dictionary must put its answer under 'answer', "
             f"'output', 'text' or last in 'messages'; got {sorted(map(str, output))}."
         )
-    context = {k: v for k, v in output.items() if k != key and k not in _ECHOES}
+    context = {k: v for k, v in output.items() if k != key and k not in _INPUT_KEYS}
     return Reply(_text(_answer_in(output)), context or None)
 
 
 def usage_in(output: object) -> Usage:
-    """Return what the message in an author's output says that it cost, be it of use or not."""
+    """Return the usage that the message in a writer's output reports, even without text."""
     answer = _answer_in(output)
     return usage_of(answer) if isinstance(answer, BaseMessage) else UNKNOWN_CALL
 

@@ -1,4 +1,4 @@
-"""What a caller may ask of one request, and where it comes from when the caller does not say."""
+"""The options of one request, and the defaults of those that the caller leaves out."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,8 +10,8 @@ from langchain_markovscale.local.sequences import Sampling
 DEFAULT_MAX_TOKENS = 256
 
 
-class Settings(BaseModel):
-    """Settings of one request; None leaves the choice to the next layer.
+class GenerationOptions(BaseModel):
+    """Options of one request; None leaves the choice to the next layer.
 
     Attributes:
         temperature: 0 takes the most likely token.
@@ -50,11 +50,11 @@ class Settings(BaseModel):
         return None if stop is None else [one for one in stop if one]
 
     @classmethod
-    def layered(cls, layers: Iterable[Mapping[str, Any]]) -> "Settings":
-        """Merge settings, the first layer that has one deciding.
+    def layered(cls, layers: Iterable[Mapping[str, Any]]) -> "GenerationOptions":
+        """Merge options; the first layer that has a value for an option decides.
 
         Raises:
-            ValueError: If a setting is unknown or out of its range.
+            ValueError: If an option is unknown or out of range.
         """
         merged: dict[str, Any] = {}
         for layer in layers:
@@ -81,7 +81,7 @@ class Settings(BaseModel):
 
 
 def from_transformers(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the library's options, in which a temperature counts only with ``do_sample``."""
+    """Read options of transformers, where a temperature has an effect only with `do_sample`."""
     settings = {
         "max_tokens": options.get("max_new_tokens"),
         "repetition_penalty": options.get("repetition_penalty"),

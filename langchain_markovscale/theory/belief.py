@@ -25,7 +25,7 @@ from langchain_markovscale.theory.likelihood import (
 )
 from langchain_markovscale.theory.mixture import check_weights
 from langchain_markovscale.theory.rates import Rates
-from langchain_markovscale.theory.scores import ScoreLaw, log_chance
+from langchain_markovscale.theory.scores import ScoreLikelihood, log_chance
 from langchain_markovscale.types import Attempt
 
 Floats = NDArray[np.float64]
@@ -72,7 +72,7 @@ class Belief:
         self.rates = rates.among(choices)
         self.choices = choices
         self._urn = self.rates.urn if choices is None else replace(self.rates.urn, closed=True)
-        self._scores = ScoreLaw(self.rates)
+        self._scores = ScoreLikelihood(self.rates)
         self._log_weights = log_chance(self.rates.arrays.weights)
         self._fixed_columns = 2 + 2 * self._scores.steps
         self._table = self._table_with(1)

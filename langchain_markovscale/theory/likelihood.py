@@ -47,7 +47,7 @@ Step = tuple[int, int, int]
 """An attempt as the model sees it: its answer's number, its parent's, its events' first column."""
 
 
-class Run(NamedTuple):
+class RunEvents(NamedTuple):
     """What happened in a run, if one answer is right.
 
     Attributes:
@@ -81,7 +81,7 @@ def steps_of(
     return steps
 
 
-def read_run(steps: Sequence[Step], right: int, levels: int) -> Run:
+def read_run(steps: Sequence[Step], right: int, levels: int) -> RunEvents:
     """Return what happened in a run.
 
     Args:
@@ -117,7 +117,7 @@ def read_run(steps: Sequence[Step], right: int, levels: int) -> Run:
                 counts[MOVED] += 1
         if answer != NO_VALUE:
             draws.append((answer, left))
-    return Run(counts, draws)
+    return RunEvents(counts, draws)
 
 
 def event_table(rates: Rates, levels: int) -> Floats:

@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 _IMPOSSIBLE = 1e-300  # stands for a chance of 0, so that contradictions leave a posterior
 
 
-class ScoreLaw:
+class ScoreLikelihood:
     """How likely scores are: by step, by whether the answer is right, and by class.
 
     Where a likelihood ratio by score is known, it is what a step says, and tells nothing of the

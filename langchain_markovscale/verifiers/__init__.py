@@ -1,6 +1,7 @@
-"""Verify-proxies: Runnables that score an answer and say what is wrong with it."""
+"""Verify-proxies: Runnables that score an answer and return feedback on it."""
 
-from langchain_markovscale.verifiers.base import Verdict, Verifier, VerifierInput, to_verdict
+from langchain_markovscale.types import Verdict, VerifierInput
+from langchain_markovscale.verifiers.base import Verifier, to_verdict
 from langchain_markovscale.verifiers.function import FunctionVerifier, as_verifier
 from langchain_markovscale.verifiers.judge import JudgeVerifier
 

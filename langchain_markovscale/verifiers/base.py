@@ -1,9 +1,9 @@
 """The protocol of a verify-proxy, and the base class of the package's own.
 
 Any Runnable from `VerifierInput` to something that `to_verdict` reads is a verifier. `Verifier`
-adds to that what a verifier should not have to think of: it records a run of its own where somebody
-listens and costs next to nothing where nobody does (LangChain's generic wrapper takes longer than
-many checks), and it keeps its calls out of the user's stream.
+adds what every verifier needs: it records a run of its own where there are callbacks and takes
+hardly any time where there are none (LangChain's generic wrapper takes longer than many checks),
+and it keeps its calls out of the user's stream.
 """
 
 import contextlib
@@ -26,8 +26,8 @@ def to_verdict(returned: object, *, name: str = "verifier") -> Verdict:
 
     Args:
         returned: A bool or a number (also NumPy's or torch's, of one element), None (no score), a
-            pair ``(score, feedback)``, or a mapping with ``score`` and, where there are any,
-            ``feedback`` and ``usage`` (a `Usage`, or LangChain's ``usage_metadata``).
+            pair `(score, feedback)`, or a mapping with `score` and, where there are any,
+            `feedback` and `usage` (a `Usage`, or LangChain's `usage_metadata`).
         name: The verifier's name, for errors.
 
     Returns:
@@ -35,16 +35,15 @@ def to_verdict(returned: object, *, name: str = "verifier") -> Verdict:
 
     Raises:
         ValueError: If the score is NaN or outside [0, 1], or the usage is negative.
-        TypeError: If ``returned`` is none of the above.
+        TypeError: If `returned` is of no accepted type.
     """
     score, feedback, usage = returned, None, None
     if isinstance(returned, Mapping):
         if "score" not in returned:
-            msg = (
-                f"{name} returned a dict without 'score' (it has {sorted(map(str, returned))}); "
-                "add it, as None where there is no score"
+            raise TypeError(
+                f"{name} returned a dict without 'score', got {sorted(map(str, returned))}: add "
+                "it, as None where the verifier abstains."
             )
-            raise TypeError(msg)
         score, feedback = returned["score"], returned.get("feedback")
         usage = returned.get("usage")
     elif isinstance(returned, tuple) and len(returned) == 2:
@@ -65,11 +64,10 @@ def _score(value: Any, name: str) -> float | None:
         return None
     number = float(value if isinstance(value, (bool, int, float)) else _scalar(value, name))
     if math.isnan(number) or not -_ROUNDING <= number <= 1 + _ROUNDING:
-        msg = (
-            f"{name} returned the score {value!r}; a score is a number in [0, 1]: "
-            "rescale it, or return None for no score"
+        raise ValueError(
+            f"{name} returned the score {value!r}, and a score is a number in [0, 1]: "
+            "rescale it, or return None to abstain."
         )
-        raise ValueError(msg)
     return min(max(number, 0.0), 1.0)
 
 
@@ -80,13 +78,14 @@ def _scalar(value: Any, name: str) -> bool | int | float:
         if isinstance(number, (bool, int, float)):
             return number
     remedy = (
-        "return a bool, a number in [0, 1], None, (score, feedback), "
+        "let it return a bool, a number in [0, 1], None, (score, feedback), "
         "or a dict with score, feedback and usage"
     )
     if text_of(value) is not None:
-        remedy += "; for a model that judges in words there is JudgeVerifier(model)"
-    msg = f"{name} returned {value!r} ({type(value).__name__}), which is no score: {remedy}"
-    raise TypeError(msg)
+        remedy += ", or give JudgeVerifier(model), which reads a score from a model's words"
+    raise TypeError(
+        f"{name} returned {value!r} ({type(value).__name__}), which is no score: {remedy}."
+    )
 
 
 def _feedback(value: object, name: str) -> str | None:
@@ -94,8 +93,9 @@ def _feedback(value: object, name: str) -> str | None:
         return None
     text = text_of(value)
     if text is None:
-        msg = f"{name} returned the feedback {value!r}; feedback is a str, or None"
-        raise TypeError(msg)
+        raise TypeError(
+            f"{name} returned the feedback {value!r}: let it return a str, or None for none."
+        )
     return text.strip() or None
 
 
@@ -103,11 +103,10 @@ def _usage(value: object, name: str) -> Usage | None:
     if value is None:
         return None
     if not isinstance(value, Mapping) or not {"input_tokens", "output_tokens"} <= value.keys():
-        msg = (
-            f"{name} returned the usage {value!r}; "
-            "usage is a dict with input_tokens and output_tokens, or None"
+        raise TypeError(
+            f"{name} returned the usage {value!r}: let it return a dict with input_tokens and "
+            "output_tokens, or None where it is unknown."
         )
-        raise TypeError(msg)
     counts = {
         "calls": value.get("calls", 1),
         "input_tokens": value["input_tokens"],
@@ -116,24 +115,23 @@ def _usage(value: object, name: str) -> Usage | None:
     }
     for part, count in counts.items():
         if not isinstance(count, int) or count < 0:
-            msg = f"{name} returned the usage {part}={count!r}; it is a whole number, at least 0"
-            raise ValueError(msg)
+            raise ValueError(
+                f"{name} returned the usage {part}={count!r}: let it be a whole number, at least 0."
+            )
     return cast(Usage, counts)
 
 
-__all__ = ["NOSTREAM", "Verdict", "Verifier", "VerifierInput", "quiet", "to_verdict"]
-
 NOSTREAM = "nostream"
-"""The tag by which LangGraph keeps model calls out of ``stream_mode="messages"``.
+"""The tag by which LangGraph keeps model calls out of `stream_mode="messages"`.
 
-The value of ``langgraph.constants.TAG_NOSTREAM``; verifiers do not need LangGraph.
+The value of `langgraph.constants.TAG_NOSTREAM`; verifiers do not need LangGraph.
 """
 
 
 class Verifier(Runnable[VerifierInput, Verdict]):
     """Base class of verifiers: implement `verify`, and `averify` where the work can be awaited.
 
-    ``invoke``, ``ainvoke``, ``batch``, ``abatch`` and ``|`` work as on any Runnable. What `verify`
+    `invoke`, `ainvoke`, `batch`, `abatch` and `|` work as on any Runnable. What `verify`
     returns is read by `to_verdict`. Calls made with the config that it is given carry the tag
     `NOSTREAM`.
 
@@ -155,9 +153,9 @@ class Verifier(Runnable[VerifierInput, Verdict]):
         """Judge one answer.
 
         Args:
-            given: Question, answer and key; the key is there, if only as None.
-            config: The config to hand on to calls within.
-            **kwargs: What was bound to the verifier.
+            given: Question, answer and key; `key` is always there, and may be None.
+            config: The config to pass to calls within.
+            **kwargs: Arguments that were bound to the verifier.
 
         Returns:
             A verdict, in any of the forms that `to_verdict` reads.
@@ -175,7 +173,7 @@ class Verifier(Runnable[VerifierInput, Verdict]):
         Args:
             input: Question, answer and, where there is one, key.
             config: The run's config.
-            **kwargs: Handed on to `verify`.
+            **kwargs: Passed to `verify`.
 
         Returns:
             The verdict.
@@ -183,24 +181,23 @@ class Verifier(Runnable[VerifierInput, Verdict]):
         Raises:
             ValueError: If the input lacks the question or the answer, or the verifier returned a
                 score that is NaN or outside [0, 1].
-            TypeError: If the input is no dict, or the verifier returned something that is no
-                verdict.
+            TypeError: If the input is no dict, or what the verifier returned is no verdict.
         """
-        given = _read(input)
-        if not _heard(config):
+        given = _checked_input(input)
+        if not _has_listeners(config):
             return self._verdict(given, quiet(config), **kwargs)
-        recorded: Any = self._verdict
-        return self._call_with_config(recorded, given, quiet(config), **kwargs)
+        call: Any = self._verdict
+        return self._call_with_config(call, given, quiet(config), **kwargs)
 
     async def ainvoke(
         self, input: VerifierInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Verdict:
         """Judge one answer, as `invoke` does."""
-        given = _read(input)
-        if not _heard(config):
+        given = _checked_input(input)
+        if not _has_listeners(config):
             return await self._averdict(given, quiet(config), **kwargs)
-        recorded: Any = self._averdict
-        return await self._acall_with_config(recorded, given, quiet(config), **kwargs)
+        call: Any = self._averdict
+        return await self._acall_with_config(call, given, quiet(config), **kwargs)
 
     def _verdict(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:
         return self._checked(self.verify(given, config, **kwargs))
@@ -218,24 +215,24 @@ class Verifier(Runnable[VerifierInput, Verdict]):
 
 
 class NoVerifier(Verifier):
-    """Gives no score: agreement between answers and their stability are then the evidence."""
+    """Always abstains: agreement between answers and their stability are then the evidence."""
 
     asks_model = False
 
     def verify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:
-        """Return no score."""
+        """Abstain."""
         return Verdict(score=None, feedback=None, usage=None)
 
     def invoke(
         self, input: VerifierInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Verdict:
-        """Return no score, and record no run: nobody was asked."""
+        """Abstain, and record no run."""
         return self.verify(input, {})
 
     async def ainvoke(
         self, input: VerifierInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Verdict:
-        """Return no score, as `invoke` does."""
+        """Abstain, as `invoke` does."""
         return self.verify(input, {})
 
 
@@ -253,8 +250,8 @@ def quiet(config: RunnableConfig | None) -> RunnableConfig:
     return {**config, "tags": tags if NOSTREAM in tags else [*tags, NOSTREAM]}
 
 
-def _heard(config: RunnableConfig | None) -> bool:
-    """Whether anybody may listen to a run: not within a run that has no callbacks at all."""
+def _has_listeners(config: RunnableConfig | None) -> bool:
+    """Return whether a run may have listeners: not within a run without any callbacks."""
     callbacks = config.get("callbacks") if config else None
     if callbacks is None:
         outer = var_child_runnable_config.get()
@@ -262,22 +259,23 @@ def _heard(config: RunnableConfig | None) -> bool:
     return not isinstance(callbacks, BaseCallbackManager) or bool(callbacks.handlers)
 
 
-def _read(given: object) -> VerifierInput:
-    """Check an input; messages become text, for ``{"answer": model, …} | verifier``."""
+def _checked_input(given: object) -> VerifierInput:
+    """Check an input; messages become text, for `{"answer": model, …} | verifier`."""
     if not isinstance(given, Mapping):
-        msg = (
-            "a verifier takes a dict with 'question', 'answer' and, where there is one, 'key', "
-            f"not {type(given).__name__}"
+        raise TypeError(
+            "A verifier's input must be a dict with 'question', 'answer' and, where there is one, "
+            f"'key', got {type(given).__name__}."
         )
-        raise TypeError(msg)
     question, answer, key = text_of(given.get("question")), text_of(given.get("answer")), None
     if question is None or answer is None:
         part = "question" if question is None else "answer"
-        msg = f"a verifier's input needs {part!r} as a str or a message, not {given.get(part)!r}"
-        raise ValueError(msg)
+        raise ValueError(
+            f"A verifier's input needs {part!r} as a str or a message, got {given.get(part)!r}."
+        )
     if given.get("key") is not None:
         key = text_of(given["key"])
         if key is None:
-            msg = f"a verifier's input needs 'key' as a str or None, not {given['key']!r}"
-            raise ValueError(msg)
+            raise ValueError(
+                f"A verifier's input needs 'key' as a str or None, got {given['key']!r}."
+            )
     return cast(VerifierInput, {**given, "question": question, "answer": answer, "key": key})

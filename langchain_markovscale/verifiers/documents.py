@@ -1,7 +1,7 @@
 """The documents that an answer was made from, as texts.
 
-Retrieval chains hand them on in many forms; a verifier that checks an answer against them needs
-their words alone.
+Retrieval chains return them in many forms; a verifier that checks an answer against them needs
+their texts only.
 """
 
 import re
@@ -10,21 +10,22 @@ from typing import Any
 
 from langchain_core.documents import Document
 
-from langchain_markovscale.verifiers.base import VerifierInput, text_of
+from langchain_markovscale.types import VerifierInput
+from langchain_markovscale.verifiers.base import text_of
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
 def sentences_of(text: str) -> list[str]:
-    """Return the sentences of a text; a line ends one, too."""
+    """Return the sentences of a text; the end of a line also ends a sentence."""
     return [part for part in _SENTENCE_END.split(text) if part.strip()]
 
 
 def passages_of(text: str, longest: int) -> list[str]:
-    """Part a text into passages of whole sentences that a small model can read at once.
+    """Split a text into passages of whole sentences that a small model can read at once.
 
     A passage begins with the last sentence of the one before, where there is room for it: what is
-    said in two sentences stands in one passage. A sentence that is too long by itself is cut.
+    written in two sentences is in one passage. A sentence that is too long by itself is cut.
 
     Args:
         text: The text.
@@ -52,7 +53,7 @@ def documents_of(given: VerifierInput, key: str | None, name: str) -> list[str]:
     """Return the texts of the documents that came with an answer.
 
     Args:
-        given: What a verifier is asked; its `context` is what the generator returned beside the
+        given: The verifier's input; its `context` is what the generator returned beside the
             answer.
         key: Where in the context the documents are; None to take every text in it.
         name: The verifier's name, for errors.
@@ -62,23 +63,23 @@ def documents_of(given: VerifierInput, key: str | None, name: str) -> list[str]:
     """
     context: Any = given.get("context")
     if context is None:
-        msg = (
+        raise ValueError(
             f"{name} needs the documents that the answer was made from: let the generator return "
             "a dict with the answer under 'answer' and the documents beside it, such as "
-            "{'answer': …, 'context': documents}"
+            "{'answer': …, 'context': documents}."
         )
-        raise ValueError(msg)
     if key is not None:
         if not isinstance(context, Mapping) or key not in context:
             held = sorted(map(str, context)) if isinstance(context, Mapping) else context
-            msg = f"{name} looks for documents under documents_key={key!r}; the context has {held}"
-            raise ValueError(msg)
+            raise ValueError(
+                f"{name} looks for documents under documents_key={key!r}; the context has {held}."
+            )
         context = context[key]
     return [text for text in _texts(context) if text.strip()]
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Texts in the order in which they stand; numbers and other values are no documents."""
+    """Yield the texts in their order; numbers and other values are no documents."""
     text = value.page_content if isinstance(value, Document) else text_of(value)
     if text is not None:
         yield text

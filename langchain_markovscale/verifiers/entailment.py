@@ -1,8 +1,8 @@
 """Groundedness without a language model: does a document entail what the answer claims?
 
 A cross-encoder that was trained on natural language inference reads a document and a claim together
-and tells entailment from contradiction and neither. It is small enough for a CPU. It reads a few
-hundred words and drops the rest without a word, so that long documents are shown to it in passages.
+and distinguishes entailment, contradiction and neither. It is small enough for a CPU. It reads a
+few hundred words and ignores the rest without a warning, so long documents are split into passages.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,11 +15,12 @@ from langchain_core.runnables import RunnableConfig
 from numpy.typing import NDArray
 
 from langchain_markovscale._extras import naming_the_extra
-from langchain_markovscale.verifiers.base import Verdict, Verifier, VerifierInput
+from langchain_markovscale.types import Verdict, VerifierInput
+from langchain_markovscale.verifiers.base import Verifier
 from langchain_markovscale.verifiers.documents import documents_of, passages_of, sentences_of
 
 DEFAULT_MODEL = "cross-encoder/nli-deberta-v3-base"
-_LABEL = "entailment"
+_ENTAILMENT = "entailment"
 _SHORTEST = 100  # characters of a passage; less is hardly a sentence
 
 
@@ -34,12 +35,12 @@ class EntailmentVerifier(Verifier):
     """Scores an answer by how surely the documents entail each of its sentences.
 
     A sentence is as well supported as by the passage that supports it best:
-    ``max over passages of P(entailment)``, a softmax over the labels. The least supported sentence
+    `max over passages of P(entailment)`, a softmax over the labels. The least supported sentence
     makes the score, or the mean of all. The feedback names the sentences that no document supports.
     The documents are found as by `GroundednessVerifier`; where there are none the score is 0.
 
     Every sentence is read together with every passage. Calls wait for each other, because
-    tokenizers are not made for threads.
+    tokenizers are not thread-safe.
 
     Example::
 
@@ -53,17 +54,17 @@ class EntailmentVerifier(Verifier):
         entailment: Number of the output for entailment; None to look it up in the model's
             configuration.
         aggregate: How the sentences' scores become one: the least of them, or their mean.
-        split: Parts an answer into claims; by default into sentences.
+        split: Splits an answer into claims; by default into sentences.
         passage_chars: The most characters of a document that are read at once, at least 100. The
             model must be able to read as many and a claim: 1,000 are some 250 tokens of English.
         name: The name that traces and errors show.
 
     Raises:
-        ValueError: If the model does not say which output is entailment and ``entailment`` does
-            not either, ``aggregate`` is unknown or ``passage_chars`` less than 100; when called, if
+        ValueError: If the model does not say which output is entailment and `entailment` does
+            not either, `aggregate` is unknown or `passage_chars` less than 100; when called, if
             an answer comes without documents.
-        TypeError: If the model has no ``predict``.
-        ModuleNotFoundError: If ``model`` is a name and the extra ``nli`` is not installed.
+        TypeError: If the model has no `predict`.
+        ModuleNotFoundError: If `model` is a name and the extra `nli` is not installed.
     """
 
     asks_model: ClassVar[bool] = False  # it costs time, but no tokens
@@ -81,27 +82,26 @@ class EntailmentVerifier(Verifier):
     ) -> None:
         super().__init__(name=name)
         if aggregate not in ("min", "mean"):
-            msg = f"aggregate={aggregate!r} must be 'min' or 'mean'"
-            raise ValueError(msg)
+            raise ValueError(f"aggregate must be 'min' or 'mean', got aggregate={aggregate!r}.")
         if passage_chars < _SHORTEST:
-            msg = f"passage_chars must be at least {_SHORTEST}, a sentence, not {passage_chars}"
-            raise ValueError(msg)
-        self.model = _loaded(model) if isinstance(model, str) else model
-        if not callable(getattr(self.model, "predict", None)):
-            msg = (
-                "model must be a cross-encoder with predict, such as "
-                f"sentence_transformers.CrossEncoder(…), or its name, not {type(model).__name__}"
+            raise ValueError(
+                f"passage_chars must be at least {_SHORTEST}, a sentence, got {passage_chars}."
             )
-            raise TypeError(msg)
+        self.model = _load_cross_encoder(model) if isinstance(model, str) else model
+        if not callable(getattr(self.model, "predict", None)):
+            raise TypeError(
+                "model must be a cross-encoder with predict, such as "
+                f"sentence_transformers.CrossEncoder(…), or its name, got {type(model).__name__}."
+            )
         self.documents_key = documents_key
-        self.entailment = _label_of(self.model) if entailment is None else entailment
+        self.entailment = _entailment_label(self.model) if entailment is None else entailment
         self.aggregate = aggregate
         self.split = split or sentences_of
         self.passage_chars = passage_chars
         self._one_at_a_time = Lock()
 
     def verify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:
-        """Read every claim together with every document; keyword arguments go to ``predict``."""
+        """Read every claim together with every document; keyword arguments go to `predict`."""
         documents = documents_of(given, self.documents_key, self.get_name())
         passages = [part for text in documents for part in passages_of(text, self.passage_chars)]
         claims = [claim for claim in self.split(given["answer"]) if claim.strip()]
@@ -112,9 +112,7 @@ class EntailmentVerifier(Verifier):
         pairs = [(passage, claim) for claim in claims for passage in passages]
         options = {"show_progress_bar": False, **kwargs}
         with self._one_at_a_time:
-            rows = self.model.predict(
-                pairs, activation_fn=_as_they_are, apply_softmax=True, **options
-            )
+            rows = self.model.predict(pairs, activation_fn=_identity, apply_softmax=True, **options)
         support = self._support(rows, len(claims), len(passages))
         weak = [claim.strip() for claim, share in zip(claims, support, strict=True) if share < 0.5]
         return Verdict(
@@ -126,32 +124,30 @@ class EntailmentVerifier(Verifier):
     def _support(self, rows: Any, claims: int, passages: int) -> list[float]:
         table: NDArray[np.float64] = np.asarray(rows, dtype=float)
         if table.ndim != 2 or not 0 <= self.entailment < table.shape[1]:
-            msg = (
-                f"the model of {self.get_name()} returned numbers of shape {table.shape}, which "
-                f"have no column {self.entailment}: it must be trained on inference, and tell "
-                "entailment from contradiction"
+            raise ValueError(
+                f"The model of {self.get_name()} returned numbers of shape {table.shape}, which "
+                f"have no column {self.entailment}: give a model that is trained on natural "
+                "language inference, and entailment= as the number of its output for it."
             )
-            raise ValueError(msg)
         shares = table[:, self.entailment].reshape(claims, passages)
         best: list[float] = shares.max(axis=1).tolist()
         return best
 
 
-def _label_of(model: object) -> int:
+def _entailment_label(model: object) -> int:
     """Look up the output for entailment in the model's configuration."""
     labels = getattr(getattr(model, "config", None), "label2id", None)
     if isinstance(labels, Mapping):
         for label, number in labels.items():
-            if str(label).casefold() == _LABEL:
+            if str(label).casefold() == _ENTAILMENT:
                 return int(number)
-    msg = (
-        f"entailment must be the number of the model's output for entailment: its configuration "
-        f"has the labels {labels!r}"
+    raise ValueError(
+        "entailment must be the number of the model's output for entailment, because the labels of "
+        f"its configuration do not name it, got {labels!r}."
     )
-    raise ValueError(msg)
 
 
-def _loaded(name: str) -> CrossEncoderLike:
+def _load_cross_encoder(name: str) -> CrossEncoderLike:
     try:
         from sentence_transformers import CrossEncoder
     except ModuleNotFoundError as error:
@@ -160,6 +156,6 @@ def _loaded(name: str) -> CrossEncoderLike:
     return model
 
 
-def _as_they_are(logits: Any) -> Any:
-    """What the softmax needs; a model's own activation may be a sigmoid."""
+def _identity(logits: Any) -> Any:
+    """Return the logits, which the softmax needs; a model's own activation may be a sigmoid."""
     return logits

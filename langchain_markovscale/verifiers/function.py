@@ -20,24 +20,24 @@ _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 class FunctionVerifier(Verifier):
     """A function as a verifier.
 
-    The function gets those of ``question``, ``answer``, ``key`` and ``context`` that its parameters
+    The function gets those of `question`, `answer`, `key` and `context` that its parameters
     name; a function of one parameter of another name gets the whole `VerifierInput`. It returns a
-    bool, a score in [0, 1], None, ``(score, feedback)``, or a dict with these (see `to_verdict`);
-    what it raises rises.
+    bool, a score in [0, 1], None, `(score, feedback)`, or a dict with these (see `to_verdict`);
+    errors that it raises are not caught.
 
     A function asks no model: unless it returns a usage of its own, it counts as one call of no
     tokens.
 
     Args:
-        func: The function. With an async one, ``invoke`` is an error and ``ainvoke`` works.
-        afunc: An async function for ``ainvoke``, beside a sync ``func``.
+        func: The function. With an async one, `invoke` is an error and `ainvoke` works.
+        afunc: An async function for `ainvoke`, beside a sync `func`.
         name: The name that traces and errors show; the function's if None.
-        blocking: Whether ``func`` waits (network, subprocess) or computes for long. If so, it runs
-            in LangChain's thread pool under ``ainvoke``; otherwise in place, because a change of
+        blocking: Whether `func` waits (network, subprocess) or computes for long. If so, it runs
+            in LangChain's thread pool under `ainvoke`; otherwise in place, because a change of
             threads costs more than a quick check.
 
     Raises:
-        TypeError: If ``func`` is not callable, or asks for what a verifier is not given.
+        TypeError: If `func` is not callable, or has parameters that a verifier has no values for.
     """
 
     asks_model = False
@@ -51,8 +51,7 @@ class FunctionVerifier(Verifier):
         blocking: bool = False,
     ) -> None:
         if not callable(func):
-            msg = f"FunctionVerifier takes a function, not {type(func).__name__}"
-            raise TypeError(msg)
+            raise TypeError(f"func must be a function, got {type(func).__name__}.")
         own_name = getattr(func, "__name__", type(func).__name__)
         super().__init__(name=name or (own_name if own_name.isidentifier() else None))
         self.func = func
@@ -61,8 +60,10 @@ class FunctionVerifier(Verifier):
         self._call = _by_parameters(func)
         self._acall = None if self.afunc is None else _by_parameters(self.afunc)
         if _is_async(func) and afunc is not None:
-            msg = f"{self.get_name()} got two async functions: make func sync, or leave afunc out"
-            raise TypeError(msg)
+            raise TypeError(
+                f"func and afunc of {self.get_name()} are two async functions: make func sync, or "
+                "leave afunc out."
+            )
 
     def verify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> object:
         """Call the function."""
@@ -70,11 +71,10 @@ class FunctionVerifier(Verifier):
         if self.func is self.afunc or inspect.isawaitable(returned):
             if inspect.iscoroutine(returned):
                 returned.close()
-            msg = (
-                f"the verifier {self.get_name()} is async: use ainvoke, "
-                "or give FunctionVerifier a sync func, and this one as afunc"
+            raise TypeError(
+                f"The verifier {self.get_name()} is async: use ainvoke, "
+                "or give FunctionVerifier a sync func, and this one as afunc."
             )
-            raise TypeError(msg)
         return returned
 
     async def averify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> object:
@@ -97,10 +97,10 @@ def _is_async(func: Callable[..., Any]) -> bool:
 
 
 def _by_parameters(func: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function of a `VerifierInput` that hands over what the parameters name."""
+    """Return a function of a `VerifierInput` that passes what the parameters name."""
     try:
         parameters = list(inspect.signature(func).parameters.values())
-    except ValueError:  # some builtins do not say
+    except ValueError:  # some builtins have no signature
         parameters = [inspect.Parameter("given", inspect.Parameter.POSITIONAL_ONLY)]
     fixed = func.keywords if isinstance(func, functools.partial) else {}
     names = [name for name in _NAMES if name not in fixed]
@@ -114,12 +114,11 @@ def _by_parameters(func: Callable[..., Any]) -> Callable[..., Any]:
     whole = required or others
     if not named and len(whole) == 1 and whole[0].kind in _BY_PLACE:
         return func
-    msg = (
-        f"the verifier function {getattr(func, '__name__', func)!r} takes "
-        f"({', '.join(map(str, parameters))}); it must take some of {', '.join(_NAMES)} by these "
-        "names, or one parameter for the dict of all"
+    raise TypeError(
+        f"The verifier function {getattr(func, '__name__', func)!r} has the parameters "
+        f"({', '.join(map(str, parameters))}): it must take some of {', '.join(_NAMES)} by these "
+        "names, or one parameter for the dict of all."
     )
-    raise TypeError(msg)
 
 
 def as_verifier(verifier: object) -> Runnable[VerifierInput, Any] | None:
@@ -133,23 +132,21 @@ def as_verifier(verifier: object) -> Runnable[VerifierInput, Any] | None:
         The Runnable, or None.
 
     Raises:
-        TypeError: If it is none of these, or a bare model, which answers in words and not with a
-            score.
+        TypeError: If the verifier is of no accepted type, or a chat model, which returns text and
+            not a score.
     """
     if verifier is None:
         return None
     if isinstance(verifier, Runnable):
         if hasattr(verifier, "generate_prompt"):  # what only LangChain's models have
-            msg = (
-                f"{type(verifier).__name__} is a model and returns text, not a score: "
-                "JudgeVerifier(model) lets it judge"
+            raise TypeError(
+                f"verifier must return a score, and {type(verifier).__name__} is a model that "
+                "returns text: give JudgeVerifier(model), which reads a score from it."
             )
-            raise TypeError(msg)
         return verifier
     if callable(verifier):
         return FunctionVerifier(verifier)
-    msg = (
+    raise TypeError(
         "verifier must be a Runnable, a function of question, answer and key, or None, "
-        f"not {type(verifier).__name__}"
+        f"got {type(verifier).__name__}."
     )
-    raise TypeError(msg)

@@ -1,7 +1,7 @@
 """Verdicts and probabilities as judges phrase them.
 
-Only what is clear is read: "does not PASS" and "FAIL, would PASS if …" are no pass, and "PASS or
-FAIL" or "0 to 1", which a model copies from its instructions, are nothing.
+Only clear statements are read: "does not PASS" and "FAIL, would PASS if …" are no pass, and "PASS
+or FAIL" or "0 to 1", which a model copies from its instructions, are skipped.
 """
 
 import re
@@ -86,9 +86,9 @@ def read_probability(phrase: str, *, percent: bool = False) -> float | None:
         percent: Whether a whole number from 11 to 100 without a scale is a percentage.
 
     Returns:
-        The probability, in [0, 1]. None where the phrase opens otherwise, the number leaves [0, 1]
-        or has no scale (8, 85), and for a range (0 to 1) or the opposite ("0.9 that it is wrong").
-        50/50 is a half.
+        The probability, in [0, 1]. None where the phrase begins otherwise, the number is outside
+        [0, 1] or has no scale (8, 85), and for a range (0 to 1) or the opposite ("0.9 that it is
+        wrong"). 50/50 is 0.5.
     """
     match = _PROBABILITY.match(phrase[:_LONGEST])
     if match is None:

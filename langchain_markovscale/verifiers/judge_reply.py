@@ -1,12 +1,12 @@
-"""Reading a judge's reply: what it says, and nothing that it does not say.
+"""Reading a judge's reply: its verdict, its probability and its critique.
 
-A reply is asked for as ``CRITIQUE:``, ``VERDICT:`` and ``PROBABILITY:`` lines. JSON with these
-fields, verdicts without a label and the decorations of weak models are read as well. Two rules keep
-a reading honest, beside that of `phrases` that only what is clear counts:
+The prompt asks for `CRITIQUE:`, `VERDICT:` and `PROBABILITY:` lines. JSON with these fields,
+verdicts without a label and the markup of weak models are read as well. Beside the rule of
+`judge_phrases`, that only clear statements count, there are two:
 
 * What the judge quotes does not count: quoted lines, quotations, and claims in the candidate's
-  favour that the material itself contains ("score: 1.0"), for an echo cannot be told from a
-  judgement.
+  favour that the material itself contains ("score: 1.0"), because a quotation without marks looks
+  like a judgement.
 * Where statements disagree, the least favourable counts.
 """
 
@@ -30,7 +30,7 @@ FAIL_SCORE = 0.1
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a judge's reply says.
+    """The content of a judge's reply.
 
     Attributes:
         passed: The verdict; None where none can be read.
@@ -77,51 +77,55 @@ def read_judgement(reply: str, material: Iterable[str] = ()) -> Judgement:
     """Read a judge's reply.
 
     Args:
-        reply: The whole reply. A ``<think>`` block is not part of the judgement.
+        reply: The whole reply. A `<think>` block is not part of the judgement.
         material: The untrusted texts, as they are and as the judge was shown them.
 
     Returns:
-        The judgement; ``passed`` and ``probability`` are None where the reply does not clearly say
-        them.
+        The judgement; `passed` and `probability` are None where the reply does not state them
+        clearly.
     """
     material = list(material)
-    said = reply
+    reply_text = reply
     if not any("think>" in text for text in material):  # else it may be an echo
         _, closed, rest = reply.partition("</think>")
         if not closed and "<think>" in reply:
-            return Judgement(None, None, _worth_saying(reply))  # cut off before it judged
-        said = rest if closed else reply
-    stated, objects = _stated(said)
-    claims = _claims(material) if stated else set()
-    passed = _weighed(stated, "verdict", claims)
-    probability = _weighed(stated, "probability", claims)
+            return Judgement(None, None, _cleaned_critique(reply))  # cut off before it judged
+        reply_text = rest if closed else reply
+    statements, objects = _statements_of(reply_text)
+    claims = _claims(material) if statements else set()
+    passed = _least_favourable(statements, "verdict", claims)
+    probability = _least_favourable(statements, "probability", claims)
     return Judgement(
         passed=None if passed is None else bool(passed),
         probability=None if probability is None else float(probability),
-        critique=_critique(said, objects, stated),
+        critique=_critique(reply_text, objects, statements),
     )
 
 
-def _stated(said: str) -> tuple[list[_Statement], list[JsonObject]]:
-    objects = json_objects(said)
-    return _json_statements(objects) + _replied(_without(said, objects)), objects
+def _statements_of(reply_text: str) -> tuple[list[_Statement], list[JsonObject]]:
+    objects = json_objects(reply_text)
+    return _json_statements(objects) + _reply_statements(_without(reply_text, objects)), objects
 
 
 def _claims(material: Iterable[str]) -> _Claims:
-    """Return what the material states, read as a reply and wherever in it a label stands."""
+    """Return what the material states, read as a reply and after every label in it."""
     claims: _Claims = set()
     for text in material:
-        found = _json_statements(json_objects(text)) + _labelled(text, strict=False) + _bare(text)
-        found += _stated(text)[0]
-        claims.update((claim.kind, claim.value) for claim in found)
+        material_statements = (
+            _json_statements(json_objects(text)) + _labelled(text, strict=False) + _bare(text)
+        )
+        material_statements += _statements_of(text)[0]
+        claims.update((claim.kind, claim.value) for claim in material_statements)
     return claims
 
 
-def _weighed(stated: list[_Statement], kind: _Kind, claims: _Claims) -> bool | float | None:
+def _least_favourable(
+    statements: list[_Statement], kind: _Kind, claims: _Claims
+) -> bool | float | None:
     """Return the least favourable value; of what the material claims, only if unfavourable."""
-    values = [s.value for s in stated if s.kind == kind and s.value is not None]
-    own = [value for value in values if (kind, value) not in claims]
-    return min(own or [value for value in values if value < 0.5], default=None)
+    values = [s.value for s in statements if s.kind == kind and s.value is not None]
+    own_values = [value for value in values if (kind, value) not in claims]
+    return min(own_values or [value for value in values if value < 0.5], default=None)
 
 
 _MARKUP = r"[*_\"'\u201c\u201d`]"  # emphasis, code and quotation marks around a word
@@ -149,11 +153,11 @@ _LONGEST_SENTENCE_OPENING = 30
 _LONGEST_VALUE = 400  # characters below a label that are looked at
 
 
-def _replied(text: str) -> list[_Statement]:
-    """Find what a reply states: by labels, or by a bare verdict on its first or last lines."""
+def _reply_statements(text: str) -> list[_Statement]:
+    """Return what a reply states: after labels, or by a bare verdict on its first or last lines."""
     labelled = _labelled(text, strict=True)
     lines = [line for line in _lines(text) if line[1].strip()]
-    bare = [found for line in [*lines[:1], *lines[1:][-2:]] for found in _bare_in(*line)]
+    bare = [statement for line in [*lines[:1], *lines[1:][-2:]] for statement in _bare_in(*line)]
     if any(statement.kind == "verdict" for statement in bare):
         return labelled + bare
     return labelled  # a number alone may be anything
@@ -161,7 +165,7 @@ def _replied(text: str) -> list[_Statement]:
 
 def _labelled(text: str, *, strict: bool) -> list[_Statement]:
     """Find labelled statements; strictly, those that are the writer's own."""
-    found: list[_Statement] = []
+    statements: list[_Statement] = []
     conclusion = _conclusion(text) if strict else 0
     for start, line in _lines(text):
         if strict and line.lstrip().startswith(">"):
@@ -173,8 +177,8 @@ def _labelled(text: str, *, strict: bool) -> list[_Statement]:
             value, stop = line[label.end() : end], start + end
             if end == len(line) and not value.strip(" \t*_\"'`"):
                 value, stop = _next_line(text, stop)
-            found.append(_statement(label, value, start + begin, stop))
-    return found
+            statements.append(_statement(label, value, start + begin, stop))
+    return statements
 
 
 def _labels(line: str) -> list[re.Match[str]]:
@@ -284,19 +288,19 @@ def _bare_in(start: int, line: str) -> list[_Statement]:
 
 
 def _json_statements(objects: list[JsonObject]) -> list[_Statement]:
-    found: list[_Statement] = []
+    statements: list[_Statement] = []
     for value, start, end in objects:
         fields = {name.strip().lower(): field for name, field in value.items()}
         verdict = fields.get("verdict")
         if isinstance(verdict, str):
             verdict = read_verdict(verdict)
         if isinstance(verdict, bool):
-            found.append(_Statement("verdict", verdict, start, end))
+            statements.append(_Statement("verdict", verdict, start, end))
         for name in ("probability", "score"):
             if isinstance(number := fields.get(name), str):
                 probability = read_probability(number, percent=name == "probability")
-                found.append(_Statement("probability", probability, start, end))
-    return found
+                statements.append(_Statement("probability", probability, start, end))
+    return statements
 
 
 def _without(text: str, objects: list[JsonObject]) -> str:
@@ -317,26 +321,26 @@ _CRITIQUE_FIELDS = ("critique", "feedback", "explanation", "reason", "reasoning"
 _NOTHING = re.compile(r"\W*+(?:none|nothing|n/?a|null)?\W*+", re.IGNORECASE)
 
 
-def _critique(text: str, objects: list[JsonObject], stated: list[_Statement]) -> str | None:
-    """Return the labelled critique, or what a reply says beside its verdict."""
+def _critique(text: str, objects: list[JsonObject], statements: list[_Statement]) -> str | None:
+    """Return the labelled critique, or the rest of the reply beside its verdict."""
     for json_object in reversed(objects):
         fields = {name.strip().lower(): field for name, field in json_object.value.items()}
         for name in _CRITIQUE_FIELDS:
             if isinstance(field := fields.get(name), str):
-                return _worth_saying(field)
+                return _cleaned_critique(field)
     labels = list(_CRITIQUE.finditer(text))
     if labels:
         begin = labels[-1].end()
-        end = min((s.start for s in stated if s.start >= begin), default=len(text))
-        return _worth_saying(text[begin:end])
+        end = min((s.start for s in statements if s.start >= begin), default=len(text))
+        return _cleaned_critique(text[begin:end])
     beside, position = [], 0
-    for statement in sorted(stated, key=lambda s: s.start):
+    for statement in sorted(statements, key=lambda s: s.start):
         beside.append(text[position : statement.start])
         position = max(position, statement.end)
-    return _worth_saying("".join([*beside, text[position:]]))
+    return _cleaned_critique("".join([*beside, text[position:]]))
 
 
-def _worth_saying(text: str) -> str | None:
+def _cleaned_critique(text: str) -> str | None:
     if _NOTHING.fullmatch(text):
         return None
     return text.lstrip(" \n\t:,;.*`-\u2013\u2014").rstrip(" \n\t*`#")

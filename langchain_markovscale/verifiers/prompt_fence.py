@@ -1,10 +1,10 @@
-"""Untrusted text inside a prompt: shown whole in meaning, but unable to leave its place.
+"""Untrusted text inside a prompt: its meaning is kept, and it cannot act as part of the prompt.
 
-A candidate answer may hold anything, from a forged verdict to a model's own control tokens. Three
-measures keep it in place, all pure, so that the same input gives the same prompt and caches work:
-what a reader or a tokenizer would take for control is written out visibly; very long texts lose
-their middle, with a note; and each text stands between marker lines whose nonce is derived from the
-texts and occurs in none of them, so no text can close its fence.
+A candidate answer may hold anything, from a forged verdict to a model's own control tokens. There
+are three measures, all pure, so that the same input gives the same prompt and caches work: what a
+reader or a tokenizer would take for control is written out visibly; very long texts lose their
+middle, with a note; and each text is between marker lines whose nonce is derived from the texts and
+occurs in none of them, so no text can close its fence.
 """
 
 import hashlib
@@ -44,11 +44,11 @@ def fenced(texts: Mapping[str, str], *, longest: int = _DEFAULT_LONGEST) -> dict
     """Put untrusted texts between marker lines that none of them can contain.
 
     Args:
-        texts: The texts by title, such as ``{"ANSWER": "…"}``.
+        texts: The texts by title, such as `{"ANSWER": "…"}`.
         longest: Characters that are kept of each.
 
     Returns:
-        Title to block: ``----- BEGIN <title> <nonce> -----``, the text made `visible` and
+        Title to block: `----- BEGIN <title> <nonce> -----`, the text made `visible` and
         `clipped`, and the END line that matches. The nonce is a hash of all the texts, common to
         their blocks.
     """
@@ -61,11 +61,11 @@ def fenced(texts: Mapping[str, str], *, longest: int = _DEFAULT_LONGEST) -> dict
 
 
 def visible(text: str) -> str:
-    """Write out what could act as control.
+    """Return a text in which everything that could act as control is written out.
 
-    Invisible characters become ``[U+202E]``, and runs of one are counted, ``[U+0000 x512]``;
-    control tokens get a space inside, ``< |im_start|>`` and ``[ INST]``; a line that opens like a
-    role, a verdict or a marker is quoted, ``> Assistant: …``. Once more changes nothing.
+    Invisible characters become `[U+202E]`, and runs of one are counted, `[U+0000 x512]`;
+    control tokens get a space inside, `< |im_start|>` and `[ INST]`; a line that opens like a
+    role, a verdict or a marker is quoted, `> Assistant: …`. A second pass changes nothing.
     """
     text = _INVISIBLE.sub(_written_out, text.replace("\r\n", "\n"))
     return _ROLE_LINE.sub("> ", _CONTROL_TOKEN.sub(r"\g<0> ", text))
@@ -78,7 +78,7 @@ def _written_out(match: re.Match[str]) -> str:
 
 
 def clipped(text: str, longest: int = _DEFAULT_LONGEST) -> str:
-    """Return head and tail of a text, ``longest`` characters together, with a note between."""
+    """Return the head and tail of a text, `longest` characters in all, with a note between them."""
     if len(text) <= longest:
         return text
     head = longest // 2
@@ -88,8 +88,8 @@ def clipped(text: str, longest: int = _DEFAULT_LONGEST) -> str:
 
 
 def _shown(text: str, longest: int) -> str:
-    # Writing out can lengthen a text, so it is clipped before (for speed) and after; a cut can
-    # bring a role to the start of a line, so what is left is looked through once more.
+    # Writing out can lengthen a text, so it is clipped before (for speed) and after; clipping can
+    # bring a role to the start of a line, so the rest is checked once more.
     text = visible(clipped(text, longest))
     return visible(clipped(text, longest + _ROOM_FOR_NOTE))
 

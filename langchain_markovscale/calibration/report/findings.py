@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from langchain_markovscale.calibration.simulate import (
-    Outcome,
+    PolicyOutcome,
     graded_law,
     simulate,
     verdict_law,
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 COSTS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 """Costs of a round that a report looks at, beside the one that it is asked for."""
 
+QUESTIONS = 4000  # simulated: a standard error of at most .8 points, and a second or two
+_LEVEL = 0.9  # where no fit says
 _FEW = 8  # classes
 _SOME = 0.5  # answers: without labels these counts are expectations, hardly ever quite zero
 
@@ -139,8 +141,8 @@ class Findings:
     broken: tuple[Drift, ...]
     keyed: bool
     costs: tuple[float, ...]
-    outcomes: tuple[Outcome, ...]
-    recommended: Outcome
+    outcomes: tuple[PolicyOutcome, ...]
+    recommended: PolicyOutcome
 
     @property
     def few_classes(self) -> bool:
@@ -151,10 +153,6 @@ class Findings:
     def rates(self) -> Rates:
         """The calibration's rates."""
         return self.calibration.rates
-
-
-QUESTIONS = 4000  # simulated: a standard error of at most .8 points, and a second or two
-_LEVEL = 0.9  # where no fit says
 
 
 def find(
@@ -291,7 +289,7 @@ def _drift(depth: int, revised: float, changed: float, expected: float) -> Drift
 
 def _cost_curve(
     calibration: "Calibration", costs: tuple[float, ...], max_rounds: int, seed: int, keyed: bool
-) -> tuple[Outcome, ...]:
+) -> tuple[PolicyOutcome, ...]:
     rates, deciding = calibration.rates, calibration.decision_rates
     fitted = calibration.fitted
     if fitted and rates.verdicts_say_nothing:  # so the loop runs without a verifier

@@ -278,9 +278,10 @@ def drift_section(found: Findings) -> Section:
             f"{counted(len(every), 'comparison', in_words=True)}."
         )
     else:
-        said = "; ".join(_drifted(*one) for one in every if abs(one[1].z) > limit)
+        drifted = "; ".join(_drifted(*one) for one in every if abs(one[1].z) > limit)
         words = (
-            f"Rates drift with depth: {said}. Forecasts over many rounds are not to be relied on."
+            f"Rates drift with depth: {drifted}. "
+            "Forecasts over many rounds are not to be relied on."
         )
     rows = tuple(
         (f"{m.depth}", *_drift_cells(m), *_drift_cells(b))
@@ -321,8 +322,7 @@ def classes_section(found: Findings, fitted: FitSummary) -> Section:
     """Return how many classes are used, and how others compare."""
     tried = {int(number): mean for number, mean in fitted.class_likelihood.items()}
     used = found.rates.n_classes
-    said = counted(used, "class is", "classes are", in_words=True).capitalize()
-    words = f"{said} used"
+    words = f"{counted(used, 'class is', 'classes are', in_words=True).capitalize()} used"
     if len(tried) == 1:
         words += "; no other number was tried."
     elif used + 1 in tried:

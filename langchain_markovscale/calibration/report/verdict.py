@@ -36,11 +36,11 @@ def kind(found: Findings) -> Kind:
 
 def verdict(found: Findings) -> str:
     """Return the verdict and its interval as one sentence."""
-    said = _SENTENCES[kind(found)](found)
+    words = _SENTENCES[kind(found)](found)
     if found.calibration.draws:
-        return said
+        return words
     unsure = "By the fit alone" if found.calibration.fitted else "If these rates hold"
-    return f"{unsure}, {said[0].lower()}{said[1:]}"
+    return f"{unsure}, {words[0].lower()}{words[1:]}"
 
 
 def reasons(found: Findings) -> str:
@@ -158,8 +158,8 @@ def _from_to(found: Findings, revisions: int) -> str:
 
 
 def _blind_advice(found: Findings) -> str:
-    said, best = kind(found), found.paid_revisions
-    if said == "uncertain":
+    best = found.paid_revisions
+    if kind(found) == "uncertain":
         return "Record more questions to tell which weighs more."
     if not best:
         return "If nobody checks, stop after the first answer."

@@ -367,7 +367,7 @@ def test_none_is_no_key() -> None:
 
 
 def test_what_is_neither_name_nor_callable_is_an_error() -> None:
-    with pytest.raises(TypeError, match=r"answer_key must be None, a name .* not int"):
+    with pytest.raises(TypeError, match=r"answer_key must be None, a name .* got int"):
         resolve_answer_key(7)  # type: ignore[call-overload]
 
 

@@ -266,7 +266,7 @@ def test_time_of_the_last_question_is_forgotten(run, monkeypatch):
         ({"usd": 1.0, "usd_per_input_token": 0.1}, "give 'usd_per_output_token'"),
         ({"usd": 1.0, **PRICES, "usd_per_output_token": -1}, "usd_per_output_token.*-1"),
         ({"usd": 1.0, **PRICES, "usd_per_output_token": {"verify": 1}}, "no price for 'generate'"),
-        ({"dollars": 1.0}, "budget has no 'dollars'; it may have 'rounds'"),
+        ({"dollars": 1.0}, "budget has no 'dollars': its limits and prices are 'rounds'"),
     ],
 )
 def test_a_bad_budget_is_named(budget, told):

@@ -7,7 +7,7 @@ from langgraph.cache.memory import InMemoryCache
 from langgraph.types import CachePolicy
 
 from langchain_markovscale import create_markovscale_graph
-from langchain_markovscale.graph.cache import policy_for
+from langchain_markovscale.graph.cache import writer_cache_policy
 
 QUESTION = {"question": "What is 2 + 2?"}
 
@@ -100,7 +100,7 @@ def test_a_key_of_ones_own_decides_what_is_the_same(kind, run):
 
 
 def test_a_key_tells_what_an_author_sees_and_not_the_ids_of_messages():
-    key = policy_for(CachePolicy(), "solver").key_func
+    key = writer_cache_policy(CachePolicy(), "solver").key_func
     made = {"text": "five", "key": None, "score": 0.1, "feedback": None, "tokens": None}
     attempts = [
         {**made, "action": "generate", "parent": None},

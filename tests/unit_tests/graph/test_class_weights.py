@@ -226,12 +226,12 @@ def test_without_a_verifier_every_variant_lives_on_agreement(variant, run):
         (
             {"variant": "mixture", "predictor": Predictor()},
             ValueError,
-            "predictor has no use with variant='mixture'",
+            "predictor is not used with variant='mixture'",
         ),
         (
             {"variant": "training_free", "predictor": Predictor()},
             ValueError,
-            "predictor has no use with variant='training_free'",
+            "predictor is not used with variant='training_free'",
         ),
         (
             {"variant": "map", "predictor": told([0.2, 0.3, 0.5])},

@@ -1,4 +1,4 @@
-"""The books of calls and tokens, where calls fail or are interrupted."""
+"""The accounting of calls and tokens, where calls fail or are interrupted."""
 
 from fakes import ScriptedModel, reply
 from langchain_core.language_models import FakeListLLM
@@ -7,7 +7,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
 
 from langchain_markovscale import Calibration, create_markovscale_graph
-from langchain_markovscale.graph.metering import Unbooked
+from langchain_markovscale.graph.metering import PendingUsage
 
 QUESTION = {"question": "What is 2 + 2?"}
 THREAD = {"configurable": {"thread_id": "1"}}
@@ -90,18 +90,18 @@ def test_what_was_paid_before_an_interrupt_is_booked_after_it(run):
     }  # fmt: skip
 
 
-def test_what_is_not_booked_is_kept_by_task_and_bounded():
-    unbooked = Unbooked()
-    unbooked.keep("a", USAGE)
-    unbooked.keep("a", USAGE)
-    unbooked.keep(None, USAGE)
-    unbooked.keep("b", None)
-    assert len(unbooked) == 1
-    assert unbooked.take("a") == {
+def test_pending_usage_is_kept_by_task_and_bounded():
+    pending = PendingUsage()
+    pending.keep("a", USAGE)
+    pending.keep("a", USAGE)
+    pending.keep(None, USAGE)
+    pending.keep("b", None)
+    assert len(pending) == 1
+    assert pending.take("a") == {
         "calls": 2, "input_tokens": 4, "output_tokens": 6, "unknown": 0
     }  # fmt: skip
-    assert unbooked.take("a") is None
+    assert pending.take("a") is None
     for task in range(5000):
-        unbooked.keep(str(task), USAGE)
-    assert len(unbooked) == 1024
-    assert unbooked.take("4999") == USAGE
+        pending.keep(str(task), USAGE)
+    assert len(pending) == 1024
+    assert pending.take("4999") == USAGE

@@ -26,7 +26,7 @@ MODEL = ScriptedModel(script=["four"])
         ({"choices": 1}, "choices"),
         ({"choices": ["yes", "Yes."]}, "choices"),
         ({"choices": [1, 2]}, r"choices .* list of strings, got \[1, 2\]"),
-        ({"choices": 4, "answer_key": None}, "choices=4 .* nothing reads them"),
+        ({"choices": 4, "answer_key": None}, "choices=4 .* nothing reads the answers"),
         ({"answer_key": "no such key"}, "answer_key"),
     ],
 )

@@ -204,7 +204,7 @@ def test_langgraph_shows_its_name():
         ({"answers_key": "a", "messages_key": "m"}, "answers_key.*messages_key"),
         ({"scores_key": "s"}, "scores_key.*needs"),
         ({"answers_key": "a", "actions": ("revise", "generate")}, "revised and which drawn"),
-        ({"routes": {"end": "x"}}, "routes has no step 'end'"),
+        ({"routes": {"end": "x"}}, "routes has unknown steps 'end'"),
         ({"max_rounds": 0}, "max_rounds"),
     ],
 )

@@ -137,7 +137,7 @@ def test_the_error_names_who_was_called():
 def test_a_router_takes_its_calibration_by_position_or_by_name():
     by_position, by_name = MarkovScaleRouter(RATES), MarkovScaleRouter(calibration=RATES)
     assert by_position.criterion.arguments == by_name.criterion.arguments
-    with pytest.raises(TypeError, match="calibration twice"):
+    with pytest.raises(TypeError, match="calibration is given twice"):
         MarkovScaleRouter(RATES, calibration=RATES)
 
 
@@ -166,7 +166,9 @@ def test_without_a_verifier_nothing_is_expected_of_one_by_a_given_criterion():
 
 
 def test_a_number_of_choices_in_a_criterion_needs_a_key_as_well():
-    with pytest.raises(ValueError, match=r"choices=4 says how many .* nothing reads them"):
+    with pytest.raises(
+        ValueError, match=r"choices=4 is a number of answers.* nothing reads the answers"
+    ):
         create_markovscale_graph(MODEL, verifier=rejecting(), criterion=GATE)
 
 
@@ -191,7 +193,7 @@ def test_a_chain_that_nobody_revises_is_drawn_again_unless_a_criterion_says_othe
     assert router_of(chain().graph).criterion.actions == ("generate",)
     draws = Criterion(RATES, actions=("generate",))
     assert router_of(chain(criterion=draws).graph).criterion is draws
-    with pytest.raises(ValueError, match="Nobody can revise"):
+    with pytest.raises(ValueError, match="model and revise are both missing"):
         chain(criterion=Criterion(RATES))
 
 

@@ -199,7 +199,7 @@ def test_a_run_that_failed_says_what_went_wrong() -> None:
     [
         ({"drafts": []}, None, "value has no 'attempts'"),
         ({"messages": []}, None, "An agent keeps no more than a summary: messages"),
-        ("734", None, "value must be what a graph"),
+        ("734", None, "value must be a dictionary, got str: give what a graph"),
         ({"attempts": []}, "graph", "rule must be a graph"),
     ],
 )

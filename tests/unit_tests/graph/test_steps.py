@@ -7,11 +7,11 @@ import pytest
 from langchain_core.runnables import Runnable
 
 from langchain_markovscale import Calibration, create_markovscale_graph
-from langchain_markovscale.graph.steps import acompleted, completed
+from langchain_markovscale.graph.steps import arun_steps, run_steps
 
 
 def _sync(steps, make):
-    return completed(steps, make)
+    return run_steps(steps, make)
 
 
 def _async(steps, make):
@@ -19,7 +19,7 @@ def _async(steps, make):
         await asyncio.sleep(0)
         return make(asked)
 
-    return asyncio.run(acompleted(steps, amake))
+    return asyncio.run(arun_steps(steps, amake))
 
 
 @pytest.fixture(params=[_sync, _async], ids=["sync", "async"])

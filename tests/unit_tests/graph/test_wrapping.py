@@ -146,5 +146,5 @@ def test_input_without_a_question_says_what_to_give(given):
 
 
 def test_what_is_no_chain_is_refused():
-    with pytest.raises(TypeError, match="chain must be a Runnable or a function, not int"):
+    with pytest.raises(TypeError, match="chain must be a Runnable or a function, got int"):
         with_markovscale(3, verifier=accepts("a"))

@@ -126,5 +126,5 @@ def test_a_model_that_returns_no_text_is_refused():
 
 
 def test_no_draws_are_refused():
-    with pytest.raises(ValueError, match="draws=0 must be at least 1"):
+    with pytest.raises(ValueError, match="draws must be at least 1, got 0"):
         AgreementVerifier(replying(), draws=0)

@@ -123,7 +123,7 @@ def test_calls_from_many_threads_wait_for_each_other():
 
 
 def test_passages_that_are_too_short_to_read_are_refused():
-    with pytest.raises(ValueError, match=r"passage_chars must be at least 100.*not 10"):
+    with pytest.raises(ValueError, match=r"passage_chars must be at least 100.*got 10"):
         EntailmentVerifier(Reader(), passage_chars=10)
 
 

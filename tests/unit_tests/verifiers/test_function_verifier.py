@@ -131,9 +131,9 @@ async def test_errors_of_the_function_rise_and_wrong_scores_name_it() -> None:
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        ("4", TypeError, "takes a dict with 'question', 'answer'"),
+        ("4", TypeError, "must be a dict with 'question', 'answer'"),
         ({"question": "2 + 2?"}, ValueError, "needs 'answer' as a str"),
-        ({"question": 4, "answer": "4"}, ValueError, "needs 'question' as a str .* not 4"),
+        ({"question": 4, "answer": "4"}, ValueError, "needs 'question' as a str .* got 4"),
         ({"question": "", "answer": "4", "key": 4}, ValueError, "needs 'key' as a str or None"),
     ],
 )
@@ -232,8 +232,8 @@ def test_as_verifier_takes_runnables_functions_and_none() -> None:
 @pytest.mark.parametrize(
     ("verifier", "message"),
     [
-        ("judge", "must be a Runnable, a function .* not str"),
-        (0.5, "must be a Runnable, a function .* not float"),
+        ("judge", "must be a Runnable, a function .* got str"),
+        (0.5, "must be a Runnable, a function .* got float"),
         (always("PASS"), r"is a model .* JudgeVerifier\(model\)"),
     ],
 )

@@ -111,7 +111,7 @@ def test_a_long_answer_is_shown_in_part() -> None:
     JudgeVerifier(model, max_chars=200).invoke({**GIVEN, "answer": "a" * 5_000 + "b"})
     assert "[... 4801 characters left out ...]" in model.asked[0][1].text
     assert len(model.asked[0][1].text) < 2_000
-    with pytest.raises(ValueError, match=r"max_chars must be at least 100.*not 99"):
+    with pytest.raises(ValueError, match=r"max_chars must be at least 100.*got 99"):
         JudgeVerifier(model, max_chars=99)
 
 
@@ -224,9 +224,9 @@ def test_a_model_can_be_given_by_name() -> None:
     assert JudgeVerifier(model).model is model
     with pytest.raises(ValueError, match="nobody"):
         JudgeVerifier("nobody:no-model")
-    with pytest.raises(TypeError, match="a name such as 'openai:gpt-5', not int"):
+    with pytest.raises(TypeError, match="a name such as 'openai:gpt-5', got int"):
         JudgeVerifier(7)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="prompt must be a str, a Runnable or None, not int"):
+    with pytest.raises(TypeError, match="prompt must be a str, a Runnable or None, got int"):
         JudgeVerifier(model, prompt=7)  # type: ignore[arg-type]
 
 

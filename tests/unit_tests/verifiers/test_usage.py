@@ -1,4 +1,4 @@
-"""Books of calls and tokens: unknown is not zero."""
+"""Accounting of calls and tokens: unknown is not zero."""
 
 import pytest
 from hypothesis import given, strategies as st

@@ -79,10 +79,13 @@ def test_a_score_outside_the_range_names_verifier_value_and_remedy(score: Any, f
         ((0.5, "x", None), "which is no score"),
         (np.array([0.1, 0.2]), "which is no score"),
         (Fraction(1, 2), "which is no score"),
-        ({"value": 0.5}, r"a dict without 'score' \(it has \['value'\]\)"),
+        ({"value": 0.5}, r"a dict without 'score', got \['value'\]"),
         ((0.5, 7), "the feedback 7"),
         ({"score": 0.5, "usage": 7}, "the usage 7"),
-        ({"score": 0.5, "usage": {"calls": 1}}, "usage is a dict with input_tokens"),
+        (
+            {"score": 0.5, "usage": {"calls": 1}},
+            "the usage .*: let it return a dict with input_tokens",
+        ),
     ],
 )
 def test_what_is_no_verdict_is_an_error(returned: object, message: str) -> None:
