@@ -1,8 +1,8 @@
 """Processes of their own that run the loop, and what a kill has cost.
 
 They are forked, within milliseconds, from a server that has imported everything and runs nothing.
-All of them read what checkpointers keep as `LANGGRAPH_STRICT_MSGPACK` asks, and a warning is an
-error in them.
+All of them read what checkpointers keep as `LANGGRAPH_STRICT_MSGPACK` asks, and a warning is in
+them what it is in the tests: an error, for all that pyproject.toml does not except.
 """
 
 import asyncio
@@ -43,12 +43,13 @@ def elsewhere(function: Callable[..., Any], *args: Any) -> Any:
     """Return what a function of a module returns in a fresh process."""
     warm_up()
     with ProcessPoolExecutor(1, mp_context=CONTEXT) as pool:
-        return pool.submit(strictly, function, *args).result(timeout=60)
+        return pool.submit(strictly, warnings.filters, function, *args).result(timeout=60)
 
 
-def strictly(function: Callable[..., Any], *args: Any) -> Any:
-    """Call a function for which every warning is an error, logged ones included."""
-    warnings.simplefilter("error")
+def strictly(filters: list[Any], function: Callable[..., Any], *args: Any) -> Any:
+    """Call a function with filters of warnings; what it logs as a warning is an error."""
+    warnings.resetwarnings()
+    warnings.filters.extend(filters)
     logged = Logged(logging.WARNING)
     logging.getLogger().addHandler(logged)
     result = function(*args)
@@ -76,7 +77,7 @@ def thread_of(question: str) -> dict[str, Any]:
 def started(function: Callable[..., Any], *args: Any):
     """A process that runs a function and may be killed; it is gone at the end."""
     warm_up()
-    process = CONTEXT.Process(target=strictly, args=(function, *args))
+    process = CONTEXT.Process(target=strictly, args=(warnings.filters, function, *args))
     process.start()
     try:
         yield process
