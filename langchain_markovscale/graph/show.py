@@ -1,4 +1,4 @@
-"""`show`: makes a run or a decision, which are plain dictionaries, readable."""
+"""`show`: the document of a run or a decision, from the plain dictionaries that a graph returns."""
 
 from collections.abc import Mapping, Sequence
 from math import isclose
@@ -32,7 +32,7 @@ def show(value: Mapping[str, Any], rule: Any = None) -> Display:
         An object with `text`, `markdown` and `html()`.
 
     Raises:
-        ValueError: If the value is neither a run nor a decision, or the rule has no `decide`.
+        ValueError: If the value is neither a run nor a decision, or the rule decides nothing.
     """
     if not isinstance(value, Mapping):
         raise ValueError(
@@ -113,7 +113,7 @@ def _led_to(
 
 
 def _question(value: Mapping[str, Any]) -> str | None:
-    """Return the question of the run, or else the last human message."""
+    """The question is an input: what is left of it is the last human message, or the state's."""
     run = value.get("run")
     if run:
         return str(run["question"])

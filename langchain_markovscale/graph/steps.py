@@ -1,4 +1,4 @@
-"""One body for sync and async code: steps that yield the calls they need, and whoever makes them.
+"""One body for sync and async code: steps that yield the calls they need, and two ways to run them.
 
 What is done around a call is a generator, which yields the call and is sent its result, or thrown
 its error. `run_steps` makes the calls in place and `arun_steps` awaits them, so that neither needs

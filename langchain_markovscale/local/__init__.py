@@ -1,7 +1,7 @@
 """Local models on langchain-huggingface, transformers and torch (extra `huggingface`).
 
-A local model is where many runs share one machine, so everything here goes through one engine per
-model: a `Scheduler` that knows when who runs, and a batch that computes.
+Many runs share a local model, so all calls go through one engine per model: a `Scheduler` that
+decides which jobs run together, and a batch that computes them.
 """
 
 from langchain_markovscale.local.chat import BatchedChatHuggingFace, load_chat_model

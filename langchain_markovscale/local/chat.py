@@ -30,11 +30,7 @@ from langchain_markovscale.local.generation_options import (
     from_transformers,
 )
 from langchain_markovscale.local.replies import Replies
-from langchain_markovscale.local.sequences import (
-    Continuation,
-    TokenLogProbability,
-    Written,
-)
+from langchain_markovscale.local.sequences import Completion, Continuation, TokenLogProbability
 from langchain_markovscale.local.weights import LOADING_OPTIONS, load_pipeline
 
 _UNSUPPORTED = ("frequency_penalty", "presence_penalty", "logit_bias", "n")
@@ -48,13 +44,13 @@ class BatchedChatHuggingFace(ChatHuggingFace):
     Calls from threads and from event loops (`invoke` in many threads, `ainvoke`, `batch`,
     `abatch`, `stream`, whole graphs) are gathered for a few milliseconds and share every pass
     over the weights; requests that arrive later join, and those that finish leave. Settings may
-    differ between them. Unlike its base class it serves asyncio, streams what it writes, never
-    echoes the prompt, begins it exactly once, and reports usage, finish reason and
-    log-probabilities.
+    differ between them. Unlike its base class it supports asyncio and streaming, never repeats the
+    prompt in its reply, writes the special tokens of the chat template once, and reports usage,
+    finish reason and log-probabilities.
 
-    A graph's or chain's `abatch` keeps the batch full by itself. Its `batch` has as many calls
-    under way as it has threads: a handful, unless the config says `{"max_concurrency": 64}`. What
-    came of it is in a reply's `response_metadata["mean_batch_size"]`.
+    A graph's or chain's `abatch` keeps the batch full by itself. Its `batch` runs as many calls at
+    once as it has threads: a few, unless the config has `{"max_concurrency": 64}`. The size of the
+    batch is in a reply's `response_metadata["mean_batch_size"]`.
 
     Settings left out are those of the pipeline or of the model's own generation config. Tools and
     structured output are not supported.
@@ -83,7 +79,7 @@ class BatchedChatHuggingFace(ChatHuggingFace):
     max_batch_tokens: int | None = None
     """Most tokens in the batch, prompts and `max_tokens` together; by default half of memory."""
     gather_seconds: float = 0.003
-    """How long an idle engine waits for company for the first request."""
+    """How long an idle engine waits for more requests after the first one."""
 
     _engine: Engine = PrivateAttr()
     _defaults: list[dict[str, Any]] = PrivateAttr()
@@ -97,8 +93,8 @@ class BatchedChatHuggingFace(ChatHuggingFace):
             llm = llm.llm
         if not isinstance(llm, HuggingFacePipeline):
             raise ValueError(
-                f"llm={llm!r} must be a HuggingFacePipeline or a ChatHuggingFace on one; "
-                "other backends batch by themselves."
+                f"llm must be a HuggingFacePipeline or a ChatHuggingFace on one, got {llm!r}: use "
+                "other backends without this class, because they batch by themselves."
             )
         if kwargs.get("tokenizer") is None:
             kwargs["tokenizer"] = llm.pipeline.tokenizer
@@ -115,18 +111,20 @@ class BatchedChatHuggingFace(ChatHuggingFace):
             from_transformers(options)
             for options in (
                 llm.pipeline_kwargs or {},
-                getattr(pipeline, "_forward_params", {}),  # what a pipeline made by hand was given
+                getattr(pipeline, "_forward_params", {}),  # options of a pipeline made by hand
                 pipeline.model.generation_config.to_dict(),
             )
         ]
-        self._settings(None, {})  # a setting out of range should not wait for the first call
+        self._generation_options(
+            None, {}
+        )  # a setting out of range should not wait for the first call
 
     @model_validator(mode="after")
     def _reject_unsupported(self) -> "BatchedChatHuggingFace":
         for name in _UNSUPPORTED:
             if getattr(self, name) not in (None, 1 if name == "n" else None):
                 raise ValueError(
-                    f"{name}={getattr(self, name)!r} is not supported by the local engine; "
+                    f"{name}={getattr(self, name)!r} is not supported by the local engine: "
                     "leave it out."
                 )
         return self
@@ -148,8 +146,8 @@ class BatchedChatHuggingFace(ChatHuggingFace):
         """
         if task not in (None, "text-generation") or backend != "pipeline":
             raise ValueError(
-                f"task={task!r}, backend={backend!r}: the local engine knows 'text-generation' and "
-                "'pipeline' only."
+                f"task={task!r}, backend={backend!r} is not supported by the local engine: leave "
+                "them out, or give 'text-generation' and 'pipeline'."
             )
         options = {name: kwargs.pop(name) for name in LOADING_OPTIONS & kwargs.keys()}
         return cls(llm=load_pipeline(model_id, **options), **kwargs)
@@ -218,7 +216,7 @@ class BatchedChatHuggingFace(ChatHuggingFace):
         pieces: asyncio.Queue[_Piece | None] = asyncio.Queue()
 
         def put(piece: _Piece | None) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody listens any more
+            with contextlib.suppress(RuntimeError):  # the loop was closed, and the reader with it
                 loop.call_soon_threadsafe(pieces.put_nowait, piece)
 
         job, replies = self._submit(
@@ -237,13 +235,13 @@ class BatchedChatHuggingFace(ChatHuggingFace):
         options: dict[str, Any],
         on_text: Callable[[str, list[TokenLogProbability]], Any] | None = None,
     ) -> tuple[Continuation, Replies]:
-        settings = self._settings(stop, options)
+        settings = self._generation_options(stop, options)
         prompt = prompt_ids(self.tokenizer, messages)
-        room = self._engine.room(len(prompt))
-        wanted = settings.max_tokens or DEFAULT_MAX_TOKENS
+        tokens_left = self._engine.tokens_left(len(prompt))
+        max_tokens = settings.max_tokens or DEFAULT_MAX_TOKENS
         job = Continuation(
             prompt,
-            max_tokens=wanted if room is None else min(wanted, room),
+            max_tokens=max_tokens if tokens_left is None else min(max_tokens, tokens_left),
             end_tokens=self._engine.end_tokens,
             reader=TextReader(self.tokenizer, settings.stop or ()),
             sampling=settings.sampling,
@@ -254,8 +252,10 @@ class BatchedChatHuggingFace(ChatHuggingFace):
         self._engine.submit(job)
         return job, Replies(self.tokenizer, str(self.model_id), len(prompt))
 
-    def _settings(self, stop: list[str] | None, options: dict[str, Any]) -> GenerationOptions:
-        """The settings of a call: its own, this model's, the pipeline's, the checkpoint's."""
+    def _generation_options(
+        self, stop: list[str] | None, options: dict[str, Any]
+    ) -> GenerationOptions:
+        """Return the options of a call: its own, this model's, the pipeline's, the checkpoint's."""
         fields = {name: getattr(self, name) for name in GenerationOptions.model_fields}
         return GenerationOptions.layered([{"stop": stop}, options, fields, *self._defaults])
 
@@ -268,7 +268,7 @@ class BatchedChatHuggingFace(ChatHuggingFace):
         **kwargs: Any,
     ) -> list[AIMessage]:
         """Call the model on many inputs, with as many threads as keep its batch full."""
-        configs = self._wide(config, len(inputs))
+        configs = self._with_workers(config, len(inputs))
         return super().batch(inputs, configs, return_exceptions=return_exceptions, **kwargs)
 
     def generate(
@@ -299,10 +299,10 @@ class BatchedChatHuggingFace(ChatHuggingFace):
             run=[run for result in results for run in result.run or []] or None,
         )
 
-    def _wide(
+    def _with_workers(
         self, config: RunnableConfig | list[RunnableConfig] | None, count: int
     ) -> list[RunnableConfig]:
-        """The configs of a batch, with enough threads unless they say how many."""
+        """Return the configs of a batch, with enough threads unless they set a number."""
         workers = self._workers(count)
         return [
             {**one, "max_concurrency": one.get("max_concurrency") or workers}
@@ -315,19 +315,19 @@ class BatchedChatHuggingFace(ChatHuggingFace):
     def bind_tools(self, tools: Any, **kwargs: Any) -> NoReturn:
         """Raise NotImplementedError: every local model has its own way of calling tools."""
         raise NotImplementedError(
-            "the local engine does not support tools; "
+            "The local engine does not support tools: "
             "serve the model with vLLM or TGI and use langchain-openai."
         )
 
     def with_structured_output(self, schema: Any = None, **kwargs: Any) -> NoReturn:
         """Raise NotImplementedError, for the same reason as `bind_tools`."""
         raise NotImplementedError(
-            "the local engine does not support structured output; parse the text, "
+            "The local engine does not support structured output: parse the text, "
             "or serve the model with vLLM or TGI and use langchain-openai."
         )
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        settings = self._settings(
+        settings = self._generation_options(
             stop, {name: kwargs[name] for name in GenerationOptions.model_fields if name in kwargs}
         )
         params = LangSmithParams(
@@ -343,8 +343,8 @@ class BatchedChatHuggingFace(ChatHuggingFace):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        """What a cache of answers has to tell apart."""
-        return {"model_id": self.model_id, **self._settings(None, {}).model_dump()}
+        """What a cache of answers has to distinguish."""
+        return {"model_id": self.model_id, **self._generation_options(None, {}).model_dump()}
 
     @property
     def _llm_type(self) -> str:
@@ -352,8 +352,8 @@ class BatchedChatHuggingFace(ChatHuggingFace):
 
 
 @contextlib.contextmanager
-def _cancelling(answer: "Future[Written]") -> Iterator[None]:
-    """Cancel a request whose waiter goes away, for whatever reason."""
+def _cancelling(answer: "Future[Completion]") -> Iterator[None]:
+    """Cancel a request whose caller stops waiting, for whatever reason."""
     try:
         yield
     finally:

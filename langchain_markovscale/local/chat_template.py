@@ -1,8 +1,8 @@
-"""Text out of tokens while they come.
+"""Prompts as tokens by the model's chat template, and text from tokens while they are generated.
 
 A token is not a piece of text: characters may need several, and a stop string may begin in one
-token and end three later. What is read here is settled: it will not change, and it is not the
-beginning of a stop string.
+token and end three later. The text that is read here is final: it will not change, and it is not
+the beginning of a stop string.
 """
 
 import threading
@@ -33,10 +33,10 @@ def prompt_ids(tokenizer: Any, messages: Sequence[BaseMessage]) -> list[int]:
             tokenizer has no chat template.
     """
     if not messages:
-        raise ValueError("messages is empty; give at least one message.")
+        raise ValueError("messages is empty: give at least one message.")
     if not getattr(tokenizer, "chat_template", None):
         raise ValueError(
-            f"the tokenizer of {tokenizer.name_or_path!r} has no chat template; "
+            f"The tokenizer of {tokenizer.name_or_path!r} has no chat template: "
             "take an instruction-tuned model, or set tokenizer.chat_template."
         )
     chat = [{"role": _role(message), "content": _text(message)} for message in messages]
@@ -45,7 +45,7 @@ def prompt_ids(tokenizer: Any, messages: Sequence[BaseMessage]) -> list[int]:
 
 
 def encode(tokenizer: Any, text: str) -> list[int]:
-    """Encode text as it stands: a chat template has written the special tokens already."""
+    """Encode a text without adding special tokens: a chat template has written them already."""
     with _encoding:
         ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return ids
@@ -55,7 +55,7 @@ def _role(message: BaseMessage) -> str:
     role = getattr(message, "role", None) or _ROLES.get(message.type)
     if role is None:
         raise ValueError(
-            f"a message of type {message.type!r} cannot be given to a local model; "
+            f"A message of type {message.type!r} cannot be given to a local model: "
             f"use one of {sorted(_ROLES)}."
         )
     return str(role)
@@ -83,9 +83,9 @@ class TextReader:
         stop: Strings at which the text ends; none of them becomes part of it.
 
     Attributes:
-        text: What was read so far; what follows `settled` may yet turn out to begin a stop string.
+        text: The text so far; what follows `settled` may be the beginning of a stop string.
         settled: How many characters of it are final.
-        stopped: Whether a stop string was met.
+        stopped: Whether a stop string was found.
     """
 
     def __init__(self, tokenizer: Any, stop: Sequence[str] = ()) -> None:
@@ -105,7 +105,7 @@ class TextReader:
         return bool(self._stop)
 
     def read(self, tokens: Sequence[int], *, last: bool = False) -> str:
-        """Read on.
+        """Read more tokens.
 
         Args:
             tokens: All tokens so far.
@@ -123,25 +123,25 @@ class TextReader:
         return self.text[before : self.settled]
 
     def _decoded(self, tokens: Sequence[int], *, last: bool) -> str:
-        known = self._decode(tokens[self._context : self._read])
-        whole = self._decode(tokens[self._context :])
-        if len(whole) <= len(known) or (whole.endswith(_INCOMPLETE) and not last):
+        before = self._decode(tokens[self._context : self._read])
+        text = self._decode(tokens[self._context :])
+        if len(text) <= len(before) or (text.endswith(_INCOMPLETE) and not last):
             return ""
         self._context, self._read = self._read, len(tokens)
-        return whole[len(known) :]
+        return text[len(before) :]
 
     def _decode(self, tokens: Sequence[int]) -> str:
         text: str = self._tokenizer.decode(list(tokens), skip_special_tokens=True)
         return text
 
     def _look_for_stop(self) -> None:
-        found = [at for stop in self._stop if (at := self.text.find(stop, self.settled)) >= 0]
-        if found:
+        ends = [at for stop in self._stop if (at := self.text.find(stop, self.settled)) >= 0]
+        if ends:
             self.stopped = True
-            self.text = self.text[: min(found)]
+            self.text = self.text[: min(ends)]
 
     def _withheld(self) -> int:
-        """Length of the longest end of the text with which a stop string begins."""
+        """Return the length of the longest end of the text with which a stop string begins."""
         longest = max((len(stop) for stop in self._stop), default=0)
         for length in range(min(longest - 1, len(self.text)), 0, -1):
             if any(stop.startswith(self.text[-length:]) for stop in self._stop):

@@ -1,8 +1,8 @@
-"""The batch that writes: one pass over the weights gives every row its next token.
+"""The batch that generates: one pass over the weights gives every row its next token.
 
-Decoding reads all weights for every token, so its price hardly depends on how many rows share the
-pass. Rows join and leave between two passes; transformers' own continuous batching does that too,
-but on its paged cache, which on a CPU is slower than padded batches.
+Decoding reads all weights for every token, so the time of a pass hardly depends on how many rows
+share it. Rows join and leave between two passes; transformers' own continuous batching does that
+too, but on its paged cache, which on a CPU is slower than padded batches.
 """
 
 import inspect
@@ -15,10 +15,10 @@ import torch
 from transformers import Cache
 
 from langchain_markovscale.local.kv_cache import (
-    NOTHING,
+    EMPTY_PREFIX,
     BatchCache,
     Prefix,
-    Prefixes,
+    PrefixCache,
     batch_cache,
     layers_of,
     new_cache,
@@ -36,14 +36,14 @@ from langchain_markovscale.local.sequences import (
 _TOKENS_PER_PASS = 8192  # bounds the memory of the activations
 
 
-class Filled(NamedTuple):
-    """Prompts that the model has read.
+class Prefilled(NamedTuple):
+    """Prompts that the model has read (the prefill).
 
     Attributes:
-        members: Which of the prompts they are.
+        members: Indices of the prompts.
         cache: Their keys and values.
         mask: Which columns of it are tokens, shape (rows, columns).
-        logits: Of the first token to come, shape (rows, vocabulary).
+        logits: Logits of the next token, shape (rows, vocabulary).
     """
 
     members: list[int]
@@ -52,8 +52,8 @@ class Filled(NamedTuple):
     logits: torch.Tensor
 
 
-class Reader:
-    """Has a model read prompts.
+class PromptReader:
+    """Lets a model read prompts; what prompts have in common is read once.
 
     Args:
         model: A causal language model of transformers.
@@ -61,15 +61,15 @@ class Reader:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        # How many tokens a processor computes in the time in which it reads the weights once.
+        # As many tokens take as long to compute as it takes to read the weights once.
         self._worth_a_pass = 32 if model.device.type == "cpu" else 1024
-        self._prefixes = Prefixes(self._prefix, self._worth_a_pass)
+        self._prefixes = PrefixCache(self._prefix, self._worth_a_pass)
 
-    def read_whole(self, prompts: Sequence[Sequence[int]]) -> Filled:
+    def read_whole(self, prompts: Sequence[Sequence[int]]) -> Prefilled:
         """Read prompts in one pass, each from its beginning."""
-        return self._pass(prompts, list(range(len(prompts))), NOTHING)
+        return self._prefill(prompts, list(range(len(prompts))), EMPTY_PREFIX)
 
-    def read(self, prompts: Sequence[Sequence[int]]) -> Iterator[Filled]:
+    def read(self, prompts: Sequence[Sequence[int]]) -> Iterator[Prefilled]:
         """Read prompts in as few tokens as possible.
 
         Args:
@@ -80,13 +80,15 @@ class Reader:
         """
         for prefix, members in self._prefixes.shared(prompts):
             for group in _groups(members, [len(prompts[i]) for i in members], self._worth_a_pass):
-                yield self._pass([prompts[i] for i in group], group, prefix)
+                yield self._prefill([prompts[i] for i in group], group, prefix)
 
-    def _prefix(self, ids: Sequence[int], known: Prefix) -> Prefix:
-        filled = self._pass([ids], [0], known)
+    def _prefix(self, ids: Sequence[int], previous: Prefix) -> Prefix:
+        filled = self._prefill([ids], [0], previous)
         return Prefix(tuple(ids), layers_of(filled.cache))
 
-    def _pass(self, prompts: Sequence[Sequence[int]], members: list[int], prefix: Prefix) -> Filled:
+    def _prefill(
+        self, prompts: Sequence[Sequence[int]], members: list[int], prefix: Prefix
+    ) -> Prefilled:
         """Read prompts that begin with a prefix."""
         shared = len(prefix.ids)
         rests = [prompt[shared:] for prompt in prompts]
@@ -100,11 +102,11 @@ class Reader:
             layer.update(*(states.expand(len(rests), -1, -1, -1) for states in (keys, values)))
         device = self._model.device
         mask = mask.to(device)
-        logits = call(self._model, ids.to(device), mask, positions.to(device), cache)
-        return Filled(members, cache, mask, logits)
+        logits = forward(self._model, ids.to(device), mask, positions.to(device), cache)
+        return Prefilled(members, cache, mask, logits)
 
 
-def call(
+def forward(
     model: Any, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, past: Cache
 ) -> torch.Tensor:
     """Call a model, and return the logits of the last column, shape (rows, vocabulary)."""
@@ -155,7 +157,7 @@ class DecodingBatch:
         self._jobs: list[Prompted] = []
         self._cache: BatchCache = batch_cache(model)
         self._logits: torch.Tensor | None = None  # (rows, vocabulary), of each row's next token
-        self._reader = Reader(model)
+        self._reader = PromptReader(model)
 
     def cost(self, jobs: Sequence[Prompted]) -> float:
         """Return the cells that the jobs' keys and values take; see `Batch`."""
@@ -176,8 +178,8 @@ class DecodingBatch:
             ):
                 self._cache.add(filled.cache, filled.mask)
                 self._jobs += [jobs[i] for i in filled.members]
-                known = [] if self._logits is None else [self._logits]
-                self._logits = torch.cat([*known, filled.logits])
+                previous = [] if self._logits is None else [self._logits]
+                self._logits = torch.cat([*previous, filled.logits])
 
     @torch.inference_mode()
     def collect(self) -> list[tuple[Prompted, Any]]:
@@ -199,7 +201,7 @@ class DecodingBatch:
             device = self._model.device
             self._logits = None  # its memory may be needed
             mask = self._cache.next_mask()
-            self._logits = call(
+            self._logits = forward(
                 self._model, last.to(device), mask, positions.to(device), self._cache.past
             )
             self._cache.advance()
@@ -207,11 +209,10 @@ class DecodingBatch:
     @torch.inference_mode()
     def leave(self, jobs: Sequence[Prompted]) -> None:
         """Drop jobs; see `Batch`."""
-        gone = {id(job) for job in jobs}
-        leaving = [row for row, job in enumerate(self._jobs) if id(job) in gone]
+        leaving_ids = {id(job) for job in jobs}
+        leaving = [row for row, job in enumerate(self._jobs) if id(job) in leaving_ids]
         if len(leaving) == len(self._jobs):
-            # Afresh, whatever state a failure may have left behind; this also gives the memory
-            # back.
+            # A new cache, whatever state an error may have left; this also frees the memory.
             self._jobs, self._logits, self._cache = [], None, batch_cache(self._model)
         elif leaving:
             order = self._cache.drop(leaving)
@@ -238,14 +239,14 @@ class DecodingBatch:
 
 
 def _logprobs(
-    scores: torch.Tensor, tokens: Sequence[int], wanted: Sequence[int | None]
+    scores: torch.Tensor, tokens: Sequence[int], counts: Sequence[int | None]
 ) -> list[TokenLogProbability | None]:
-    """The log-probabilities of those rows that want them."""
+    """Return the log-probabilities of the rows that request them, None for the others."""
     entries: list[TokenLogProbability | None] = [None] * len(tokens)
-    rows = [row for row, count in enumerate(wanted) if count is not None]
+    rows = [row for row, count in enumerate(counts) if count is not None]
     if rows:
-        most = max(count for count in wanted if count is not None)
-        found = log_probabilities(scores[rows], [tokens[row] for row in rows], most)
-        for row, (logprob, top) in zip(rows, found, strict=True):
-            entries[row] = TokenLogProbability(tokens[row], logprob, top[: wanted[row]])
+        most = max(count for count in counts if count is not None)
+        likely = log_probabilities(scores[rows], [tokens[row] for row in rows], most)
+        for row, (logprob, top) in zip(rows, likely, strict=True):
+            entries[row] = TokenLogProbability(tokens[row], logprob, top[: counts[row]])
     return entries

@@ -17,7 +17,7 @@ class Engine:
         max_batch_size: Most requests at once; by default 64 on a CPU, 256 elsewhere.
         max_batch_tokens: Most tokens at once, prompts and reserved answers together; by default
             what fits into half of the free memory.
-        gather_seconds: How long an idle engine waits for company for the first request.
+        gather_seconds: How long an idle engine waits for more requests after the first one.
 
     Raises:
         ValueError: If the model is not one that writes text token by token, or a limit is not
@@ -38,11 +38,13 @@ class Engine:
             ("max_batch_tokens", max_batch_tokens),
         ):
             if limit is not None and limit < 1:
-                raise ValueError(f"{name}={limit} must be at least 1, or None for the default.")
+                raise ValueError(
+                    f"{name} must be at least 1, got {limit}: leave it out for the default."
+                )
         if model.config.is_encoder_decoder:
             raise ValueError(
-                f"{type(model).__name__} is an encoder-decoder; "
-                "the local engine serves causal language models."
+                f"model must be a causal language model, got {type(model).__name__}, an "
+                "encoder-decoder: give one that AutoModelForCausalLM loads."
             )
         self.model = model.eval()
         self.tokenizer = tokenizer
@@ -63,7 +65,7 @@ class Engine:
         """Queue a job; see `Scheduler.submit`."""
         self._scheduler.submit(job)
 
-    def room(self, prompt_tokens: int) -> int | None:
+    def tokens_left(self, prompt_tokens: int) -> int | None:
         """Return how many tokens may follow a prompt, or None where the model sets no limit.
 
         Raises:
@@ -73,8 +75,8 @@ class Engine:
             return None
         if prompt_tokens >= self.context:
             raise ValueError(
-                f"the prompt has {prompt_tokens} tokens and the model's context only "
-                f"{self.context}; shorten the conversation."
+                f"The prompt has {prompt_tokens} tokens and the model's context only "
+                f"{self.context}: shorten the conversation."
             )
         return self.context - prompt_tokens
 
@@ -84,7 +86,7 @@ class Engine:
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
-    """The tokens with which a model ends its turn: its generation config's and its tokenizer's."""
+    """Return the tokens that end a model's turn: its generation config's and its tokenizer's."""
     configured = model.generation_config.eos_token_id
     ends = configured if isinstance(configured, list) else [configured]
     return frozenset(int(end) for end in (*ends, tokenizer.eos_token_id) if end is not None)

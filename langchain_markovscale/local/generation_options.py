@@ -1,4 +1,4 @@
-"""What a caller may ask of one request, and where it comes from when the caller does not say."""
+"""The options of one request, and the defaults of those that the caller leaves out."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -51,10 +51,10 @@ class GenerationOptions(BaseModel):
 
     @classmethod
     def layered(cls, layers: Iterable[Mapping[str, Any]]) -> "GenerationOptions":
-        """Merge settings, the first layer that has one deciding.
+        """Merge options; the first layer that has a value for an option decides.
 
         Raises:
-            ValueError: If a setting is unknown or out of its range.
+            ValueError: If an option is unknown or out of range.
         """
         merged: dict[str, Any] = {}
         for layer in layers:
@@ -81,7 +81,7 @@ class GenerationOptions(BaseModel):
 
 
 def from_transformers(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the library's options, in which a temperature counts only with `do_sample`."""
+    """Read options of transformers, where a temperature has an effect only with `do_sample`."""
     settings = {
         "max_tokens": options.get("max_new_tokens"),
         "repetition_penalty": options.get("repetition_penalty"),

@@ -1,8 +1,8 @@
-"""The keys and values of a batch whose rows come and go.
+"""The KV cache (keys and values) of a batch whose rows come and go, and a cache of prefixes.
 
 Rows are aligned at their ends, so that one step writes one column for all of them; columns before
 a row's first token are masked. A row that leaves is replaced by the last one and new rows are
-appended, so that neither copies the others.
+appended, so that the other rows are not copied.
 """
 
 from collections import OrderedDict
@@ -14,21 +14,21 @@ import torch
 from transformers import Cache, DynamicCache
 from transformers.cache_utils import CacheLayerMixin, DynamicLayer
 
-_KEPT = 4  # prefixes
-_LONGEST = 1024  # tokens of a prefix that is kept
+_MOST_CACHED = 4  # prefixes
+_LONGEST_CACHED = 1024  # tokens of a prefix that is kept
 
 Layers = list[tuple[torch.Tensor, torch.Tensor]]
 """Keys and values by layer, shape (1, heads, tokens, dimensions)."""
 
 
 class Prefix(NamedTuple):
-    """Tokens, and what the model computed from them."""
+    """Tokens, and the keys and values that the model computed from them."""
 
     ids: tuple[int, ...]
     layers: Layers
 
     def first(self, count: int) -> "Prefix":
-        """Return the prefix of so many tokens."""
+        """Return the prefix of the first `count` tokens."""
         if count == len(self.ids):
             return self
         return Prefix(
@@ -37,57 +37,57 @@ class Prefix(NamedTuple):
         )
 
 
-NOTHING = Prefix((), [])
+EMPTY_PREFIX = Prefix((), [])
 
 
-class Prefixes:
-    """The prefixes that were used last.
+class PrefixCache:
+    """A cache of the prefixes that were used last.
 
     Args:
         read: Computes a longer prefix from all its tokens and a shorter one.
-        worth_a_pass: How many tokens' computing costs as much as another pass over the weights.
+        worth_a_pass: How many tokens take as long to compute as another pass over the weights.
     """
 
     def __init__(self, read: Callable[[Sequence[int], Prefix], Prefix], worth_a_pass: int) -> None:
         self._read = read
         self._worth_a_pass = worth_a_pass
-        self._kept: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
+        self._cached: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
 
     def shared(self, prompts: Sequence[Sequence[int]]) -> Iterable[tuple[Prefix, list[int]]]:
-        """Split prompts by what they begin with.
+        """Group prompts by what they begin with.
 
         Args:
             prompts: Token ids.
 
         Yields:
-            A prefix, and which prompts begin with it and go on.
+            A prefix, and the indices of the longer prompts that begin with it.
         """
         groups: dict[tuple[int, ...], list[int]] = {}
         for i, prompt in enumerate(prompts):
-            best = max(self._kept, key=lambda ids: _common([ids, prompt]), default=())
+            best = max(self._cached, key=lambda ids: _common([ids, prompt]), default=())
             groups.setdefault(best, []).append(i)
         for ids, members in groups.items():
-            known = self._kept.get(ids, NOTHING)
-            yield self._extended(known, [prompts[i] for i in members]), members
+            cached = self._cached.get(ids, EMPTY_PREFIX)
+            yield self._extended(cached, [prompts[i] for i in members]), members
 
-    def _extended(self, known: Prefix, prompts: Sequence[Sequence[int]]) -> Prefix:
+    def _extended(self, cached: Prefix, prompts: Sequence[Sequence[int]]) -> Prefix:
         common = min(_common(prompts), min(map(len, prompts)) - 1)
-        prefix = known.first(min(_common([known.ids, prompts[0]]), common))
-        if known.ids:
-            self._kept.move_to_end(known.ids)
+        prefix = cached.first(min(_common([cached.ids, prompts[0]]), common))
+        if cached.ids:
+            self._cached.move_to_end(cached.ids)
         saved = (common - len(prefix.ids)) * (len(prompts) - 1)
         if saved <= self._worth_a_pass:
             return prefix
         prefix = self._read(prompts[0][:common], prefix)
-        if common <= _LONGEST:
-            self._kept[prefix.ids] = prefix
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
+        if common <= _LONGEST_CACHED:
+            self._cached[prefix.ids] = prefix
+            while len(self._cached) > _MOST_CACHED:
+                self._cached.popitem(last=False)
         return prefix
 
 
 def _common(many: Sequence[Sequence[int]]) -> int:
-    """How many tokens all of them begin with."""
+    """Return how many tokens all of them begin with."""
     one, other = list(min(many, key=list)), list(max(many, key=list))  # the rest lie between
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
@@ -132,8 +132,8 @@ def new_cache(model: Any) -> DynamicCache:
 def batch_cache(model: Any) -> BatchCache:
     """Return the best cache for a model.
 
-    Sliding windows and recurrent states depend on how far a row is, so rows of such models have to
-    start together.
+    Sliding windows and recurrent states depend on the position of a row, so the rows of such models
+    have to start together.
     """
     plain = all(type(layer) is DynamicLayer for layer in new_cache(model).layers)
     return RowCache() if plain else WaveCache()
@@ -173,10 +173,10 @@ class RowCache(Cache):
 
     def drop(self, leaving: Sequence[int]) -> list[int]:
         """Drop rows; see `BatchCache`."""
-        gone = set(leaving)
-        left = self.rows - len(gone)
-        holes = [row for row in range(left) if row in gone]
-        movers = [row for row in range(left, self.rows) if row not in gone]
+        leaving_rows = set(leaving)
+        left = self.rows - len(leaving_rows)
+        holes = [row for row in range(left) if row in leaving_rows]
+        movers = [row for row in range(left, self.rows) if row not in leaving_rows]
         order = list(range(left))
         for hole, mover in zip(holes, movers, strict=True):
             order[hole] = mover
@@ -203,7 +203,7 @@ class RowCache(Cache):
         self.end += 1
 
     def _make_room(self, slots: int, *, before: int, after: int) -> None:
-        """Have so many slots, and so many columns before and after the end."""
+        """Make room for `slots` rows, and for columns before and after the end."""
         have_slots, have_columns = self._mask.shape
         if slots <= have_slots and before <= self.end and self.end + after <= have_columns:
             return

@@ -1,4 +1,4 @@
-"""How much fits, and what to do when it did not."""
+"""How many tokens fit into memory, and the errors when they do not."""
 
 import contextlib
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def _free(device: torch.device) -> int:
 
 @contextlib.contextmanager
 def memory_errors() -> Iterator[None]:
-    """Turn torch's ways of saying "out of memory" into `BatchTooLarge`."""
+    """Turn torch's various out-of-memory errors into `BatchTooLarge`."""
     try:
         yield
         return
@@ -40,7 +40,7 @@ def memory_errors() -> Iterator[None]:
         if not _is_memory_error(error):
             raise
         message = str(error)
-    # Raised out here, where the failed computation's tensors are no longer held by a traceback.
+    # Raised here, where no traceback holds the tensors of the failed computation any more.
     raise BatchTooLarge(message)
 
 

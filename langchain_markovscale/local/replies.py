@@ -1,4 +1,4 @@
-"""What the engine wrote, as LangChain's messages."""
+"""The engine's completions as LangChain's messages."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
-from langchain_markovscale.local.sequences import TokenLogProbability, Written
+from langchain_markovscale.local.sequences import Completion, TokenLogProbability
 
 
 class Replies:
@@ -24,13 +24,15 @@ class Replies:
         self._model_name = model_name
         self._prompt_tokens = prompt_tokens
 
-    def result(self, written: Written) -> ChatResult:
+    def result(self, completion: Completion) -> ChatResult:
         """Return the whole reply as one message."""
-        metadata = self._metadata(written)
-        if written.logprobs is not None:
-            metadata["logprobs"] = self._logprobs(written.logprobs)
+        metadata = self._metadata(completion)
+        if completion.logprobs is not None:
+            metadata["logprobs"] = self._logprobs(completion.logprobs)
         message = AIMessage(
-            content=written.text, response_metadata=metadata, usage_metadata=self._usage(written)
+            content=completion.text,
+            response_metadata=metadata,
+            usage_metadata=self._usage(completion),
         )
         return ChatResult(generations=[ChatGeneration(message=message)])
 
@@ -41,34 +43,34 @@ class Replies:
             message=AIMessageChunk(content=text, response_metadata=metadata),
         )
 
-    def last_chunk(self, written: Written) -> ChatGenerationChunk:
-        """Return what is known only at the end."""
+    def last_chunk(self, completion: Completion) -> ChatGenerationChunk:
+        """Return the last chunk, with the usage and the metadata of the whole reply."""
         return ChatGenerationChunk(
             message=AIMessageChunk(
                 content="",
-                response_metadata=self._metadata(written),
-                usage_metadata=self._usage(written),
+                response_metadata=self._metadata(completion),
+                usage_metadata=self._usage(completion),
                 chunk_position="last",
             )
         )
 
-    def _metadata(self, written: Written) -> dict[str, Any]:
+    def _metadata(self, completion: Completion) -> dict[str, Any]:
         return {
             "model_name": self._model_name,
             "model_provider": "huggingface",
-            "finish_reason": written.finish_reason,
-            "mean_batch_size": written.mean_batch_size,
+            "finish_reason": completion.finish_reason,
+            "mean_batch_size": completion.mean_batch_size,
         }
 
-    def _usage(self, written: Written) -> UsageMetadata:
+    def _usage(self, completion: Completion) -> UsageMetadata:
         return UsageMetadata(
             input_tokens=self._prompt_tokens,
-            output_tokens=written.tokens,
-            total_tokens=self._prompt_tokens + written.tokens,
+            output_tokens=completion.tokens,
+            total_tokens=self._prompt_tokens + completion.tokens,
         )
 
     def _logprobs(self, entries: Sequence[TokenLogProbability]) -> dict[str, Any]:
-        """Log-probabilities in the form in which the OpenAI API reports them."""
+        """Return log-probabilities in the form in which the OpenAI API reports them."""
         return {
             "content": [
                 {

@@ -1,7 +1,7 @@
-"""Reward models as verify-proxies: trained to score, so one pass and no prompt of our own.
+"""Reward models as verify-proxies: they are trained to score, in one pass and without a prompt.
 
-Two kinds: a model that scores an answer as a whole, and a process reward model, which scores every
-step of it at a marker token behind the step.
+There are two kinds: a model that scores an answer as a whole, and a process reward model, which
+scores every step of it at a marker token after the step.
 """
 
 import asyncio
@@ -30,12 +30,12 @@ from langchain_markovscale.verifiers.prompt_fence import visible
 
 
 class Scored(Job):
-    """Asks for the model's logits on a text.
+    """Requests the model's logits on a text.
 
     Args:
         ids: The text's tokens.
-        positions: Of which tokens the logits are wanted, from a model that scores tokens; None
-            from a model that scores the text as a whole.
+        positions: The tokens whose logits are requested, for a model that scores tokens; None for a
+            model that scores the text as a whole.
     """
 
     def __init__(self, ids: Sequence[int], positions: Sequence[int] | None) -> None:
@@ -66,7 +66,7 @@ class ScoringBatch:
         """Score the texts; see `Batch`."""
         width = max(len(job.ids) for job in jobs)
         padded = [(job.ids, width - len(job.ids)) for job in jobs]
-        # Padding on the right: a causal model's tokens do not see what is behind them.
+        # Padding on the right: a causal model's tokens do not see what comes after them.
         ids = torch.tensor([tokens + [self._pad_token] * pad for tokens, pad in padded])
         mask = torch.tensor([[1] * len(tokens) + [0] * pad for tokens, pad in padded])
         device = self._model.device
@@ -74,8 +74,8 @@ class ScoringBatch:
             output = self._model(input_ids=ids.to(device), attention_mask=mask.to(device))
             logits = output[0].float().cpu()
         for job, row in zip(jobs, logits, strict=True):
-            wanted = row[None] if job.positions is None else row[list(job.positions)]
-            self._results.append((job, wanted.tolist()))
+            rows = row[None] if job.positions is None else row[list(job.positions)]
+            self._results.append((job, rows.tolist()))
 
     def collect(self) -> list[tuple[Scored, list[list[float]]]]:
         """Return what was scored; see `Batch`."""
@@ -87,8 +87,8 @@ class ScoringBatch:
 
     def leave(self, jobs: Sequence[Scored]) -> None:
         """Drop jobs; see `Batch`."""
-        gone = {id(job) for job in jobs}
-        self._results = [result for result in self._results if id(result[0]) not in gone]
+        leaving = {id(job) for job in jobs}
+        self._results = [result for result in self._results if id(result[0]) not in leaving]
 
 
 Aggregate = Literal["mean", "min", "last"]
@@ -105,9 +105,9 @@ class RewardModelVerifier(Verifier):
     """Scores answers with a reward model.
 
     A model with one output gives sigmoid(logit), one with two outputs the softmax probability of
-    the second. With `step_token` the model is a process reward model: every step is scored so at
-    the marker behind it, and `aggregate` makes one score of them. This is the layout of
-    Qwen2.5-Math-PRM-7B (marker `<extra_0>`, steps parted by blank lines).
+    the second. With `step_token` the model is a process reward model: every step is scored in this
+    way at the marker after it, and `aggregate` makes one score of them. This is the layout of
+    Qwen2.5-Math-PRM-7B (marker `<extra_0>`, steps separated by blank lines).
 
     Calls from concurrent runs share batches.
 
@@ -118,7 +118,7 @@ class RewardModelVerifier(Verifier):
         step_token: The marker of a process reward model, one token; None for a model that scores
             the answer as a whole.
         aggregate: How the steps' scores become one: their mean, the least, or the last.
-        split: Parts an answer into steps.
+        split: Splits an answer into steps.
         system: A system message, where the model was trained with one.
         max_batch_size: Most answers in a batch.
         max_batch_tokens: Most tokens in a batch.
@@ -144,10 +144,13 @@ class RewardModelVerifier(Verifier):
     ) -> None:
         super().__init__(name=name)
         if aggregate not in _AGGREGATES:
-            raise ValueError(f"aggregate={aggregate!r} must be one of {sorted(_AGGREGATES)}.")
+            raise ValueError(
+                f"aggregate must be one of {sorted(_AGGREGATES)}, got aggregate={aggregate!r}."
+            )
         if model.config.num_labels not in (1, 2):
             raise ValueError(
-                f"the model has {model.config.num_labels} outputs; a reward model has one or two."
+                f"model has {model.config.num_labels} outputs: give a reward model, which has one "
+                "or two."
             )
         self.tokenizer = tokenizer
         self.step_token = step_token
@@ -185,8 +188,8 @@ class RewardModelVerifier(Verifier):
         Args:
             name_or_path: A hub id or a folder. `Qwen/Qwen2.5-Math-PRM-7B` needs
                 `trust_remote_code=True`, because its code comes with it.
-            step_token: See `RewardModelVerifier`; found by itself for models of Qwen's layout.
-            device: See `load_pipeline`; so also the four that follow.
+            step_token: See `RewardModelVerifier`; set automatically for models of Qwen's layout.
+            device: Where to run it, as for `load_pipeline`.
             dtype: The number format.
             device_map: How to spread a large model.
             trust_remote_code: Whether code that comes with the checkpoint may run.
@@ -197,7 +200,7 @@ class RewardModelVerifier(Verifier):
             The verifier.
 
         Raises:
-            ValueError: If a process reward model's head is code that may not run.
+            ValueError: If a process reward model's head is code that is not allowed to run.
             OSError: If there is no such model.
         """
         source = find_source(name_or_path)
@@ -211,7 +214,7 @@ class RewardModelVerifier(Verifier):
             if not trust_remote_code:  # the library would load it, but without its head
                 raise ValueError(
                     f"trust_remote_code=False: the head of {name_or_path!r} "
-                    f"({architectures[0]}) is code that comes with the checkpoint; "
+                    f"({architectures[0]}) is code that comes with the checkpoint: "
                     "read it, then pass trust_remote_code=True."
                 )
         auto: Any = AutoModelForSequenceClassification
@@ -262,7 +265,7 @@ class RewardModelVerifier(Verifier):
         return text
 
     def _harmless(self, text: str) -> str:
-        """Text without markers of its own: one in the answer would be scored as a step."""
+        """Return a text without markers of its own, which would be scored as steps."""
         while self.step_token is not None and self.step_token in text:
             text = text.replace(self.step_token, "")
         return visible(text)
@@ -277,11 +280,11 @@ class RewardModelVerifier(Verifier):
 
 
 def _probability(logits: Sequence[float]) -> float:
-    """Sigmoid of one logit; softmax of two is the sigmoid of their difference."""
+    """Return the sigmoid of one logit; the softmax of two is the sigmoid of their difference."""
     if len(logits) > 2:
         raise ValueError(
-            f"the model gave {len(logits)} numbers for a token; a reward model gives one or two: "
-            "load it with its head."
+            f"The model returned {len(logits)} numbers for a token, and a reward model returns one "
+            "or two: load it with its head."
         )
     margin = logits[-1] - (logits[0] if len(logits) == 2 else 0.0)
     if margin >= 0:
@@ -297,6 +300,6 @@ def _one_token(tokenizer: Any, text: str) -> int:
     ids = encode(tokenizer, text)
     if len(ids) != 1:
         raise ValueError(
-            f"step_token={text!r} is {len(ids)} tokens of this tokenizer; it must be one."
+            f"step_token={text!r} must be one token of this tokenizer, got {len(ids)} tokens."
         )
     return ids[0]

@@ -1,10 +1,10 @@
-"""Who runs when: one thread that gathers waiting jobs into a batch and keeps that batch full.
+"""The scheduler: one thread that gathers waiting jobs into a batch and keeps that batch full.
 
-Callers come from threads and from event loops, one at a time; the hardware is paid for by the
-batch. So the first arrival waits a few milliseconds for others, later ones join between two steps
-as places fall free, and whoever finishes leaves at once. The scheduler also keeps the peace: a
-waiter that gives up, a job that fails or a batch that does not fit into memory costs the other
-waiters time at most, never their answer.
+Jobs come one at a time, from threads and from event loops; a batch of them takes hardly longer than
+one. So the first job waits a few milliseconds for others, later ones join between two steps as
+places become free, and a finished job leaves at once. The scheduler also isolates jobs: a caller
+that stops waiting, a job that fails or a batch that does not fit into memory costs the other jobs
+time at most, never their answer.
 """
 
 import contextlib
@@ -23,15 +23,15 @@ class BatchTooLarge(Exception):
 
 
 class Job:
-    """A piece of work that somebody waits for.
+    """A piece of work that a caller waits for.
 
-    A job keeps its own progress: when a batch fails, its jobs go back to the queue and join
-    another one from where they are.
+    A job keeps its own progress: when a batch fails, its jobs go back to the queue and continue in
+    another batch from where they are.
 
     Attributes:
-        answer: Where the waiter waits; cancelling it takes the job out of its batch.
-        suspect: Whether the job was in a batch that failed; a suspect runs alone, so that it can
-            harm no other.
+        answer: The future that the caller waits for; cancelling it takes the job out of its batch.
+        suspect: Whether the job was in a batch that failed; it is retried alone, so that its error
+            fails no other job.
     """
 
     def __init__(self) -> None:
@@ -45,8 +45,8 @@ J = TypeVar("J", bound=Job)
 class Batch(Protocol[J]):
     """Jobs that are computed together.
 
-    A turn is: some join, what is finished is collected, the others advance. Whatever raises leaves
-    the batch in doubt; then the scheduler lets all jobs leave and has them join anew.
+    In a turn some jobs join, finished ones are collected, and the others advance. After an error
+    the state of the batch is undefined; the scheduler then lets all jobs leave and join again.
     """
 
     def cost(self, jobs: Sequence[J]) -> float:
@@ -56,19 +56,17 @@ class Batch(Protocol[J]):
         """Take in more jobs and compute what they need to be collected from."""
 
     def collect(self) -> Sequence[tuple[J, Any]]:
-        """Read off what was computed last; finished jobs leave, with their results."""
+        """Return the finished jobs with their results; they leave the batch."""
 
     def advance(self) -> None:
         """Compute the next step of all jobs."""
 
     def leave(self, jobs: Sequence[J]) -> None:
-        """Drop jobs that are not to be finished here; jobs that are not here are passed over."""
+        """Drop jobs that are not to be finished here; jobs of no batch are skipped."""
 
 
-_LONGEST_GATHERING = (
-    20  # in gathering times: a stream of arrivals must not hold up the first for ever
-)
-_RECOVERY = 1.002  # a budget halved for want of memory is back after some 350 steps without it
+_LONGEST_GATHERING = 20  # times `gather_seconds`, so that a stream of arrivals cannot delay a start
+_RECOVERY = 1.002  # a budget that was halved for lack of memory is restored after some 350 steps
 
 
 class SchedulerClosed(RuntimeError):
@@ -125,7 +123,7 @@ class Scheduler(Generic[J]):
         with self._lock:
             if self._signals.closed:
                 raise SchedulerClosed(
-                    "this engine was closed; load the model again for further requests."
+                    "The engine was closed: load the model again for more requests."
                 )
             self._waiting.append(job)
             if self._thread is None or not self._thread.is_alive():
@@ -133,14 +131,14 @@ class Scheduler(Generic[J]):
         self._signals.work.set()
 
     def close(self) -> None:
-        """End the thread after the step in hand; unfinished jobs fail with `SchedulerClosed`."""
+        """End the thread after the current step; unfinished jobs fail with `SchedulerClosed`."""
         with self._lock:
             self._signals.closed = True
             thread = self._thread
         self._signals.work.set()
         if thread is not None and thread is not threading.current_thread():
             thread.join()
-        self._abandon(SchedulerClosed("the engine was closed before it answered"))
+        self._fail_all(SchedulerClosed("The engine was closed before it answered."))
 
     def _start(self) -> None:
         self._thread = threading.Thread(
@@ -156,11 +154,11 @@ class Scheduler(Generic[J]):
         try:
             while not self._signals.closed and (self._running or self._waiting):
                 self._turn()
-        except Exception as error:  # a fault beyond any one job; nobody may wait for ever
-            self._abandon(error)
+        except Exception as error:  # an error of no single job; no caller may wait for ever
+            self._fail_all(error)
 
     def _turn(self) -> None:
-        self._forget_cancelled()
+        self._drop_cancelled()
         if not self._running:
             self._gather()
         joining = self._joining()
@@ -180,31 +178,31 @@ class Scheduler(Generic[J]):
     def _gather(self) -> None:
         """Wait for a moment without arrivals, so that calls made together start together."""
         latest = time.monotonic() + _LONGEST_GATHERING * self._gather_seconds
-        seen = 0
-        while seen < len(self._waiting) < self._max_jobs and time.monotonic() < latest:
-            seen = len(self._waiting)
+        waiting_before = 0
+        while waiting_before < len(self._waiting) < self._max_jobs and time.monotonic() < latest:
+            waiting_before = len(self._waiting)
             time.sleep(self._gather_seconds)
 
-    def _forget_cancelled(self) -> None:
-        gone = [job for job in self._running if job.answer.cancelled()]
-        if gone:
-            self._batch.leave(gone)
-            self._running = [job for job in self._running if job not in gone]
+    def _drop_cancelled(self) -> None:
+        cancelled = [job for job in self._running if job.answer.cancelled()]
+        if cancelled:
+            self._batch.leave(cancelled)
+            self._running = [job for job in self._running if job not in cancelled]
         while self._waiting and self._waiting[0].answer.cancelled():
-            gone.append(self._waiting.popleft())
-        for job in gone:
-            job.answer.set_running_or_notify_cancel()  # tells those who wait on several answers
+            cancelled.append(self._waiting.popleft())
+        for job in cancelled:
+            job.answer.set_running_or_notify_cancel()  # wakes callers that wait on several answers
 
     def _joining(self) -> list[J]:
-        """Take those from the queue who may join now: in order of arrival, as many as fit."""
-        together = list(self._running)
+        """Take the jobs from the queue that may join now: in order of arrival, as many as fit."""
+        batch_jobs = list(self._running)
         with self._lock:  # others append meanwhile
             waiting = list(self._waiting)
         for job in waiting:
-            if together and not self._fit([*together, job]):
+            if batch_jobs and not self._fit([*batch_jobs, job]):
                 break
-            together.append(job)
-        joining = together[len(self._running) :]
+            batch_jobs.append(job)
+        joining = batch_jobs[len(self._running) :]
         # Joining costs a pass over the weights, whether one joins or many; so a full batch takes
         # several at a time.
         if len(joining) < min(math.isqrt(len(self._running)), len(waiting)):
@@ -222,42 +220,42 @@ class Scheduler(Generic[J]):
     def _answer(self, finished: Sequence[tuple[J, Any]]) -> None:
         if not finished:
             return
-        done = {id(job) for job, _ in finished}
-        self._running = [job for job in self._running if id(job) not in done]
+        finished_ids = {id(job) for job, _ in finished}
+        self._running = [job for job in self._running if id(job) not in finished_ids]
         for job, result in finished:
             if job.answer.set_running_or_notify_cancel():
                 job.answer.set_result(result)
 
     def _recover(self, joining: list[J], error: Exception) -> None:
-        """After a failure: everybody starts afresh, but a job that failed alone has failed.
+        """After an error: all jobs are retried, but a job that failed alone has failed.
 
         Args:
-            joining: The jobs that were about to join if they are what failed, none if the whole
+            joining: The jobs that were about to join, if their join failed; empty if the whole
                 batch failed.
-            error: What was raised.
+            error: The error.
         """
-        everybody = self._running + joining
-        self._batch.leave(everybody)
+        all_jobs = self._running + joining
+        self._batch.leave(all_jobs)
         self._running = []
-        if len(everybody) == 1:
-            _fail(everybody[0], error)
+        if len(all_jobs) == 1:
+            _fail(all_jobs[0], error)
             return
-        self._waiting.extendleft(reversed(everybody))
+        self._waiting.extendleft(reversed(all_jobs))
         if isinstance(error, BatchTooLarge):
-            self._budget = max(1.0, self._batch.cost(everybody) / 2)
+            self._budget = max(1.0, self._batch.cost(all_jobs) / 2)
         else:
-            for job in joining or everybody:
+            for job in joining or all_jobs:
                 job.suspect = True
 
-    def _abandon(self, error: Exception) -> None:
-        """Tell everybody who still waits that no answer will come."""
+    def _fail_all(self, error: Exception) -> None:
+        """Fail all jobs that are not finished."""
         with self._lock:
-            left = [*self._running, *self._waiting]
+            unfinished = [*self._running, *self._waiting]
             self._waiting.clear()
         running, self._running = self._running, []
-        for job in left:
+        for job in unfinished:
             _fail(job, error)
-        with contextlib.suppress(Exception):  # it may be what is broken, and all have been told
+        with contextlib.suppress(Exception):  # the batch may be broken, and all jobs have failed
             self._batch.leave(running)
 
 

@@ -1,4 +1,4 @@
-"""What can be asked of the decoding batch: to write on, or how likely certain tokens are next."""
+"""The jobs of the decoding batch: a continuation, or the probabilities of certain next tokens."""
 
 import random
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +21,7 @@ _NUCLEUS = 512  # tokens looked at before the whole vocabulary is sorted
 
 @dataclass(frozen=True)
 class Sampling:
-    """Settings of the draw; the defaults are greedy decoding.
+    """Settings of the draw of a token; the defaults are greedy decoding.
 
     Attributes:
         temperature: At least 0; 0 takes the most likely token.
@@ -75,12 +75,12 @@ def draw(logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
 def log_probabilities(
     logits: torch.Tensor, tokens: Sequence[int], most_likely: int
 ) -> list[tuple[float, list[tuple[int, float]]]]:
-    """Log-probabilities under the model itself, before any setting of the draw.
+    """Return log-probabilities under the model itself, before any setting of the draw.
 
     Args:
         logits: Shape (rows, vocabulary).
         tokens: The token that was drawn, per row.
-        most_likely: How many of the most likely tokens to name beside it.
+        most_likely: How many of the most likely tokens to return beside it.
 
     Returns:
         Per row the drawn token's log-probability, and the most likely tokens with theirs.
@@ -113,7 +113,7 @@ def _penalized(
 
 
 def _warped(scores: torch.Tensor, sampling: Sampling) -> torch.Tensor:
-    """Scores under the settings, in the order in which the library's `generate` applies them."""
+    """Return the scores under the settings, in the order in which transformers applies them."""
     ids: Any = None  # the warpers do not look at the tokens before
     if sampling.temperature != 1:
         scores = TemperatureLogitsWarper(sampling.temperature)(ids, scores)
@@ -142,10 +142,10 @@ def _nucleus(scores: torch.Tensor, top_p: float) -> torch.Tensor:
 
 
 def _invert(probabilities: torch.Tensor, uniforms: Sequence[float]) -> torch.Tensor:
-    """The token at which the cumulative probability passes the random number, shape (rows,)."""
+    """Return the token where the cumulative probability exceeds the random number; (rows,)."""
     cumulative = probabilities.cumsum(dim=-1)
     total = cumulative[:, -1:]
-    # Below the total even after rounding, so that a token of probability zero is never met.
+    # Below the total even after rounding, so that a token of probability zero is never drawn.
     highest = 1 - torch.finfo(cumulative.dtype).eps
     points = torch.tensor(uniforms, device=total.device).clamp(max=highest)[:, None] * total
     return torch.searchsorted(cumulative, points, right=True)[:, 0]
@@ -164,8 +164,8 @@ class TokenLogProbability:
 
 
 @dataclass(frozen=True)
-class Written:
-    """What was written for a `Sequence`.
+class Completion:
+    """The result of a `Continuation`.
 
     Attributes:
         text: The text, without the stop string.
@@ -208,7 +208,7 @@ class Prompted(Job):
 
 
 class Probe(Prompted):
-    """Asks for the log-probabilities of certain tokens right after the prompt; nothing is written.
+    """Requests the log-probabilities of certain tokens after the prompt; nothing is generated.
 
     Args:
         prompt: Token ids, at least one.
@@ -221,7 +221,7 @@ class Probe(Prompted):
 
 
 class Continuation(Prompted):
-    """Writes on from a prompt, token by token.
+    """Continues a prompt, token by token.
 
     Args:
         prompt: Token ids, at least one.
@@ -273,8 +273,8 @@ class Continuation(Prompted):
 
     def take(
         self, token: int, logprob: TokenLogProbability | None, batch_size: int
-    ) -> Written | None:
-        """Write one token more.
+    ) -> Completion | None:
+        """Add a token.
 
         Args:
             token: The token.
@@ -294,7 +294,7 @@ class Continuation(Prompted):
             self._read(last=last, ended=ended)
         if not last and not self._reader.stopped:
             return None
-        return Written(
+        return Completion(
             text=self._reader.text,
             tokens=len(self.written),
             finish_reason="stop" if ended or self._reader.stopped else "length",
@@ -305,8 +305,8 @@ class Continuation(Prompted):
     def _read(self, *, last: bool, ended: bool) -> None:
         text = self._reader.read(self.written[:-1] if ended else self.written, last=last)
         if self._on_text is not None and (text or last or self._reader.stopped):
-            since, self._sent = self._logprobs[self._sent :], len(self._logprobs)
+            new_logprobs, self._sent = self._logprobs[self._sent :], len(self._logprobs)
             try:
-                self._on_text(text, since)
+                self._on_text(text, new_logprobs)
             except Exception:
-                self.answer.cancel()  # a listener that fails is a waiter that is gone
+                self.answer.cancel()  # a caller whose callback fails no longer needs the answer

@@ -1,7 +1,7 @@
 """Verification as one pass over a prompt: how likely is it that the next word is "Yes"?
 
 Nothing is sampled and nothing is parsed, so a verdict costs less than a sentence of an answer. The
-question comes before the answer in the prompt, so that verdicts on one question share what is read.
+question comes before the answer in the prompt, so that verdicts on one question share a prefix.
 """
 
 import asyncio
@@ -41,18 +41,18 @@ class TokenProbabilityVerifier(Verifier):
 
     Args:
         model: The local model.
-        prompt: The prompt, with the places `{question}` and `{answer}`; other braces doubled.
+        prompt: The prompt, with the placeholders `{question}` and `{answer}`; other braces doubled.
             What comes before `{answer}` is read once for all answers to a question. Control
             tokens, role names and marker lines (`----- BEGIN`) in either are written out.
         yes: Spellings of the word for a correct answer.
         no: Spellings of the word for an incorrect one.
         least: If both words together are less likely than this, the model does not answer the
-            question that it was asked, and there is no score.
+            question, and the verifier abstains.
         name: The name that traces and errors show.
 
     Raises:
         TypeError: If the model is not a `BatchedChatHuggingFace`.
-        ValueError: If the prompt lacks a place, or the two words begin with the same token.
+        ValueError: If the prompt lacks a placeholder, or the two words begin with the same token.
     """
 
     def __init__(
@@ -68,14 +68,14 @@ class TokenProbabilityVerifier(Verifier):
         super().__init__(name=name)
         if not isinstance(model, BatchedChatHuggingFace):
             raise TypeError(
-                f"model must be a BatchedChatHuggingFace, not {type(model).__name__}: others do "
-                "not give the probabilities; load_chat_model loads one, JudgeVerifier takes any "
-                "chat model."
+                f"model must be a BatchedChatHuggingFace, got {type(model).__name__}, which does "
+                "not return the probabilities: load_chat_model loads one, and JudgeVerifier takes "
+                "any chat model."
             )
         for place in ("{question}", "{answer}"):
             if place not in prompt:
                 raise ValueError(
-                    f"prompt={prompt!r} has no place {place}; put it where the text belongs."
+                    f"prompt={prompt!r} has no placeholder {place}: put it where the text belongs."
                 )
         self.model = model
         self.prompt = prompt
@@ -84,7 +84,8 @@ class TokenProbabilityVerifier(Verifier):
         self._no = _first_tokens(model.tokenizer, no)
         if both := set(self._yes) & set(self._no):
             raise ValueError(
-                f"yes={yes!r} and no={no!r} begin with the same token {sorted(both)}; take others."
+                f"yes={yes!r} and no={no!r} begin with the same token {sorted(both)}: give other "
+                "words."
             )
 
     def verify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:
@@ -102,7 +103,7 @@ class TokenProbabilityVerifier(Verifier):
 
     def _submitted(self, given: VerifierInput) -> Probe:
         ids = prompt_ids(self.model.tokenizer, self._messages(given))
-        self.model.engine.room(len(ids))
+        self.model.engine.tokens_left(len(ids))
         probe = Probe(ids, [*self._yes, *self._no])
         self.model.engine.submit(probe)
         return probe
@@ -124,7 +125,7 @@ class TokenProbabilityVerifier(Verifier):
 
 
 def _first_tokens(tokenizer: Any, words: Sequence[str]) -> list[int]:
-    """The tokens with which a word begins: of those spellings that are one token, else of all."""
+    """Return the first tokens of a word: of those spellings that are one token, else of all."""
     spelled = [encode(tokenizer, word) for word in words]
     whole = [ids for ids in spelled if len(ids) == 1]
     return sorted({ids[0] for ids in whole or spelled if ids})

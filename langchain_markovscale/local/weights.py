@@ -1,8 +1,8 @@
-"""Where a local model comes from.
+"""Loading a local model: its weights, its tokenizer, and a cache of unpacked GGUF files.
 
-A user names a model in one word: an alias, a hub id, a folder or a GGUF file. Everything that
-differs between these (which file, which device, which number format) is settled here, so that the
-engine only ever sees a loaded model with its tokenizer.
+A user gives the name of a model: an alias, a hub id, a folder or a GGUF file. What differs between
+these (the file, the device, the number format) is decided here, so that the engine always gets a
+loaded model with its tokenizer.
 """
 
 import contextlib
@@ -24,20 +24,19 @@ from langchain_huggingface import HuggingFacePipeline
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, pipeline
 from transformers.utils import logging
 
-LARGEST = 2**30
-"""Bytes of weights up to which a model is kept: small ones are started often, and disks fill up."""
+LARGEST_CACHED = 2**30
+"""Bytes of weights up to which an unpacked model is cached, so that the cache stays small."""
 
 
-def folder_for(file: Path, dtype: Any) -> Path:
-    """Return where an unpacked GGUF file is kept, whether it is there yet or not.
+def cache_folder(file: Path, dtype: Any) -> Path:
+    """Return the folder in which an unpacked GGUF file is cached, whether it exists or not.
 
     Args:
         file: The GGUF file.
         dtype: The number format that it is unpacked to.
 
     Returns:
-        A folder under `HF_HOME`; another one where the file, the format or transformers' version
-        is another.
+        A folder under `HF_HOME`; it depends on the file, the format and transformers' version.
     """
     state = file.stat()
     facts = (file.resolve(), state.st_size, state.st_mtime_ns, dtype, transformers.__version__)
@@ -45,9 +44,9 @@ def folder_for(file: Path, dtype: Any) -> Path:
     return Path(constants.HF_HOME) / "markovscale" / f"{file.stem}-{digest[:16]}"
 
 
-def keep(folder: Path, model: Any, tokenizer: Any) -> None:
-    """Keep a model with its tokenizer, unless it is large or the disk is full or closed to us."""
-    if sum(weights.nbytes for weights in model.parameters()) > LARGEST:
+def write_to_cache(folder: Path, model: Any, tokenizer: Any) -> None:
+    """Cache a model with its tokenizer, unless it is large or the folder cannot be written."""
+    if sum(weights.nbytes for weights in model.parameters()) > LARGEST_CACHED:
         return
     with contextlib.suppress(OSError):
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -55,10 +54,10 @@ def keep(folder: Path, model: Any, tokenizer: Any) -> None:
             whole = Path(elsewhere, "model")
             model.save_pretrained(whole)
             tokenizer.save_pretrained(whole)
-            whole.rename(folder)  # at once, so that nobody finds half a model
+            whole.rename(folder)  # atomic, so that no other process finds half a model
 
 
-_one_at_a_time = threading.Lock()  # each puts back what it found
+_one_at_a_time = threading.Lock()  # because each restores the hook that was set before it
 
 
 @contextlib.contextmanager
@@ -66,8 +65,8 @@ def without_loading_bars(*, gguf: bool = False) -> Iterator[None]:
     """Hide the bars with which transformers counts tensors; those of downloads stay.
 
     Args:
-        gguf: Whether a GGUF file is read. Its tensors are counted by a bar of tqdm's own, which
-            has no switch: it is kept from standard error.
+        gguf: Whether a GGUF file is read. The bar of its tensors has no switch, so it is filtered
+            out of standard error.
     """
 
     def hidden(bar: Any, args: Any, options: dict[str, Any]) -> Any:
@@ -83,7 +82,7 @@ def without_loading_bars(*, gguf: bool = False) -> Iterator[None]:
 
 
 class _WithoutBars(io.TextIOBase):
-    """A stream less tqdm's bars, which begin with a carriage return and end with a newline."""
+    """A stream without tqdm's bars, which begin with a carriage return and end with a newline."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._in_bar = stream, False
@@ -116,7 +115,7 @@ class Source(NamedTuple):
     Attributes:
         path: A folder or a hub id.
         gguf_file: The file in it, if it is a GGUF file.
-        name: The name to report.
+        name: The model's name in replies and errors.
     """
 
     path: str
@@ -142,15 +141,16 @@ def load_pipeline(
         device: Where to run it; by default the machine's accelerator (CUDA, MPS), else the CPU.
         dtype: Number format of the weights. `"auto"` takes bfloat16 where the device computes it
             natively, float16 on other accelerators and float32 on other processors; quantised
-            checkpoints keep their own. GGUF files are unpacked, which takes the library half a
-            minute; what comes out of a small one is kept under `HF_HOME/markovscale`.
-        device_map: Handed to transformers, to spread a large model; excludes `device`.
+            checkpoints keep their own. GGUF files are unpacked, which takes transformers half a
+            minute; a small one is then cached under `HF_HOME/markovscale`.
+        device_map: Passed to transformers, to spread a large model; excludes `device`.
         trust_remote_code: Whether code that comes with the checkpoint may run.
         model_kwargs: Further arguments of `AutoModelForCausalLM.from_pretrained`, such as
             `quantization_config` or `attn_implementation`.
 
     Returns:
-        A text-generation pipeline that neither echoes the prompt nor begins it twice.
+        A text-generation pipeline that does not repeat the prompt in its output and adds no special
+        tokens to it.
 
     Raises:
         ValueError: If the name is empty, or both `device` and `device_map` are given.
@@ -160,15 +160,15 @@ def load_pipeline(
     options = placement(source, device, dtype, device_map, trust_remote_code)
     with without_loading_bars(gguf=source.gguf_file is not None):
         if source.gguf_file is None or model_kwargs:
-            model, tokenizer = _read(source, trust_remote_code, options | (model_kwargs or {}))
+            model, tokenizer = _load(source, trust_remote_code, options | (model_kwargs or {}))
         else:
-            model, tokenizer = _unpack(source, trust_remote_code, options)
-    placed = getattr(model, "hf_device_map", None) is not None
+            model, tokenizer = _load_gguf(source, trust_remote_code, options)
+    has_device_map = getattr(model, "hf_device_map", None) is not None
     generator = pipeline(
         "text-generation",
         model=model,
         tokenizer=tokenizer,
-        device=None if placed else model.device,
+        device=None if has_device_map else model.device,
         return_full_text=False,
     )
     return HuggingFacePipeline(
@@ -178,8 +178,8 @@ def load_pipeline(
     )
 
 
-def _read(source: Source, trust_remote_code: bool, options: dict[str, Any]) -> tuple[Any, Any]:
-    """Read a model and its tokenizer."""
+def _load(source: Source, trust_remote_code: bool, options: dict[str, Any]) -> tuple[Any, Any]:
+    """Load a model and its tokenizer."""
     common: dict[str, Any] = {"trust_remote_code": trust_remote_code}
     if source.gguf_file is not None:
         common["gguf_file"] = source.gguf_file
@@ -187,14 +187,14 @@ def _read(source: Source, trust_remote_code: bool, options: dict[str, Any]) -> t
     return AutoModelForCausalLM.from_pretrained(source.path, **common, **options), tokenizer
 
 
-def _unpack(source: Source, trust_remote_code: bool, options: dict[str, Any]) -> tuple[Any, Any]:
-    """Read a GGUF file, or what was kept when it was unpacked before."""
-    folder = folder_for(Path(source.path, str(source.gguf_file)), options["dtype"])
+def _load_gguf(source: Source, trust_remote_code: bool, options: dict[str, Any]) -> tuple[Any, Any]:
+    """Load a GGUF file, or the cached model of it."""
+    folder = cache_folder(Path(source.path, str(source.gguf_file)), options["dtype"])
     if folder.is_dir():
         unpacked = {name: options[name] for name in options.keys() - {"quantization_config"}}
-        return _read(Source(str(folder), None, source.name), trust_remote_code, unpacked)
-    model, tokenizer = _read(source, trust_remote_code, options)
-    keep(folder, model, tokenizer)
+        return _load(Source(str(folder), None, source.name), trust_remote_code, unpacked)
+    model, tokenizer = _load(source, trust_remote_code, options)
+    write_to_cache(folder, model, tokenizer)
     return model, tokenizer
 
 
@@ -207,7 +207,7 @@ def find_source(name_or_path: str) -> Source:
     name = name_or_path.removeprefix("hf:")
     if not name.strip():
         raise ValueError(
-            f"name_or_path={name_or_path!r} names no model; give a hub id, a folder, "
+            f"name_or_path={name_or_path!r} names no model: give a hub id, a folder, "
             f"a .gguf file or one of {sorted(_ALIASES)}."
         )
     if name in _ALIASES:
@@ -219,7 +219,9 @@ def find_source(name_or_path: str) -> Source:
     path = Path(name).expanduser()
     if path.suffix == ".gguf":
         if not path.is_file():
-            raise FileNotFoundError(f"name_or_path={name_or_path!r}: there is no such GGUF file.")
+            raise FileNotFoundError(
+                f"name_or_path={name_or_path!r} is a GGUF file that does not exist: check the path."
+            )
         return Source(str(path.parent), path.name, path.stem)
     return Source(str(path), None, path.name) if path.is_dir() else Source(name, None, name)
 
@@ -238,7 +240,7 @@ def placement(
     """
     if device is not None and device_map is not None:
         raise ValueError(
-            f"device={device!r} and device_map={device_map!r} exclude each other; give one of them."
+            f"device={device!r} and device_map={device_map!r} exclude each other: give one of them."
         )
     target = default_device() if device is None else torch.device(device)
     options: dict[str, Any] = {"dtype": dtype}
@@ -287,7 +289,7 @@ def _is_quantised(source: Source, trust_remote_code: bool) -> bool:
 
 
 def _packaged_gguf(distribution_name: str) -> Path | None:
-    """The GGUF file that an installed distribution carries, found without importing it."""
+    """Return the GGUF file of an installed distribution, without importing it."""
     try:
         files = distribution(distribution_name).files or []
     except PackageNotFoundError:

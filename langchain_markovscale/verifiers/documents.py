@@ -25,7 +25,7 @@ def passages_of(text: str, longest: int) -> list[str]:
     """Split a text into passages of whole sentences that a small model can read at once.
 
     A passage begins with the last sentence of the one before, where there is room for it: what is
-    said in two sentences stands in one passage. A sentence that is too long by itself is cut.
+    written in two sentences is in one passage. A sentence that is too long by itself is cut.
 
     Args:
         text: The text.

@@ -111,9 +111,11 @@ def _claims(material: Iterable[str]) -> _Claims:
     """Return what the material states, read as a reply and after every label in it."""
     claims: _Claims = set()
     for text in material:
-        found = _json_statements(json_objects(text)) + _labelled(text, strict=False) + _bare(text)
-        found += _statements_of(text)[0]
-        claims.update((claim.kind, claim.value) for claim in found)
+        material_statements = (
+            _json_statements(json_objects(text)) + _labelled(text, strict=False) + _bare(text)
+        )
+        material_statements += _statements_of(text)[0]
+        claims.update((claim.kind, claim.value) for claim in material_statements)
     return claims
 
 
@@ -155,7 +157,7 @@ def _reply_statements(text: str) -> list[_Statement]:
     """Return what a reply states: after labels, or by a bare verdict on its first or last lines."""
     labelled = _labelled(text, strict=True)
     lines = [line for line in _lines(text) if line[1].strip()]
-    bare = [found for line in [*lines[:1], *lines[1:][-2:]] for found in _bare_in(*line)]
+    bare = [statement for line in [*lines[:1], *lines[1:][-2:]] for statement in _bare_in(*line)]
     if any(statement.kind == "verdict" for statement in bare):
         return labelled + bare
     return labelled  # a number alone may be anything
@@ -163,7 +165,7 @@ def _reply_statements(text: str) -> list[_Statement]:
 
 def _labelled(text: str, *, strict: bool) -> list[_Statement]:
     """Find labelled statements; strictly, those that are the writer's own."""
-    found: list[_Statement] = []
+    statements: list[_Statement] = []
     conclusion = _conclusion(text) if strict else 0
     for start, line in _lines(text):
         if strict and line.lstrip().startswith(">"):
@@ -175,8 +177,8 @@ def _labelled(text: str, *, strict: bool) -> list[_Statement]:
             value, stop = line[label.end() : end], start + end
             if end == len(line) and not value.strip(" \t*_\"'`"):
                 value, stop = _next_line(text, stop)
-            found.append(_statement(label, value, start + begin, stop))
-    return found
+            statements.append(_statement(label, value, start + begin, stop))
+    return statements
 
 
 def _labels(line: str) -> list[re.Match[str]]:
@@ -286,19 +288,19 @@ def _bare_in(start: int, line: str) -> list[_Statement]:
 
 
 def _json_statements(objects: list[JsonObject]) -> list[_Statement]:
-    found: list[_Statement] = []
+    statements: list[_Statement] = []
     for value, start, end in objects:
         fields = {name.strip().lower(): field for name, field in value.items()}
         verdict = fields.get("verdict")
         if isinstance(verdict, str):
             verdict = read_verdict(verdict)
         if isinstance(verdict, bool):
-            found.append(_Statement("verdict", verdict, start, end))
+            statements.append(_Statement("verdict", verdict, start, end))
         for name in ("probability", "score"):
             if isinstance(number := fields.get(name), str):
                 probability = read_probability(number, percent=name == "probability")
-                found.append(_Statement("probability", probability, start, end))
-    return found
+                statements.append(_Statement("probability", probability, start, end))
+    return statements
 
 
 def _without(text: str, objects: list[JsonObject]) -> str:

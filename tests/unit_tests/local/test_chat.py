@@ -157,7 +157,7 @@ def test_an_existing_chat_model_keeps_its_settings():
 
 
 def settings_of(model, stop=None, **options):
-    return model._settings(stop, options)
+    return model._generation_options(stop, options)
 
 
 def test_the_call_decides_before_the_model_and_the_model_before_the_checkpoint():
@@ -216,9 +216,9 @@ def test_a_wrong_option_is_refused(tiny, options, message):
     ("options", "message"),
     [
         ({"temperature": -1.0}, "greater than or equal to 0"),
-        ({"n": 3}, "n=3 is not supported by the local engine; leave it out"),
+        ({"n": 3}, "n=3 is not supported by the local engine: leave it out"),
         ({"frequency_penalty": 0.5}, "frequency_penalty=0.5 is not supported"),
-        ({"llm": "gpt2"}, "llm='gpt2' must be a HuggingFacePipeline"),
+        ({"llm": "gpt2"}, "llm must be a HuggingFacePipeline .* got 'gpt2'"),
     ],
 )
 def test_a_wrong_field_is_refused(tiny, options, message):
@@ -241,7 +241,7 @@ def test_messages_that_cannot_be_read_are_refused(tiny, messages, message):
 def test_a_model_without_a_chat_template_is_refused(tiny):
     llm = tiny_pipeline()
     llm.pipeline.tokenizer.chat_template = None
-    with pytest.raises(ValueError, match="has no chat template; take an instruction-tuned model"):
+    with pytest.raises(ValueError, match="has no chat template: take an instruction-tuned model"):
         BatchedChatHuggingFace(llm=llm).invoke("Hello")
 
 

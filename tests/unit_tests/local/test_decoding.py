@@ -374,12 +374,12 @@ def test_memory_is_given_back(engine_of):
 
 def test_a_prompt_that_fills_the_context_is_refused(engine_of):
     engine = engine_of()
-    assert engine.room(500) == 12
-    with pytest.raises(ValueError, match="512 tokens and the model's context only 512; shorten"):
-        engine.room(512)
+    assert engine.tokens_left(500) == 12
+    with pytest.raises(ValueError, match="512 tokens and the model's context only 512: shorten"):
+        engine.tokens_left(512)
 
 
 @pytest.mark.parametrize("limit", ["max_batch_size", "max_batch_tokens"])
 def test_a_limit_below_one_is_refused(engine_of, limit):
-    with pytest.raises(ValueError, match=f"{limit}=0 must be at least 1"):
+    with pytest.raises(ValueError, match=f"{limit} must be at least 1, got 0"):
         engine_of(**{limit: 0})

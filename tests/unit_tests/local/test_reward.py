@@ -158,8 +158,11 @@ def test_a_tokenizer_without_a_template_reads_plain_text(close):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"aggregate": "median"}, "aggregate='median' must be one of"),
-        ({"step_token": "two tokens"}, "step_token='two tokens' is 10 tokens"),
+        ({"aggregate": "median"}, "aggregate must be one of .* got aggregate='median'"),
+        (
+            {"step_token": "two tokens"},
+            "step_token='two tokens' must be one token of this tokenizer, got 10 tokens",
+        ),
     ],
 )
 def test_a_wrong_option_is_refused(options, message):
@@ -168,7 +171,7 @@ def test_a_wrong_option_is_refused(options, message):
 
 
 def test_a_classifier_of_many_classes_is_no_reward_model():
-    with pytest.raises(ValueError, match="5 outputs; a reward model has one or two"):
+    with pytest.raises(ValueError, match="5 outputs: give a reward model, which has one or two"):
         RewardModelVerifier(outcome_model(5), TOKENIZER)
 
 
@@ -255,7 +258,9 @@ def test_a_model_without_a_head_is_no_reward_model(close):
             AutoModel.from_config(tiny_config()).eval(), TOKENIZER, step_token="<extra_0>"
         )
     )
-    with pytest.raises(ValueError, match="32 numbers for a token; a reward model gives one or two"):
+    with pytest.raises(
+        ValueError, match="32 numbers for a token, and a reward model returns one or two"
+    ):
         verifier.invoke(asked("4"))
 
 

@@ -52,7 +52,7 @@ def test_any_other_name_is_the_hubs(name):
 
 @pytest.mark.parametrize("name", ["", "hf:", "  "])
 def test_no_name_is_refused(name):
-    with pytest.raises(ValueError, match="names no model; give a hub id, a folder"):
+    with pytest.raises(ValueError, match="names no model: give a hub id, a folder"):
         load_chat_model(name)
 
 
@@ -174,7 +174,7 @@ def test_the_bar_of_a_gguf_file_is_hidden_and_all_else_is_said(
         sys.stderr.write("So does this.\n")
         return tiny_model(), tiny_tokenizer()
 
-    monkeypatch.setattr(weights, "_read", read)
+    monkeypatch.setattr(weights, "_load", read)
     before = sys.stderr
     load_chat_model(str(gguf), device="cpu", **options).close()
     assert sys.stderr is before
@@ -192,7 +192,7 @@ def gguf(tmp_path, monkeypatch):
 
 def test_a_gguf_file_that_was_unpacked_is_not_read_again(gguf):
     network = tiny_model()
-    weights.keep(weights.folder_for(gguf, torch.float32), network, tiny_tokenizer())
+    weights.write_to_cache(weights.cache_folder(gguf, torch.float32), network, tiny_tokenizer())
     model = load_chat_model(str(gguf), device="cpu", dtype=torch.float32, max_tokens=4)
     assert model.model_id == "model"
     loaded = model.llm.pipeline.model.state_dict()
@@ -202,23 +202,23 @@ def test_a_gguf_file_that_was_unpacked_is_not_read_again(gguf):
 
 
 def test_another_file_or_format_is_unpacked_anew(gguf):
-    folder = weights.folder_for(gguf, torch.float32)
-    assert weights.folder_for(gguf, torch.float32) == folder
-    assert weights.folder_for(gguf, torch.bfloat16) != folder
+    folder = weights.cache_folder(gguf, torch.float32)
+    assert weights.cache_folder(gguf, torch.float32) == folder
+    assert weights.cache_folder(gguf, torch.bfloat16) != folder
     gguf.write_bytes(b"another")
-    assert weights.folder_for(gguf, torch.float32) != folder
+    assert weights.cache_folder(gguf, torch.float32) != folder
 
 
 @pytest.mark.parametrize("why", ["too large", "no place", "there already"])
 def test_what_cannot_be_kept_is_not(gguf, monkeypatch, why):
-    folder = weights.folder_for(gguf, torch.float32)
+    folder = weights.cache_folder(gguf, torch.float32)
     if why == "too large":
-        monkeypatch.setattr(weights, "LARGEST", 1000)
+        monkeypatch.setattr(weights, "LARGEST_CACHED", 1000)
     elif why == "no place":
         folder.parent.parent.write_text("a file where the folder should be")
     else:
         folder.mkdir(parents=True)
         (folder / "config.json").write_text("another program's")
     before = sorted(gguf.parent.rglob("*"))
-    weights.keep(folder, tiny_model(), tiny_tokenizer())
+    weights.write_to_cache(folder, tiny_model(), tiny_tokenizer())
     assert sorted(gguf.parent.rglob("*")) == before
