@@ -3,8 +3,7 @@
 A calibration knows what share of all questions is easy; a predictor says how likely it is that
 *this* one is. It learns from the traces that the calibration was fitted to, is evaluated on
 questions that it was not trained on, and where questions do not predict their class it says so and
-returns the calibration's weights. Predicting needs numpy alone; `predictor_training` trains with
-torch.
+returns the calibration's weights. Predicting needs numpy, training (`predictor_training`) torch.
 """
 
 import logging
@@ -242,13 +241,13 @@ class ClassPredictor:
         usual = "every question gets the calibration's weights"
         if not self.gain_error and not self.informative:
             return f"{self.questions} questions are too few to learn from ({_FEWEST} do): {usual}."
-        found = f"log likelihood of a held-out question {self.gain:+.3f} ± {self.gain_error:.3f}"
-        if self.informative:
-            return f"Questions predict their class ({found}, over {self.questions} questions)."
-        return (
-            f"Questions do not predict their class ({found}, over {self.questions} questions): "
-            f"{usual}."
+        found = (
+            f"log likelihood of a held-out question {self.gain:+.3f} ± {self.gain_error:.3f}, "
+            f"over {self.questions} questions"
         )
+        if self.informative:
+            return f"Questions predict their class ({found})."
+        return f"Questions do not predict their class ({found}): {usual}."
 
     def weights(self, question: str, features: Features | None = None) -> list[float]:
         """Return the class weights of a question, K plain floats that sum to 1.

@@ -81,8 +81,8 @@ def settings_from(environment: Mapping[str, str]) -> ServingSettings:
         if name not in names:
             meant = get_close_matches(name, names, n=1) or names
             raise ValueError(
-                f"{_PREFIX}{name.upper()} is not a setting: use "
-                f"{' or '.join(_PREFIX + other.upper() for other in meant)}."
+                f"{_PREFIX}{name.upper()} is not a setting; did you mean "
+                f"{' or '.join(_PREFIX + other.upper() for other in meant)}?"
             )
     try:
         return ServingSettings.model_validate(given)

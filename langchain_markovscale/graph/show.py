@@ -1,4 +1,4 @@
-"""`show`: makes a run or a decision, which are plain dictionaries, readable."""
+"""`show`: the document of a run or a decision, from the plain dictionaries that a graph returns."""
 
 from collections.abc import Mapping, Sequence
 from math import isclose

@@ -19,6 +19,7 @@ from langchain_markovscale.traces.trace import (
     Trace,
     TraceWriter,
     read_traces,
+    trace_line,
     write_traces,
 )
 
@@ -76,8 +77,10 @@ class RecordingFile:
 
     def add(self, trace: Trace) -> None:
         """Keep a finished question."""
-        self._writer.write(trace)
+        line = trace_line(trace)
+        # Before it is written: Ctrl-C while it goes to the disk must not write it a second time.
         self._done.add(trace["id"])
+        self._writer.write_line(line)
         self._partial.pop(trace["id"], None)
 
     def set_aside(self, trace: Trace) -> None:

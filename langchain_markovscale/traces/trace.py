@@ -237,7 +237,11 @@ class TraceWriter:
         Raises:
             ValueError: If it could not be read back, see `trace_line`.
         """
-        self._file.write(trace_line(trace))
+        self.write_line(trace_line(trace))
+
+    def write_line(self, line: bytes) -> None:
+        """Add a line that `trace_line` made."""
+        self._file.write(line)
         self._file.flush()
         if monotonic() - self._synced > 1:
             _to_disk(self._file)
