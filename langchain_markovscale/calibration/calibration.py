@@ -240,10 +240,7 @@ class Calibration:
         Raises:
             ValueError: If the level leaves its range.
         """
-        return {
-            row.name: None if row.low is None or row.high is None else (row.low, row.high)
-            for row in self.summary(level)
-        }
+        return {row.name: row.interval for row in self.summary(level)}
 
     def save(self, path: str | Path) -> None:
         """Write the calibration as JSON.

@@ -18,6 +18,7 @@ from langchain_markovscale.calibration.sufficient_statistics import (
 )
 from langchain_markovscale.calibration.summary import FitSummary
 from langchain_markovscale.calibration.verifier_scores import ScoreModel, fit_scores
+from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.display.wording import counted, percent, points
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.validation import check_level, whole
@@ -286,11 +287,11 @@ def _warnings(
             "no weight."
         )
     elif model.n and not model.informative:
-        low, high = model.auc_interval
+        auc = Estimate(model.auc, model.auc_interval)
         messages.append(
             "the verifier is no better than chance: it scores a correct answer above a wrong one "
-            f"in {percent(model.auc)} of pairs (interval {percent(low)} to {percent(high)}). Its "
-            "scores are given no weight."
+            f"in {percent(auc.value)} of pairs (interval {auc.span}). Its scores "
+            "are given no weight."
         )
     right, total = statistics.seen
     seen = right / np.maximum(total, 1)

@@ -95,6 +95,11 @@ class RateRow(NamedTuple):
     high: float | None
     n: int | None
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """(low, high), or None where nothing was resampled."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
 
 @dataclass(frozen=True, repr=False)
 class RateTable(Display):
@@ -169,7 +174,7 @@ class RateTable(Display):
             (
                 row.name,
                 _SYMBOLS.get(row.name.partition("[")[0], ""),
-                *(_decimal(each) for each in (row.estimate, row.low, row.high)),
+                *Estimate(row.estimate, row.interval).columns,
                 "–" if row.n is None else f"{row.n:,}",
             )
             for row in self.rows
@@ -241,7 +246,3 @@ def _numbers(rates: Rates, fitted: FitSummary | None) -> dict[str, int]:
         numbers["sensitivity"] = round(sum(share * n for _, share, n in fitted.reliability))
         numbers["specificity"] = round(sum((1 - share) * n for _, share, n in fitted.reliability))
     return numbers
-
-
-def _decimal(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"

@@ -130,11 +130,10 @@ def comparison_table(comparison: Comparison) -> Table:
 
 def _cells(row: RuleResult, questions: int) -> tuple[str, ...]:
     right = round(row.accuracy.value * questions)
-    low, high = Estimate.of_share(right, questions).interval or (0.0, 1.0)
     return (
         row.rule.name if row.rule.kind == "rule" else _OURS,
         f"{right} of {questions}",
-        f"{low:.0%} to {high:.0%}",
+        Estimate.of_share(right, questions).span,
         f"{row.attempts * questions:.0f}",
         "unknown" if row.tokens is None else f"{row.tokens * questions:.0f}",
     )

@@ -112,15 +112,14 @@ def _total(runs: "Sequence[WatchedRun]", answer_key: "AnswerKey | None", seconds
     """Write the usage of all runs together, and how many were right where that is known."""
     from langchain_markovscale.display.interval import Estimate
     from langchain_markovscale.display.run import sum_by_purpose, usage_in_words
-    from langchain_markovscale.display.wording import counted
+    from langchain_markovscale.display.wording import counted, percent
 
     ended = [run for run in runs if run.ended]
     grades = [grade for run in ended if (grade := run.correct(answer_key)) is not None]
     right = ""
     if grades:
         share = Estimate.of_share(sum(grades), len(grades))
-        low, high = share.interval or (0.0, 1.0)
-        interval = f"{share.value:.0%}; 95% interval {low:.0%} to {high:.0%}"
+        interval = f"{percent(share.value, 0)}; 95% interval {share.span}"
         right = f"{sum(grades)} of {len(grades)} ({interval}) right; "
     usage = usage_in_words(sum_by_purpose(run.usage for run in ended), seconds)
     of = f"{len(ended)} of {counted(len(runs), 'question')}"

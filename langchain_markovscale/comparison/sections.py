@@ -7,12 +7,12 @@ from langchain_markovscale.calibration.estimate import FEW_QUESTIONS
 from langchain_markovscale.comparison.crossfit import NEVER
 from langchain_markovscale.comparison.results import ComparisonFindings, RuleResult, found
 from langchain_markovscale.display.document import Document, Section, Table, Tone
-from langchain_markovscale.display.interval import Estimate
-from langchain_markovscale.display.wording import counted, points
+from langchain_markovscale.display.wording import counted, percent, points
 from langchain_markovscale.theory.rates import Variant
 
 TITLE = "Comparison of stopping rules"
 
+_DIGITS = 1  # of a percentage: rules often differ by less than one
 _NAMED = 3  # rules that a sentence names
 _NOTHING = 0.005  # of a budget: a saving that would be shown as 0 %
 _MANY = 0.1  # of the runs: that often cut short by the pool is worth a warning
@@ -45,7 +45,7 @@ def rules_section(findings: ComparisonFindings) -> Section:
     if findings.left_out:
         words.append(f"Left out: {'; '.join(findings.left_out)}.")
     rows = tuple(
-        (row.rule.name, _ranged(row.accuracy), *_spent(row))
+        (row.rule.name, row.accuracy.fine_percent, *_spent(row))
         for row in (*findings.rules, *findings.bounds)
     )
     headings = ("rule", "accuracy", *_SPENT)
@@ -57,8 +57,8 @@ def costs_section(findings: ComparisonFindings) -> Section:
     rows = tuple(
         (
             points(row.rule.cost or 0.0, 2, unit=False),
-            _ranged(row.accuracy),
-            "" if row.belief is None else share(row.belief),
+            row.accuracy.fine_percent,
+            "" if row.belief is None else percent(row.belief, _DIGITS),
             *_spent(row),
         )
         for row in findings.curve(findings.variants[0])
@@ -79,7 +79,7 @@ def duels_section(findings: ComparisonFindings) -> Section:
         (
             duel.rule,
             number(duel.budget),
-            share(duel.accuracy),
+            percent(duel.accuracy, _DIGITS),
             duel.difference.in_points(unit=False),
             "never" if duel.needed.value == inf else number(duel.needed.value),
         )
@@ -100,7 +100,7 @@ def frontier_section(findings: ComparisonFindings) -> Section:
         (
             points(each.cost, 2, unit=False),
             number(each.budget),
-            share(each.accuracy),
+            percent(each.accuracy, _DIGITS),
             each.rival,
             each.lead.in_points(unit=False),
         )
@@ -122,7 +122,7 @@ def regret_section(findings: ComparisonFindings) -> Section:
     rows = tuple(
         (
             points(each.cost, 2, unit=False),
-            share(each.worth),
+            percent(each.worth, _DIGITS),
             each.best,
             each.regret.in_points(unit=False),
         )
@@ -161,11 +161,6 @@ def variants_section(findings: ComparisonFindings) -> Section:
     return Section(f"Variants beside {_variant_name(first)}", words, Table(headings, rows, left=1))
 
 
-def share(value: float) -> str:
-    """Return a share as a percentage with a decimal, since rules often differ by less than one."""
-    return f"{100 * value:.1f}%"
-
-
 def number(value: float) -> str:
     """Return an amount with three digits or more."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
@@ -178,11 +173,6 @@ def _spent(row: RuleResult) -> tuple[str, str, str, str]:
 
 def _variant_name(variant: Variant) -> str:
     return variant.replace("_", "-")
-
-
-def _ranged(estimate: Estimate) -> str:
-    low, high = estimate.interval or (estimate.value, estimate.value)
-    return f"{share(estimate.value)} [{100 * low:.0f}, {100 * high:.0f}]"
 
 
 def document(findings: ComparisonFindings) -> Document:
@@ -250,16 +240,16 @@ def frontier(findings: ComparisonFindings) -> str:
     else:
         rival = _row(findings, best.rival)
         text = (
-            f"At best it is right {share(best.accuracy)} of the time with "
+            f"At best it is right {percent(best.accuracy, _DIGITS)} of the time with "
             f"{_amount(best.budget, findings)}; the best rule that spends no more, {best.rival}, "
-            f"is right {share(rival.accuracy.value)} of the time: {best.lead.points}"
+            f"is right {percent(rival.accuracy.value, _DIGITS)} of the time: {best.lead.points}"
         )
     if worst.lead.value < 0:
         rival = _row(findings, worst.rival)
         text += (
-            f". At worst it is right {share(worst.accuracy)} of the time with "
+            f". At worst it is right {percent(worst.accuracy, _DIGITS)} of the time with "
             f"{_amount(worst.budget, findings)}, and {worst.rival} "
-            f"{share(rival.accuracy.value)}: {worst.lead.points}"
+            f"{percent(rival.accuracy.value, _DIGITS)}: {worst.lead.points}"
         )
     return f"{text}."
 
@@ -268,10 +258,11 @@ def equal_accuracy(findings: ComparisonFindings) -> str:
     """Return what MarkovScale spends to be as accurate as the most accurate rule."""
     top = max(findings.rules, key=lambda row: row.accuracy.value)
     (duel,) = (d for d in findings.duels_of(findings.variants[0]) if d.rule == top.rule.name)
-    name = f"the most accurate rule, {duel.rule} ({share(top.accuracy.value)})"
+    name = f"the most accurate rule, {duel.rule} ({percent(top.accuracy.value, _DIGITS)})"
     if not isfinite(duel.needed.value):
         most = max(row.accuracy.value for row in findings.curve(findings.variants[0]))
-        return f"It is never as accurate as {name}: it is right {share(most)} of the time at most."
+        reached = percent(most, _DIGITS)
+        return f"It is never as accurate as {name}: it is right {reached} of the time at most."
     saved = 1 - duel.needed.value / max(duel.budget, 1e-9)
     needed, spent = number(duel.needed.value), number(duel.budget)
     if abs(saved) < _NOTHING or needed == spent:

@@ -71,6 +71,26 @@ class Estimate(NamedTuple):
         return f"{percent(self.value)} [{100 * low:.{digits}f}, {100 * high:.{digits}f}]"
 
     @property
+    def fine_percent(self) -> str:
+        """As a percentage with a decimal, where values differ by less than one: `51.4% [46, 56]`.
+
+        The ends of the interval have none.
+        """
+        shown = percent(self.value, 1)
+        if self.interval is None:
+            return shown
+        low, high = self.interval
+        return f"{shown} [{100 * low:.0f}, {100 * high:.0f}]"
+
+    @property
+    def span(self) -> str:
+        """The interval alone, in words, of a percentage: `46% to 56%`; a dash without one."""
+        if self.interval is None:
+            return "–"
+        low, high = self.interval
+        return f"{percent(low, 0)} to {percent(high, 0)}"
+
+    @property
     def points(self) -> str:
         """As a difference in points: `+9 points [+4, +14]`."""
         return self.in_points()
@@ -91,6 +111,14 @@ class Estimate(NamedTuple):
         if self.interval is None:
             return f"{self.value:.2f}"
         return f"{self.value:.2f} [{self.interval[0]:.2f}, {self.interval[1]:.2f}]"
+
+    @property
+    def columns(self) -> tuple[str, str, str]:
+        """Value, low and high as decimals, for a table with a column for each."""
+        value = f"{self.value:.3f}"
+        if self.interval is None:
+            return value, "–", "–"
+        return value, f"{self.interval[0]:.3f}", f"{self.interval[1]:.3f}"
 
 
 def unbroken(words: str) -> str:

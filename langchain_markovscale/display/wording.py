@@ -90,12 +90,16 @@ def same_answer(attempts: Sequence[Attempt], one: int, other: int) -> bool:
     return one == other or (key is not None and key == attempts[other]["key"])
 
 
-def percent(probability: float) -> str:
-    """Return a probability as a percentage, never rounded to certainty: 0.73 is `73%`.
+def percent(probability: float, digits: int | None = None) -> str:
+    """Return a probability as a percentage: 0.73 is `73%`.
 
     Args:
         probability: In [0, 1].
+        digits: Digits after the point; by default none, or one near 0 and 1, and never rounded to
+            certainty.
     """
+    if digits is not None:
+        return f"{probability:.{digits}%}"
     if probability in (0, 1):
         return f"{probability:.0%}"
     if probability < 0.001:

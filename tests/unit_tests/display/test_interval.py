@@ -30,6 +30,16 @@ def test_numbers_are_written_in_one_way(estimate, percent, points, decimal):
     assert (estimate.percent, estimate.points, estimate.decimal) == (percent, points, decimal)
 
 
+def test_other_ways_of_the_same_number():
+    estimate = Estimate(0.514, (0.463, 0.561))
+    assert estimate.fine_percent == "51.4% [46, 56]"
+    assert estimate.span == "46% to 56%"
+    assert estimate.columns == ("0.514", "0.463", "0.561")
+    alone = Estimate(0.514)
+    assert (alone.fine_percent, alone.span) == ("51.4%", "–")
+    assert alone.columns == ("0.514", "–", "–")
+
+
 def test_losses_are_written_with_a_minus():
     assert Estimate(-0.36, (-0.4, 0.02)).points == "−36 points [−40, +2]"
 
