@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from langchain_markovscale._extras import naming_the_extra
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.calibration.json_file import read_document, write_document
+from langchain_markovscale.display.wording import counted
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.validation import non_negative, whole
 from langchain_markovscale.traces.features import Columns, Features, columns_of, encoded
@@ -239,12 +240,12 @@ class ClassPredictor:
         if self.n_classes == 1:
             return "There is one class of questions: nothing to predict."
         usual = "every question gets the calibration's weights"
+        seen = counted(self.questions, "question")
         if not self.gain_error and not self.informative:
-            return f"{self.questions} questions are too few to learn from ({_FEWEST} do): {usual}."
-        found = (
-            f"log likelihood of a held-out question {self.gain:+.3f} ± {self.gain_error:.3f}, "
-            f"over {self.questions} questions"
-        )
+            few = counted(self.questions, "question is", "questions are")
+            return f"{few} too few to learn from ({_FEWEST} do): {usual}."
+        gain = f"{self.gain:+.3f} ± {self.gain_error:.3f}"
+        found = f"log likelihood of a held-out question {gain}, over {seen}"
         if self.informative:
             return f"Questions predict their class ({found})."
         return f"Questions do not predict their class ({found}): {usual}."

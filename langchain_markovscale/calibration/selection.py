@@ -19,6 +19,7 @@ from langchain_markovscale.calibration.latent_labels import (
 )
 from langchain_markovscale.calibration.sufficient_statistics import Statistics
 from langchain_markovscale.calibration.verifier_scores import ScoreModel
+from langchain_markovscale.display.wording import counted
 from langchain_markovscale.theory.mixture import ChainMixture
 
 Floats = NDArray[np.float64]
@@ -259,8 +260,8 @@ def missing_labels(statistics: Statistics) -> str:
         return ""
     if not statistics.n_labelled:
         return "traces have no labels"
-    labelled = f"{statistics.n_labelled:,} of {statistics.attempts:,}"
-    return f"traces have labels for only {labelled} attempts"
+    attempts = counted(statistics.attempts, "attempt")
+    return f"traces have labels for only {statistics.n_labelled:,} of {attempts}"
 
 
 def _label_some(statistics: Statistics) -> str:

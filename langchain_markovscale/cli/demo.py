@@ -72,6 +72,7 @@ def _show(loop: "Loop", calibration: "Calibration", cost_per_round: float, max_r
     from langchain_markovscale.cli.runs import WatchedRun, run_until_done
     from langchain_markovscale.cli.watchers import LiveTables
     from langchain_markovscale.demo import setting
+    from langchain_markovscale.display.wording import counted
     from langchain_markovscale.recording.questions import parse_questions
 
     questions = parse_questions(setting.questions(), "the demo's questions")
@@ -89,8 +90,9 @@ def _show(loop: "Loop", calibration: "Calibration", cost_per_round: float, max_r
     console.print(comparison_table(comparison))
     console.print(
         f"All three begin with the same first answers. {verdict} {frontier}\n"
-        f"{len(answered)} questions are few, as the intervals show: this is to see the loop at "
-        "work, not to measure it. Answers are drawn anew each time, so the figures will differ.\n"
+        f"{counted(len(answered), 'question is', 'questions are')} few, as the intervals show: "
+        "this is to see the loop at work, not to measure it. Answers are drawn anew each "
+        "time, so the figures will differ.\n"
         f"\nThe loop decided with: {loop.source}.\n"
         "Next: measure your own loop with `markovscale record`, compare stopping rules on what was "
         "recorded with `markovscale compare`, fit its rates with `markovscale calibrate`, and give "

@@ -95,8 +95,9 @@ def verified_rows(
             "threshold",
             threshold,
             percent(threshold),
-            f"{_threshold_words(threshold)} That is with {max_rounds - 1} rounds left, revisions "
-            "and fresh draws allowed, and the verdict on each still to come.",
+            f"{_threshold_words(threshold)} That is with "
+            f"{counted(max_rounds - 1, 'round')} left, revisions and fresh draws allowed, and "
+            "the verdict on each still to come.",
         ),
     ]
 

@@ -82,8 +82,11 @@ def solve(
     if not as_json and len(runs) > 1:
         _total(runs, loop.answer_key, perf_counter() - began)
     if interrupted:
+        from langchain_markovscale.display.wording import counted
+
         done = sum(run.best is not None for run in runs)
-        say(f"Interrupted: {done} of {len(runs)} questions have an answer.")
+        asked_for = counted(len(runs), "question has", "questions have")
+        say(f"Interrupted: {done} of {asked_for} an answer.")
         raise typer.Exit(INTERRUPTED)
     if any(run.error for run in runs):
         raise typer.Exit(FAILED)

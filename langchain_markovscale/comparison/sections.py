@@ -65,8 +65,9 @@ def costs_section(findings: ComparisonFindings) -> Section:
         if row.rule.cost != NEVER
     )
     words = (
-        f"At most {findings.max_rounds} attempts. Believed is the probability of being right that "
-        "MarkovScale gave its answers, without knowing the labels; it should be near the accuracy.",
+        f"At most {counted(findings.max_rounds, 'attempt')}. Believed is the probability of "
+        "being right that MarkovScale gave its answers, without knowing the labels; it should be "
+        "near the accuracy.",
     )
     headings = ("cost of a round\n(points)", "accuracy", "believed", *_SPENT)
     return Section("MarkovScale by cost", words, Table(headings, rows))
@@ -150,8 +151,8 @@ def variants_section(findings: ComparisonFindings) -> Section:
     for variant, column in zip(others, columns, strict=True):
         seen = Counter(map(found, column))
         counts.append(
-            f"{_variant_name(variant)} is more accurate than {seen['more']} of {len(column)} rules "
-            f"and less accurate than {seen['less'] or 'none'}"
+            f"{_variant_name(variant)} is more accurate than {seen['more']} of "
+            f"{counted(len(column), 'rule')} and less accurate than {seen['less'] or 'none'}"
         )
     words = (
         "MarkovScale's accuracy less the rule's, at the rule's budget. For the same number of "
@@ -226,7 +227,7 @@ def verdict(findings: ComparisonFindings) -> str:
     )
     return (
         f"For the same number of {findings.budget} MarkovScale is more accurate than {len(won)} of "
-        f"{len(duels)} rules, and less accurate than none{as_good}."
+        f"{counted(len(duels), 'rule')}, and less accurate than none{as_good}."
     )
 
 
@@ -294,8 +295,8 @@ def warnings(findings: ComparisonFindings) -> tuple[str, ...]:
     messages = []
     if findings.questions < FEW_QUESTIONS:
         messages.append(
-            f"only {findings.questions} questions: with other questions the order of the rules "
-            "could change."
+            f"only {counted(findings.questions, 'question')}: with other questions the "
+            "order of the rules could change."
         )
     ours = findings.curve(findings.variants[0])
     if findings.unverified:

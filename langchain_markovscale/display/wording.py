@@ -34,7 +34,7 @@ def explain(decision: Decision) -> str:
         return f"stopped: going on would {_gain_and_cost(decision)}"
     if reason == "max_rounds":
         made = decision["attempts"]
-        allowed = "the one attempt" if made == 1 else f"all {made} attempts"
+        allowed = "the one attempt" if made == 1 else f"all {counted(made, 'attempt')}"
         return f"stopped: {allowed} allowed had been made"
     if reason in _CUT_SHORT:
         best = decision["best"]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from typing_extensions import TypedDict
 
+from langchain_markovscale.display.wording import counted
 from langchain_markovscale.graph.metering import UsageByPurpose
 from langchain_markovscale.theory.validation import non_negative, whole
 from langchain_markovscale.types import Attempt, Purpose, Usage
@@ -113,7 +114,7 @@ def why_over_budget(
     """
     writes = purpose != "verify"
     if writes and "rounds" in budget and len(attempts) >= budget["rounds"]:
-        return f"The budget of {budget['rounds']} rounds is used up."
+        return f"The budget of {counted(budget['rounds'], 'round')} is used up."
     if "seconds" in budget:
         exceeded = _exceeded("seconds", budget["seconds"], purpose, seconds, attempts)
         if exceeded is not None:

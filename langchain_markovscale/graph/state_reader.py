@@ -9,6 +9,7 @@ from langchain_core.messages.utils import convert_to_messages
 from pydantic import BaseModel
 
 from langchain_markovscale.answers.keys import AnswerKey
+from langchain_markovscale.display.wording import counted
 from langchain_markovscale.graph.conversation import values_of
 from langchain_markovscale.types import Action, Attempt, new_attempt
 from langchain_markovscale.verifiers.base import to_verdict
@@ -76,7 +77,8 @@ class AttemptsReader:
         scores = _list_at(self.scores_key, values) if self.scores_key is not None else ()
         if len(scores) > len(raw):
             raise ValueError(
-                f"scores_key={self.scores_key!r} has {len(scores)} scores for {len(raw)} answers: "
+                f"scores_key={self.scores_key!r} has {counted(len(scores), 'score')} for "
+                f"{counted(len(raw), 'answer')}: "
                 "give at most one score for each answer."
             )
         scores = [*scores, *[None] * (len(raw) - len(scores))]

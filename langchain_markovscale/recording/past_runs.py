@@ -12,6 +12,7 @@ from langchain_core.messages.utils import convert_to_messages
 from langgraph.types import StateSnapshot
 
 from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
+from langchain_markovscale.display.wording import counted
 from langchain_markovscale.graph.conversation import values_of
 from langchain_markovscale.graph.state_reader import AttemptsReader
 from langchain_markovscale.recording.graders import Grader, resolve_grader
@@ -167,8 +168,8 @@ def _add_scores(
     scores = values.get(scores_key)
     if not isinstance(scores, Sequence) or len(scores) > len(attempts):
         raise ValueError(
-            f"runs: {name} must have at most {len(attempts)} scores, one for each answer, in a "
-            f"list under {scores_key!r}, got {scores!r:.80}."
+            f"runs: {name} must have at most {counted(len(attempts), 'score')}, one for each "
+            f"answer, in a list under {scores_key!r}, got {scores!r:.80}."
         )
     for attempt, score in zip(attempts, scores, strict=False):
         attempt["score"] = to_verdict(score, name=scores_key)["score"]

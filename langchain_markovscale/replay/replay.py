@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from langchain_markovscale.display.wording import counted
 from langchain_markovscale.replay.pool import PooledQuestion
 from langchain_markovscale.types import Attempt, Decision
 
@@ -115,6 +116,6 @@ def _revised(decision: Decision, taken: Sequence[int]) -> int:
         raise ValueError(
             "a strategy must decide on 'stop', 'generate', or 'revise' with the index of an "
             f"earlier attempt as parent, got action {action!r} with parent {parent!r} after "
-            f"{len(taken)} attempts."
+            f"{counted(len(taken), 'attempt')}."
         )
     return taken[parent]

@@ -83,8 +83,8 @@ def cost_section(found: Findings) -> Section:
     )
     words = (
         "A round is one attempt and its verification; its cost is what it must add to the chance "
-        f"of being right to be worth it. At most {found.max_rounds} attempts. The first answer "
-        f"alone is right {percent(single)} of the time.",
+        f"of being right to be worth it. At most {counted(found.max_rounds, 'attempt')}. The "
+        f"first answer alone is right {percent(single)} of the time.",
         "Simulated: questions drawn from these rates are put to the criterion; standard error at "
         f"most {points(error)}. {answers}",
     )

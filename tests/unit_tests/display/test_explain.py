@@ -80,6 +80,10 @@ def test_one_attempt_is_singular() -> None:
     assert "the one attempt allowed" in explain(decision(reason="max_rounds", attempts=1))
 
 
+def test_two_attempts_are_plural() -> None:
+    assert "all 2 attempts allowed" in explain(decision(reason="max_rounds", attempts=2))
+
+
 def test_every_reason_of_the_closed_set_has_a_sentence() -> None:
     sentences = {explain(decision(reason=reason)) for reason in get_args(Reason)}
     assert len(sentences) == len(get_args(Reason))

@@ -232,5 +232,5 @@ def test_a_state_that_cannot_be_read_is_named(state, told):
 
 def test_more_scores_than_answers_are_an_error():
     router = MarkovScaleRouter(REPAIRING, answers_key="a", scores_key="s")
-    with pytest.raises(ValueError, match="2 scores for 1 answers"):
+    with pytest.raises(ValueError, match="2 scores for 1 answer:"):
         router({"a": ["x"], "s": [0.1, 0.2]})

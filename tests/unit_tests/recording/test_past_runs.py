@@ -199,7 +199,7 @@ def test_threads_of_another_graph_are_read_from_their_history():
             {"scores_key": "scores"},
             "2.0",
         ),
-        ([[("user", "?"), ("ai", "4")]], {"scores_key": "scores"}, "at most 1 scores"),
+        ([[("user", "?"), ("ai", "4")]], {"scores_key": "scores"}, "at most 1 score,"),
     ],
 )
 def test_what_is_no_run_is_refused(runs, options, complaint):
