@@ -66,7 +66,7 @@ def criterion_of(
         TypeError: If an option is unknown, or the calibration is of no accepted type.
         ValueError: If an option is out of range, or contradicts the criterion.
     """
-    _reject_unknown(callee, rule)
+    reject_unknown(callee, rule, RuleOptions)
     options: dict[str, Any] = {**rule}
     for name in ("calibration", "actions", "choices"):
         if options.get(name) is None:
@@ -91,12 +91,23 @@ def criterion_of(
     return criterion
 
 
-def _reject_unknown(callee: Callable[..., Any], rule: RuleOptions) -> None:
-    """Raise an error for other keywords, as Python does where each option is a parameter."""
-    for name in rule:
-        if name not in RuleOptions.__annotations__:
-            accepted = {**signature(callee).parameters, **RuleOptions.__annotations__}
-            similar = get_close_matches(name, accepted.keys() - {"rule"}, n=1)
+def reject_unknown(callee: Callable[..., Any], options: Mapping[str, Any], accepted: type) -> None:
+    """Raise an error for other keywords, as Python does where each option is a parameter.
+
+    Args:
+        callee: The function or class that was given them.
+        options: Its keyword arguments that are no parameters.
+        accepted: The `TypedDict` of those that it takes.
+
+    Raises:
+        TypeError: If an option is unknown; the message says which one may be meant.
+    """
+    known = accepted.__annotations__
+    for name in options:
+        if name not in known:
+            parameters = signature(callee).parameters.values()
+            own = {each.name for each in parameters if each.kind is not each.VAR_KEYWORD}
+            similar = get_close_matches(name, own | known.keys(), n=1)
             hint = f" Did you mean {similar[0]!r}?" if similar else ""
             raise TypeError(
                 f"{callee.__name__}() got an unexpected keyword argument {name!r}.{hint}"

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from itertools import islice
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing_extensions import TypedDict, Unpack
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.builder import create_markovscale_graph
 from langchain_markovscale.graph.router import router_of
+from langchain_markovscale.graph.settings import reject_unknown
 from langchain_markovscale.recording.graders import Grader, resolve_grader
 from langchain_markovscale.recording.question_run import QuestionRun
 from langchain_markovscale.recording.questions import Question, as_questions
@@ -104,8 +105,10 @@ def record_traces(
             references are given, a reference cannot be read by the grader, or the file
             has another question under one of the ids, or was recorded with other settings; before
             anything is paid for.
+        TypeError: If an option is unknown, or `path` is missing.
         OSError: If the file cannot be written.
     """
+    _check_options(record_traces, options)
     with _recorder(graph_or_parts, dataset, **options) as recorder:
         _in_threads(recorder)
     return recorder.recording
@@ -126,11 +129,23 @@ async def arecord_traces(
 
     Raises:
         ValueError: As for `record_traces`.
+        TypeError: As for `record_traces`.
         OSError: If the file cannot be written.
     """
+    _check_options(arecord_traces, options)
     with _recorder(graph_or_parts, dataset, **options) as recorder:
         await _in_tasks(recorder)
     return recorder.recording
+
+
+def _check_options(callee: Callable[..., Any], options: RecordingOptions) -> None:
+    """Raise an error that names the function that was called, and not one of ours within."""
+    reject_unknown(callee, options, RecordingOptions)
+    if "path" not in options:
+        raise TypeError(
+            f"{callee.__name__}() needs path, the JSONL file of the recording, and got none: give "
+            'path="traces.jsonl".'
+        )
 
 
 def _recorder(

@@ -332,6 +332,22 @@ def test_wrong_arguments_are_refused_before_anything_is_paid_for(
     assert not path.exists()
 
 
+def test_an_unknown_option_is_named_with_the_one_that_is_meant(record, parts, path):
+    with pytest.raises(
+        TypeError,
+        match=r"^a?record_traces\(\) got an unexpected keyword argument 'revision'\. "
+        r"Did you mean 'revisions'\?$",
+    ):
+        record(parts.graph(), QUESTIONS, path=path, revision=1)
+    assert not parts.calls
+    assert not path.exists()
+
+
+def test_a_recording_needs_a_path(record, parts):
+    with pytest.raises(TypeError, match=r"^a?record_traces\(\) needs path, the JSONL file"):
+        record(parts.graph(), QUESTIONS)
+
+
 def test_revisions_need_a_reviser(record, parts, path):
     with pytest.raises(ValueError, match=r"no node 'revise'.*revisions=0"):
         record(parts.graph(actions=("generate",)), QUESTIONS, path=path)
