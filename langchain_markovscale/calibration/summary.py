@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import NamedTuple
 
-from langchain_markovscale.display.document import Display, Document, Section, Table
+from langchain_markovscale.display.display import Display
+from langchain_markovscale.display.document import Document, Section, Table
 from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.display.wording import counted, sentence
 from langchain_markovscale.theory.rates import Rates

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from langchain_markovscale.cli.console import say
 
 if TYPE_CHECKING:
-    from langchain_markovscale.display.document import Display
+    from langchain_markovscale.display.display import Display
 
 Kind = Literal["questions", "traces", "calibration"]
 

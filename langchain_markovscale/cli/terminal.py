@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from langchain_markovscale.display.document import Display, Table as DocumentTable
+    from langchain_markovscale.display.display import Display
+    from langchain_markovscale.display.document import Table as DocumentTable
 
 _COLOURS = {"good": "green", "bad": "red", "unsure": "yellow", "plain": "dim"}
 _WIDEST = 100  # lines of words; longer ones are hard to read

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_markovscale.comparison import plots, sections
 from langchain_markovscale.comparison.results import ComparisonFindings
-from langchain_markovscale.display.document import Display, Document
+from langchain_markovscale.display.display import Display
+from langchain_markovscale.display.document import Document
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,12 +7,11 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from langchain_markovscale.display import plotting
+from langchain_markovscale.display.document import Document, Quote, Section, Table
 from langchain_markovscale.display.interval import unbroken
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from langchain_markovscale.display.document import Document, Quote, Section, Table
 
 Draw = Callable[[str], "Figure"]
 """Makes the plot of a name, on a figure that is not pyplot's."""
@@ -114,7 +113,7 @@ body { font-family: system-ui, sans-serif; margin: 2rem auto; padding: 0 1.5rem;
 """
 
 
-def page(document: "Document", draw: Draw) -> str:
+def page(document: Document, draw: Draw) -> str:
     """Return a complete page that needs nothing from elsewhere.
 
     Args:
@@ -129,7 +128,7 @@ def page(document: "Document", draw: Draw) -> str:
     )
 
 
-def fragment(document: "Document", draw: Draw) -> str:
+def fragment(document: Document, draw: Draw) -> str:
     """Return the same as an element that may stand in another page.
 
     Args:
@@ -159,7 +158,7 @@ def _paragraph(words: str) -> str:
     return f"<p>{escape(unbroken(words))}</p>"
 
 
-def _section(section: "Section", draw: Draw) -> str:
+def _section(section: Section, draw: Draw) -> str:
     words = "\n".join(map(_paragraph, section.words))
     shown = []
     if section.plot:
@@ -179,14 +178,14 @@ def _figure(plot: str, alternative: str, draw: Draw) -> str:
         return f'<p class="small">No plot: {escape(str(error))}</p>'
 
 
-def _quote(quote: "Quote") -> str:
+def _quote(quote: Quote) -> str:
     return (
         f'\n<p class="small">{escape(quote.name)}</p>'
         f"\n<blockquote>{escape(quote.text)}</blockquote>"
     )
 
 
-def _table(table: "Table", title: str) -> str:
+def _table(table: Table, title: str) -> str:
     head = "".join(
         f'<th scope="col"{_class(table, index)}>{escape(heading).replace(chr(10), "<br>")}</th>'
         for index, heading in enumerate(table.headings)
@@ -199,7 +198,7 @@ def _table(table: "Table", title: str) -> str:
     )
 
 
-def _cells(table: "Table", row: tuple[str, ...]) -> str:
+def _cells(table: Table, row: tuple[str, ...]) -> str:
     first, *others = row
     cells = (
         f"<td{_class(table, index)}>{escape(cell)}</td>" for index, cell in enumerate(others, 1)
@@ -207,7 +206,7 @@ def _cells(table: "Table", row: tuple[str, ...]) -> str:
     return f'<th scope="row"{_class(table, 0)}>{escape(first)}</th>{"".join(cells)}'
 
 
-def _class(table: "Table", index: int) -> str:
+def _class(table: Table, index: int) -> str:
     if not table.is_left(index):
         return ""
     return ' class="prose"' if index >= table.left else ' class="left"'

@@ -1,15 +1,13 @@
 """A document as Markdown; what others wrote can break out of neither its cell nor its fence."""
 
 import re
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from langchain_markovscale.display.document import Document, Section, Table
+from langchain_markovscale.display.document import Document, Section, Table
 
 _MARKUP = re.compile(r"[\\`*_<|]|\](?=\()")
 
 
-def as_markdown(document: "Document") -> str:
+def as_markdown(document: Document) -> str:
     """Return a document as Markdown, without plots.
 
     Args:
@@ -26,14 +24,14 @@ def as_markdown(document: "Document") -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _section(section: "Section") -> list[str]:
+def _section(section: Section) -> list[str]:
     blocks = [f"## {section.title}", *section.words]
     if section.table:
         blocks.append(_pipes(section.table))
     return [*blocks, *(f"{quote.name}:\n\n{_fenced(quote.text)}" for quote in section.quotes)]
 
 
-def _pipes(table: "Table") -> str:
+def _pipes(table: Table) -> str:
     headings = (heading.replace("\n", " ") for heading in table.headings)
     rule = (":--" if table.is_left(index) else "--:" for index in range(len(table.headings)))
     rows = [headings, rule, *(map(_escaped, row) for row in table.rows)]

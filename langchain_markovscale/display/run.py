@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 
-from langchain_markovscale.display.document import Display, Document, Quote, Section, Table, Tone
+from langchain_markovscale.display.display import Display
+from langchain_markovscale.display.document import Document, Quote, Section, Table, Tone
 from langchain_markovscale.display.wording import (
     counted,
     explain,

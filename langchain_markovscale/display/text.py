@@ -3,18 +3,15 @@
 import re
 from itertools import zip_longest
 from textwrap import fill, indent
-from typing import TYPE_CHECKING
 
+from langchain_markovscale.display.document import Document, Quote, Table
 from langchain_markovscale.display.interval import unbroken
-
-if TYPE_CHECKING:
-    from langchain_markovscale.display.document import Document, Quote, Table
 
 _GAP = "  "
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-def as_text(document: "Document", width: int) -> str:
+def as_text(document: Document, width: int) -> str:
     """Return a document as plain text.
 
     Args:
@@ -52,7 +49,7 @@ def harmless(text: str) -> str:
     return _CONTROL.sub("\ufffd", text)
 
 
-def _columns(table: "Table") -> str:
+def _columns(table: Table) -> str:
     headings = [heading.split("\n") for heading in table.headings]
     lines = [line for line in zip_longest(*headings, fillvalue="") if any(line)]
     rows = [*lines, *(tuple(map(harmless, row)) for row in table.rows)]
@@ -69,5 +66,5 @@ def _columns(table: "Table") -> str:
     return "\n".join(drawn)
 
 
-def _indented(quote: "Quote") -> str:
+def _indented(quote: Quote) -> str:
     return f"{quote.name}:\n{indent(harmless(quote.text), _GAP)}"

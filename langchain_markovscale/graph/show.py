@@ -6,7 +6,7 @@ from typing import Any, cast, get_type_hints
 
 from langgraph.graph.state import CompiledStateGraph
 
-from langchain_markovscale.display.document import Display
+from langchain_markovscale.display.display import Display
 from langchain_markovscale.display.run import DecisionDisplay, RunDisplay
 from langchain_markovscale.graph.class_weights import CLASS_WEIGHTS_KEY
 from langchain_markovscale.graph.router import MarkovScaleRouter, router_of

@@ -17,7 +17,8 @@ from langchain_markovscale.calibration.report.verdict import (
     verdict,
 )
 from langchain_markovscale.display import plotting
-from langchain_markovscale.display.document import Display, Document, Tone
+from langchain_markovscale.display.display import Display
+from langchain_markovscale.display.document import Document, Tone
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
