@@ -144,6 +144,10 @@ def create_markovscale_graph(
             option is unknown.
         ModuleNotFoundError: If `model` is a name and `langchain` is not installed.
     """
+    # Options beside a criterion would contradict it: it is the criterion that is made anew.
+    draw_only = 'actions=("generate",)'
+    if criterion is not None:
+        draw_only = f"criterion=Criterion(…, {draw_only})"
     criterion, key = rule_of_loop(create_markovscale_graph, verifier, answer_key, criterion, rule)
     check_predictor(predictor, criterion)
     policies = _policies(retry_policy)
@@ -165,7 +169,8 @@ def create_markovscale_graph(
     builder.add_node(generating, cache_policy=node_cache)
     builder.add_node(VerifyProxyNode(verifier, per_run, safety, seconds))
     if "revise" in criterion.actions:
-        revising = ReviseNode("revise", reviser(revise, model, prompts), key, safety, seconds)
+        writer = reviser(revise, model, prompts, draw_only)
+        revising = ReviseNode("revise", writer, key, safety, seconds)
         builder.add_node(revising, cache_policy=node_cache)
         builder.add_edge("revise", "verify_proxy")
     builder.add_edge(START, "generate")

@@ -64,9 +64,22 @@ def generator(writer: WriterLike | None, model: ChatLike | None, prompts: Prompt
     return _writer_for("generate", writer, model, prompts_or_default(prompts).for_draw)
 
 
-def reviser(writer: WriterLike | None, model: ChatLike | None, prompts: Prompts | None) -> Writer:
-    """Return the writer of revisions."""
-    return _writer_for("revise", writer, model, prompts_or_default(prompts).for_revision)
+def reviser(
+    writer: WriterLike | None,
+    model: ChatLike | None,
+    prompts: Prompts | None,
+    draw_only: str = 'actions=("generate",)',
+) -> Writer:
+    """Return the writer of revisions.
+
+    Args:
+        writer: Revises, as the user gave it.
+        model: Revises where there is no writer.
+        prompts: Templates for a chat model.
+        draw_only: What the user can give for a loop that does not revise.
+    """
+    prompt = prompts_or_default(prompts).for_revision
+    return _writer_for("revise", writer, model, prompt, f", or {draw_only} to draw only")
 
 
 def _writer_for(
@@ -74,12 +87,12 @@ def _writer_for(
     writer: WriterLike | None,
     model: ChatLike | None,
     prompt: Callable[[Request], Any],
+    otherwise: str = "",
 ) -> Writer:
     if writer is None and model is None:
-        draw_only = ', or actions=("generate",) to draw only' if action == "revise" else ""
         raise ValueError(
             f"model and {action} are both missing, so nothing can {action}: give model= (a chat "
-            f"model, for all actions), {action}= (a Runnable or a function){draw_only}."
+            f"model, for all actions), {action}= (a Runnable or a function){otherwise}."
         )
     if writer is None or _is_chat_model(writer):
         return Writer(resolve_model(model if writer is None else writer), prompt)

@@ -13,6 +13,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from minilm import MiniLM
 
 from langchain_markovscale import (
+    Criterion,
     GroundednessVerifier,
     create_markovscale_graph,
     with_markovscale,
@@ -84,6 +85,24 @@ def test_chain_that_nobody_revises_draws_afresh(run):
     given = {"topic": QUESTION, "tone": "dry"}
     assert run(careful, given) == "In 1874."
     assert seen == [given, given]
+
+
+def test_a_criterion_that_revises_needs_a_reviser_or_other_actions(run):
+    def careful(criterion):
+        return with_markovscale(lambda _: "1874", verifier=accepts("1874"), criterion=criterion)
+
+    with pytest.raises(
+        ValueError, match=r'or criterion=Criterion\(…, actions=\("generate",\)\) to draw only'
+    ):
+        careful(Criterion(SURE, 0.1))
+    assert run(careful(Criterion(SURE, 0.1, actions=("generate",))), QUESTION) == "1874"
+
+
+def test_without_a_criterion_the_actions_are_what_to_give():
+    with pytest.raises(ValueError, match=r'\), or actions=\("generate",\) to draw only'):
+        with_markovscale(
+            lambda _: "1874", verifier=accepts("1874"), actions=("revise", "generate"), **RULE
+        )
 
 
 def test_a_call_may_set_what_its_run_may_cost(run):
