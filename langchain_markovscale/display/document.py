@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from langchain_markovscale.display import html
 from langchain_markovscale.display.markdown import as_markdown
 from langchain_markovscale.display.text import as_text
+from langchain_markovscale.types import MarkovScaleDeprecationWarning
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -106,7 +107,7 @@ class Display:
         """The same by its former name."""
         warnings.warn(
             f"{type(self).__name__}.content is deprecated: use .document instead.",
-            DeprecationWarning,
+            MarkovScaleDeprecationWarning,
             stacklevel=2,
         )
         return self.document
