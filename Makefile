@@ -47,7 +47,7 @@ error
 default::DeprecationWarning
 default::PendingDeprecationWarning
 default::FutureWarning
-error::DeprecationWarning:langchain_markovscale
+error::langchain_markovscale.types.MarkovScaleDeprecationWarning
 endef
 export DEPRECATIONS
 OTHER_VERSIONS = $(MAKE) --no-print-directory test VENV=$(VENV)-$(@:test-%=%) TOLERANT='-o filterwarnings="$$$$DEPRECATIONS"'

@@ -195,11 +195,11 @@ class _Simulator:
         return here, values
 
     def _revised(self, k: int, before: int, depth: int, uniform: list[float]) -> int:
-        factor = self.rates.settling**depth
+        repair, corruption = self.rates.at_depth(depth)
         if before == _RIGHT:
-            corrupted = uniform[_CORRECT] < self.rates.corruption[k] * factor
+            corrupted = uniform[_CORRECT] < corruption[k]
             return self._any_wrong(uniform[_VALUE]) if corrupted else _RIGHT
-        if uniform[_CORRECT] < self.rates.repair[k] * factor:
+        if uniform[_CORRECT] < repair[k]:
             return _RIGHT
         if self.values == 1 or uniform[_RETAINED] < self.rates.retention:
             return before

@@ -7,6 +7,7 @@ from langchain_markovscale.display import html
 from langchain_markovscale.display.document import Document
 from langchain_markovscale.display.markdown import as_markdown
 from langchain_markovscale.display.text import as_text
+from langchain_markovscale.types import MarkovScaleDeprecationWarning
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,7 +28,7 @@ class Display:
         """The same by its former name."""
         warnings.warn(
             f"{type(self).__name__}.content is deprecated: use .document instead.",
-            DeprecationWarning,
+            MarkovScaleDeprecationWarning,
             stacklevel=2,
         )
         return self.document

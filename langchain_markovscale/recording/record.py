@@ -29,6 +29,7 @@ from langchain_markovscale.recording.question_run import QuestionRun
 from langchain_markovscale.recording.questions import Question, as_questions
 from langchain_markovscale.recording.recorder import Recorder, Recording
 from langchain_markovscale.recording.schedule import Schedule
+from langchain_markovscale.types import MarkovScaleDeprecationWarning
 
 GraphOrParts = CompiledStateGraph[Any, Any, Any, Any] | Mapping[str, Any]
 """A graph of `create_markovscale_graph`, or the arguments to make one."""
@@ -172,7 +173,7 @@ def _recorder(
         warnings.warn(
             "rounds is now called revisions, since it counts the revisions of a fresh start: "
             f"write revisions={rounds!r}.",
-            DeprecationWarning,
+            MarkovScaleDeprecationWarning,
             stacklevel=3,
         )
         revisions = rounds

@@ -36,6 +36,11 @@ class Urn:
     plausible: float = inf
     closed: bool = True
 
+    @classmethod
+    def alike(cls, coincidence: float) -> "Urn":
+        """Return the urn of an estimated 1/κ values, all of them equally likely."""
+        return cls(coincidence, 1 / coincidence, closed=False)
+
     @cached_property
     def each(self) -> float:
         """a, what every plausible value weighs before any was drawn; infinity if for ever alike."""
@@ -52,6 +57,12 @@ class Urn:
         if self.plausible == inf:
             return 1 / self.coincidence - 1
         return self.each * self.plausible
+
+    @cached_property
+    def _alike(self) -> tuple[float, float, float]:
+        """How many values are equally likely, ln of that, and ln of all but one."""
+        many = 1.0 if self.coincidence == 1 else self.plausible
+        return many, log(many), log(many - 1) if many > 1 else 0.0
 
     def log_chance(self, draws: Iterable[Draw]) -> float:
         """Return the logarithm of the chance of a sequence of wrong answers.
@@ -82,13 +93,12 @@ class Urn:
         return total
 
     def _log_chance_alike(self, draws: Iterable[Draw]) -> float:
-        many = 1.0 if self.coincidence == 1 else self.plausible
+        many, of_all, of_others = self._alike
         least = _IMPOSSIBLE if self.closed else 1.0
-        among = log(many), log(many - 1) if many > 1 else 0.0
         values: set[int] = set()
         total = 0.0
         for value, left in draws:
-            total -= among[left is not None]
+            total -= of_all if left is None else of_others
             if value not in values:
                 unseen = many - len(values)
                 total += log(unseen if unseen > least else least)
