@@ -27,7 +27,7 @@ help:  ## print this table
 	@echo "  The first of them installs everything into $(VENV), in the versions of $(CONSTRAINTS), with $$TORCH;"
 	@echo '  TORCH=… asks for another. ARGS=… goes on to the tool, as in: make test ARGS="-k router"'
 
-demo: $(INSTALLED)  ## a dozen questions to a small local model, and what the loop made of them
+demo: $(INSTALLED)  ## a dozen questions to a small local model, and how the loop decides
 	@$(VENV)/bin/markovscale demo $(ARGS)
 
 TESTS := tests/unit_tests tests/integration_tests
@@ -41,13 +41,13 @@ test unit_tests integration_tests: $(INSTALLED)
 unit_tests:  ## those of them that need nothing but the package
 integration_tests:  ## those with a real model, database, server or second process
 
-# With other versions than those of constraints.txt, what libraries say of their future is shown and fails nothing.
+# With other versions than those of constraints.txt, deprecation warnings of libraries are shown and fail nothing.
 define DEPRECATIONS
 error
 default::DeprecationWarning
 default::PendingDeprecationWarning
 default::FutureWarning
-error:::langchain_markovscale
+error::langchain_markovscale.types.MarkovScaleDeprecationWarning
 endef
 export DEPRECATIONS
 OTHER_VERSIONS = $(MAKE) --no-print-directory test VENV=$(VENV)-$(@:test-%=%) TOLERANT='-o filterwarnings="$$$$DEPRECATIONS"'
@@ -72,7 +72,7 @@ lint: $(INSTALLED)  ## style of the code and the notebooks
 	@$(RUN) ruff check $(ARGS) .
 	@$(RUN) ruff format --check .
 
-format: $(INSTALLED)  ## the same, mended where a tool can do it
+format: $(INSTALLED)  ## the same, corrected where a tool can do it
 	@$(RUN) ruff check --fix $(ARGS) .
 	@$(RUN) ruff format .
 

@@ -241,6 +241,13 @@ Event = AttemptEvent | DecisionEvent | BudgetEvent | ErrorEvent
 """What `stream_mode="custom"` emits of a loop."""
 
 
+class MarkovScaleDeprecationWarning(DeprecationWarning):
+    """A name or parameter of this package works for one release more; the message has the new one.
+
+    A category of its own, so that a test suite can tell our deprecations from other packages'.
+    """
+
+
 class ArgumentError(ValueError):
     """An argument that cannot be used.
 

@@ -1,1 +1,1 @@
-"""From past runs to rates that can be trusted, and how far they can be."""
+"""From past runs to rates with their uncertainty, in a file."""

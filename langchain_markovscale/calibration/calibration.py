@@ -1,7 +1,7 @@
 """Rates together with where they come from, in a file that can be checked into a repository."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from langchain_markovscale.calibration.estimate import fit_traces
+from langchain_markovscale.calibration.json_file import read_document, write_document
 from langchain_markovscale.calibration.summary import FitSummary, RateTable, rate_table
 from langchain_markovscale.theory.mixture import ChainMixture
 from langchain_markovscale.theory.rates import Rates, training_free_rates
@@ -18,12 +19,7 @@ from langchain_markovscale.traces.trace import Trace
 if TYPE_CHECKING:
     from langchain_markovscale.calibration.report.report import Report
 
-from dataclasses import asdict, fields
-from typing import TYPE_CHECKING
-
-from langchain_markovscale.calibration.json_file import read_document, write_document
-
-_CAUTIOUS = 0.8  # quantile of κ; twenty yes/no questions cost accuracy with the estimate itself
+_CAUTIOUS = 0.8  # quantile of κ; with the estimate itself, twenty yes/no questions lost accuracy
 DECISION_DRAWS = 16  # two classes each make 32, as quick to decide with as the training-free grid
 
 
@@ -34,7 +30,7 @@ class Calibration:
     Make one with `fit`, `from_rates`, `training_free` or `load`.
 
     Attributes:
-        rates: The mixture of chains and what is known of the verifier.
+        rates: The mixture of chains and the rates of the verifier.
         source: Where the rates come from, in a sentence.
         metadata: Anything else that is worth keeping (model, prompts, date); plain JSON values.
         draws: Rates fitted to resampled questions; empty where nothing was fitted.
@@ -54,10 +50,10 @@ class Calibration:
 
     @property
     def decision_rates(self) -> Rates:
-        """The rates to decide with: classes of several draws side by side, so that doubt counts.
+        """The rates to decide with: the classes of several draws, so that uncertainty counts.
 
         The more traces, the closer the draws are to each other, and to `rates`. Only one κ can be
-        decided with: one of the higher ones, with which agreement is not trusted too soon.
+        used: one of the higher ones, with which agreement is not trusted too soon.
         """
         if not self.draws:
             return self.rates
@@ -151,7 +147,7 @@ class Calibration:
             corruption: β in [0, 1], the chance that a revision makes a correct answer wrong.
             weights: The share of each class, summing to 1; by default all the same.
             sensitivity: s = P(accept | correct). The default, like that of `specificity`, is a
-                verifier that says nothing: an unmeasured verifier is not believed.
+                verifier without information: an unmeasured verifier is not trusted.
             specificity: u = P(reject | wrong).
             accept_threshold: A score of at least this much accepts, in [0, 1].
             settling: d in (0, 1]; the revision at depth t has rates αdᵗ and βdᵗ.
@@ -186,7 +182,7 @@ class Calibration:
 
     @classmethod
     def training_free(cls) -> "Calibration":
-        """Return MarkovScale⁰: a broad prior over rates, updated only by the run in hand."""
+        """Return MarkovScale⁰: a broad prior over rates, updated only by the current run."""
         return cls(
             training_free_rates(),
             "training-free prior (MarkovScale⁰): nothing was measured",
@@ -263,7 +259,7 @@ class Calibration:
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If the file is no calibration, is of another version, lacks a field, or
+            ValueError: If the file is not a calibration, is of another version, lacks a field, or
                 holds a value out of range; the message names the file and the field.
         """
         return read(cls, path)
@@ -303,7 +299,10 @@ def read(kind: type["Calibration"], path: str | Path) -> "Calibration":
 
 def _draws(rates: Rates, columns: Any) -> tuple[Rates, ...]:
     if not isinstance(columns, dict) or set(columns) != set(_DRAWN):
-        raise ValueError(f"draws must hold {', '.join(_DRAWN)}, each a list with one entry a draw.")
+        raise ValueError(
+            f"draws must hold {', '.join(_DRAWN)}, each a list with one entry a draw, got "
+            f"{columns!r:.80}: calibrate again."
+        )
     rows = zip(*(columns[name] for name in _DRAWN), strict=True)
     return tuple(replace(rates, **dict(zip(_DRAWN, row, strict=True))) for row in rows)
 

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from langchain_markovscale.theory.likelihood import DEPTH, log_draws, log_revisions
+
 Floats = NDArray[np.float64]
 
 _EDGE = 1e-6  # rates stay this far inside (0, 1), so that logarithms are finite
@@ -32,7 +34,7 @@ class Events:
     Attributes:
         counts: Shape (R, 2 + 4T): draws correct and wrong, then for each depth t < T the
             revisions correct→correct, correct→wrong, wrong→correct and wrong→wrong.
-        offsets: Shape (R,): what else speaks for a row's hypothesis, as a logarithm.
+        offsets: Shape (R,): the other evidence for a row's hypothesis, as a logarithm.
         starts: Shape (G,): the first row of each group of rivalling hypotheses.
     """
 
@@ -258,12 +260,11 @@ def _thin(
 def _row_scores(events: Events, parameters: Parameters) -> Floats:
     """Return ln P(row's events and class k), shape (B, R, K)."""
     weights, initial, repair, corruption, settling = parameters
-    logs = [np.log(initial)[:, None], np.log1p(-initial)[:, None]]
+    logs = [log_draws(initial)]
     if events.depths:
         survival = _survival(settling, events.depths)[:, :, None]
-        alpha, beta = repair[:, None] * survival, corruption[:, None] * survival
-        steps = np.stack([np.log1p(-beta), np.log(beta), np.log(alpha), np.log1p(-alpha)], axis=2)
-        logs.append(steps.reshape(len(initial), 4 * events.depths, -1))
+        revisions = log_revisions(repair[:, None] * survival, corruption[:, None] * survival)
+        logs.append(revisions.reshape(len(initial), DEPTH * events.depths, -1))
     table = np.concatenate(logs, axis=1)
     return np.asarray(
         np.matmul(events.counts, table) + np.log(weights)[:, None] + events.offsets[:, None]

@@ -1,4 +1,4 @@
-"""The whole way from traces to a calibration's parts: fit, uncertainty, checks, warnings."""
+"""From traces to the parts of a calibration: fit, uncertainty, checks, warnings."""
 
 from collections.abc import Iterable, Iterator
 from numbers import Integral
@@ -37,7 +37,7 @@ class Fitted(NamedTuple):
 
     Attributes:
         rates: The fitted rates.
-        draws: Fits to resampled questions, for decisions that know how sure the rates are.
+        draws: Fits to resampled questions, so that decisions account for uncertain rates.
         summary: What a report shows.
     """
 
@@ -106,7 +106,7 @@ def fit_traces(
 def _check_arguments(
     n_classes: Any, settling: bool, n_bootstrap: int, level: float, seed: int
 ) -> None:
-    """Refuse options of a fit that make no sense."""
+    """Refuse invalid options of a fit."""
     whole_number = isinstance(n_classes, Integral) and not isinstance(n_classes, bool)
     if n_classes != "auto" and not (whole_number and n_classes >= 1):
         raise ArgumentError(
@@ -182,9 +182,9 @@ def _summary(
     level: float,
     n_bootstrap: int,
 ) -> FitSummary:
-    rounds = max(problem.events.depths, statistics.seen.shape[1] - 1)
+    revisions = max(problem.events.depths, statistics.seen.shape[1] - 1)
     tails = ((1 - level) / 2, (1 + level) / 2)
-    foretold = selection.forecast(held_out.parameters, rounds).mean(axis=0)
+    forecast = selection.forecast(held_out.parameters, revisions).mean(axis=0)
     right, total = statistics.seen
     return FitSummary(
         questions=statistics.n_questions,
@@ -196,15 +196,15 @@ def _summary(
         intervals=_intervals(resampled, model, tails) if resampled else {},
         right=_floats(right),
         total=_floats(total),
-        fitted=_floats(selection.forecast(mode.parameters, rounds)[0]),
-        band=_quantiles(selection.forecast(resampled, rounds), tails) if resampled else (),
-        held_out=_floats(foretold),
+        fitted=_floats(selection.forecast(mode.parameters, revisions)[0]),
+        band=_quantiles(selection.forecast(resampled, revisions), tails) if resampled else (),
+        held_out=_floats(forecast),
         class_likelihood={str(n): each.mean for n, each in tried.items()},
         drift=_drift(problem, mode.parameters),
         auc=None if np.isnan(model.auc) else model.auc,
         auc_interval=model.auc_interval,
         reliability=tuple(map(_floats, model.reliability)),
-        warnings=tuple(_warnings(statistics, model, foretold, n_bootstrap)),
+        warnings=tuple(_warnings(statistics, model, forecast, n_bootstrap)),
     )
 
 
@@ -254,53 +254,53 @@ def _drift(problem: selection.Problem, parameters: em.Parameters) -> tuple[tuple
 
 
 def _warnings(
-    statistics: Statistics, model: ScoreModel, foretold: Floats, n_bootstrap: int
+    statistics: Statistics, model: ScoreModel, forecast: Floats, n_bootstrap: int
 ) -> list[str]:
-    said = []
+    messages = []
     if statistics.n_questions < FEW_QUESTIONS:
         care = (
             "decisions take that into account"
             if n_bootstrap
-            else "decisions take them for certain, since n_bootstrap is 0"
+            else "decisions treat them as certain, since n_bootstrap is 0"
         )
         questions = counted(statistics.n_questions, "question")
-        said.append(f"only {questions}: the rates are uncertain, and {care}.")
+        messages.append(f"only {questions}: the rates are uncertain, and {care}.")
     if not statistics.depths:
-        said.append(
+        messages.append(
             "no revision was recorded: the loop will not revise. Record revisions too, for "
             "instance three of every first answer."
         )
     if missing := selection.missing_labels(statistics):
-        said.append(
-            f"{missing}: the rates take answers that agree to be right. Label some to see whether "
-            "they are."
+        messages.append(
+            f"{missing}: the rates assume that answers which agree are right. Label some attempts "
+            "to check that."
         )
     if not statistics.several_starts:
-        said.append(
+        messages.append(
             "one fresh start for each question: classes of questions can hardly be told apart. "
             "Record at least two."
         )
     if model.n and np.isnan(model.auc):
-        said.append(
+        messages.append(
             "the verifier could not be measured, because all labels agree: its scores are given "
             "no weight."
         )
     elif model.n and not model.informative:
         low, high = model.auc_interval
-        said.append(
+        messages.append(
             "the verifier is no better than chance: it scores a correct answer above a wrong one "
             f"in {percent(model.auc)} of pairs (interval {percent(low)} to {percent(high)}). Its "
             "scores are given no weight."
         )
     right, total = statistics.seen
     seen = right / np.maximum(total, 1)
-    missed = np.abs(seen - foretold[: len(seen)])[total > 0]
+    missed = np.abs(seen - forecast[: len(seen)])[total > 0]
     if len(missed) and missed.max() > _MISFIT:
-        said.append(
+        messages.append(
             f"the fit misses the accuracy of held-out questions by up to {points(missed.max())}: "
-            "forecasts over many rounds are not to be relied on."
+            "do not rely on forecasts over many revisions."
         )
-    return said
+    return messages
 
 
 def _floats(values: Any) -> tuple[float, ...]:

@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import Any
 
 
-def write_document(
-    path: str | Path, kind: str, version: int, content: dict[str, Any], *, indent: int | None = None
-) -> None:
+def write_document(path: str | Path, kind: str, version: int, content: dict[str, Any]) -> None:
     """Write plain JSON values, with the kind and version of the file before them.
 
     Args:
@@ -15,7 +13,6 @@ def write_document(
         kind: What the file holds, in a word: `"calibration"`.
         version: Version of what it holds.
         content: Plain JSON values.
-        indent: As `json.dumps` takes it.
 
     Raises:
         FileNotFoundError: If there is no such folder.
@@ -23,13 +20,13 @@ def write_document(
     """
     target = Path(path)
     if target.is_dir():
-        raise IsADirectoryError(f"{path} is a folder: name a file in it for the {kind}.")
+        raise IsADirectoryError(f"{path} is a folder: give the path of a file for the {kind}.")
     if not target.parent.is_dir():
         raise FileNotFoundError(
             f"there is no folder {target.parent} to write the {kind} into: make it first."
         )
     document = {"format": _format(kind), "version": version, **content}
-    text = json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     draft = target.with_name(target.name + ".tmp")
     draft.write_text(text + "\n", encoding="utf-8")
     draft.replace(target)
@@ -51,9 +48,14 @@ def read_document(path: str | Path, kind: str, version: int, remedy: str) -> dic
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a {kind}: it holds no JSON ({error}).") from None
+        raise ValueError(
+            f"{path} is not a {kind}: it holds no JSON ({error}). Give the path of another file."
+        ) from None
     if not isinstance(document, dict) or document.pop("format", None) != _format(kind):
-        raise ValueError(f"{path} is not a {kind}: its 'format' is not {_format(kind)!r}.")
+        raise ValueError(
+            f"{path} is not a {kind}: its 'format' is not {_format(kind)!r}. Give the path of "
+            "another file."
+        )
     found = document.pop("version", None)
     if found != version:
         raise ValueError(

@@ -1,10 +1,11 @@
-"""Where labels are missing: what speaks for each hypothesis, and what they teach in return.
+"""Missing labels: the evidence for each hypothesis, and what the hypotheses add to it.
 
 The evidence beside the chain's own rates (coincidences of keys, verdicts) enters a fit as an
 offset of each hypothesis' row; once the fit has weighed the hypotheses, the same evidence is
 counted again with their weights, as if they were labels.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from langchain_markovscale.calibration.em import Events
 from langchain_markovscale.calibration.sufficient_statistics import Hypothesis, Statistics, pad
 from langchain_markovscale.calibration.verifier_scores import ScoreModel
+from langchain_markovscale.theory.likelihood import log_retention
+from langchain_markovscale.theory.scores import ScoreLikelihood
 from langchain_markovscale.theory.urn import Urn
 
 Floats = NDArray[np.float64]
@@ -23,7 +26,7 @@ _LEAST = 1e-3  # of κ, of which a vanishing one would make any agreement certai
 
 
 class Evidence(NamedTuple):
-    """What is known beside the chains: how wrong answers coincide, and what verdicts say.
+    """Evidence beside the chains: how wrong answers coincide, and how reliable verdicts are.
 
     Attributes:
         coincidence: κ.
@@ -43,18 +46,13 @@ class Evidence(NamedTuple):
     correlation: float
     wrong_pairs: float = 0.0
 
-    @property
-    def urn(self) -> Urn:
-        """Where wrong answers come from: 1/κ values, all of them equally likely."""
-        return Urn(self.coincidence, 1 / self.coincidence, closed=False)
-
     def is_near(self, other: "Evidence") -> bool:
         """Return whether rates have settled; counts move on by far more than they change rates."""
         rates = zip(self[:-1], other[:-1], strict=True)
         return max(abs(one - another) for one, another in rates) < _NEAR
 
     def coincidences(self, n_draws: int, rng: np.random.Generator) -> Floats:
-        """Return draws of κ from what is known of it, a Beta distribution around the estimate."""
+        """Return draws of κ from a Beta distribution around the estimate."""
         trials = self.wrong_pairs + _PSEUDO_COUNTS
         drawn = rng.beta(self.coincidence * trials, (1 - self.coincidence) * trials, n_draws)
         return np.maximum(drawn, _LEAST)
@@ -83,7 +81,7 @@ def all_events(statistics: Statistics, evidence: Evidence) -> tuple[Events, Floa
     starts = n + np.cumsum([0, *sizes[:-1]])
     events = Events(
         np.vstack([statistics.labelled, pad([h.counts for h in hypotheses], statistics.width)]),
-        np.concatenate([np.zeros(n), [_offset(h, evidence) for h in hypotheses]]),
+        np.concatenate([np.zeros(n), _offsets(hypotheses, evidence)]),
         np.concatenate([np.arange(n), starts]),
     )
     many = [number for _, number in statistics.rivals]
@@ -94,8 +92,8 @@ def updated_evidence(statistics: Statistics, evidence: Evidence, shares: Floats)
     """Count the evidence again, each hypothesis weighing what the fit gave it.
 
     Args:
-        statistics: What was seen.
-        evidence: What the fit was made with.
+        statistics: The counts of the traces.
+        evidence: The evidence that the fit used.
         shares: For each row of `all_events`, how many questions' worth it weighs.
     """
     pairs = statistics.coincidences.sum(axis=0)
@@ -129,16 +127,24 @@ def _hypotheses(statistics: Statistics) -> list[Hypothesis]:
     return [one for rivals, _ in statistics.rivals for one in rivals.hypotheses]
 
 
-def _offset(hypothesis: Hypothesis, evidence: Evidence) -> float:
-    total = evidence.urn.log_chance(hypothesis.draws)
-    total += hypothesis.stuck * np.log(evidence.retention)
-    total += hypothesis.moved * np.log(1 - evidence.retention)
-    accept = np.log(evidence.sensitivity) - np.log(1 - evidence.specificity)
-    reject = np.log(1 - evidence.sensitivity) - np.log(evidence.specificity)
-    for scores in hypothesis.right:
-        ratios = [accept if score >= evidence.accept_threshold else reject for score in scores]
-        total += sum(ratios) / (1 + (len(scores) - 1) * evidence.correlation)
-    return float(total)
+def _offsets(hypotheses: Sequence[Hypothesis], evidence: Evidence) -> list[float]:
+    """Return what speaks for each hypothesis beside the chain's own events, as logarithms."""
+    urn = Urn.alike(evidence.coincidence)
+    stuck, moved = log_retention(np.array([evidence.retention])).ravel()
+    scores = ScoreLikelihood.of_verdicts(
+        evidence.accept_threshold,
+        np.array([evidence.sensitivity]),
+        np.array([evidence.specificity]),
+        evidence.correlation,
+    )
+    ratios = scores.by_step[scores.steps :].ravel()
+    return [
+        urn.log_chance(each.draws)
+        + each.stuck * stuck
+        + each.moved * moved
+        + sum(float(np.dot(scores.weights(answer), ratios)) for answer in each.right)
+        for each in hypotheses
+    ]
 
 
 def _coincidences(counts: Floats) -> tuple[float, float]:

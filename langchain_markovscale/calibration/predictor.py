@@ -1,9 +1,9 @@
 """The MAP variant's source of class weights: a predictor that reads the question.
 
 A calibration knows what share of all questions is easy; a predictor says how likely it is that
-*this* one is. It learns from the traces that the calibration was fitted to, is judged on questions
-that it does not know, and where questions say nothing of their class it says so and returns the
-calibration's weights. Predicting needs numpy alone; `predictor_training` trains with torch.
+*this* one is. It learns from the traces that the calibration was fitted to, is evaluated on
+questions that it was not trained on, and where questions do not predict their class it says so and
+returns the calibration's weights. Predicting needs numpy, training (`predictor_training`) torch.
 """
 
 import logging
@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Committee:
-    """F perceptrons of D inputs, H hidden units and K outputs, which together say class weights.
+    """F perceptrons of D inputs, H hidden units and K outputs, which together give class weights.
 
     Attributes:
         dimensions: E, length of the question's embedding; 0 without one.
@@ -66,7 +66,7 @@ class Committee:
     ) -> Floats:
         """Return the mean of all networks' weights, shape (Q, K).
 
-        A network's own are softmax(ln usual + output): one that learned nothing changes nothing.
+        A network's own are softmax(ln usual + output): without learning, it changes nothing.
         """
         table = encoded(records, self.columns)
         if vectors is not None:
@@ -110,7 +110,7 @@ class Sources:
 
     @property
     def names(self) -> dict[str, str | None]:
-        """What embeddings and function are called, to know them again."""
+        """Names of the embeddings and the function, to recognise them when loading."""
         models = (getattr(self.embeddings, name, None) for name in ("model_name", "model"))
         model = next((each for each in models if each and isinstance(each, str)), "")
         embeddings = f"{type(self.embeddings).__name__}({model})"
@@ -129,13 +129,13 @@ class ClassPredictor:
     `Criterion.decide`.
 
     Attributes:
-        usual_weights: w of the calibration, which every question gets that nothing is known of.
-        questions: How many questions it was trained and judged on.
+        usual_weights: w of the calibration, for questions of which nothing is known.
+        questions: How many questions it was trained and evaluated on.
         gain: By how much it raises the log likelihood of a held-out question over that under the
             usual weights, in nats; the mean over questions.
         gain_error: Standard error of that mean.
         sources: Where embeddings and features come from.
-        committee: The trained networks; None where questions say nothing of their class.
+        committee: The trained networks; None where questions do not predict their class.
     """
 
     usual_weights: tuple[float, ...]
@@ -157,7 +157,7 @@ class ClassPredictor:
         weight_decay: float = 1.0,
         seed: int = 0,
     ) -> "ClassPredictor":
-        """Learn from traces what a question says of its class.
+        """Learn from traces how a question predicts its class.
 
         Small networks are trained on the marginal likelihood of what was seen,
         Σ_q ln Σ_k softmax(ln w + f(x_q))_k P(events of q | k), with early stopping on held-out
@@ -175,7 +175,7 @@ class ClassPredictor:
             seed: The same traces and seed give the same predictor.
 
         Raises:
-            ValueError: If there is nothing to learn from, or an option makes no sense.
+            ValueError: If there is nothing to learn from, or an option is invalid.
             ModuleNotFoundError: If torch is not installed (extra `huggingface`).
         """
         whole("hidden", hidden, least=1)
@@ -225,12 +225,12 @@ class ClassPredictor:
 
     @property
     def informative(self) -> bool:
-        """Whether questions say something of their class; else all get the usual weights."""
+        """Whether questions predict their class; else all get the usual weights."""
         return self.committee is not None
 
     @property
     def needs_features(self) -> bool:
-        """Whether it knows a question only by features that are given beside it."""
+        """Whether it needs features that are given beside the question."""
         return self.informative and self.sources == Sources()
 
     @property
@@ -241,12 +241,13 @@ class ClassPredictor:
         usual = "every question gets the calibration's weights"
         if not self.gain_error and not self.informative:
             return f"{self.questions} questions are too few to learn from ({_FEWEST} do): {usual}."
-        found = f"log likelihood of a held-out question {self.gain:+.3f} ± {self.gain_error:.3f}"
-        if self.informative:
-            return f"A question foretells its class ({found}, over {self.questions} questions)."
-        return (
-            f"No question foretells its class ({found}, over {self.questions} questions): {usual}."
+        found = (
+            f"log likelihood of a held-out question {self.gain:+.3f} ± {self.gain_error:.3f}, "
+            f"over {self.questions} questions"
         )
+        if self.informative:
+            return f"Questions predict their class ({found})."
+        return f"Questions do not predict their class ({found}): {usual}."
 
     def weights(self, question: str, features: Features | None = None) -> list[float]:
         """Return the class weights of a question, K plain floats that sum to 1.
@@ -337,7 +338,7 @@ class ClassPredictor:
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If the file is no predictor, or what it was trained with is missing.
+            ValueError: If the file is not a predictor, or what it was trained with is missing.
         """
         content = read_document(path, _KIND, _VERSION, "train again")
         sources = Sources(embeddings, features)
@@ -359,19 +360,19 @@ class ClassPredictor:
             return cls(**numbers, sources=sources, committee=kept)
         except (KeyError, TypeError, ValueError) as error:
             missing = "missing " if isinstance(error, KeyError) else ""
-            raise ValueError(f"{path} is no valid class predictor: {missing}{error}.") from None
+            raise ValueError(f"{path} is not a valid class predictor: {missing}{error}.") from None
 
 
 def _standardized(table: Floats, mean: Floats, scale: Floats, dimensions: int) -> Floats:
     """Return what the networks see: standard deviations from the mean, 0 where unknown.
 
-    Embedding (the first `dimensions` columns) and features get the same variance in all, so that
-    neither drowns.
+    Embedding (the first `dimensions` columns) and features get the same total variance, so that
+    neither outweighs the other.
     """
-    known = np.clip(np.nan_to_num((table - mean) / scale, nan=0.0), -_FARTHEST, _FARTHEST)
+    standardized = np.clip(np.nan_to_num((table - mean) / scale, nan=0.0), -_FARTHEST, _FARTHEST)
     sizes = [size for size in (dimensions, table.shape[1] - dimensions) if size]
     emphasis = [np.sqrt(sum(sizes) / (len(sizes) * size)) for size in sizes]
-    return np.asarray(known * np.repeat(emphasis, sizes))
+    return np.asarray(standardized * np.repeat(emphasis, sizes))
 
 
 def _vectors(embedded: ArrayLike, questions: Sequence[str]) -> Floats:
@@ -379,7 +380,7 @@ def _vectors(embedded: ArrayLike, questions: Sequence[str]) -> Floats:
     if vectors.ndim != 2 or len(vectors) != len(questions) or not np.isfinite(vectors).all():
         raise ValueError(
             f"embeddings must return one vector of finite numbers for each of {len(questions)} "
-            f"questions, got shape {vectors.shape}."
+            f"questions, got shape {vectors.shape}: give others."
         )
     return vectors
 
@@ -391,7 +392,7 @@ def _check_sources(path: str | Path, content: Mapping[str, Any], sources: Source
         if (wanted is None) != (given is None):
             raise ValueError(
                 f"{name} must be those that the predictor in {path} was trained with, "
-                f"{wanted or 'none'}, got {given or 'none'}."
+                f"{wanted or 'none'}, got {given or 'none'}: give the same."
             )
         if wanted != given:
             message = "The predictor was trained with %s %s and is given %s: it needs the same."

@@ -5,8 +5,8 @@ likelihood: Σ_q ln Σ_k softmax(ln w + f(x_q))_k · P(events of q | k). This is
 with concomitant variables (Dayton and Macready, 1988), its logits from a small network.
 
 Questions are dealt into five folds and five networks trained side by side. Each trains on three
-folds, is stopped by a fourth, which also says how far it is to be trusted, and is judged by the
-fifth, of which it knows nothing. All five together make the predictor.
+folds, is stopped by a fourth, which also sets how far it is trusted, and is
+evaluated on the fifth, which it has not seen. All five together make the predictor.
 """
 
 from collections.abc import Iterable, Iterator
@@ -41,7 +41,7 @@ _EDGE = 1e-6  # rates stay this far inside (0, 1), so that logarithms are finite
 def evidence(
     traces: Iterable[Trace], rates: Rates
 ) -> tuple[list[str], list[Features | None], Floats]:
-    """Return what traces tell of Q questions and of the K classes that they may belong to.
+    """Return Q questions with their features, and the likelihood of each of the K classes.
 
     Args:
         traces: Those without attempts are skipped.
@@ -52,7 +52,7 @@ def evidence(
         to sum to 1 and with missing labels summed over as in the fit, shape (Q, K).
 
     Raises:
-        ValueError: If no trace has an attempt, or one is none that a calibration can be fitted to.
+        ValueError: If no trace has an attempt, or one cannot be used to fit a calibration.
     """
     events_of, classes = _evidence(rates), _classes(rates)
     questions: list[str] = []
@@ -94,12 +94,12 @@ def _evidence(rates: Rates) -> Evidence:
 
 
 class Trained(NamedTuple):
-    """Networks, and what they are worth.
+    """Trained networks, and how far each is trusted.
 
     Attributes:
         layers: Factors and biases of a network for each fold, as `Committee` has them.
         trust: λ in [0, 1] for each: class weights are (1 − λ) usual ones + λ the network's.
-        gains: For each question, by how much the network that did not know it raised its log
+        gains: For each question, by how much the network that had not seen it raised its log
             likelihood over that under the usual weights, shape (Q,).
     """
 
@@ -118,7 +118,7 @@ def train(
     weight_decay: float,
     seed: int,
 ) -> Trained:
-    """Train and judge one network for each fold.
+    """Train and evaluate one network for each fold.
 
     Args:
         features: Standardised, shape (Q, D).
@@ -130,11 +130,11 @@ def train(
         seed: Seed of folds, first parameters and batches.
     """
     fold = (np.random.default_rng(seed).permutation(groups.max() + 1) % FOLDS)[groups]
-    judges = fold == np.arange(FOLDS)[:, None]
-    stops = np.roll(judges, -1, axis=0)
+    tested = fold == np.arange(FOLDS)[:, None]
+    stops = np.roll(tested, -1, axis=0)
     with _one_thread():
         layers, own = _train(
-            features, likelihoods, usual, judges, stops, hidden, weight_decay, seed
+            features, likelihoods, usual, tested, stops, hidden, weight_decay, seed
         )
     ratios = (own * likelihoods).sum(axis=2) / (likelihoods @ usual)  # (F, Q)
     mixed = np.log1p(_TRUST[:, None, None] * (ratios - 1))
@@ -145,7 +145,7 @@ def train(
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """On networks this small more threads only wait for each other."""
+    """Use one thread: on networks this small, more only wait for each other."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -158,7 +158,7 @@ def _train(
     features: Floats,
     likelihoods: Floats,
     usual: Floats,
-    judges: Masks,
+    tested: Masks,
     stops: Masks,
     hidden: int,
     weight_decay: float,
@@ -167,7 +167,7 @@ def _train(
     """Return the layers of all networks, and their class weights for all questions, (F, Q, K)."""
     x, log_usual = _tensor(features), _tensor(np.log(np.maximum(usual, 1e-12)))
     log_likelihoods = _tensor(np.log(np.maximum(likelihoods, 1e-30)))
-    learning, stopping = torch.tensor(~(judges | stops)), torch.tensor(stops)
+    learning, stopping = torch.tensor(~(tested | stops)), torch.tensor(stops)
     generator = torch.Generator().manual_seed(seed)
     network = _first(features.shape[1], hidden, len(usual), generator)
     optimizer = torch.optim.AdamW(network, _LEARNING_RATE, weight_decay=weight_decay)
@@ -206,7 +206,7 @@ def _train(
 
 
 def _first(inputs: int, hidden: int, outputs: int, generator: torch.Generator) -> list[Tensor]:
-    """Networks that have no say yet: their last layer is zero."""
+    """Return networks without effect yet: their last layer is zero."""
     scale = max(inputs, 1) ** -0.5
     shapes = ((inputs, hidden), (1, hidden), (hidden, outputs), (1, outputs))
     network = [torch.zeros(FOLDS, *shape) for shape in shapes]

@@ -1,4 +1,4 @@
-"""From the counts of many traces to rates, how sure they are, and whether they may be used.
+"""From the counts of traces to rates, their uncertainty, and whether they may be used.
 
 Two classes with settling under weak priors are the default; more classes only where the
 likelihood of held-out questions says so. Labelled, partly labelled and unlabelled traces take the
@@ -57,7 +57,7 @@ class Mode(NamedTuple):
 
 
 class HeldOut(NamedTuple):
-    """What fits on four fifths of the questions said of the remaining fifth.
+    """What fits on four fifths of the questions predict for the remaining fifth.
 
     Attributes:
         likelihood: Log likelihood of each question of each group, shape (F, G).
@@ -98,7 +98,7 @@ def fit_with_evidence(
     *,
     settling: bool,
 ) -> tuple[Problem, Evidence, Mode]:
-    """Fit chains and, where labels are missing, the evidence with them, until neither moves."""
+    """Fit chains and, where labels are missing, the evidence with them, until both converge."""
     evidence = first_evidence(statistics, model)
     settling = settling and statistics.depths > 1  # one depth says nothing of the next
     problem = Problem(*all_events(statistics, evidence), settling)
@@ -202,9 +202,9 @@ def in_order(parameters: em.Parameters) -> em.Parameters:
     return em.Parameters(sorted_[0], sorted_[1], sorted_[2], sorted_[3], settling)
 
 
-def forecast(parameters: em.Parameters, rounds: int) -> Floats:
-    """Return accuracy after 0 … `rounds` revisions, shape (B, rounds + 1)."""
-    t = np.arange(rounds + 1)
+def forecast(parameters: em.Parameters, revisions: int) -> Floats:
+    """Return accuracy after 0 … `revisions` revisions, shape (B, revisions + 1)."""
+    t = np.arange(revisions + 1)
     return np.array([ChainMixture(*one).accuracy(t) for one in zip(*parameters, strict=True)])
 
 
@@ -254,13 +254,13 @@ def check_identified(statistics: Statistics, mode: Mode, evidence: Evidence) -> 
 
 
 def missing_labels(statistics: Statistics) -> str:
-    """Say that labels are missing, where they are too few to learn from; else nothing."""
+    """Return a sentence on missing labels where they are too few to learn from; else nothing."""
     if statistics.n_labelled >= _enough_labels(statistics):
         return ""
     if not statistics.n_labelled:
         return "traces have no labels"
-    known = f"{statistics.n_labelled:,} of {statistics.attempts:,}"
-    return f"traces have labels for only {known} attempts"
+    labelled = f"{statistics.n_labelled:,} of {statistics.attempts:,}"
+    return f"traces have labels for only {labelled} attempts"
 
 
 def _label_some(statistics: Statistics) -> str:

@@ -1,10 +1,10 @@
-"""Questions drawn from known rates, put to a policy: what it would buy, before a model is called.
+"""Simulation: the accuracy and the attempts of a policy on questions drawn from known rates.
 
-There is no closed form for what a rule buys that decides anew after every attempt, so that its
-accuracy and its rounds are measured on simulated questions. Questions differ only by their
+There is no closed form for the accuracy of a rule that decides anew after every attempt, so that
+its accuracy and its attempts are measured on simulated questions. Questions differ only by their
 attempts, and most begin alike: histories are kept in a tree, and each is decided once.
 
-Two policies that are given the same seed meet the same questions and the same luck, attempt by
+Two policies with the same seed get the same questions and the same random numbers, attempt by
 attempt, so that they differ by what they do and hardly by chance.
 """
 
@@ -25,11 +25,11 @@ Policy = Callable[[Sequence[Attempt]], Decision]
 """What to do after some attempts, such as `Criterion.decide`."""
 
 _RIGHT = -1  # the value of a right answer; wrong ones count from 0
-_CORRECT, _VALUE, _RETAINED, _LASTING, _SCORE, _KEY_SCORE = range(6)  # what chance decides
+_CORRECT, _VALUE, _RETAINED, _LASTING, _SCORE, _KEY_SCORE = range(6)  # of the random numbers
 
 
 class PolicyOutcome(NamedTuple):
-    """What a policy bought, as means over simulated questions.
+    """Accuracy and attempts of a policy, as means over simulated questions.
 
     Attributes:
         accuracy: Share of questions whose returned answer was right.
@@ -50,7 +50,7 @@ class PolicyOutcome(NamedTuple):
 
 
 class ScoreLaw(NamedTuple):
-    """How a verifier's scores come about.
+    """The distribution of a verifier's scores.
 
     Attributes:
         scores: The J scores that it gives, rising.
@@ -103,23 +103,23 @@ def simulate(
     Shares of classes and of right first answers are met exactly, up to one question.
 
     Args:
-        policy: Decides after every attempt, also before the first; it must stop some day. It is
+        policy: Decides after every attempt, also before the first; it must stop in the end. It is
             asked once for each distinct history, in which answers are named by their order.
         rates: What the questions are drawn from.
         questions: How many.
         seed: The same seed gives the same questions, whatever the policy.
-        scores: How scores come about; by default accept or reject, see `verdict_law`.
+        scores: The distribution of scores; by default accept or reject, see `verdict_law`.
         keyed: Whether answers have keys, by which they can be told apart and compared.
 
     Raises:
         ValueError: If `questions` is not a whole number of at least 1.
     """
     n = int(single("questions", whole("questions", questions, least=1)))
-    world = _World(rates, n, seed, scores or verdict_law(rates), keyed)
+    simulator = _Simulator(rates, n, seed, scores or verdict_law(rates), keyed)
     root = _History(policy, [])
     right = attempts = revisions = 0
     for question in range(n):
-        end, values = world.run(question, root, policy)
+        end, values = simulator.run(question, root, policy)
         best = end.decision["best"]
         right += best is not None and values[best] == _RIGHT
         attempts += len(end.attempts)
@@ -148,8 +148,8 @@ class _History:
         return found
 
 
-class _World:
-    """Where answers and scores come from: rates, and luck that is the same for every policy."""
+class _Simulator:
+    """Draws answers and scores by rates, with the same random numbers for every policy."""
 
     def __init__(self, rates: Rates, questions: int, seed: int, law: ScoreLaw, keyed: bool) -> None:
         self.rates, self.law, self.keyed = rates, law, keyed
@@ -163,7 +163,7 @@ class _World:
         begins = np.append(0.0, ends[:-1])[self.classes]
         shares = np.asarray(rates.weights)[self.classes]
         self.first = ((position - begins) / shares).tolist()
-        self.luck: list[list[list[float]]] = []
+        self.uniforms: list[list[list[float]]] = []  # by attempt, question and use
 
     def run(self, question: int, root: _History, policy: Policy) -> tuple[_History, list[int]]:
         """Follow the policy to its end; return that, and the value of every answer."""
@@ -174,50 +174,50 @@ class _World:
         lasting: dict[int, int] = {}
         here = root
         while here.decision["action"] != "stop":
-            luck = self._luck(len(values))[question]
+            uniform = self._uniforms_for(len(values))[question]
             parent = here.decision["parent"]
             if parent is None:
-                correct = self.first[question] if not values else luck[_CORRECT]
+                correct = self.first[question] if not values else uniform[_CORRECT]
                 right = correct < self.rates.initial[k]
-                value = _RIGHT if right else self._any_wrong(luck[_VALUE])
+                value = _RIGHT if right else self._any_wrong(uniform[_VALUE])
             else:
-                value = self._revised(k, values[parent], depths[parent], luck)
+                value = self._revised(k, values[parent], depths[parent], uniform)
             values.append(value)
             depths.append(0 if parent is None else depths[parent] + 1)
             key = names.setdefault(value, str(len(names))) if self.keyed else None
             chances = self.law.cumulative[value == _RIGHT][k]
             if value not in lasting:
-                lasting[value] = bisect_right(chances[:-1], luck[_KEY_SCORE])
+                lasting[value] = bisect_right(chances[:-1], uniform[_KEY_SCORE])
             # Two scores of an answer are the same draw with chance √ρ · √ρ.
-            repeats = luck[_LASTING] < sqrt(self.rates.verdict_correlation)
-            score = lasting[value] if repeats else bisect_right(chances[:-1], luck[_SCORE])
+            repeats = uniform[_LASTING] < sqrt(self.rates.verdict_correlation)
+            score = lasting[value] if repeats else bisect_right(chances[:-1], uniform[_SCORE])
             here = here.then(policy, key, score, self.law)
         return here, values
 
-    def _revised(self, k: int, before: int, depth: int, luck: list[float]) -> int:
-        factor = self.rates.settling**depth
+    def _revised(self, k: int, before: int, depth: int, uniform: list[float]) -> int:
+        repair, corruption = self.rates.at_depth(depth)
         if before == _RIGHT:
-            broken = luck[_CORRECT] < self.rates.corruption[k] * factor
-            return self._any_wrong(luck[_VALUE]) if broken else _RIGHT
-        if luck[_CORRECT] < self.rates.repair[k] * factor:
+            corrupted = uniform[_CORRECT] < corruption[k]
+            return self._any_wrong(uniform[_VALUE]) if corrupted else _RIGHT
+        if uniform[_CORRECT] < repair[k]:
             return _RIGHT
-        if self.values == 1 or luck[_RETAINED] < self.rates.retention:
+        if self.values == 1 or uniform[_RETAINED] < self.rates.retention:
             return before
         # Another wrong one: the line of wrong answers with the present one cut out.
         begin = before * self.common
         width = 1 - begin if before == self.values - 1 else self.common
-        place = luck[_VALUE] * (1 - width)
+        place = uniform[_VALUE] * (1 - width)
         return self._any_wrong(place if place < begin else place + width)
 
     def _any_wrong(self, place: float) -> int:
         return min(int(place / self.common), self.values - 1)
 
-    def _luck(self, attempt: int) -> list[list[float]]:
-        """Six uniform numbers for each question's attempt at this place, made when first asked."""
-        while len(self.luck) <= attempt:
-            rng = np.random.default_rng((self.seed, len(self.luck)))
-            self.luck.append(rng.random((self.questions, 6)).tolist())
-        return self.luck[attempt]
+    def _uniforms_for(self, attempt: int) -> list[list[float]]:
+        """Return six uniform random numbers for each question's attempt at this place."""
+        while len(self.uniforms) <= attempt:
+            rng = np.random.default_rng((self.seed, len(self.uniforms)))
+            self.uniforms.append(rng.random((self.questions, 6)).tolist())
+        return self.uniforms[attempt]
 
 
 def _wrong_answers(coincidence: float) -> tuple[float, int]:

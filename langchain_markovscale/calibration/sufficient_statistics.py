@@ -34,7 +34,7 @@ _MOST_UNKNOWN = 10  # unlabelled answers without keys in one question: 2ⁿ hypo
 
 
 class Hypothesis(NamedTuple):
-    """One way in which a question's unknown labels could be, and what speaks for it.
+    """One way in which a question's unknown labels could be, and the evidence for it.
 
     Attributes:
         counts: Event counts as in `Events`, without trailing zeros.
@@ -79,7 +79,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Statistics:
-    """All that the fit and its report need to know of the traces.
+    """All that the fit and its report need of the traces.
 
     Attributes:
         labelled: Distinct counts of labelled questions, shape (G, 2 + 4T).
@@ -116,7 +116,7 @@ class Statistics:
 
     @property
     def n_labelled(self) -> int:
-        """How many attempts' correctness is known."""
+        """How many attempts have a label."""
         return int(self.seen[1].sum())
 
     @property
@@ -202,10 +202,10 @@ def collect(traces: Iterable[Trace]) -> Statistics:
     """Read traces once and return what a fit needs of them.
 
     Args:
-        traces: Any iterable, a stream from a file included; a trace without attempts is passed by.
+        traces: Any iterable, a stream from a file included; a trace without attempts is skipped.
 
     Raises:
-        ValueError: If there is no attempt at all, a parent is no earlier attempt, or a question
+        ValueError: If there is no attempt at all, a parent is not an earlier attempt, or a question
             without keys has too many unlabelled answers.
     """
     collector = _Collector()
@@ -240,13 +240,13 @@ def collect_table(correct: ArrayLike) -> Statistics:
         before, after = right[:, :, t], right[:, :, t + 1]
         columns += [(a & b).sum(1) for a, b in product((before, ~before), (after, ~after))]
     rows, questions = np.unique(np.stack(columns, axis=1), axis=0, return_counts=True)
-    none, nobody = np.empty(0), np.empty(0, dtype=np.int64)
+    no_scores, no_indices = np.empty(0), np.empty(0, dtype=np.int64)
     n_chains = right.shape[0] * right.shape[1]
     return Statistics(
         rows.astype(np.float64),
         questions.astype(np.float64),
         (),
-        Scores(none, none.astype(np.bool_), nobody, nobody),
+        Scores(no_scores, no_scores.astype(np.bool_), no_indices, no_indices),
         np.zeros((len(right), 4)),
         np.stack([right.sum(axis=(0, 1)), np.full(right.shape[2], n_chains)]).astype(np.float64),
         False,
@@ -273,24 +273,24 @@ def _rivals(trace: Trace, depths: list[int]) -> Rivals:
 def _labellings(trace: Trace) -> Iterator[list[bool]]:
     """Yield every way in which the unknown labels could be."""
     attempts = trace["attempts"]
-    known = [attempt.get("correct") for attempt in attempts]
+    given = [attempt.get("correct") for attempt in attempts]
     keys = list(dict.fromkeys(a["key"] for a in attempts if a["key"] is not None))
     possible = False
     for right in (*keys, None) if keys else ():
         labels = [right is not None and a["key"] == right for a in attempts]
-        if all(k is None or k == label for k, label in zip(known, labels, strict=True)):
+        if all(k is None or k == label for k, label in zip(given, labels, strict=True)):
             possible = True
             yield labels
     if not possible:
-        yield from _guesses(trace, known)
+        yield from _guesses(trace, given)
 
 
-def _guesses(trace: Trace, known: list[bool | None]) -> Iterator[list[bool]]:
+def _guesses(trace: Trace, given: list[bool | None]) -> Iterator[list[bool]]:
     """Yield every way in which unknown labels could be where no key says which are the same.
 
-    There are no keys, or a grader knows better than they do: it has called 1/2 and 0.5 right.
+    There are no keys, or the labels do not fit them: a grader may call both 1/2 and 0.5 right.
     """
-    unknown = [i for i, label in enumerate(known) if label is None]
+    unknown = [i for i, label in enumerate(given) if label is None]
     if len(unknown) > _MOST_UNKNOWN:
         raise ValueError(
             f"question {trace['id']!r} has {len(unknown)} unlabelled answers without keys that fit "
@@ -298,7 +298,7 @@ def _guesses(trace: Trace, known: list[bool | None]) -> Iterator[list[bool]]:
             "some of them."
         )
     for guess in product((True, False), repeat=len(unknown)):
-        labels = [bool(label) for label in known]
+        labels = [bool(label) for label in given]
         for index, value in zip(unknown, guess, strict=True):
             labels[index] = value
         yield labels

@@ -1,4 +1,4 @@
-"""What a fit was made from and how well it does, and its rates as a table with intervals."""
+"""The summary of a fit, and its rates as a table with intervals."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
@@ -14,12 +14,12 @@ from langchain_markovscale.theory.validation import TOLERANCE, check_level
 
 @dataclass(frozen=True)
 class FitSummary:
-    """What was seen, what was fitted, and how well the one foretells the other.
+    """What was seen, what was fitted, and how well they agree.
 
     Attributes:
         questions: Questions in the traces.
         attempts: Attempts in the traces.
-        labelled: Attempts whose correctness was known.
+        labelled: Attempts with a label.
         keyed: Whether answers had keys.
         seed: Seed of every random step, so that all numbers can be made again.
         level: Coverage of all intervals, in (0, 1).
@@ -28,7 +28,7 @@ class FitSummary:
         total: Labelled attempts after 0, 1, … revisions.
         fitted: Accuracy after 0, 1, … revisions by the fit.
         band: (low, high) of that accuracy, by bootstrap over questions.
-        held_out: Accuracy after 0, 1, … revisions as fits without a question foretell it.
+        held_out: Accuracy after 0, 1, … revisions predicted by fits that had not seen the question.
         class_likelihood: For each number of classes tried, mean log likelihood of a held-out
             question.
         drift: For each depth: revisions of wrong answers, repaired ones, those that the fit
@@ -78,7 +78,7 @@ _MOST = 40  # rows that are shown; of more, the first and the last
 
 
 class RateRow(NamedTuple):
-    """One rate, and how sure it is.
+    """One rate with its interval.
 
     Attributes:
         name: As in `Calibration.from_rates`; with several classes `repair[0]` and so on.
@@ -143,19 +143,19 @@ class RateTable(Display):
 
     @cached_property
     def document(self) -> Document:
-        """The table, and what it takes to read it."""
+        """The table with its explanation."""
         words = "Nothing was resampled, so that there are no intervals."
         if any(row.low is not None for row in self.rows):
             words = (
-                f"From low to high reaches the {self.level:.0%} interval over resampled questions; "
-                "a dash stands where nothing was resampled."
+                f"Low and high are the ends of the {self.level:.0%} interval over resampled "
+                "questions; a dash means that nothing was resampled."
             )
         if any(row.n is not None for row in self.rows):
             words += (
-                " n counts what a rate rests on, where that is known, over all classes: questions "
-                "for weights, first answers for initial, revisions of wrong and of right answers "
-                "for repair and corruption, repeated revisions for settling, scored right and "
-                "wrong answers for sensitivity and specificity."
+                " n is the number of observations behind a rate, where that is known, over all "
+                "classes: questions for weights, first answers for initial, revisions of wrong and "
+                "of right answers for repair and corruption, repeated revisions for settling, "
+                "scored right and wrong answers for sensitivity and specificity."
             )
         return Document(
             title="Rates of the calibration",

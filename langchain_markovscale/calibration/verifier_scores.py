@@ -1,8 +1,8 @@
-"""What a verifier's scores are worth, measured on labelled attempts.
+"""How reliable a verifier's scores are, measured on labelled attempts.
 
 The likelihood ratio of a score is estimated as a rising step function (isotonic regression over
 quantile bins), beside sensitivity and specificity at one accept threshold and the correlation of
-repeated verdicts. A verifier that cannot be told from chance is given no weight at all.
+repeated verdicts. A verifier that is not clearly better than chance gets no weight at all.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _PRIOR_CORRELATION, _PRIOR_REPEATS = 0.5, 10.0
 
 @dataclass(frozen=True)
 class ScoreModel:
-    """A verifier, as far as labelled scores show it.
+    """The rates of a verifier, by its labelled scores.
 
     Attributes:
         n: Labelled scores that it was measured on.
@@ -30,8 +30,8 @@ class ScoreModel:
         sensitivity: s = P(accept | correct).
         specificity: u = P(reject | wrong).
         correlation: ρ, the intra-class correlation of repeated scores of one answer.
-        cuts: Scores at which the likelihood ratio steps up; empty where accept or reject is all
-            that is known.
+        cuts: Scores at which the likelihood ratio steps up; empty where only accept or reject
+            is used.
         log_ratios: ln f_C/f_W below, between and above the cuts.
         auc: Chance that a correct attempt scores above a wrong one; NaN if unmeasured.
         auc_interval: Its interval over questions.
@@ -53,7 +53,7 @@ class ScoreModel:
 
     @property
     def informative(self) -> bool:
-        """Whether the scores are better than chance, interval and all."""
+        """Whether the whole interval of the AUC is better than chance."""
         return self.auc_interval[0] > 0.5
 
 

@@ -48,7 +48,7 @@ def _options(
 
 
 def one_line_errors(command: Callable[_Parameters, None]) -> Callable[_Parameters, None]:
-    """Make errors that a user can mend one line on stderr, and an exit code.
+    """Turn errors that a user can correct into one line on stderr and an exit code.
 
     Args:
         command: A subcommand. Its `ValueError` and `OSError` are bad input (exit code 2), a missing
@@ -64,7 +64,7 @@ def one_line_errors(command: Callable[_Parameters, None]) -> Callable[_Parameter
             say("Interrupted.")
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
-            raise  # whoever read our output has gone: nothing to say, and nobody to say it to
+            raise  # the reader of our output has gone
         except ModuleNotFoundError as error:
             from langchain_markovscale._extras import naming_the_extra
 

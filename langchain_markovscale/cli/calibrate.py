@@ -1,4 +1,4 @@
-"""`markovscale calibrate`: from a file of traces to rates, and what they say."""
+"""`markovscale calibrate`: from a file of traces to rates and their report."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -44,7 +44,8 @@ def calibrate(
     accept_threshold: Annotated[
         float | None,
         typer.Option(
-            help="Score from which the verifier accepts.", show_default="the one that parts best"
+            help="Score from which the verifier accepts.",
+            show_default="the one that separates best",
         ),
     ] = None,
     n_bootstrap: Annotated[
@@ -106,7 +107,7 @@ def _number(classes: str) -> int | Literal["auto"]:
 
 
 def _check_classes(n_classes: int | Literal["auto"], questions: int) -> None:
-    """Refuse more classes than there are questions, and say so where there are nearly as many."""
+    """Refuse more classes than questions, and warn where there are nearly as many."""
     if n_classes == "auto" or n_classes * _FEW <= questions or n_classes == 1:
         return
     from langchain_markovscale.display.wording import counted
@@ -114,9 +115,9 @@ def _check_classes(n_classes: int | Literal["auto"], questions: int) -> None:
     given = f"--classes {n_classes} with {counted(questions, 'question')}"
     remedy = f"record more questions, or give --classes {max(questions // _FEW, 1)} or auto."
     if n_classes > questions:
-        raise ValueError(f"{given}: a class without a question has no rates to measure: {remedy}")
+        raise ValueError(f"{given}: a class without a question has no rates: {remedy}")
     say(
-        f"warning: {given}: with fewer than {_FEW} questions to a class its rates are mostly "
+        f"warning: {given}: with fewer than {_FEW} questions a class, its rates are mostly "
         f"chance: {remedy}",
         style="yellow",
     )
@@ -125,7 +126,7 @@ def _check_classes(n_classes: int | Literal["auto"], questions: int) -> None:
 def _watched(
     traces: "Iterable[Trace]", progress: Progress, total: int, counts: "AttemptCounts"
 ) -> "Iterator[Trace]":
-    """Yield traces while they are counted and a bar fills; it says when the fit begins."""
+    """Yield traces, count them and advance a bar, which then shows that the fit has begun."""
     task = progress.add_task("Reading", total=total)
     for trace in traces:
         counts.add(trace["attempts"])

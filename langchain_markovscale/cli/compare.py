@@ -43,19 +43,19 @@ def compare(
     ] = "mixture,gate,training_free",
     verification_tokens: Annotated[
         float | None,
-        typer.Option(help="Tokens that a verification takes.", show_default="as the traces tell"),
+        typer.Option(help="Tokens that a verification takes.", show_default="as in the traces"),
     ] = None,
     budget: Annotated[
         str | None,
         typer.Option(
-            help="What is compared: tokens, calls or attempts.",
+            help="What the rules spend, and are compared by: tokens, calls or attempts.",
             show_default="tokens, or attempts where some are unknown",
         ),
     ] = None,
     repeats: Annotated[
         int | None,
         typer.Option(
-            help="How often the questions are halved and replayed.",
+            help="How often the questions are split in two halves and replayed.",
             show_default="six, less often for more than 500 questions",
         ),
     ] = None,
@@ -65,7 +65,7 @@ def compare(
         bool, typer.Option("--json", help="Print every number as one JSON object.")
     ] = False,
 ) -> None:
-    """Compare stopping rules on recorded runs: what accuracy each buys for what it spends.
+    """Compare stopping rules on recorded runs: the accuracy of each and what it spends.
 
     No model is called. What is learned from one half of the questions is tried on the other.
     """

@@ -1,4 +1,4 @@
-"""Where words go: results to stdout, everything else to stderr, so that `--json` can be piped."""
+"""Consoles: results go to stdout, everything else to stderr, so that `--json` can be piped."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 FAILED = 1
-"""Something was asked for that did not come about, such as an answer."""
+"""The command ran, but something failed, such as a question without an answer."""
 
 BAD_INPUT = 2
 """The command cannot be carried out as it was given."""

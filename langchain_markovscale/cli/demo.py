@@ -69,14 +69,14 @@ def demo(
 
 def _show(loop: "Loop", calibration: "Calibration", cost_per_round: float, max_rounds: int) -> None:
     from langchain_markovscale.cli.demo_comparison import compared, comparison_table, recorded
-    from langchain_markovscale.cli.runs import WatchedRun, go
+    from langchain_markovscale.cli.runs import WatchedRun, run_until_done
     from langchain_markovscale.cli.watchers import LiveTables
     from langchain_markovscale.demo import setting
     from langchain_markovscale.recording.questions import parse_questions
 
     questions = parse_questions(setting.questions(), "the demo's questions")
     runs = [WatchedRun(question) for question in questions]
-    if go(loop.graph, runs, LiveTables(len(runs), loop.answer_key)):
+    if run_until_done(loop.graph, runs, LiveTables(len(runs), loop.answer_key)):
         say("Interrupted.")
         raise typer.Exit(INTERRUPTED)
     answered = [run for run in runs if run.attempts]
@@ -102,7 +102,7 @@ def _show(loop: "Loop", calibration: "Calibration", cost_per_round: float, max_r
 def _measure(loop: "Loop", model: str, output: Path) -> None:
     """Record the loop without its stopping rule, fit rates to that, and write them.
 
-    Traces go beside the rates, in a file of the same name that ends in ``.traces.jsonl``; what is
+    Traces go beside the rates, in a file of the same name that ends in `.traces.jsonl`; what is
     there already is not recorded again.
     """
     from langchain_markovscale.calibration.calibration import Calibration

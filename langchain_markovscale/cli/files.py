@@ -43,28 +43,28 @@ def check_input(name: str, path: Path, kind: Kind) -> None:
         ValueError: If it cannot be used; the message names all three and what to do.
     """
     if not path.exists():
-        trouble = "there is no such file: check the path"
+        problem = "there is no such file: check the path"
     elif path.is_dir():
-        trouble = "it is a folder: add the name of a file"
+        problem = "it is a folder: add the name of a file"
     else:
         try:
             found = _looks_like(path)
         except OSError as error:
-            trouble = f"it cannot be read ({error.strerror}): change its rights"
+            problem = f"it cannot be read ({error.strerror}): change its rights"
         else:
             if found == "nothing":
-                trouble = "it is empty"
+                problem = "it is empty"
             # Traces have questions and references, so that they can be asked again.
             elif found in (None, kind) or (found, kind) == ("traces", "questions"):
                 return
             else:
                 looks = f"it looks like {_NAMES[found]}, and {_READ_BY[found]}"
-                trouble = f"it is not {_NAMES[kind]}: {looks}"
-    raise ValueError(f"{name} {path}: {trouble}. For {_NAMES[kind]}: {_MADE_BY[kind]}.")
+                problem = f"it is not {_NAMES[kind]}: {looks}"
+    raise ValueError(f"{name} {path}: {problem}. For {_NAMES[kind]}: {_MADE_BY[kind]}.")
 
 
 def _looks_like(path: Path) -> Kind | Literal["nothing"] | None:
-    """Return what the first line speaks for; None where it is something else or unreadable."""
+    """Return what the first line looks like; None where it is something else or unreadable."""
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         line = next((line for line in file if line.strip()), None)
     if line is None:
@@ -96,16 +96,16 @@ def check_output(option: str, path: Path | None) -> None:
         return
     folder = path.parent
     if path.is_dir():
-        trouble, remedy = "is a folder", "add the name of a file"
+        problem, remedy = "is a folder", "add the name of a file"
     elif not folder.exists():
-        trouble, remedy = f"lies in {folder}, which does not exist", f"mkdir -p {folder} makes it"
+        problem, remedy = f"lies in {folder}, which does not exist", f"mkdir -p {folder} makes it"
     elif not folder.is_dir():
-        trouble, remedy = f"lies in {folder}, which is no folder", "give another path"
+        problem, remedy = f"lies in {folder}, which is not a folder", "give another path"
     elif not os.access(path if path.exists() else folder, os.W_OK):
-        trouble, remedy = "may not be written by you", "give another path, or change its rights"
+        problem, remedy = "may not be written by you", "give another path, or change its rights"
     else:
         return
-    raise ValueError(f"{option} {path}: it {trouble}: {remedy}.")
+    raise ValueError(f"{option} {path}: it {problem}: {remedy}.")
 
 
 def write_pages(made: "Display", html: Path | None, markdown: Path | None) -> None:

@@ -24,12 +24,12 @@ from langchain_markovscale.verifiers.base import Verifier
 Request = dict[str, Any]
 
 
-class SeededAuthors:
+class SeededWriters:
     """A chat model that draws and revises with a new seed for each call.
 
     Args:
         model: A chat model whose calls take `seed`.
-        seed: Equal seeds give equal runs, as far as the model keeps its side of that.
+        seed: Equal seeds give equal runs if the model gives equal replies for equal seeds.
         calls_made: How often each question was asked before; calls are counted from there.
     """
 
@@ -40,7 +40,7 @@ class SeededAuthors:
         self._seed = seed
         self._calls = Counter(calls_made)
 
-    def author(
+    def writer(
         self, prompt: Callable[[Request], list[AnyMessage]]
     ) -> Runnable[Request, BaseMessage]:
         """Return a Runnable for `generate=` or `revise=`.
@@ -82,7 +82,7 @@ def chat_model(name: str, **options: Any) -> BaseChatModel:
         **options: Such as `temperature` or `max_tokens`, handed to the model; None is left out.
 
     Raises:
-        ValueError: If there is no such model, or its provider cannot be used as things are.
+        ValueError: If there is no such model, or its provider cannot be used.
         ModuleNotFoundError: If a package for it is missing.
     """
     options = {option: value for option, value in options.items() if value is not None}
@@ -112,7 +112,7 @@ def is_local(name: str) -> bool:
 def _local(name: str, options: dict[str, Any]) -> BaseChatModel:
     from langchain_markovscale.local import load_chat_model
 
-    # There is nothing to download and little to wait for, so bars and hints would only be noise.
+    # There is nothing to download and little to wait for, so progress bars would only distract.
     quietly = redirect_stderr(StringIO()) if name == PACKAGED else nullcontext()
     try:
         with quietly:
@@ -143,7 +143,7 @@ def _provided(name: str, options: dict[str, Any]) -> BaseChatModel:
         model: BaseChatModel = init_chat_model(name, **options)
     except ImportError as error:
         raise ValueError(f"--model {name}: {_first_line(error)}") from None
-    except Exception as error:  # each provider has its own, for a missing key above all
+    except Exception as error:  # each provider has errors of its own, above all for a missing key
         raise ValueError(
             f"--model {name} cannot be used ({_first_line(error)}). It may be {_MODELS}; providers "
             "read their keys from the environment."
@@ -278,9 +278,9 @@ def build_loop(
         say(f"Loading {model_name} …", style="dim")
     model = chat_model(model_name, temperature=temperature, max_tokens=max_tokens)
     if seed is not None:
-        authors = SeededAuthors(model, seed, calls_made or {})
-        settings["generate"] = authors.author(settings["prompts"].for_draw)
-        settings["revise"] = authors.author(settings["prompts"].for_revision)
+        writers = SeededWriters(model, seed, calls_made or {})
+        settings["generate"] = writers.writer(settings["prompts"].for_draw)
+        settings["revise"] = writers.writer(settings["prompts"].for_revision)
     graph = create_markovscale_graph(model, verifier=make_verifier(model), **settings)
     return Loop(model, graph, key, calibration.source)
 

@@ -38,8 +38,8 @@ CostPerRound = Annotated[
     float,
     typer.Option(
         "--cost",
-        help="What a round must gain to be worth it, as a share of a right answer's worth: .01 is "
-        "one point of accuracy.",
+        help="Cost of a round: how much it must raise the chance of a right answer to be worth it. "
+        ".01 is one point of accuracy.",
     ),
 ]
 MaxRounds = Annotated[
@@ -51,7 +51,10 @@ ActionNames = Annotated[
 ]
 CalibrationFile = Annotated[
     str | None,
-    typer.Option("--calibration", help="Measured rates; without, a prior that fits no model."),
+    typer.Option(
+        "--calibration",
+        help="File of measured rates. Without it, general rates are assumed, not measured.",
+    ),
 ]
 Temperature = Annotated[
     float | None,
@@ -83,7 +86,7 @@ def action_names(listed: str) -> list[Action]:
         listed: Names, separated by commas.
 
     Raises:
-        ValueError: If one is none of the actions.
+        ValueError: If one is not an action.
     """
     named = [name.strip() for name in listed.split(",")]
     if any(name not in get_args(Action) for name in named):

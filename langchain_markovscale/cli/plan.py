@@ -10,11 +10,11 @@ from langchain_markovscale.cli.console import results, write_json
 
 def plan(
     initial: Annotated[float, typer.Option(help="Chance that a first answer is right.")],
-    repair: Annotated[float, typer.Option(help="Chance that a revision mends a wrong answer.")],
-    corruption: Annotated[float, typer.Option(help="Chance that a revision spoils a right one.")],
+    repair: Annotated[float, typer.Option(help="Chance that a revision corrects a wrong answer.")],
+    corruption: Annotated[float, typer.Option(help="Chance that a revision breaks a right one.")],
     cost: Annotated[
         float,
-        typer.Option(help="Cost of a round as a share of a right answer's worth; .01 is a point."),
+        typer.Option(help="Cost of a round: .01 is one point of accuracy."),
     ] = 0.01,
     sensitivity: Annotated[
         float | None, typer.Option(help="Chance that the verifier accepts a right answer.")
@@ -53,7 +53,7 @@ def _plan(
 
     chain = TwoStateChain(repair, corruption)
 
-    def by_round(chain: TwoStateChain) -> list[float]:
+    def by_revisions(chain: TwoStateChain) -> list[float]:
         return [float(chain.accuracy(initial, revisions)) for revisions in range(max_rounds)]
 
     made: dict[str, Any] = {
@@ -66,12 +66,12 @@ def _plan(
         },
         "blind": blind_rows(chain, initial, cost),
         "verified": None,
-        "accuracy": {"blind": by_round(chain)},
+        "accuracy": {"blind": by_revisions(chain)},
     }
     if sensitivity is not None and specificity is not None:
         verifier = (sensitivity, specificity)
         made["verified"] = verified_rows(chain, initial, cost, *verifier, max_rounds)
-        made["accuracy"]["gated"] = by_round(chain.gated(*verifier))
+        made["accuracy"]["gated"] = by_revisions(chain.gated(*verifier))
     return made
 
 
@@ -91,19 +91,20 @@ def _show(made: dict[str, Any]) -> None:
     given = made["given"]
     console = results()
     console.print(
-        f"First answers are right with a chance of {percent(given['initial'])}. A revision mends "
-        f"{percent(given['repair'])} of wrong answers and spoils {percent(given['corruption'])} of "
-        f"right ones. A round costs {points(given['cost_per_round'], 3)} of accuracy; "
+        f"First answers are right with a chance of {percent(given['initial'])}. A revision "
+        f"corrects {percent(given['repair'])} of wrong answers and breaks "
+        f"{percent(given['corruption'])} of right ones. A round costs "
+        f"{points(given['cost_per_round'], 3)} of accuracy; "
         f"{counted(given['max_rounds'], 'attempt is', 'attempts are')} allowed.\n"
     )
-    console.print(_table("Blind rounds: revise and take what comes", made["blind"]))
+    console.print(_table("Blind revisions: nobody checks the answers", made["blind"]))
     console.print()
     if made["verified"] is None:
         console.print("With --sensitivity and --specificity: what a verifier changes.")
     else:
         console.print(_table("With the verifier", made["verified"]))
     console.print()
-    console.print(_by_round(made["accuracy"], given["cost_per_round"]))
+    console.print(_by_revisions(made["accuracy"], given["cost_per_round"]))
 
 
 def _table(title: str, rows: list[Any]) -> Table:
@@ -118,9 +119,11 @@ def _table(title: str, rows: list[Any]) -> Table:
     return table
 
 
-def _by_round(accuracy: dict[str, list[float]], cost: float) -> Table:
-    """Accuracy of blind rounds, with and without their cost, and of revising what is rejected."""
-    table = Table(title="Accuracy by round", title_justify="left", title_style="bold", box=None)
+def _by_revisions(accuracy: dict[str, list[float]], cost: float) -> Table:
+    """Accuracy of blind revisions, with and without their cost, and of revising rejected ones."""
+    table = Table(
+        title="Accuracy by number of revisions", title_justify="left", title_style="bold", box=None
+    )
     for heading in ("revisions", "blind", "less cost"):
         table.add_column(heading, justify="right")
     if "gated" in accuracy:

@@ -1,4 +1,4 @@
-"""What the rates of a loop imply, each number with its sentence.
+"""What the rates of a loop imply: each number with a sentence that explains it.
 
 One list of rows serves the table and the JSON, so that neither can say what the other does not.
 """
@@ -44,7 +44,7 @@ def blind_rows(chain: TwoStateChain, initial: float, cost: float) -> list[PlanRo
         _bounds(chain, initial),
         _eigenvalue(chain),
         _half_life(chain),
-        _best_rounds(chain, initial, cost),
+        _best_revisions(chain, initial, cost),
         _blind_threshold(chain, cost),
     ]
 
@@ -141,12 +141,12 @@ def _regime(chain: TwoStateChain, initial: float) -> PlanRow:
     if isnan(level):
         words = "No revision changes whether an answer is right."
     elif regime == "neutral":
-        words = f"First answers are at {percent(level)} already, the level that rounds tend to."
+        words = f"First answers are at {percent(level)} already, the level that revisions lead to."
     else:
         side, effect = ("below", "raises") if regime == "improving" else ("above", "lowers")
         words = (
-            f"First answers, {percent(initial)} right, are {side} the level that rounds tend to, "
-            f"{percent(level)}: revising {effect} accuracy."
+            f"First answers, {percent(initial)} right, are {side} the level that revisions lead "
+            f"to, {percent(level)}: revising {effect} accuracy."
         )
     return PlanRow("regime", "regime", regime, regime, words)
 
@@ -156,9 +156,11 @@ def _level(chain: TwoStateChain, initial: float) -> PlanRow:
     if isnan(level):
         words = f"Accuracy stays at {percent(initial)}, where it begins."
     elif abs(float(chain.eigenvalue)) == 1:
-        words = "Here right and wrong swap for ever: accuracy swings about it."
+        words = "Here right and wrong swap for ever: accuracy alternates around it."
     else:
-        words = "There as many answers are repaired as corrupted, and more rounds change nothing."
+        words = (
+            "There as many answers are repaired as corrupted, and more revisions change nothing."
+        )
     return PlanRow("stationary_accuracy", "level π", _finite(level), _shown(level), words)
 
 
@@ -170,7 +172,7 @@ def _bounds(chain: TwoStateChain, initial: float) -> PlanRow:
         "bounds",
         bounds,
         f"{percent(bounds['lower'])} to {percent(bounds['upper'])}",
-        "Accuracy stays between these, however many blind rounds are made.",
+        "Accuracy stays between these, however many blind revisions are made.",
     )
 
 
@@ -178,33 +180,33 @@ def _eigenvalue(chain: TwoStateChain) -> PlanRow:
     value = float(chain.eigenvalue)
     side = " and lands on the other side of it" if value < 0 else ""
     kept = "all" if abs(value) == 1 else percent(abs(value))
-    words = f"Each round leaves {kept} of the distance to the level{side}."
+    words = f"Each revision leaves {kept} of the distance to the level{side}."
     return PlanRow("eigenvalue", "eigenvalue λ", value, f"{value:.3g}", words)
 
 
 def _half_life(chain: TwoStateChain) -> PlanRow:
-    rounds = float(chain.half_life)
+    revisions = float(chain.half_life)
     words = (
-        f"Half of what revising can change has happened after {counted(rounds, 'round')}."
-        if 0 < rounds < inf
-        else "One round gets all the way."
-        if rounds == 0
+        f"Half of what revising can change has happened after {counted(revisions, 'revision')}."
+        if 0 < revisions < inf
+        else "One revision reaches the level."
+        if revisions == 0
         else "The distance to the level never shrinks."
     )
     return PlanRow(
         "half_life",
         "half-life",
-        _finite(rounds),
-        counted(rounds, "round") if isfinite(rounds) else "none",
+        _finite(revisions),
+        counted(revisions, "revision") if isfinite(revisions) else "none",
         words,
     )
 
 
-def _best_rounds(chain: TwoStateChain, initial: float, cost: float) -> PlanRow:
+def _best_revisions(chain: TwoStateChain, initial: float, cost: float) -> PlanRow:
     best = chain.optimal_rounds(initial, cost)
     price = f"costs {points(cost, 3, unit=False)}"
     if best == inf:
-        words = "Rounds that cost nothing pay for ever, each a little less."
+        words = "Revisions that cost nothing always pay, each a little less."
     elif best == 0:
         gain = float(chain.gain(initial))
         words = f"Keep the first answer: a revision would {_changes(gain)} and {price}."
@@ -241,9 +243,9 @@ def _verifier(sensitivity: float, specificity: float) -> PlanRow:
     verdict = (
         "Its verdicts carry information."
         if quality > 1e-9
-        else "Its verdicts say nothing: they come as often for wrong answers as for right ones."
+        else "Its verdicts say nothing: they are as frequent for wrong answers as for right ones."
         if quality > -1e-9
-        else "It is wrong more often than right: turn its verdicts round."
+        else "It is wrong more often than right: use the opposite of its verdicts."
     )
     return PlanRow(
         "verifier",
@@ -262,8 +264,8 @@ def _fresh_draw(chain: TwoStateChain, initial: float) -> PlanRow:
         "if it is wrong",
         better,
         better,
-        f"A wrong answer gives way to a right one in {percent(chain.repair)} of revisions, and in "
-        f"{percent(initial)} of fresh draws.",
+        f"A revision of a wrong answer is right in {percent(chain.repair)} of cases, a fresh "
+        f"draw in {percent(initial)}.",
     )
 
 

@@ -30,7 +30,7 @@ def record(
         typer.Option(
             "--output",
             "-o",
-            help="File of traces; what it has already is not recorded again, and only the same "
+            help="File of traces. Questions that it already has are skipped, and only the same "
             "options may add to it.",
         ),
     ] = Path("traces.jsonl"),
@@ -133,13 +133,13 @@ def record(
 def _grading(
     grader: str | None, answer_key: str | None, references: Sequence[str | None]
 ) -> "Grader":
-    """Return the grader, tried on the references: all that can be wrong with it, in no time."""
+    """Return the grader, after checking every reference with it."""
     from langchain_markovscale.recording.graders import check_reference, resolve_grader
 
     if grader == _UNLABELLED:
         return resolve_grader(lambda answer, reference: None)
-    known = [reference for reference in references if reference is not None]
-    if not known:
+    given = [reference for reference in references if reference is not None]
+    if not given:
         raise ValueError(
             "no question has a reference, and no attempt would get a label to calibrate from: add "
             "a 'reference' to each line, name the field that has it with --reference-field, or "
@@ -152,6 +152,6 @@ def _grading(
             "numeric or math; --grader exact compares whole texts on purpose."
         )
     grading = resolve_grader(grader or "exact", answer_key)
-    for reference in known:
+    for reference in given:
         check_reference(grading, reference)
     return grading

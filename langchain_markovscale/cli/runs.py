@@ -24,8 +24,8 @@ class WatchedRun:
         question: The question.
         attempts: The attempts so far, each after its verification.
         decisions: The decision after each of them.
-        usage: What the run has cost, by purpose.
-        error: What went wrong, or None.
+        usage: Calls and tokens of the run, by purpose.
+        error: The error that ended the run, or None.
         seconds: How long it took; 0 until it has ended.
         ended: Whether it has.
     """
@@ -79,8 +79,8 @@ class WatchedRun:
             self.decisions[-1] = last
         self.end()
 
-    def take(self, mode: str, chunk: dict[str, Any]) -> None:
-        """Learn from a chunk of the graph's stream.
+    def update(self, mode: str, chunk: dict[str, Any]) -> None:
+        """Update the run from a chunk of the graph's stream.
 
         Args:
             mode: `"custom"` for an event, `"values"` for the state.
@@ -122,12 +122,12 @@ async def run_all(
     Args:
         graph: A compiled graph of `create_markovscale_graph`.
         runs: The runs; they are changed in place.
-        watcher: Told about each of them.
+        watcher: Notified of each of them.
         concurrency: How many go on at once.
 
     Raises:
         asyncio.CancelledError: If it is cancelled; runs under way have then ended with the best
-            answer so far, and the watcher knows.
+            answer so far, and the watcher has been notified.
     """
     free = asyncio.Semaphore(concurrency)
 
@@ -141,7 +141,7 @@ async def run_all(
             except asyncio.CancelledError:
                 run.interrupt()
                 raise
-            except Exception as error:  # one question's failure is no reason to lose the others
+            except Exception as error:  # the error of one question must not lose the others
                 run.error = f"{type(error).__name__}: {error}"
                 run.end()
             finally:
@@ -152,13 +152,15 @@ async def run_all(
             group.create_task(one(run))
 
 
-def go(graph: Any, runs: Sequence[WatchedRun], watcher: Watcher, concurrency: int = 1) -> bool:
+def run_until_done(
+    graph: Any, runs: Sequence[WatchedRun], watcher: Watcher, concurrency: int = 1
+) -> bool:
     """Take runs through a graph and return whether Ctrl-C ended that early.
 
     Args:
         graph: A compiled graph of `create_markovscale_graph`.
         runs: The runs; they are changed in place.
-        watcher: Told about each of them.
+        watcher: Notified of each of them.
         concurrency: How many go on at once.
     """
     try:
@@ -166,7 +168,7 @@ def go(graph: Any, runs: Sequence[WatchedRun], watcher: Watcher, concurrency: in
     except KeyboardInterrupt:
         return True
     except ExceptionGroup as group:
-        raise group.exceptions[0] from None  # the first run's trouble, such as a closed pipe
+        raise group.exceptions[0] from None  # the first run's error, such as a closed pipe
     finally:
         watcher.close()
     return False
@@ -176,7 +178,7 @@ async def _follow(graph: Any, run: WatchedRun, watcher: Watcher) -> None:
     async for mode, chunk in graph.astream(
         {"question": run.question.text}, stream_mode=["custom", "values"]
     ):
-        run.take(mode, chunk)
+        run.update(mode, chunk)
         watcher.changed(run)
 
 

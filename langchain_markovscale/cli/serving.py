@@ -1,7 +1,7 @@
 """The loop behind LangGraph's server: what `langgraph.json` names.
 
 A server has no command line, so that each option of `markovscale solve` is an environment variable
-here. They are the operator's; what a client may say of its run is the graph's context.
+here. They are set by the operator; what a client may set for its run is the graph's context.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ class ServingSettings(BaseModel):
         model: As `--model`: `smollm2`, `hf:<hub id or folder>`, a .gguf file, `<provider>:<name>`.
         verifier: As `--verifier`: `none`, `judge`, `judge:<model>`, `nines`.
         answer_key: How to read an answer, such as `last_number`.
-        calibration: File of `Calibration.save`; without, a prior that fits no model.
+        calibration: File of `Calibration.save`; without it, general rates are assumed.
         cost: What a round must gain to be worth it; a run may bring `cost_per_round` of its own.
         max_rounds: The most attempts; a run may bring a number of its own.
         actions: `revise`, `generate`, or both with a comma.
@@ -76,12 +76,12 @@ def settings_from(environment: Mapping[str, str]) -> ServingSettings:
         for name, value in environment.items()
         if name.startswith(_PREFIX) and value
     }
-    known = list(ServingSettings.model_fields)
+    names = list(ServingSettings.model_fields)
     for name in given:
-        if name not in known:
-            meant = get_close_matches(name, known, n=1) or known
+        if name not in names:
+            meant = get_close_matches(name, names, n=1) or names
             raise ValueError(
-                f"{_PREFIX}{name.upper()} is no setting; did you mean "
+                f"{_PREFIX}{name.upper()} is not a setting; did you mean "
                 f"{' or '.join(_PREFIX + other.upper() for other in meant)}?"
             )
     try:

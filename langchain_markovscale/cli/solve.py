@@ -46,7 +46,7 @@ def solve(
 ) -> None:
     """Answer questions, and stop when another round is not worth its cost."""
     from langchain_markovscale.cli.loop import build_loop, check_names
-    from langchain_markovscale.cli.runs import WatchedRun, check_references, go
+    from langchain_markovscale.cli.runs import WatchedRun, check_references, run_until_done
     from langchain_markovscale.cli.watchers import JsonLines, Lines, LiveTables
 
     asked = _questions(questions or [], file)
@@ -76,7 +76,9 @@ def solve(
     else:
         watcher = Lines(len(runs), loop.answer_key)
     began = perf_counter()
-    interrupted = go(loop.graph, runs, watcher, concurrency=1 if file is None else concurrency)
+    interrupted = run_until_done(
+        loop.graph, runs, watcher, concurrency=1 if file is None else concurrency
+    )
     if not as_json and len(runs) > 1:
         _total(runs, loop.answer_key, perf_counter() - began)
     if interrupted:
@@ -102,12 +104,12 @@ def _questions(arguments: list[str], file: str | None) -> "list[Question]":
         check_input("--file", Path(file), "questions")
         return read_questions(file)
     if not all(argument.strip() for argument in arguments):
-        raise ValueError("a question must have text, got an empty one.")
+        raise ValueError("a question must have text, got an empty one: write it or leave it out.")
     return as_questions(arguments)
 
 
 def _total(runs: "Sequence[WatchedRun]", answer_key: "AnswerKey | None", seconds: float) -> None:
-    """Write what all runs cost together, and how many were right where that is known."""
+    """Write the usage of all runs together, and how many were right where that is known."""
     from langchain_markovscale.display.interval import Estimate
     from langchain_markovscale.display.run import sum_by_purpose, usage_in_words
     from langchain_markovscale.display.wording import counted
@@ -120,6 +122,6 @@ def _total(runs: "Sequence[WatchedRun]", answer_key: "AnswerKey | None", seconds
         low, high = share.interval or (0.0, 1.0)
         interval = f"{share.value:.0%}; 95% interval {low:.0%} to {high:.0%}"
         right = f"{sum(grades)} of {len(grades)} ({interval}) right; "
-    cost = usage_in_words(sum_by_purpose(run.usage for run in ended), seconds)
+    usage = usage_in_words(sum_by_purpose(run.usage for run in ended), seconds)
     of = f"{len(ended)} of {counted(len(runs), 'question')}"
-    results().print(f"\n{of}: {right}{cost}", markup=False)
+    results().print(f"\n{of}: {right}{usage}", markup=False)

@@ -20,7 +20,7 @@ from langchain_markovscale.display.wording import explain, explain_outcome, perc
 LONGEST = 14  # characters of an answer that has no key
 
 
-def rounds_table(run: WatchedRun) -> Table:
+def attempts_table(run: WatchedRun) -> Table:
     """Return a table with a row for each attempt, and one for what is under way.
 
     Args:
@@ -98,7 +98,7 @@ class LiveTables:
     def changed(self, run: WatchedRun) -> None:
         """Redraw the table."""
         if self._live is not None:
-            self._live.update(rounds_table(run))
+            self._live.update(attempts_table(run))
 
     def finished(self, run: WatchedRun) -> None:
         """End the table with the outcome."""
@@ -106,7 +106,7 @@ class LiveTables:
         verdict = _verdict(run, self._answer_key)
         self._console.print(
             Group(
-                *([rounds_table(run)] if run.attempts else []),
+                *([attempts_table(run)] if run.attempts else []),
                 outcome(run),
                 *([verdict] if verdict else []),
                 Text(usage_in_words(run.usage, run.seconds), "dim"),
@@ -121,7 +121,43 @@ class LiveTables:
             self._live = None
 
 
-class Lines:
+class BarWatcher:
+    """Shows a progress bar, in terminals only and only for more than one run.
+
+    Args:
+        total: How many runs there will be.
+        console: Where the bar is shown.
+    """
+
+    def __init__(self, total: int, console: Console) -> None:
+        self._bar = Progress(
+            TextColumn("questions"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=total == 1 or not console.is_terminal,
+        )
+        self._task = self._bar.add_task("questions", total=total)
+
+    def started(self, run: WatchedRun) -> None:
+        """Show the bar; a bar that is shown already stays."""
+        self._bar.start()
+
+    def changed(self, run: WatchedRun) -> None:
+        """Show nothing yet."""
+
+    def finished(self, run: WatchedRun) -> None:
+        """Count the run."""
+        self._bar.advance(self._task)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._bar.stop()
+
+
+class Lines(BarWatcher):
     """Three lines for each run that has ended, above a progress bar.
 
     Args:
@@ -132,14 +168,7 @@ class Lines:
     def __init__(self, total: int, answer_key: AnswerKey | None) -> None:
         self._console = results()
         self._answer_key = answer_key
-        self._bar = Bar(total, self._console)
-
-    def started(self, run: WatchedRun) -> None:
-        """Show the bar."""
-        self._bar.start()
-
-    def changed(self, run: WatchedRun) -> None:
-        """Say nothing yet."""
+        super().__init__(total, self._console)
 
     def finished(self, run: WatchedRun) -> None:
         """Write the lines."""
@@ -153,14 +182,10 @@ class Lines:
                 answer.append_text(verdict)
             why = Text(f"believed {percent(decision['belief'])}; {explain(decision)}", "dim")
             self._console.print(Padding(Group(answer, why), _INDENT))
-        self._bar.advance()
-
-    def close(self) -> None:
-        """Take the bar away."""
-        self._bar.stop()
+        super().finished(run)
 
 
-class JsonLines:
+class JsonLines(BarWatcher):
     """One JSON object for each run that has ended on stdout, a progress bar on stderr.
 
     Args:
@@ -171,54 +196,12 @@ class JsonLines:
     def __init__(self, runs: Sequence[WatchedRun], answer_key: AnswerKey | None) -> None:
         self._places = {id(run): place for place, run in enumerate(runs)}
         self._answer_key = answer_key
-        self._bar = Bar(len(runs), remarks())
-
-    def started(self, run: WatchedRun) -> None:
-        """Show the bar."""
-        self._bar.start()
-
-    def changed(self, run: WatchedRun) -> None:
-        """Say nothing yet."""
+        super().__init__(len(runs), remarks())
 
     def finished(self, run: WatchedRun) -> None:
         """Write the object."""
         write_json(as_json(run, self._places[id(run)], self._answer_key))
-        self._bar.advance()
-
-    def close(self) -> None:
-        """Take the bar away."""
-        self._bar.stop()
-
-
-class Bar:
-    """A progress bar that is there only where somebody sees it, and only for more than one run."""
-
-    def __init__(self, total: int, console: Console) -> None:
-        self._began = False
-        self._progress = Progress(
-            TextColumn("questions"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=total == 1 or not console.is_terminal,
-        )
-        self._task = self._progress.add_task("questions", total=total)
-
-    def start(self) -> None:
-        """Show it, if it is not shown yet."""
-        if not self._began:
-            self._began = True
-            self._progress.start()
-
-    def advance(self) -> None:
-        """Count a run."""
-        self._progress.advance(self._task)
-
-    def stop(self) -> None:
-        """Take it away."""
-        self._progress.stop()
+        super().finished(run)
 
 
 def as_json(run: WatchedRun, place: int, answer_key: AnswerKey | None) -> dict[str, Any]:

@@ -28,7 +28,7 @@ COSTS = (
     *(0.07, 0.1, 0.13, 0.17, 0.22, 0.3, 0.45),
 )
 
-_REPEATS, _RUNS = 6, 3000  # by default: at most so often, and so many runs of each rule
+_REPEATS, _RUNS = 6, 3000  # by default: at most this many, and this many runs of each rule
 
 
 def compare_strategies(
@@ -48,13 +48,13 @@ def compare_strategies(
     n_bootstrap: int = 2000,
     seed: int = 0,
 ) -> Comparison:
-    """Replay stopping rules on recorded attempts, and say which buys most for what it spends.
+    """Replay stopping rules on recorded attempts, and compare their accuracy and usage.
 
-    No model is called. MarkovScale is calibrated on one half of the questions and tried on the
-    other, and the other way round, as is the threshold from which the rules to beat accept a
-    score. MarkovScale's accuracy at the budget of another rule is that between the two costs whose
-    budgets lie on either side of it, which is what one gets by taking one for some questions and
-    the other for the rest.
+    No model is called. The questions are split at random into two folds. MarkovScale is calibrated
+    on one and evaluated on the other, and the other way round; so is the threshold from which the
+    rules to beat accept a score. MarkovScale's accuracy at the budget of another rule lies between
+    those at the two costs with the nearest budgets below and above it: it is what one gets by
+    taking one cost for some questions and the other for the rest.
 
     Example:
         comparison = compare_strategies("pool.jsonl")
@@ -63,8 +63,8 @@ def compare_strategies(
         pool: Recorded attempts, all of them labelled: several fresh draws of each question and
             their revisions, as `record_traces` makes them; also the file that they are in.
         strategies: The rules to beat by name, or a function that makes them from the calibration
-            of the other half; by default those of `replay/strategies.py` that the pool has
-            something for.
+            of the other fold; by default those of `replay/strategies.py` for which the pool has
+            the data.
         costs: Costs of a round c > 0 at which MarkovScale is run, in units of accuracy; the closer
             they lie, the less is lost by mixing neighbours.
         max_rounds: The most attempts of a run, the first included.
@@ -72,18 +72,18 @@ def compare_strategies(
             were recorded with the traces, and needs the extra `huggingface`.
         actions: What MarkovScale may do after the first attempt; by default what was recorded.
         choices: Number of possible answers where they are a closed list.
-        calibration: One to decide with that was fitted on other questions; by default each half of
+        calibration: One to decide with that was fitted on other questions; by default each fold of
             the pool is fitted.
-        verification_tokens: Tokens that a verification takes; by default as the traces tell, and
-            unknown where they do not. Tokens are those read and written where the traces tell the
-            `usage` of every attempt, else those written alone, see `Pool`.
+        verification_tokens: Tokens that a verification takes; by default those of the traces, and
+            unknown where they have none. Tokens are those read and written where the traces have
+            the `usage` of every attempt, else those written alone, see `Pool`.
         budget: What the rules spend: `"tokens"`, `"calls"` or `"attempts"`; by default tokens, or
             attempts where the tokens of some rule are unknown.
-        repeats: How often the pool is halved and replayed, each time from another fresh draw; by
+        repeats: How often the pool is split and replayed, each time from another fresh draw; by
             default six times, and less often where there are more than 500 questions.
         level: Coverage of the intervals, in (0, 1).
         n_bootstrap: How often questions are resampled for them.
-        seed: Of the halves, the fits and the resampling: the same pool and seed give the same
+        seed: Of the folds, the fits and the resampling: the same pool and seed give the same
             comparison.
 
     Returns:
@@ -165,15 +165,15 @@ def _checked_costs(costs: Sequence[float]) -> tuple[float, ...]:
 
 
 def _checked_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:
-    known = get_args(Variant)
-    if isinstance(variants, str) or not variants or any(each not in known for each in variants):
-        names = ", ".join(map(repr, known))
+    valid = get_args(Variant)
+    if isinstance(variants, str) or not variants or any(each not in valid for each in variants):
+        names = ", ".join(map(repr, valid))
         raise ArgumentError("variants", f"must name at least one of {names}, got {variants!r}.")
     return tuple(dict.fromkeys(variants))
 
 
 def _recorded_actions(pool: Pool) -> tuple[Action, ...]:
-    """Return what the pool has something for, both where it has neither."""
+    """Return the actions that were recorded; both where neither was."""
     found: list[Action] = []
     if pool.longest_chain > 1:
         found.append("revise")
@@ -192,7 +192,7 @@ def _checked_budget(wanted: BudgetUnit | None, pool: Pool) -> BudgetUnit:
         raise ArgumentError(
             "budget",
             "must be 'calls' or 'attempts' where the tokens of some attempt or verification are "
-            "unknown, got 'tokens': record them, or say what a verification takes.",
+            "unknown, got 'tokens': record them, or give verification_tokens.",
         )
     return wanted
 
@@ -205,8 +205,8 @@ def _unverified(crossfit: Crossfit, settings: CrossfitSettings, repeats: int) ->
 
 def _left_out(pool: Pool) -> tuple[str, ...]:
     reasons = (
-        (pool.scored, "rules that look at scores, since no attempt has one"),
-        (pool.keyed, "votes among answers, since none has a key"),
+        (pool.scored, "rules that look at scores, since no attempt has a score"),
+        (pool.keyed, "votes among answers, since no answer has a key"),
         (pool.criticised, "the critic-silent rule, since no feedback was recorded"),
         (pool.most_draws > 1, "rules that draw afresh, since each question has one fresh draw"),
         (pool.longest_chain > 1, "rules that revise, since no revision was recorded"),

@@ -1,4 +1,4 @@
-"""From replays to the numbers of a comparison: means, paired differences, what equals what."""
+"""From replays to the numbers of a comparison: means, paired differences, equal budgets."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ class Sample:
             )
 
     def standings(self, variant: Variant) -> Iterator[Standing]:
-        """Yield how MarkovScale fares at each cost against the rules of hindsight."""
+        """Yield how MarkovScale fares at each cost against the best rule in hindsight."""
         rules = np.array(self._places("rule"))
         for place, rule in enumerate(self.rules):
             if rule.variant != variant or rule.cost is None or rule.cost == NEVER:
@@ -124,15 +124,15 @@ def rows(
             accuracy=sample.estimate(sample.accuracy[:, place]),
             attempts=float(tally.attempts.mean()) / repeats,
             calls=float((tally.attempts + tally.verified).mean()) / repeats,
-            tokens=_known(tally.tokens, repeats),
+            tokens=_mean_or_none(tally.tokens, repeats),
             exhausted=float(tally.exhausted.mean()) / repeats,
-            belief=_known(tally.belief, repeats),
+            belief=_mean_or_none(tally.belief, repeats),
         )
         for place, (rule, tally) in enumerate(tallies.items())
     )
 
 
-def _known(sums: Floats, repeats: int) -> float | None:
+def _mean_or_none(sums: Floats, repeats: int) -> float | None:
     mean = float(sums.mean()) / repeats
     return None if np.isnan(mean) else mean
 

@@ -1,9 +1,9 @@
-"""Every rule replayed on every question, with nothing learned from the question it is tried on.
+"""Cross-fitting: every rule replayed on every question, nothing learned from that question.
 
-The pool is halved; what is learned from one half (a calibration, the threshold from which scores
-are accepted, whether the verifier is worth what it costs) is tried on the other, and the other way
-round. Each repeat halves the pool anew and begins with another fresh draw, so that neither one
-split nor one first answer decides.
+The pool is split into two folds; what is learned from one (a calibration, the threshold from which
+scores are accepted, whether the verifier is worth its cost) is tried on the other, and the other
+way round. Each repeat splits the pool anew and begins with another fresh draw, so that the result
+depends on no single split or first answer.
 """
 
 from collections import Counter
@@ -41,7 +41,7 @@ BudgetUnit = Literal["tokens", "calls", "attempts"]
 """What is spent: tokens, calls (of model and verifier), or attempts (of the model alone)."""
 
 Strategies = Mapping[str, Strategy] | Callable[[Calibration], Mapping[str, Strategy]]
-"""Rules by name, or what makes them from the calibration of the other half."""
+"""Rules by name, or what makes them from the calibration of the other fold."""
 
 NEVER = float("inf")  # the cost at which a criterion always stops after the first answer
 _DRAWS = 16  # resampled fits that a criterion decides with
@@ -132,13 +132,13 @@ class Prices(NamedTuple):
 
 
 class FoldRule(NamedTuple):
-    """A rule, made ready for half of the questions.
+    """A rule, made ready for the questions of a fold.
 
     Attributes:
         strategy: A strategy, or one for each question.
         verifies: Whether it has attempts verified; else it sees no scores.
         declined: Whether it could have had them verified, and does not since that costs more than
-            it brings.
+            it gains.
     """
 
     strategy: Strategy | Sequence[Strategy]
@@ -173,7 +173,7 @@ class Fold:
 
     @cached_property
     def predictor(self) -> "ClassPredictor":
-        """What the other half teaches of classes, by the features recorded with the traces."""
+        """The class predictor of the other fold, from the features recorded with the traces."""
         from langchain_markovscale.calibration.predictor import ClassPredictor
 
         return ClassPredictor.fit(self.learned.traces, self.calibration, seed=self.seed)
@@ -200,9 +200,9 @@ class Fold:
         return declining._replace(declined=True)
 
     def _worth(self, fold_rule: FoldRule, cost: float) -> float:
-        """Return what a rule expects to earn on the other fold, less what it pays for it.
+        """Return the accuracy that a rule expects on the other fold, less its cost.
 
-        By its own beliefs, which are surer than a few dozen labels.
+        By its own beliefs, which vary less than a few dozen labels.
         """
         outcome = fold_rule.replayed(self.learned, self.start)
         paid = outcome.attempts * self.prices.attempt
@@ -264,15 +264,15 @@ class Tally:
 
 @dataclass
 class Crossfit:
-    """Replays the halves of the pool one after the other, and adds up.
+    """Replays one fold of the pool after the other, and adds up.
 
     Args:
         pool: The recorded attempts.
         settings: How MarkovScale is run.
         strategies: The rules to beat; None for the usual ones.
         calibration: One that was fitted to other questions; None to fit each fold.
-        tallies: What came out, by rule, in the order of the rules.
-        declined: Questions that a rule was tried on without a verifier that was there.
+        tallies: Results by rule, in the order of the rules.
+        declined: Questions on which a rule did not use the verifier although there was one.
     """
 
     pool: Pool
@@ -286,9 +286,9 @@ class Crossfit:
         """Replay every rule once at every question.
 
         Args:
-            repeat: Which halving, and which fresh draw is the first.
+            repeat: Which split, and which fresh draw is the first.
         """
-        one, other = self.pool.halves(self.settings.seed, repeat)
+        one, other = self.pool.folds(self.settings.seed, repeat)
         for learned_from, tried_on in ((one, other), (other, one)):
             fold = self._fold(learned_from, tried_on, repeat)
             for rule, fold_rule in self._fold_rules(fold):
@@ -344,7 +344,7 @@ class Crossfit:
         if before and {*named, "single pass"} != set(before):
             raise ValueError(
                 "strategies must return rules of the same names for every calibration, got "
-                f"{sorted(named)} after {sorted(before)}."
+                f"{sorted(named)} after {sorted(before)}: keep the names the same."
             )
         return named
 

@@ -1,4 +1,4 @@
-"""The plot of a comparison (extra `plot`): what accuracy each rule buys for what it spends."""
+"""The plot of a comparison (extra `plot`): the accuracy of each rule against what it spends."""
 
 from collections.abc import Sequence
 from itertools import cycle, product
@@ -35,7 +35,7 @@ _APART = 0.06  # costs are written at points that lie this share of the axis fro
 
 def frontier(findings: ComparisonFindings, ax: "Axes | None" = None) -> "Axes":
     """Plot accuracy against what is spent: MarkovScale as lines, other rules as points."""
-    with report_axes(ax, "What each rule buys") as axes:
+    with report_axes(ax, "Accuracy for what is spent") as axes:
         if ax is None:
             axes.figure.set_size_inches(*size(findings))  # type: ignore[union-attr]
         for place, variant in enumerate(findings.variants):
@@ -69,7 +69,7 @@ def frontier(findings: ComparisonFindings, ax: "Axes | None" = None) -> "Axes":
         _write_costs(findings, axes)
         percent_axis(axes.yaxis)
         axes.set_ylabel("answers that are right")
-        axes.set_xlabel(f"{findings.budget} at a question (small numbers: cost of a round, points)")
+        axes.set_xlabel(f"{findings.budget} per question (small numbers: cost of a round, points)")
         legend_below(axes, columns=_columns(_entries(findings)))
         return axes
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Display):
-    """What stopping rules bought on the same recorded runs; print it, or let a notebook show it.
+    """Stopping rules compared on the same recorded runs; print it, or let a notebook show it.
 
     `compare_strategies` makes one.
 

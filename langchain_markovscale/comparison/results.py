@@ -8,8 +8,8 @@ from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.theory.rates import Variant
 from langchain_markovscale.theory.validation import TOLERANCE
 
-Finding = Literal["more", "less", "same", "untold"]
-"""Whether MarkovScale is more or less accurate; `untold` where the interval holds both."""
+Finding = Literal["more", "less", "same", "unclear"]
+"""Whether MarkovScale is more or less accurate; `unclear` where the interval contains both."""
 
 
 class RuleResult(NamedTuple):
@@ -35,7 +35,7 @@ class RuleResult(NamedTuple):
     belief: float | None
 
     def spent(self, budget: BudgetUnit) -> float:
-        """Return what it spends of the budget; NaN where nobody knows."""
+        """Return what it spends of the budget; NaN where that is unknown."""
         spent = getattr(self, budget)
         return float("nan") if spent is None else float(spent)
 
@@ -104,12 +104,12 @@ class ComparisonFindings:
         questions: Questions of the pool.
         repeats: Runs at each question.
         level: Coverage of all intervals.
-        seed: Of the halves, the fits and the resampling.
+        seed: Of the folds, the fits and the resampling.
         max_rounds: The most attempts that MarkovScale may make.
-        source: Where the calibration comes from; None where each half was fitted.
-        unverified: Share of MarkovScale's runs, over the costs of the first variant, that went
-            without a verifier that was there.
-        left_out: Kinds of rules that the pool has nothing for.
+        source: Where the calibration comes from; None where each fold was fitted.
+        unverified: Share of MarkovScale's runs, over the costs of the first variant, that did not
+            use the verifier although there was one.
+        left_out: Kinds of rules that were left out, with the reason.
         reading_counts: Whether tokens are those read and written, not those written alone.
     """
 
@@ -139,11 +139,11 @@ class ComparisonFindings:
 
     @property
     def bounds(self) -> tuple[RuleResult, ...]:
-        """The oracles, which nobody could use."""
+        """The oracles, which read the labels and cannot be used in practice."""
         return tuple(row for row in self.rows if row.rule.kind == "bound")
 
     def curve(self, variant: Variant) -> tuple[RuleResult, ...]:
-        """MarkovScale from the dearest rounds to the cheapest."""
+        """MarkovScale at each cost, from the highest to the lowest."""
         return tuple(row for row in self.rows if row.rule.variant == variant)
 
     def duels_of(self, variant: Variant) -> tuple[Duel, ...]:
@@ -162,4 +162,4 @@ def found(difference: Estimate) -> Finding:
         return "more"
     if high < -TOLERANCE:
         return "less"
-    return "same" if max(-low, high) <= TOLERANCE else "untold"
+    return "same" if max(-low, high) <= TOLERANCE else "unclear"

@@ -1,7 +1,6 @@
-"""The document of a comparison: its sentences, and its tables with the words to read them."""
+"""The sections of a comparison: tables and the sentences that explain them."""
 
 from collections import Counter
-from collections.abc import Sequence
 from math import inf, isfinite
 
 from langchain_markovscale.calibration.estimate import FEW_QUESTIONS
@@ -17,7 +16,7 @@ TITLE = "Comparison of stopping rules"
 _NAMED = 3  # rules that a sentence names
 _NOTHING = 0.005  # of a budget: a saving that would be shown as 0 %
 _MANY = 0.1  # of the runs: that often cut short by the pool is worth a warning
-_SPENDINGS = ("attempts", "calls", "tokens", "dry")
+_SPENT = ("attempts", "calls", "tokens", "exhausted")
 
 
 def sections(findings: ComparisonFindings) -> tuple[Section, ...]:
@@ -38,18 +37,18 @@ def rules_section(findings: ComparisonFindings) -> Section:
     """Return how the rules to beat fared, and the bounds."""
     tokens = "read and written" if findings.reading_counts else "written"
     words = [
-        f"Means over questions. Tokens are those {tokens}; they and calls include the verifier's "
-        "where a rule looks at scores, and dry is the share of runs that ended because the pool "
-        "had no more. An oracle knows which answers are right: a bound, and not a rule that could "
-        "be used."
+        f"Means over questions. Tokens are those {tokens}. Tokens and calls include those of the "
+        "verifier where a rule looks at scores. Exhausted is the share of runs that ended because "
+        "the pool had no more attempts. An oracle knows which answers are right: it is a bound, "
+        "and not a rule that could be used."
     ]
     if findings.left_out:
-        words.append(f"The pool has nothing for {'; '.join(findings.left_out)}.")
+        words.append(f"Left out: {'; '.join(findings.left_out)}.")
     rows = tuple(
-        (row.rule.name, _ranged(row.accuracy), *_spendings(row))
+        (row.rule.name, _ranged(row.accuracy), *_spent(row))
         for row in (*findings.rules, *findings.bounds)
     )
-    headings = ("rule", "accuracy", *_SPENDINGS)
+    headings = ("rule", "accuracy", *_SPENT)
     return Section("The rules to beat", tuple(words), Table(headings, rows, left=1))
 
 
@@ -60,16 +59,16 @@ def costs_section(findings: ComparisonFindings) -> Section:
             points(row.rule.cost or 0.0, 2, unit=False),
             _ranged(row.accuracy),
             "" if row.belief is None else share(row.belief),
-            *_spendings(row),
+            *_spent(row),
         )
         for row in findings.curve(findings.variants[0])
         if row.rule.cost != NEVER
     )
     words = (
-        f"At most {findings.max_rounds} attempts. What it believed of its answers, without knowing "
-        "the labels, should be near how often they were right.",
+        f"At most {findings.max_rounds} attempts. Believed is the probability of being right that "
+        "MarkovScale gave its answers, without knowing the labels; it should be near the accuracy.",
     )
-    headings = ("cost of a round\n(points)", "accuracy", "believed", *_SPENDINGS)
+    headings = ("cost of a round\n(points)", "accuracy", "believed", *_SPENT)
     return Section("MarkovScale by cost", words, Table(headings, rows))
 
 
@@ -87,10 +86,10 @@ def duels_section(findings: ComparisonFindings) -> Section:
         for duel in findings.duels_of(findings.variants[0])
     )
     words = (
-        "MarkovScale is taken at the two costs whose budgets lie on either side of the rule's, "
-        "mixed so as to spend as much; where the rule spends more than MarkovScale ever does, at "
-        f"what it does spend. Last column: the {findings.budget} that MarkovScale needs to be as "
-        "accurate as the rule.",
+        "MarkovScale is run at the two costs whose budgets are just below and just above the "
+        "rule's, and the two are mixed so as to spend as much as the rule. Where the rule spends "
+        "more than MarkovScale at any cost, MarkovScale's largest budget is used. Last column: the "
+        f"{findings.budget} that MarkovScale needs to be as accurate as the rule.",
     )
     return Section("At the budget of each rule", words, Table(headings, rows, left=1))
 
@@ -114,7 +113,7 @@ def frontier_section(findings: ComparisonFindings) -> Section:
         "best rule that\nspends no more",
         "lead\n(points)",
     )
-    words = ("The rule is chosen in hindsight, knowing how all of them fared.",)
+    words = ("The rule is chosen in hindsight, from the results of all of them.",)
     return Section("On the frontier", words, Table(headings, rows))
 
 
@@ -130,11 +129,12 @@ def regret_section(findings: ComparisonFindings) -> Section:
         for each in findings.standings_of(findings.variants[0])
     )
     words = (
-        "By how much the best fixed rule, chosen in hindsight, earns more than MarkovScale: "
-        f"accuracy less the cost of a round for as many {findings.budget} as an attempt and its "
-        "verification take. Below zero, MarkovScale earns more.",
+        "Net accuracy is accuracy less the cost of the rounds; a round is the number of "
+        f"{findings.budget} that an attempt and its verification take. Regret is by how much the "
+        "net accuracy of the best rule, chosen in hindsight, is above that of MarkovScale. Below "
+        "zero, MarkovScale is better.",
     )
-    headings = ("cost", "MarkovScale\nearns", "best rule\nin hindsight", "regret\n(points)")
+    headings = ("cost", "MarkovScale,\nnet accuracy", "best rule\nin hindsight", "regret\n(points)")
     return Section("Regret", words, Table(headings, rows))
 
 
@@ -146,19 +146,19 @@ def variants_section(findings: ComparisonFindings) -> Section:
         (row.rule.name, *(each.in_points(unit=False) for each in differences))
         for row, *differences in zip(findings.rules, *columns, strict=True)
     )
-    sentences = []
+    counts = []
     for variant, column in zip(others, columns, strict=True):
         seen = Counter(map(found, column))
-        sentences.append(
-            f"{_spoken(variant)} is more accurate than {seen['more']} of {len(column)} rules and "
-            f"less accurate than {seen['less'] or 'none'}"
+        counts.append(
+            f"{_variant_name(variant)} is more accurate than {seen['more']} of {len(column)} rules "
+            f"and less accurate than {seen['less'] or 'none'}"
         )
     words = (
-        f"MarkovScale's accuracy less the rule's, at the rule's budget. For as many "
-        f"{findings.budget}, {'; '.join(sentences)}.",
+        "MarkovScale's accuracy less the rule's, at the rule's budget. For the same number of "
+        f"{findings.budget}, {'; '.join(counts)}.",
     )
-    headings = ("rule", *map(_spoken, others))
-    return Section(f"Variants beside {_spoken(first)}", words, Table(headings, rows, left=1))
+    headings = ("rule", *map(_variant_name, others))
+    return Section(f"Variants beside {_variant_name(first)}", words, Table(headings, rows, left=1))
 
 
 def share(value: float) -> str:
@@ -171,12 +171,12 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def _spendings(row: RuleResult) -> tuple[str, str, str, str]:
+def _spent(row: RuleResult) -> tuple[str, str, str, str]:
     tokens = "unknown" if row.tokens is None else number(row.tokens)
     return f"{row.attempts:.2f}", f"{row.calls:.2f}", tokens, f"{row.exhausted:.0%}"
 
 
-def _spoken(variant: Variant) -> str:
+def _variant_name(variant: Variant) -> str:
     return variant.replace("_", "-")
 
 
@@ -191,7 +191,7 @@ def document(findings: ComparisonFindings) -> Document:
         title=TITLE,
         tone=tone(findings),
         summary=(verdict(findings), frontier(findings), equal_accuracy(findings)),
-        basis=making(findings),
+        basis=basis(findings),
         warnings=warnings(findings),
         sections=sections(findings),
         plot="frontier",
@@ -199,7 +199,7 @@ def document(findings: ComparisonFindings) -> Document:
 
 
 def tone(findings: ComparisonFindings) -> Tone:
-    """Return whether the news is good for MarkovScale, as far as the intervals tell."""
+    """Return whether the result is good for MarkovScale, as far as the intervals show."""
     first = findings.variants[0]
     seen = {duel.finding for duel in findings.duels_of(first)}
     if "less" in seen:
@@ -215,48 +215,53 @@ def verdict(findings: ComparisonFindings) -> str:
     won = [duel for duel in duels if duel.finding == "more"]
     if lost:
         worst = sorted(lost, key=lambda duel: duel.difference.value)[:_NAMED]
-        by = _listed([f"{duel.rule} ({duel.difference.points})" for duel in worst])
+        by = ", ".join(f"{duel.rule} ({duel.difference.points})" for duel in worst)
         more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
         rest = f"; it is more accurate than {len(won)} of {len(duels)}" if won else ""
-        return f"MarkovScale loses, for as many {findings.budget}, to {by}{more}{rest}."
+        return (
+            f"For the same number of {findings.budget} MarkovScale is less accurate than "
+            f"{by}{more}{rest}."
+        )
     if not won:
         return (
-            f"No difference can be told: for as many {findings.budget} MarkovScale is as accurate "
-            f"as {counted(len(duels), 'other rule', in_words=True)}, as far as the intervals go."
+            f"No clear difference: for the same number of {findings.budget} MarkovScale is as "
+            f"accurate as {counted(len(duels), 'other rule', in_words=True)}, as far as the "
+            "intervals show."
         )
     ties = len(duels) - len(won)
     as_good = (
-        f"; {counted(ties, 'is', 'are', in_words=True)} as accurate, as far as the intervals go"
+        f"; {counted(ties, 'is', 'are', in_words=True)} as accurate, as far as the intervals show"
         if ties
         else ""
     )
     return (
-        f"For as many {findings.budget} MarkovScale is more accurate than {len(won)} of "
+        f"For the same number of {findings.budget} MarkovScale is more accurate than {len(won)} of "
         f"{len(duels)} rules, and less accurate than none{as_good}."
     )
 
 
 def frontier(findings: ComparisonFindings) -> str:
-    """Return where MarkovScale is furthest above and below the rules that spend no more."""
+    """Return MarkovScale's largest lead and deficit against the rules that spend no more."""
     standings = findings.standings_of(findings.variants[0])
     best = max(standings, key=lambda each: each.lead.value)
     worst = min(standings, key=lambda each: each.lead.value)
     if best.lead.value <= 0:
-        words = "At no cost is it above the best rule that spends no more"
+        text = "At no cost is it more accurate than the best rule that spends no more"
     else:
         rival = _row(findings, best.rival)
-        words = (
+        text = (
             f"At best it is right {share(best.accuracy)} of the time with "
-            f"{_amount(best.budget, findings)}, where the best rule that spends no more, "
-            f"{best.rival}, is at {share(rival.accuracy.value)}: {best.lead.points}"
+            f"{_amount(best.budget, findings)}; the best rule that spends no more, {best.rival}, "
+            f"is right {share(rival.accuracy.value)} of the time: {best.lead.points}"
         )
     if worst.lead.value < 0:
         rival = _row(findings, worst.rival)
-        words += (
-            f"; at worst {share(worst.accuracy)} with {_amount(worst.budget, findings)}, where "
-            f"{worst.rival} is at {share(rival.accuracy.value)}: {worst.lead.points}"
+        text += (
+            f". At worst it is right {share(worst.accuracy)} of the time with "
+            f"{_amount(worst.budget, findings)}, and {worst.rival} "
+            f"{share(rival.accuracy.value)}: {worst.lead.points}"
         )
-    return f"{words}."
+    return f"{text}."
 
 
 def equal_accuracy(findings: ComparisonFindings) -> str:
@@ -266,62 +271,63 @@ def equal_accuracy(findings: ComparisonFindings) -> str:
     name = f"the most accurate rule, {duel.rule} ({share(top.accuracy.value)})"
     if not isfinite(duel.needed.value):
         most = max(row.accuracy.value for row in findings.curve(findings.variants[0]))
-        return f"It does not reach {name}: it comes to {share(most)} at most."
+        return f"It is never as accurate as {name}: it is right {share(most)} of the time at most."
     saved = 1 - duel.needed.value / max(duel.budget, 1e-9)
     needed, spent = number(duel.needed.value), number(duel.budget)
     if abs(saved) < _NOTHING or needed == spent:
-        return f"It is as accurate as {name}, for as many {findings.budget} ({needed})."
+        return f"It is as accurate as {name}, for the same number of {findings.budget} ({needed})."
     return (
         f"To be as accurate as {name}, it takes {needed} {findings.budget} instead of {spent}, "
         f"{abs(saved):.0%} {'fewer' if saved > 0 else 'more'}."
     )
 
 
-def making(findings: ComparisonFindings) -> str:
+def basis(findings: ComparisonFindings) -> str:
     """Return how the numbers were made."""
     source = findings.source
     learned = (
         "calibrated on one half of the questions and tried on the other, and the other way round"
         if source is None
-        else f"decided with a calibration from elsewhere ({source.rstrip('.')})"
+        else f"decided with a calibration of other questions ({source.rstrip('.')})"
     )
     runs = counted(findings.repeats, "run", in_words=True)
     return (
         f"{counted(findings.questions, 'question')}, {runs} of each rule at each, replayed from "
-        f"recorded attempts; {learned}. Brackets hold {findings.level:.0%} intervals over "
-        f"questions, differences are paired. Seed {findings.seed}."
+        f"recorded attempts; {learned}. Brackets show {findings.level:.0%} intervals over "
+        f"questions; differences are paired. Seed {findings.seed}."
     )
 
 
 def warnings(findings: ComparisonFindings) -> tuple[str, ...]:
     """Return what to know before relying on the numbers."""
-    sentences = []
+    messages = []
     if findings.questions < FEW_QUESTIONS:
-        sentences.append(
-            f"only {findings.questions} questions: other ones could turn the order of the rules "
-            "around."
+        messages.append(
+            f"only {findings.questions} questions: with other questions the order of the rules "
+            "could change."
         )
     ours = findings.curve(findings.variants[0])
     if findings.unverified:
-        sentences.append(
-            f"MarkovScale went without the verifier in {findings.unverified:.0%} of its runs: by "
-            f"what the other half taught, a verification is not worth its {findings.budget} there."
+        messages.append(
+            f"MarkovScale did not use the verifier in {findings.unverified:.0%} of its runs: "
+            "judging by the other half of the questions, a verification is not worth its "
+            f"{findings.budget} there."
         )
-    dry = max(row.exhausted for row in ours)
-    if dry > _MANY:
-        sentences.append(
-            f"the pool ran dry in up to {dry:.0%} of MarkovScale's runs, which would have gone on "
-            "had more attempts been recorded."
+    exhausted = max(row.exhausted for row in ours)
+    if exhausted > _MANY:
+        messages.append(
+            f"the pool had no more attempts in up to {exhausted:.0%} of MarkovScale's runs, which "
+            "would have gone on if more attempts had been recorded."
         )
     cut = [row.rule.name for row in findings.rules if row.exhausted > _MANY]
     if cut:
-        sentences.append(f"the pool is too small to show what these rules do: {_listed(cut)}.")
+        messages.append(f"the pool is too small to show what these rules do: {', '.join(cut)}.")
     if findings.budget == "attempts" and any(row.tokens is None for row in findings.rows):
-        sentences.append(
-            "not all tokens are known, so that budgets count attempts alone: say what a "
-            "verification takes, where only that is missing."
+        messages.append(
+            "not all tokens are known, so budgets count attempts alone: give verification_tokens "
+            "if only those of verifications are missing."
         )
-    return tuple(sentences)
+    return tuple(messages)
 
 
 def _row(findings: ComparisonFindings, name: str) -> RuleResult:
@@ -331,7 +337,3 @@ def _row(findings: ComparisonFindings, name: str) -> RuleResult:
 
 def _amount(budget: float, findings: ComparisonFindings) -> str:
     return f"{number(budget)} {findings.budget}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names)

@@ -2,7 +2,7 @@
 
 A sum and its right value leave the same remainder by nine, so comparing digit sums checks an
 addition without doing it. The check never rejects a right answer and passes one wrong answer in
-nine, and it has no opinion on what is no sum: the kind of proxy that real loops have to live with.
+nine, and it abstains where the question is not a sum: an imperfect proxy, as in real loops.
 """
 
 import re
@@ -14,7 +14,7 @@ def casting_out_nines(question: str, key: str | None) -> tuple[float | None, str
     """Check an answer to a sum by its remainder by nine; a function for `FunctionVerifier`.
 
     Args:
-        question: The question; its first sum, such as ``3 + 4``, is checked.
+        question: The question; its first sum, such as `3 + 4`, is checked.
         key: The answer's key, a number.
 
     Returns:

@@ -1,7 +1,7 @@
 """The demo's questions, how they are asked, and the rates measured for asking them so.
 
 Rates belong to a model, its prompts and a kind of question together: who changes one of them has to
-measure again. So all of it stands here. `calibration.json` was made by
+measure again. So all of them stand here. `calibration.json` was made by
 
     markovscale demo --measure langchain_markovscale/demo/calibration.json
 
@@ -18,7 +18,7 @@ TEMPERATURE = 0.4
 """Draws must differ, but at 0.7 this model is right only half as often as without sampling."""
 MAX_TOKENS = 24
 PROMPTS = Prompts(revise="Check it. {question}", reconsider="Check it. {question}")
-"""A model this small loses the question, and takes a critique for the subject."""
+"""A model this small forgets the question, and answers the critique instead."""
 
 _FOLDER = files(__package__ or "langchain_markovscale.demo")
 

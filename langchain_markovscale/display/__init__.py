@@ -1,1 +1,1 @@
-"""One document, shown as text, Markdown and HTML, for whatever shows itself."""
+"""Documents shown as text, Markdown and HTML, with their wording and plots."""

@@ -1,4 +1,4 @@
-"""A document of words, tables, quotes and named plots, and the class of what shows itself as one.
+"""A document of words, tables, quotes and named plots, and the class of objects that show one.
 
 Text, Markdown, HTML and the terminal are four outputs of the same document, so that none of them
 can say what another does not.
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from langchain_markovscale.display import html
 from langchain_markovscale.display.markdown import as_markdown
 from langchain_markovscale.display.text import as_text
+from langchain_markovscale.types import MarkovScaleDeprecationWarning
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _WIDTH = 80
 
 Tone = Literal["good", "bad", "unsure", "plain"]
-"""How the news is, for a colour beside it."""
+"""Whether the verdict is good or bad, for a colour beside it."""
 
 
 class Table(NamedTuple):
@@ -45,7 +46,8 @@ class Quote(NamedTuple):
 
     Attributes:
         name: Whose words they are, or what they are.
-        text: The words, lines and all; a model may have written them, so nothing in them counts.
+        text: The words with their line breaks; a model may have written them, so markup in them
+            has no effect.
     """
 
     name: str
@@ -75,7 +77,7 @@ class Document(NamedTuple):
 
     Attributes:
         title: What it is.
-        tone: How the news is.
+        tone: Whether the verdict is good or bad.
         summary: What matters, in paragraphs; the first is the verdict.
         basis: Where it comes from, in small print; empty where there is nothing to say.
         warnings: What to know before relying on it.
@@ -105,7 +107,7 @@ class Display:
         """The same by its former name."""
         warnings.warn(
             f"{type(self).__name__}.content is deprecated: use .document instead.",
-            DeprecationWarning,
+            MarkovScaleDeprecationWarning,
             stacklevel=2,
         )
         return self.document

@@ -1,4 +1,4 @@
-"""A number and how sure it is: the one way in which a report keeps and prints one.
+"""An estimate with its interval: how reports keep and print one.
 
 Probabilities are printed as percentages, differences of probabilities and costs in points, factors
 and correlations as decimals; brackets hold an interval.
@@ -63,7 +63,7 @@ class Estimate(NamedTuple):
 
     @property
     def percent(self) -> str:
-        """As a percentage: ``51% [46, 56]``."""
+        """As a percentage: `51% [46, 56]`."""
         if self.interval is None:
             return percent(self.value)
         low, high = self.interval
@@ -72,7 +72,7 @@ class Estimate(NamedTuple):
 
     @property
     def points(self) -> str:
-        """As a difference in points: ``+9 points [+4, +14]``."""
+        """As a difference in points: `+9 points [+4, +14]`."""
         return self.in_points()
 
     def in_points(self, *, unit: bool = True) -> str:
@@ -87,7 +87,7 @@ class Estimate(NamedTuple):
 
     @property
     def decimal(self) -> str:
-        """As a decimal: ``0.96 [0.89, 1.00]``."""
+        """As a decimal: `0.96 [0.89, 1.00]`."""
         if self.interval is None:
             return f"{self.value:.2f}"
         return f"{self.value:.2f} [{self.interval[0]:.2f}, {self.interval[1]:.2f}]"

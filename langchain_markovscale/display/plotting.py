@@ -97,7 +97,7 @@ def with_margins(low: float, high: float) -> tuple[float, float]:
 
 
 def legend_below(ax: "Axes", handles: Sequence[Any] | None = None, *, columns: int = 2) -> None:
-    """Say below the axes what their marks and lines are, where no name can be in another's way.
+    """Put the legend below the axes, where its names cover nothing.
 
     Args:
         ax: The axes, finished but for this.

@@ -1,4 +1,4 @@
-"""A run on one page: what was asked and answered, attempt by attempt, what it cost, and why."""
+"""A run on one page: question and answer, each attempt and decision, and the usage."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,12 +48,12 @@ def brief(attempt: Attempt, longest: int) -> str:
 
 
 def score(attempt: Attempt) -> str:
-    """Return what the verifier gave an attempt, with two decimals."""
+    """Return an attempt's score with two decimals."""
     return "none" if attempt["score"] is None else f"{attempt['score']:.2f}"
 
 
 def tone(decision: Decision | None) -> Tone:
-    """Return how the news of a decision is: good where the rule itself has had enough."""
+    """Return the tone of a decision: good where the rule itself stopped."""
     return "bad" if decision is None else _TONES.get(decision["reason"], "unsure")
 
 
@@ -73,7 +73,7 @@ def belief(attempts: Sequence[Attempt], decision: Decision, latest: int) -> str:
 
 
 def usage_in_words(usage: Mapping[Purpose, Usage], seconds: float | None = None) -> str:
-    """Return what was paid, in words.
+    """Return calls, tokens and seconds in words.
 
     Args:
         usage: Calls and tokens by purpose.
@@ -84,9 +84,9 @@ def usage_in_words(usage: Mapping[Purpose, Usage], seconds: float | None = None)
     answers = total["calls"] - checks
     tokens = f"{total['input_tokens']} tokens read, {total['output_tokens']} written"
     if total["unknown"]:
-        silent = f"{counted(total['unknown'], 'call')} did not say"
+        unknown = f"unknown for {counted(total['unknown'], 'call')}"
         some = total["input_tokens"] + total["output_tokens"] > 0
-        tokens = f"{tokens}, and what {silent}" if some else f"tokens unknown: {silent}"
+        tokens = f"{tokens}, {unknown}" if some else f"tokens {unknown}"
     calls = f"{counted(answers, 'call')} for answers, {checks} for checks"
     time = "" if seconds is None else f"; {seconds:.1f} seconds"
     return f"{calls}; {tokens}{time}"
@@ -146,7 +146,7 @@ class RunDisplay(Display):
         attempts: The attempts, in the order in which they were made.
         decisions: The decision after each attempt; None where it is not known.
         usage: Calls and tokens by purpose.
-        error: What went wrong or was used up, or None.
+        error: The error or the limit that cut the run short, or None.
         warnings: What to know before believing what is shown.
     """
 
@@ -194,7 +194,7 @@ class RunDisplay(Display):
             yield Section("The other texts", quotes=texts)
 
     def _timeline(self) -> Table:
-        """One row for each attempt; a column that nobody has anything for is left out."""
+        """One row for each attempt; a column that would be empty is left out."""
         columns = {
             "attempt": [str(number) for number in range(1, len(self.attempts) + 1)],
             "made": [_origin(attempt) for attempt in self.attempts],
@@ -216,7 +216,7 @@ class RunDisplay(Display):
         return Table(tuple(columns), rows, left, prose=True)
 
     def _texts(self) -> Iterator[Quote]:
-        """What the table had no room for, and what does not stand above as the answer."""
+        """Texts that the table has no room for, without the answer, which is quoted above."""
         returned = self.decision and self.decision["best"]
         for number, attempt in enumerate(self.attempts, 1):
             short = attempt["text"].strip() == brief(attempt, _LONGEST)

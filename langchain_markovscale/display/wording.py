@@ -15,7 +15,7 @@ def explain(decision: Decision) -> str:
     """Return why a decision was taken, as one sentence.
 
     Example:
-        ``stopped: going on would raise the chance of being right by 0.4 points and cost 1``
+        `stopped: going on would raise the chance of being right by 0.4 points and cost 1`
 
     Args:
         decision: A decision of a `Criterion`, or one read from a graph's state.
@@ -25,7 +25,7 @@ def explain(decision: Decision) -> str:
         which is also the unit of costs.
 
     Raises:
-        ValueError: If the reason is none of the closed set `Reason`.
+        ValueError: If the reason is not in the closed set `Reason`.
     """
     reason = decision["reason"]
     if reason == "gain_exceeds_cost":
@@ -42,7 +42,7 @@ def explain(decision: Decision) -> str:
         return f"stopped: {_CUT_SHORT[reason]}; {kept}"
     raise ValueError(
         f"decision['reason'] must be one of {', '.join(_REASONS)}, got {reason!r}: "
-        "was the decision made by a Criterion?"
+        "give a decision of a Criterion."
     )
 
 
@@ -91,7 +91,7 @@ def same_answer(attempts: Sequence[Attempt], one: int, other: int) -> bool:
 
 
 def percent(probability: float) -> str:
-    """Return a probability as a percentage, never rounded to certainty: 0.73 is ``73%``.
+    """Return a probability as a percentage, never rounded to certainty: 0.73 is `73%`.
 
     Args:
         probability: In [0, 1].
@@ -106,7 +106,7 @@ def percent(probability: float) -> str:
 
 
 def points(difference: float, digits: int = 1, *, signed: bool = False, unit: bool = True) -> str:
-    """Return a difference of probabilities in percentage points: 0.004 is ``0.4 points``.
+    """Return a difference of probabilities in percentage points: 0.004 is `0.4 points`.
 
     Args:
         difference: In units of accuracy, of either sign.
@@ -122,13 +122,13 @@ def points(difference: float, digits: int = 1, *, signed: bool = False, unit: bo
 
 
 def counted(number: float, thing: str, things: str | None = None, *, in_words: bool = False) -> str:
-    """Return how many there are of a thing: ``1 attempt``, ``12 attempts``.
+    """Return how many there are of a thing: `1 attempt`, `12 attempts`.
 
     Args:
         number: How many; of a fraction, two digits are shown.
         thing: What one is called.
         things: What several are called, where that is not `thing` with an s.
-        in_words: Whether numbers up to ten are spelled, as in ``three revisions``.
+        in_words: Whether numbers up to ten are spelled, as in `three revisions`.
     """
     shown = f"{number:,.2g}" if isinstance(number, float) else f"{number:,}"
     name = thing if shown == "1" else things or f"{thing}s"

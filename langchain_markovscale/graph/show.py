@@ -32,7 +32,7 @@ def show(value: Mapping[str, Any], rule: Any = None) -> Display:
         An object with `text`, `markdown` and `html()`.
 
     Raises:
-        ValueError: If the value is neither a run nor a decision, or the rule decides nothing.
+        ValueError: If the value is neither a run nor a decision, or the rule has no `decide`.
     """
     if not isinstance(value, Mapping):
         raise ValueError(
@@ -61,8 +61,8 @@ def _run(value: Mapping[str, Any], rule: Any) -> RunDisplay:
             decisions = list(decisions_again)
         else:
             warnings = (
-                "The rule decides otherwise than this run went, so its beliefs along the way are "
-                "left out: was it another rule, or one with settings for this run?",
+                "The decisions of this rule differ from those of the run, so its beliefs along the "
+                "way are left out: give the rule that decided, with the settings of this run.",
             )
     if last is not None:
         decisions[-1:] = [last]
@@ -113,7 +113,7 @@ def _led_to(
 
 
 def _question(value: Mapping[str, Any]) -> str | None:
-    """The question is an input: what is left of it is the last human message, or the state's."""
+    """Return the question of the run, or else the last human message."""
     run = value.get("run")
     if run:
         return str(run["question"])

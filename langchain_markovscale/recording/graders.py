@@ -22,7 +22,7 @@ from langchain_markovscale.answers.keys import (
 )
 
 Grader = Callable[[str, str], bool | None]
-"""A function of the answer's text and the reference: correct or not, or None where it can't say."""
+"""A function of the answer's text and the reference: correct or not, or None if it cannot say."""
 
 _VALID = "'exact', 'numeric', 'numeric:<relative tolerance>', 'math'"
 
@@ -154,7 +154,7 @@ class MathVerify:
         """
         from math_verify.errors import TimeoutException
 
-        wanted, seconds = self.read(reference), self._seconds_here()
+        wanted, seconds = self.read(reference), self._time_limit()
         parse, verify = self._library.parse, self._library.verify
         try:
             found = parse(answer, parsing_timeout=seconds, raise_on_error=True)
@@ -162,7 +162,7 @@ class MathVerify:
         except TimeoutException:
             return None
         except Exception:
-            # One odd reading of several has stopped it; without raising it goes on to the next.
+            # One of several ways to read the answer failed; without raising the next one is tried.
             found = parse(answer, parsing_timeout=seconds)
             return bool(verify(wanted, found, timeout_seconds=seconds))
 
@@ -174,15 +174,15 @@ class MathVerify:
         """
         bare = "$" not in reference and "\\boxed" not in reference
         text = f"${reference}$" if bare else reference
-        found: list[Any] = self._library.parse(text, parsing_timeout=self._seconds_here())
+        found: list[Any] = self._library.parse(text, parsing_timeout=self._time_limit())
         if not found:
             raise ValueError(
-                f"reference {reference!r} is no mathematical expression that math-verify could "
+                f"reference {reference!r} is not a mathematical expression that math-verify could "
                 "read: correct it, or give another grader."
             )
         return found
 
-    def _seconds_here(self) -> int | None:
+    def _time_limit(self) -> int | None:
         on_main = threading.current_thread() is threading.main_thread()
         return self._seconds if on_main else None
 

@@ -44,8 +44,8 @@ def traces_from_messages(
     message that calls no tool is an attempt, the first a fresh draw and each later one a revision
     of the one before; human messages after an attempt are the feedback on it. A conversation must
     be about one question. What an attempt took is what its message and the messages that called
-    tools for it report. A state that has `attempts`, as the loop of this package leaves, is taken
-    at its word instead.
+    tools for it report. A state that has `attempts`, as the loop of this package leaves, is
+    read as it is instead.
 
     Args:
         runs: Each a list of messages, or a state (a mapping, model or data class) with `messages`
@@ -113,7 +113,9 @@ def _trace(run: _PastRun, answer_key: AnswerKey | None, scores_key: str | None) 
             "states or the lists of messages of several runs."
         )
     if question is None:
-        raise ValueError(f"runs: {run.name} has no human message before an answer: what was asked?")
+        raise ValueError(
+            f"runs: {run.name} has no human message before an answer: give the question."
+        )
     trace: Trace = {
         "id": run.name,
         "question": question,
@@ -193,7 +195,7 @@ def _references_of(
     if unknown and len(unknown) == len(traces):
         raise ValueError(
             f"references must name questions as the runs ask them, such as {unknown[0]!r:.80}; got "
-            f"{list(references)[:1]!r:.80}, and no run would have a label."
+            f"{list(references)[:1]!r:.80}: no run would have a label."
         )
     if unknown:
         logger.warning(

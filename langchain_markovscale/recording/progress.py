@@ -1,4 +1,4 @@
-"""How far a recording has come: a bar where somebody is looking, lines where a file is written."""
+"""How far a recording has come: a bar in a terminal, lines where stderr goes to a file."""
 
 import sys
 import threading
@@ -26,12 +26,12 @@ class Progress:
         self._lock = threading.Lock()
         self._make: Any = None
         self._bar: Any = None
-        looking = sys.stderr.isatty()
-        self._lines = bool(show) and not looking
-        self._attempts = self._of_attempts = self._questions = self._of_questions = 0
+        is_terminal = sys.stderr.isatty()
+        self._lines = bool(show) and not is_terminal
+        self._attempts = self._all_attempts = self._questions = self._all_questions = 0
         self._failed = 0
         self._began = monotonic()
-        if looking and show is not False:
+        if is_terminal and show is not False:
             try:
                 from tqdm import tqdm
             except ModuleNotFoundError as error:
@@ -42,7 +42,7 @@ class Progress:
 
     def begin(self, attempts: int, questions: int) -> None:
         """Show that so many attempts are to be made at so many questions."""
-        self._of_attempts, self._of_questions = attempts, questions
+        self._all_attempts, self._all_questions = attempts, questions
         if self._make is not None:
             self._bar = self._make(total=attempts, desc="recording", unit="attempt", smoothing=0.05)
 
@@ -57,15 +57,15 @@ class Progress:
         """Count a question to which nothing more will come."""
         with self._lock:
             self._questions += 1
-            every = -(-self._of_questions // _MOST_LINES)
-            last = self._questions == self._of_questions
+            every = -(-self._all_questions // _MOST_LINES)
+            last = self._questions == self._all_questions
             if self._lines and (last or self._questions % every == 0):
                 self._write_line()
 
     def give_up(self, attempts: int, failed: int) -> None:
-        """Take back attempts that will not be made, and say how many questions failed."""
+        """Take off attempts that will not be made, and show how many questions failed."""
         with self._lock:
-            self._of_attempts -= attempts
+            self._all_attempts -= attempts
             self._failed = failed
             if self._bar is not None:
                 self._bar.total -= attempts
@@ -79,7 +79,7 @@ class Progress:
     def _write_line(self) -> None:
         failed = f", {self._failed} failed" if self._failed else ""
         sys.stderr.write(
-            f"recording: {self._questions}/{self._of_questions} questions{failed}, "
-            f"{self._attempts}/{self._of_attempts} attempts, {monotonic() - self._began:.0f} s\n"
+            f"recording: {self._questions}/{self._all_questions} questions{failed}, "
+            f"{self._attempts}/{self._all_attempts} attempts, {monotonic() - self._began:.0f} s\n"
         )
         sys.stderr.flush()

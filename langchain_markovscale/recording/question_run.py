@@ -25,11 +25,11 @@ class QuestionRun:
         question: The question.
         attempts: The attempts at it so far.
         ended: Whether the loop has come to its end.
-        error: What went wrong; None while nothing did.
+        error: The error that ended the run; None without one.
         graded: Whether the attempts have their labels.
         in_context: Whether the generator returned more than its answers.
         models_called: Notes the models that are called.
-        made: How many of the attempts were made now.
+        made: How many of the attempts are new in this recording.
         usage: What each attempt took; None where a file of version 0.1 does not have it.
     """
 
@@ -53,8 +53,8 @@ class QuestionRun:
         """Whether a verifier was asked about any attempt."""
         return any("verify" in (usage or {}) for usage in self.usage)
 
-    def saw(self, values: Mapping[str, Any]) -> int:
-        """Take over a state of the graph and return how many attempts are new in it."""
+    def update(self, values: Mapping[str, Any]) -> int:
+        """Take over a state of the graph and return how many of its attempts are new."""
         new = len(values["attempts"]) - len(self.attempts)
         self.attempts = values["attempts"]
         self.error = values.get("error")
@@ -65,20 +65,20 @@ class QuestionRun:
         return new
 
     def _measure(self, account: Mapping[Purpose, Usage], *, by_new_attempt: bool) -> None:
-        """Charge what a step of the graph took to the latest attempt.
+        """Add the usage of a step of the graph to that of the latest attempt.
 
-        A writing call that made no attempt, because it failed for good, is charged to none.
+        A call for an answer that made no attempt, since all retries failed, belongs to none.
         """
         now = monotonic()
         for purpose, added in usage_between(self._account, account).items():
             if purpose == "verify" or by_new_attempt:
-                self._charge(purpose, added, now - self._since)
+                self._add_usage(purpose, added, now - self._since)
         self._account, self._since = account, now
 
-    def _charge(self, purpose: Purpose, added: Usage, seconds: float) -> None:
+    def _add_usage(self, purpose: Purpose, added: Usage, seconds: float) -> None:
         usage, action = self.usage[-1], self.attempts[-1]["action"]
         if usage is None:
-            # An attempt that nobody measured when it was made took at least the call that made it.
+            # An attempt that was not measured when it was made took at least one call.
             usage = {} if purpose == action else {action: {**usage_of(None), "seconds": None}}
         self.usage[-1] = {**usage, purpose: add_timed(usage.get(purpose), added, seconds)}
 
@@ -91,7 +91,7 @@ class QuestionRun:
         ]
 
     def grade(self, grader: Grader) -> None:
-        """Label the attempts; where there is no reference nobody knows."""
+        """Label the attempts; without a reference their labels are None."""
         reference = self.question.reference
         with self.noting_errors():
             labels = [

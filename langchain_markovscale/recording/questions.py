@@ -44,7 +44,7 @@ def read_questions(
         reference_field: Another name for the field `reference`; some line must have it.
 
     Raises:
-        ValueError: If a line is no such object, which the message names, or there is none.
+        ValueError: If a line is not such an object (the message names it), or there is no line.
         OSError: If the file cannot be read.
     """
     try:
@@ -67,12 +67,12 @@ def parse_questions(
 
     Args:
         lines: JSON objects, one a line; blank lines are skipped.
-        source: What errors call the file.
+        source: Name of the file in error messages.
         question_field: Another name for the field `question`; every line must have it.
         reference_field: Another name for the field `reference`; some line must have it.
 
     Raises:
-        ValueError: If a line is no question, which the message names, or there is none.
+        ValueError: If a line is not a question (the message names it), or there is no line.
     """
     records = []
     for number, line in enumerate(lines, 1):
@@ -82,7 +82,9 @@ def parse_questions(
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"{where} is not JSON ({_trouble(error)}).") from None
+            raise ValueError(
+                f"{where} is not JSON ({_reason(error)}): write one JSON object a line."
+            ) from None
         records.append((where, record))
     if not records:
         raise ValueError(
@@ -92,7 +94,7 @@ def parse_questions(
     return _distinct([_question(record, where) for where, record in records])
 
 
-def _trouble(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """Return what is wrong with a line, without the number 1 that every line has by itself."""
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at character {error.colno}"
@@ -140,7 +142,7 @@ def as_questions(dataset: Iterable[Any]) -> list[Question]:
             fields that `read_questions` describes, or bare questions.
 
     Raises:
-        ValueError: If an item is no question, two have the same id, or there is none.
+        ValueError: If an item is not a question, two have the same id, or there is no item.
     """
     if isinstance(dataset, (str, Mapping)):
         raise ValueError(
@@ -166,7 +168,7 @@ def _question(item: Any, where: str) -> Question:
         )
     question = item.get("question")
     if not isinstance(question, str) or not question.strip():
-        raise ValueError(f"{where} must have a question with text, got {question!r}.")
+        raise ValueError(f"{where} must have a question with text, got {question!r}: add one.")
     reference = next((item[name] for name in REFERENCE_FIELDS if item.get(name) is not None), None)
     if isinstance(reference, bool) or not isinstance(reference, (str, int, float, type(None))):
         raise ValueError(

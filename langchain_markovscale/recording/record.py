@@ -28,6 +28,7 @@ from langchain_markovscale.recording.question_run import QuestionRun
 from langchain_markovscale.recording.questions import Question, as_questions
 from langchain_markovscale.recording.recorder import Recorder, Recording
 from langchain_markovscale.recording.schedule import Schedule
+from langchain_markovscale.types import MarkovScaleDeprecationWarning
 
 GraphOrParts = CompiledStateGraph[Any, Any, Any, Any] | Mapping[str, Any]
 """A graph of `create_markovscale_graph`, or the arguments to make one."""
@@ -69,8 +70,8 @@ def record_traces(
 
     Args:
         graph_or_parts: A graph of `create_markovscale_graph`, or a mapping of its arguments, such
-            as `{"model": model, "verifier": verifier}`. Its criterion is not asked; its retry
-            policy holds.
+            as `{"model": model, "verifier": verifier}`. Its criterion is not used; its retry
+            policy applies.
         dataset: Pairs (question, reference), or mappings with `question`, and where they are known
             `reference`, `id` and `features`; see `read_questions` for files. An attempt at a
             question without a reference is kept without a label.
@@ -86,7 +87,7 @@ def record_traces(
         answer_key: Makes the keys for the grader; by default that of the graph.
         revisions: Revisions of each fresh start; 3 by default.
         fresh_starts: Fresh draws for each question, 2 by default. With one, classes of questions
-            can hardly be told apart; record at least two.
+            can hardly be told apart: record at least two.
         max_concurrency: How many questions run at a time; 8 by default.
         config: For every run of the graph: tags, callbacks and so on.
         metadata: Added to the metadata of every trace, which have the models, their settings and
@@ -97,7 +98,7 @@ def record_traces(
         rounds: The former name of `revisions`.
 
     Returns:
-        What the recording has come to; questions that failed are counted there and in the log.
+        A summary of the recording; questions that failed are counted there and in the log.
 
     Raises:
         ValueError: If an argument is wrong, there is neither a grader nor an answer key while
@@ -122,7 +123,7 @@ async def arecord_traces(
         **options: As for `record_traces`.
 
     Returns:
-        What the recording has come to.
+        A summary of the recording.
 
     Raises:
         ValueError: As for `record_traces`.
@@ -157,7 +158,7 @@ def _recorder(
         warnings.warn(
             "rounds is now called revisions, since it counts the revisions of a fresh start: "
             f"write revisions={rounds!r}.",
-            DeprecationWarning,
+            MarkovScaleDeprecationWarning,
             stacklevel=3,
         )
         revisions = rounds
@@ -174,8 +175,8 @@ def _recorder(
         )
     if fresh_starts == 1:
         logger.warning(
-            "There is one fresh start for each question: its class can hardly be told from chance "
-            "then, and a calibration is unsure of the rates; record at least two fresh starts."
+            "There is one fresh start for each question: classes of questions can hardly be told "
+            "apart then, and the rates are uncertain; record at least two fresh starts."
         )
     questions = as_questions(dataset)
     _warn_of_missing_references(questions)

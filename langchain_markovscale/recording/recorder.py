@@ -1,4 +1,4 @@
-"""Questions through the loop as it runs without its stopping rule, and what becomes of each.
+"""Takes questions through the loop without its stopping rule, and keeps the result of each.
 
 The recorder knows nothing of threads: `work` and `awork` take a question through the loop and may
 be called from anywhere; `finish` keeps the result and is called by one caller at a time.
@@ -33,7 +33,7 @@ from langchain_markovscale.traces.usage import mean_tokens
 
 logger = logging.getLogger(__name__)
 
-_ENOUGH_TO_TELL = 10  # questions
+_ENOUGH_TO_WARN = 10  # questions
 
 
 class Watch:
@@ -49,11 +49,11 @@ class Watch:
 
     @property
     def trouble(self) -> str | None:
-        """What to say of a verifier that was asked and has scored nothing at all."""
+        """The warning about a verifier that was asked and has scored nothing; None without one."""
         if not self._verified or self._scored:
             return None
         return (
-            f"No attempt has a score: in what {self._verifier} replied none could be read. A "
+            f"No attempt has a score: none could be read from what {self._verifier} replied. A "
             "calibration learns nothing about it: give another verifier, such as a larger model "
             "or a function."
         )
@@ -72,27 +72,27 @@ class Watch:
             logger.warning("The first question is finished. %s", self.trouble)
         draws = [attempt["text"] for attempt in attempts if attempt["parent"] is None]
         self._alike += len(draws) > 1 and len(set(draws)) == 1
-        if self._seen == self._alike == _ENOUGH_TO_TELL:
+        if self._seen == self._alike == _ENOUGH_TO_WARN:
             logger.warning(
-                "The fresh starts of each of the first %d questions are word for word the same: "
-                "is the temperature 0, the seed fixed, or does a cache answer? Equal draws say "
-                "nothing about how questions differ.",
-                _ENOUGH_TO_TELL,
+                "The fresh starts of each of the first %d questions are word for word the same, "
+                "and equal draws say nothing about how questions differ: check that the "
+                "temperature is above 0, the seed not fixed, and no cache answers.",
+                _ENOUGH_TO_WARN,
             )
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What a recording has come to.
+    """Summary of a recording.
 
     Attributes:
         path: The file of traces.
-        recorded: Questions that were finished now.
+        recorded: Questions that this recording finished.
         already_there: Questions that the file had before.
         failed: Why questions could not be finished, by id; recording again goes on with them.
-        attempts: Attempts that were made now.
+        attempts: Attempts that this recording made.
         seconds: How long it took.
-        counts: What the attempts at the questions that were finished now have.
+        counts: Counts of the attempts at the questions that it finished.
         trouble: What makes the traces useless; None where nothing does.
     """
 
@@ -139,7 +139,7 @@ class Recorder:
     Attributes:
         todo: The questions that are left to record.
         max_concurrency: How many of them whoever calls `work` or `awork` may run at a time.
-        recording: What the recording has come to, once the recorder is closed.
+        recording: The summary, once the recorder is closed.
 
     Raises:
         ValueError: If a question could not be kept or graded, before anything is paid for.
@@ -196,7 +196,7 @@ class Recorder:
         """Take a question through the loop; errors are noted in the run."""
         with self._running(question) as run:
             for values in self._graph.stream(*self._input(run), stream_mode="values"):
-                self._progress.advance(run.saw(values))
+                self._progress.advance(run.update(values))
             run.ended = True
             if self._grades_at_once(run):
                 run.grade(self._grader)
@@ -206,7 +206,7 @@ class Recorder:
         """As `work`; a cancelled run is kept as far as it has come."""
         with self._running(question) as run:
             async for values in self._graph.astream(*self._input(run), stream_mode="values"):
-                self._progress.advance(run.saw(values))
+                self._progress.advance(run.update(values))
             run.ended = True
             if self._grades_at_once(run):
                 await asyncio.to_thread(run.grade, self._grader)
@@ -214,7 +214,7 @@ class Recorder:
 
     @contextmanager
     def _running(self, question: Question) -> Iterator[QuestionRun]:
-        """Begin a question's run, and see to what may end it early: an error, a cancellation."""
+        """Begin a question's run, and handle what may end it early: an error, a cancellation."""
         run = QuestionRun(question, self._file.prior(question.id))
         try:
             with run.noting_errors():
@@ -225,11 +225,11 @@ class Recorder:
             raise
 
     def _grades_at_once(self, run: QuestionRun) -> bool:
-        """Whether to label where the question ran: a user's own grader may take its time."""
+        """Whether to label in the question's own thread: a user's grader may be slow."""
         return self._is_whole(run) and isinstance(self._grader, CheckedGrader)
 
     def finish(self, run: QuestionRun) -> None:
-        """Keep what became of a question."""
+        """Keep the result of a question's run."""
         if self._file.has(run.question.id):
             return
         if self._is_whole(run) and not run.graded:
@@ -243,13 +243,13 @@ class Recorder:
             self._watch.look(run.attempts, run.verified)
             self._progress.finished()
         else:
-            self._leave(run)
+            self._keep_unfinished(run)
 
-    def _leave(self, run: QuestionRun) -> None:
+    def _keep_unfinished(self, run: QuestionRun) -> None:
         """Keep the attempts at a question that is not finished."""
         if run.error is None and run.ended and not self._schedule.stopping.is_set():
-            run.error = "the loop has paused, and while recording nobody answers it."
-        if run.in_context:  # the documents are lost, and with them the way on from half a chain
+            run.error = "the loop has paused for a human, and nobody answers it while recording."
+        if run.in_context:  # the documents are lost: part of a chain cannot be continued
             chain = self._schedule.revisions + 1
             run.attempts = run.attempts[: len(run.attempts) // chain * chain]
         if run.attempts:
@@ -273,7 +273,7 @@ class Recorder:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close the file, and say what has come of the recording."""
+        """Close the files, and make and log the summary."""
         self._progress.close()
         self._file.close()
         self.recording = Recording(

@@ -1,4 +1,4 @@
-"""Where a recording is kept, so that it can be broken off anywhere and taken up again.
+"""The files of a recording, so that it can be broken off anywhere and resumed.
 
 Questions that are finished are in the file of traces, one line each. Attempts at questions that an
 error or Ctrl-C broke off are paid for, too: they wait in a second file beside it, `….partial`,
@@ -19,6 +19,7 @@ from langchain_markovscale.traces.trace import (
     Trace,
     TraceWriter,
     read_traces,
+    trace_line,
     write_traces,
 )
 
@@ -29,7 +30,7 @@ class RecordingFile:
     """The finished and the unfinished traces of a recording.
 
     Args:
-        path: The file of traces; made where there is none.
+        path: The file of traces; created if it does not exist.
         questions: The questions to record.
         schedule: How many attempts each gets.
         settings: What traces that are there must not contradict, as plain JSON values.
@@ -38,7 +39,7 @@ class RecordingFile:
         todo: The questions that are not in the file yet.
 
     Raises:
-        ValueError: If the file is no file of traces, has another question under an id, or was
+        ValueError: If the file is not a file of traces, has another question under an id, or was
             recorded with other settings.
         OSError: If the file cannot be read or written.
     """
@@ -76,8 +77,10 @@ class RecordingFile:
 
     def add(self, trace: Trace) -> None:
         """Keep a finished question."""
-        self._writer.write(trace)
+        line = trace_line(trace)
+        # Before it is written: Ctrl-C while it goes to the disk must not write it a second time.
         self._done.add(trace["id"])
+        self._writer.write_line(line)
         self._partial.pop(trace["id"], None)
 
     def set_aside(self, trace: Trace) -> None:
@@ -141,7 +144,7 @@ def unfinished(path: str | os.PathLike[str]) -> dict[str, int]:
         path: The file of traces of a recording, there or not.
 
     Raises:
-        ValueError: If what lies beside it is no file of traces.
+        ValueError: If the file beside it is not a file of traces.
     """
     beside = _beside(Path(path))
     if not beside.exists():

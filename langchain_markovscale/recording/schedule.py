@@ -88,7 +88,7 @@ def scheduled(
         )
 
     def follow(state: MarkovScaleState) -> dict[str, Any]:
-        return {"decision": _as_decision(schedule.step(len(state["attempts"])), state["attempts"])}
+        return {"decision": _decision_of(schedule.step(len(state["attempts"])), state["attempts"])}
 
     def after(state: MarkovScaleState) -> str:
         step = schedule.step(len(state["attempts"]))
@@ -118,7 +118,7 @@ def scheduled(
     return recording.with_config(graph.config).with_config(recursion_limit=limit)
 
 
-def _as_decision(step: Step, attempts: Sequence[Attempt]) -> Decision:
+def _decision_of(step: Step, attempts: Sequence[Attempt]) -> Decision:
     """What the nodes read of a decision is its action, its parent and how many attempts it saw."""
     return {
         "action": step,

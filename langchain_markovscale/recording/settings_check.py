@@ -1,4 +1,4 @@
-"""Which models made a trace, and with what settings, as the models themselves tell LangChain."""
+"""Which models made a trace, and with what settings, as the models report them to LangChain."""
 
 import os
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ class ModelsCalled(BaseCallbackHandler):
     """Notes the model that each node of a graph calls.
 
     Attributes:
-        models: By node: `model`, and of temperature, top-p and the like what is known.
+        models: By node: `model`, and temperature, top-p and the like where they are known.
     """
 
     run_inline = True  # under asyncio it would otherwise cost a thread for every event
@@ -24,7 +24,7 @@ class ModelsCalled(BaseCallbackHandler):
 
     @property
     def ignore_chain(self) -> bool:
-        """Chains are no models."""
+        """Chains are not models."""
         return True
 
     def on_chat_model_start(

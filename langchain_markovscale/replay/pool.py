@@ -47,7 +47,7 @@ class PooledQuestion:
         return replace(self, draws=self.draws[turn:] + self.draws[:turn]) if turn else self
 
     def without_verdicts(self) -> "PooledQuestion":
-        """Return the question as a loop without a verifier would have met it."""
+        """Return the question as a loop without a verifier sees it."""
         bare: list[Attempt] = [
             {**attempt, "score": None, "feedback": None} for attempt in self.attempts
         ]
@@ -77,7 +77,7 @@ class Pool(Sequence[PooledQuestion]):
             unknown where both are missing.
 
     Attributes:
-        traces: Those, kept.
+        traces: The traces.
         keyed: Whether any answer has a key.
         scored: Whether any attempt has a score.
         criticised: Whether any attempt has feedback.
@@ -87,7 +87,7 @@ class Pool(Sequence[PooledQuestion]):
         longest_chain: The most attempts from a fresh draw to its last revision.
 
     Raises:
-        ValueError: If there is no trace, or one has an attempt without a label, or none at all.
+        ValueError: If there is no trace, a trace has no attempt, or an attempt has no label.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Pool(Sequence[PooledQuestion]):
             non_negative("verification_tokens", verification_tokens)
         self.traces = tuple(traces)
         if not self.traces:
-            raise ValueError("traces must hold at least one question, got none.")
+            raise ValueError("traces must hold at least one question, got none: record some.")
         pooled = [_pooled(trace, verification_tokens, reading=True) for trace in self.traces]
         self.reading_counts = all(map(_has_known_tokens, pooled))
         if not self.reading_counts:
@@ -127,17 +127,19 @@ class Pool(Sequence[PooledQuestion]):
     def __iter__(self) -> Iterator[PooledQuestion]:
         return iter(self._questions)
 
-    def halves(self, *seed: int) -> tuple[list[int], list[int]]:
-        """Return the indices of two random halves of the questions.
+    def folds(self, *seed: int) -> tuple[list[int], list[int]]:
+        """Return the indices of the questions in each of two random folds.
 
         Args:
-            seed: One number or several; the same ones give the same halves.
+            seed: One number or several; the same ones give the same folds.
 
         Raises:
             ValueError: If there are fewer than two questions.
         """
         if len(self) < 2:
-            raise ValueError("the pool holds one question, and halves need at least two.")
+            raise ValueError(
+                "the pool holds one question, and two folds need at least two: record more."
+            )
         order = np.random.default_rng(seed).permutation(len(self)).tolist()
         middle = len(order) // 2
         return sorted(order[:middle]), sorted(order[middle:])
@@ -201,6 +203,6 @@ def _verification_tokens(trace: Trace, given: float | None, *, reading: bool) ->
     if type(tokens) not in (int, float) or not tokens >= 0:
         raise ValueError(
             f"metadata['verification_tokens'] of question {trace['id']!r} must be a number of at "
-            f"least 0, got {tokens!r}."
+            f"least 0, got {tokens!r}: correct it, or give verification_tokens."
         )
     return float(tokens)

@@ -1,8 +1,9 @@
-"""What a strategy would have answered, and paid, had it been in charge of the recorded runs."""
+"""Replay: what a strategy would have answered and spent on the recorded runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
+from math import nan
 from typing import Protocol
 
 import numpy as np
@@ -12,8 +13,6 @@ from langchain_markovscale.replay.pool import PooledQuestion
 from langchain_markovscale.types import Attempt, Decision
 
 Floats = NDArray[np.float64]
-
-_UNKNOWN = float("nan")
 
 
 class Strategy(Protocol):
@@ -34,7 +33,7 @@ class Outcome:
     Attributes:
         correct: Share of runs that ended with a right answer, shape (Q,).
         attempts: Attempts, shape (Q,).
-        verified: Attempts that a verifier had scored or criticised, shape (Q,).
+        verified: Attempts with a score or feedback of the verifier, shape (Q,).
         tokens: Tokens of the attempts, as the pool counts them, shape (Q,); NaN where some are
             unknown.
         exhausted: Share of runs that ended because the pool had no more, shape (Q,).
@@ -67,7 +66,7 @@ def replay(
         starts: The fresh draws that runs begin with, counted round; one run for each.
 
     Raises:
-        ValueError: If a decision of the strategy makes no sense.
+        ValueError: If a decision of the strategy cannot be followed.
     """
     each = strategy if isinstance(strategy, Sequence) else repeat(strategy, len(questions))
     rows = np.empty((len(questions), 6))
@@ -82,7 +81,7 @@ def _run(strategy: Strategy, question: PooledQuestion) -> tuple[float, ...]:
     decide, recorded, revisions = strategy.decide, question.attempts, question.revisions
     attempts: list[Attempt] = []
     taken: list[int] = []  # for each attempt of the run, its index in the pool
-    handed: dict[int, int] = {}  # how many of the revisions of each were handed out; -1 for draws
+    used_from: dict[int, int] = {}  # revisions of each attempt used so far; -1 for fresh draws
     verified, tokens = 0, 0.0
     while True:
         decision = decide(attempts)
@@ -94,16 +93,16 @@ def _run(strategy: Strategy, question: PooledQuestion) -> tuple[float, ...]:
         else:
             origin = _revised(decision, taken)
             source = revisions[origin]
-        used = handed.get(origin, 0)
+        used = used_from.get(origin, 0)
         if used == len(source):
             break
-        handed[origin] = used + 1
+        used_from[origin] = used + 1
         attempt = recorded[source[used]]
         taken.append(source[used])
         attempts.append(attempt if attempt["parent"] == parent else {**attempt, "parent": parent})
         verified += attempt["score"] is not None or attempt["feedback"] is not None
         took = question.tokens[source[used]]
-        tokens += _UNKNOWN if took is None else took
+        tokens += nan if took is None else took
     best = decision["best"]
     right = best is not None and question.correct[taken[best]]
     return right, len(attempts), verified, tokens, action != "stop", decision["belief"]

@@ -7,6 +7,7 @@ included. A score that is missing counts as 0, and an answer without a key has n
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import nan
 from typing import ClassVar
 
 from langchain_markovscale.replay.replay import Strategy
@@ -164,7 +165,7 @@ class EarlyStoppingSelfConsistency:
 
 @dataclass(frozen=True)
 class AdaptiveConsistency:
-    """Draw until the leading answer's lead is no chance; return the most frequent answer.
+    """Draw until the leading answer's lead is hardly chance; return the most frequent answer.
 
     The Beta criterion of Adaptive-Consistency (Aggarwal et al., 2023, arXiv:2305.11860): with v₁
     votes for the leading answer and v₂ for the next, stop when P(p > 1/2) > `confidence` for p
@@ -190,7 +191,7 @@ class OracleGate:
     """Go on while the answer is wrong: what a perfect verifier would make of the same loop.
 
     A bound and not a rule that anybody could use, since it reads the labels (Huang et al., 2024,
-    arXiv:2310.01798, show how much of what self-correction was said to gain comes from it).
+    arXiv:2310.01798, show how much of the reported gain of self-correction comes from it).
     """
 
     action: Action = "revise"
@@ -206,7 +207,7 @@ class OracleGate:
 
 @dataclass(frozen=True)
 class Predicted:
-    """A criterion that is told the class weights of the question at hand: the MAP variant."""
+    """A criterion with the class weights of the question at hand: the MAP variant."""
 
     criterion: Criterion
     class_weights: Sequence[float]
@@ -263,9 +264,9 @@ def baselines(
 
 
 def looks_at_scores(strategy: Strategy) -> bool:
-    """Return whether a strategy needs a verifier: a criterion does unless its rates make no use.
+    """Return whether a strategy needs a verifier; a criterion whose verdicts say nothing does not.
 
-    A strategy that does not say is taken to look.
+    A strategy without the attribute `scored` is assumed to look.
     """
     if isinstance(strategy, Predicted):
         strategy = strategy.criterion
@@ -299,15 +300,12 @@ def _decision(action: Step, best: int | None, n: int, parent: int | None = None)
         "action": action,
         "best": best,
         "parent": parent,
-        "belief": _UNKNOWN,
-        "expected_gain": _UNKNOWN,
-        "cost": _UNKNOWN,
+        "belief": nan,
+        "expected_gain": nan,
+        "cost": nan,
         "attempts": n,
         "reason": reason,
     }
-
-
-_UNKNOWN = float("nan")
 
 
 def _accepted(attempts: Sequence[Attempt], threshold: float) -> bool:

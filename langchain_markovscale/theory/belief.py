@@ -16,10 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langchain_markovscale.theory.likelihood import (
+    BROKEN,
+    DRAWN_RIGHT,
+    DRAWN_WRONG,
+    KEPT,
     NO_VALUE,
+    REPAIRED,
+    UNREPAIRED,
     depths_of,
     event_count,
     event_table,
+    log_draws,
+    log_revisions,
     read_run,
     steps_of,
 )
@@ -72,12 +80,11 @@ class Belief:
         self.rates = rates.among(choices)
         self.choices = choices
         self._urn = self.rates.urn if choices is None else replace(self.rates.urn, closed=True)
-        self._scores = ScoreLikelihood(self.rates)
+        self._scores = ScoreLikelihood.of(self.rates)
         self._log_weights = log_chance(self.rates.arrays.weights)
         self._fixed_columns = 2 + 2 * self._scores.steps
         self._table = self._table_with(1)
-        initial = self.rates.arrays.initial
-        self._log_drawn = log_chance(np.array([1 - initial, initial]))
+        self._log_drawn = log_draws(self.rates.arrays.initial)[[DRAWN_WRONG, DRAWN_RIGHT]]
         self._moves_at: dict[int, Floats] = {}
 
     def prior(self, class_weights: Sequence[float] | None = None) -> Floats:
@@ -226,9 +233,10 @@ class Belief:
         the right answer, and the events of `likelihood`, shape (2 + 2S + 4 + 4T, K).
         """
         width = self._fixed_columns + event_count(levels)
-        if len(self._table) < width:
-            self._table = self._table_with(levels)
-        return self._table[:width]
+        table = self._table  # another thread may put a smaller one in its place
+        if len(table) < width:
+            self._table = table = self._table_with(levels)
+        return table[:width]
 
     def _table_with(self, levels: int) -> Floats:
         ones = np.ones_like(self._log_weights)
@@ -240,9 +248,8 @@ class Belief:
         """ln P(child is z | parent is y) at [y, z], shape (2, 2, K)."""
         level = self._levels(depth + 1) - 1
         if level not in self._moves_at:
-            repair, corruption = self.rates.at_depth(level)
-            chances = np.array([[1 - repair, repair], [corruption, 1 - corruption]])
-            self._moves_at[level] = log_chance(chances)
+            events = log_revisions(*self.rates.at_depth(level))
+            self._moves_at[level] = events[[[UNREPAIRED, REPAIRED], [BROKEN, KEPT]]]
         return self._moves_at[level]
 
 

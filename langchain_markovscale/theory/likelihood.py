@@ -120,20 +120,46 @@ def read_run(steps: Sequence[Step], right: int, levels: int) -> RunEvents:
     return RunEvents(counts, draws)
 
 
+def log_draws(initial: Floats) -> Floats:
+    """Return ln of the chances of fresh draws: right, wrong; shape (..., 2, K) from (..., K)."""
+    return log_chance(np.stack([initial, 1 - initial], axis=-2))
+
+
+def log_revisions(repair: Floats, corruption: Floats) -> Floats:
+    """Return ln of the chances of a revision's events, in the order of their columns.
+
+    Args:
+        repair: α at the revision's depth, shape (..., K).
+        corruption: β at the same depth, shape (..., K).
+
+    Returns:
+        Of what is kept, broken, repaired and not repaired, shape (..., 4, K).
+    """
+    return log_chance(np.stack([1 - corruption, corruption, repair, 1 - repair], axis=-2))
+
+
+def log_retention(retention: Floats) -> Floats:
+    """Return ln of the chances that what was not repaired is stuck, and that it has moved.
+
+    Args:
+        retention: σ, shape (..., K).
+
+    Returns:
+        Shape (..., 2, K).
+    """
+    return log_chance(np.stack([retention, 1 - retention], axis=-2))
+
+
 def event_table(rates: Rates, levels: int) -> Floats:
     """Return ln of every event's chance, shape (4 + 4T, K), for revisions down to depth T."""
     initial = rates.arrays.initial
-    retention = np.full_like(initial, rates.retention)
-    rows = [log_chance(each) for each in (initial, 1 - initial, retention, 1 - retention)]
-    for depth in range(levels):
-        repair, corruption = rates.at_depth(depth)
-        rows += [
-            log_chance(1 - corruption),
-            log_chance(corruption),
-            log_chance(repair),
-            log_chance(1 - repair),
+    return np.vstack(
+        [
+            log_draws(initial),
+            log_retention(np.full_like(initial, rates.retention)),
+            *(log_revisions(*rates.at_depth(depth)) for depth in range(levels)),
         ]
-    return np.array(rows)
+    )
 
 
 def depths_of(attempts: Sequence[Attempt]) -> list[int]:

@@ -81,8 +81,7 @@ def commitments(
 
 def _revisions(rates: Rates, depth: int, n: int) -> Iterator[tuple[Floats, Floats]]:
     """Yield (V, L), each of shape (2, K), of the commitments that begin with a revision."""
-    factor = rates.settling**depth
-    repair, corruption = np.array(rates.repair) * factor, np.array(rates.corruption) * factor
+    repair, corruption = rates.at_depth(depth)
     yield _verified(rates, np.array([1 - corruption, repair]), n)
     total = repair + corruption
     level = np.where(total > 0, repair / np.where(total > 0, total, 1), 0.5)
@@ -93,7 +92,7 @@ def _revisions(rates: Rates, depth: int, n: int) -> Iterator[tuple[Floats, Float
 
 def _draws(rates: Rates, n: int) -> Iterator[tuple[Floats, Floats]]:
     """Yield (V, L), each of shape (2, K), of the commitments that begin with a fresh draw."""
-    initial = np.array([rates.initial, rates.initial])
+    initial = np.array([rates.arrays.initial] * 2)
     yield _verified(rates, initial, n)
     if n == 1:
         yield initial, np.ones_like(initial)
@@ -102,8 +101,8 @@ def _draws(rates: Rates, n: int) -> Iterator[tuple[Floats, Floats]]:
 def _agreements(rates: Rates, most: int) -> list[Floats]:
     """Return V of agreement, then of verified agreement, each of shape (most + 1, 2, K)."""
     shares = plurality_shares(most, max(1, round(1 / rates.coincidence)))
-    right, wrong = np.array(rates.initial), 1 - np.array(rates.initial)
-    s, u = np.array(rates.sensitivity), np.array(rates.specificity)
+    right, wrong = rates.arrays.initial, 1 - rates.arrays.initial
+    s, u = rates.arrays.sensitivity, rates.arrays.specificity
     return [_pluralities(shares, right, wrong), _pluralities(shares, right * s, wrong * (1 - u))]
 
 
@@ -133,7 +132,7 @@ def _pluralities(shares: Floats, right: Floats, wrong: Floats) -> Floats:
 
 
 def _verified(rates: Rates, candidate: Floats, n: int) -> tuple[Floats, Floats]:
-    s, u = np.array(rates.sensitivity), np.array(rates.specificity)
+    s, u = rates.arrays.sensitivity, rates.arrays.specificity
     accepted_right = candidate * s
     rejected = candidate * (1 - s) + (1 - candidate) * u
     none_accepted = rejected**n

@@ -126,7 +126,7 @@ class Rates:
     @cached_property
     def urn(self) -> Urn:
         """Where wrong answers come from: 1/κ values, all of them equally likely."""
-        return Urn(self.coincidence, 1 / self.coincidence, closed=False)
+        return Urn.alike(self.coincidence)
 
     @classmethod
     def pooled(cls, rates: "Rates", draws: Sequence["Rates"]) -> "Rates":

@@ -24,25 +24,37 @@ class ScoreLikelihood:
     class; else there are two steps, reject and accept.
 
     Args:
-        rates: What is known of the verifier.
+        cuts: Increasing scores at which the steps begin, from the second on.
+        table: ln f by step, for a wrong and for a right answer, shape (S, 2, K).
+        correlation: ρ, of scores of the same answer.
 
     Attributes:
         steps: S, how many steps of scores there are.
         no_weights: What the scores of an answer that has none count for, by step.
     """
 
-    def __init__(self, rates: Rates) -> None:
-        self._correlation = rates.verdict_correlation
-        if rates.score_cuts:
-            self._cuts = rates.score_cuts
-            ratios = np.array(rates.score_log_ratios)[:, None] + np.zeros(rates.n_classes)
-            self._table = np.stack([np.zeros_like(ratios), ratios], axis=1)
-        else:
-            self._cuts = (rates.accept_threshold,)
-            s, u = rates.arrays.sensitivity, rates.arrays.specificity
-            self._table = log_chance(np.array([[u, 1 - s], [1 - u, s]]))
-        self.steps = len(self._table)
+    def __init__(self, cuts: Sequence[float], table: Floats, correlation: float) -> None:
+        self._cuts, self._table, self._correlation = cuts, table, correlation
+        self.steps = len(table)
         self.no_weights = [0.0] * self.steps
+
+    @classmethod
+    def of(cls, rates: Rates) -> "ScoreLikelihood":
+        """Return what rates say of scores: a ratio by step where there is one, else verdicts."""
+        if rates.score_cuts:
+            ratios = np.array(rates.score_log_ratios)[:, None] + np.zeros(rates.n_classes)
+            table = np.stack([np.zeros_like(ratios), ratios], axis=1)
+            return cls(rates.score_cuts, table, rates.verdict_correlation)
+        s, u = rates.arrays.sensitivity, rates.arrays.specificity
+        return cls.of_verdicts(rates.accept_threshold, s, u, rates.verdict_correlation)
+
+    @classmethod
+    def of_verdicts(
+        cls, threshold: float, sensitivity: Floats, specificity: Floats, correlation: float
+    ) -> "ScoreLikelihood":
+        """Return the likelihood of two steps, reject and accept; s and u have the shape (K,)."""
+        reject, accept = [specificity, 1 - sensitivity], [1 - specificity, sensitivity]
+        return cls((threshold,), log_chance(np.array([reject, accept])), correlation)
 
     @property
     def by_step(self) -> Floats:

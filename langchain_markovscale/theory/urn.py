@@ -36,6 +36,11 @@ class Urn:
     plausible: float = inf
     closed: bool = True
 
+    @classmethod
+    def alike(cls, coincidence: float) -> "Urn":
+        """Return the urn of an estimated 1/κ values, all of them equally likely."""
+        return cls(coincidence, 1 / coincidence, closed=False)
+
     @cached_property
     def each(self) -> float:
         """a, what every plausible value weighs before any was drawn; infinity if for ever alike."""

@@ -24,7 +24,7 @@ def checked(record: object) -> dict[str, Any]:
         if not isinstance(record.get(name), str):
             raise _wrong(name, "a string", record.get(name))
     if not record["id"]:
-        raise _wrong("id", "a name for the question", "")
+        raise _wrong("id", "a name for the question, not empty", "")
     attempts = record.get("attempts")
     if not isinstance(attempts, list):
         raise _wrong("attempts", "a list", attempts)

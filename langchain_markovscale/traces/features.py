@@ -1,4 +1,4 @@
-"""What is known of a question beforehand, as numbers: strata as indicators, vectors as they are."""
+"""Features of a question as numbers: strata as indicators, vectors as they are."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite, nan

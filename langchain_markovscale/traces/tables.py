@@ -55,14 +55,15 @@ def traces_from_table(
         One trace a question, in order of first appearance.
 
     Raises:
-        ValueError: If a cell is no label, there is no such column, or no row.
+        ValueError: If a cell is not a label, a column does not exist, or there is no row.
     """
     header, rows = _read(table)
     if not len(rows):
-        raise ValueError("table must hold a row for each chain of revisions, got none.")
+        raise ValueError("table must hold a row for each chain of revisions, got no row: add one.")
     if header is None and (rounds is not None or question is not None or start is not None):
         raise ValueError(
-            "rounds, question and start are names of columns, and this table's columns have none."
+            "rounds, question and start are names of columns, and this table's columns have none: "
+            "leave them out, or name the columns."
         )
     chains: dict[str, list[Labels]] = {}
     if header is not None:
@@ -115,14 +116,16 @@ def _named(
         rounds = [name for name in header if name not in (question, start)]
     for name in (*rounds, question, start):
         if name is not None and name not in header:
-            raise ValueError(f"table has no column {name!r}; it has {', '.join(header)}.")
+            raise ValueError(f"table has no column {name!r}: name one of {', '.join(header)}.")
     where = [header.index(name) for name in rounds]
     for number, row in enumerate(rows, 1):
         whole = [*row, *[None] * (len(header) - len(row))]
         labels = _labels([whole[index] for index in where], number, rounds)
         name = f"row {number}" if question is None else whole[header.index(question)]
         if name is None or not str(name).strip():
-            raise ValueError(f"table has nothing in row {number}, column {question!r}.")
+            raise ValueError(
+                f"table has nothing in row {number}, column {question!r}: name the question there."
+            )
         yield str(name).strip(), labels
 
 

@@ -1,7 +1,7 @@
 """What a calibration is made from: past runs, whole, with what is known of their correctness.
 
 One JSON object a line, so that a file can grow while questions are recorded, be read as a stream,
-and lose no more than its last line when the recording process is killed.
+and lose at most its last line when the recording process is killed.
 """
 
 import json
@@ -65,17 +65,17 @@ class AttemptCounts:
         text = (
             f"Of {counted(self.attempts, 'attempt')}: {self.keyed} with a key, "
             f"{self.scored} with a score, {self.labelled} with a label, {self.right} right. "
-            f"{self._usage_in_words()}"
+            f"{self._usage_text()}"
         )
         if self.labelled and not self.right:
-            text += " None is right: do the answer key and the grader fit the answers?"
+            text += " None is right: check that the answer key and the grader fit the answers."
         return text
 
-    def _usage_in_words(self) -> str:
+    def _usage_text(self) -> str:
         usage, read, written = self.usage, self.usage["input_tokens"], self.usage["output_tokens"]
         counts = ((usage["unknown"], "call"), (self.unmeasured, "attempt"))
         unknown = " and ".join(counted(*each) for each in counts if each[0])
-        # A verifier that asks no model is known to take none; that makes the rest no less unknown.
+        # A verifier that asks no model takes no tokens; the usage of other calls is still unknown.
         if not usage["calls"] or (unknown and not read + written):
             return "Usage: unknown."
         return (
@@ -131,7 +131,7 @@ def read_traces(path: str | os.PathLike[str]) -> Iterator[Trace]:
         path: A file in UTF-8, one trace a line; empty lines are skipped.
 
     Raises:
-        ValueError: If a line is no trace; the message names the file, the line and the field.
+        ValueError: If a line is not a trace; the message names the file, the line and the field.
         OSError: If the file cannot be read; as with any stream, when the first trace is asked for.
     """
     with Path(path).open("rb") as file:
@@ -146,7 +146,7 @@ def read_traces(path: str | os.PathLike[str]) -> Iterator[Trace]:
                     return
                 raise ValueError(
                     f"{path}, line {number} is not JSON ({error}): every line must be one trace "
-                    "as a JSON object. Mend the line or remove it."
+                    "as a JSON object. Correct the line or remove it."
                 ) from None
             except ValueError as error:
                 raise ValueError(f"{path}, line {number}: {error}") from None
@@ -177,7 +177,7 @@ def write_traces(
             return _written(traces, writer.write)
     target = Path(path).resolve()
     if target.exists() and not target.is_file():
-        raise ValueError(f"path must be a file, got {str(path)!r}, which is something else.")
+        raise ValueError(f"path must be a file, got {str(path)!r}: give another path.")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with temporary.open("xb") as file:
@@ -218,7 +218,7 @@ class TraceWriter:
     process left behind is removed first.
 
     Args:
-        path: The file; made where there is none. One process at a time may write to it.
+        path: The file; created if it does not exist. One process at a time may write to it.
 
     Raises:
         OSError: If the file cannot be written.
@@ -227,7 +227,7 @@ class TraceWriter:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         target = Path(path)
         if target.exists():
-            _mend(target)
+            _end_with_whole_line(target)
         self._file = target.open("ab")
         self._synced = monotonic()
 
@@ -237,7 +237,11 @@ class TraceWriter:
         Raises:
             ValueError: If it could not be read back, see `trace_line`.
         """
-        self._file.write(trace_line(trace))
+        self.write_line(trace_line(trace))
+
+    def write_line(self, line: bytes) -> None:
+        """Add a line that `trace_line` made."""
+        self._file.write(line)
         self._file.flush()
         if monotonic() - self._synced > 1:
             _to_disk(self._file)
@@ -271,7 +275,7 @@ def _written(traces: Iterable[Trace], write: Callable[[Trace], object]) -> int:
     return number
 
 
-def _mend(path: Path) -> None:
+def _end_with_whole_line(path: Path) -> None:
     """Make a file end with a whole line, so that another can be added."""
     with path.open("r+b") as file:
         if not file.seek(0, os.SEEK_END):
@@ -299,7 +303,7 @@ def _is_half_written(last: bytes) -> bool:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number in JSON; write null for what is unknown")
+    raise ValueError(f"{name} is not a number in JSON; write null for what is unknown")
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)

@@ -1,17 +1,17 @@
-"""What an attempt took: calls, tokens read and written, and seconds, by what they were paid for."""
+"""Usage of an attempt: calls, tokens read and written, and seconds, by purpose."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from langchain_markovscale.types import Purpose, Usage, add_usage
+from langchain_markovscale.types import Purpose, Usage, add_usage, no_usage
 
 
 class TimedUsage(Usage):
     """Calls, tokens, and how long they took.
 
     Attributes:
-        seconds: By the clock on the wall, with as many questions at a time as there were; None
-            where nobody measured it.
+        seconds: Wall-clock time, with as many questions at a time as there were; None
+            where it was not measured.
     """
 
     seconds: float | None
@@ -19,21 +19,21 @@ class TimedUsage(Usage):
 
 AttemptUsage = dict[Purpose, TimedUsage]
 """What an attempt took, by purpose: `"generate"` or `"revise"`, as the attempt was made, and
-`"verify"` where it was verified. Tries that failed are counted with the one that succeeded."""
+`"verify"` where it was verified. Retries count with the call that succeeded."""
 
 
 def usage_between(
     earlier: Mapping[Purpose, Usage], later: Mapping[Purpose, Usage]
 ) -> dict[Purpose, Usage]:
-    """Return what was added to an account, for the purposes that were called for meanwhile.
+    """Return the usage that was added, for the purposes that had calls in between.
 
     Args:
         earlier: Calls and tokens by purpose.
-        later: The same account, some calls later.
+        later: The same, some calls later.
     """
     added: dict[Purpose, Usage] = {}
     for purpose, now in later.items():
-        before = earlier.get(purpose) or Usage(calls=0, input_tokens=0, output_tokens=0, unknown=0)
+        before = earlier.get(purpose) or no_usage()
         if now["calls"] > before["calls"]:
             added[purpose] = Usage(
                 calls=now["calls"] - before["calls"],
@@ -58,7 +58,7 @@ def tokens_of(attempt: Mapping[str, Any], purpose: Purpose) -> tuple[int, int] |
         purpose: What the calls were for.
 
     Returns:
-        Both numbers; None where they are unknown, be it for one call.
+        Both numbers; None where they are unknown for any call.
     """
     part: Usage | None = (attempt.get("usage") or {}).get(purpose)
     if part is None or part["unknown"]:

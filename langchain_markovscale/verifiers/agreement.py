@@ -12,7 +12,15 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_markovscale._models import resolve_model
 from langchain_markovscale.answers.keys import resolve_answer_key
-from langchain_markovscale.types import Usage, Verdict, VerifierInput, add_usage, no_usage, usage_of
+from langchain_markovscale.types import (
+    MarkovScaleDeprecationWarning,
+    Usage,
+    Verdict,
+    VerifierInput,
+    add_usage,
+    no_usage,
+    usage_of,
+)
 from langchain_markovscale.verifiers.base import Verifier, text_of
 
 
@@ -52,7 +60,7 @@ class AgreementVerifier(Verifier):
             "AgreementVerifier is deprecated and is removed in the next release, because its draws "
             'cannot become answers. Give verifier=None, actions=("generate",) and an answer key '
             'such as answer_key="last_number", by which the attempts of the loop itself can agree.',
-            DeprecationWarning,
+            MarkovScaleDeprecationWarning,
             stacklevel=2,
         )
         super().__init__(name=name)

@@ -189,7 +189,9 @@ class Import(NamedTuple):
         """The room that is imported, None for another package."""
         if self.top != "langchain_markovscale":
             return None
-        return [*self.module.split("."), "the package itself"][1]
+        path = "/".join(self.module.split(".")[1:])
+        within = [room.name for room in ROOMS if f"{path}/".startswith(f"{room.name}/")]
+        return max(within, key=len, default=path.partition("/")[0] or "the package itself")
 
     def __str__(self) -> str:
         return f"{self.file.relative_to(ROOT)}:{self.line} imports {self.module}"
@@ -294,7 +296,8 @@ def test_room_imports_only_rooms_above_it_and_libraries_it_may(index):
 
     def allowed(found: Import) -> bool:
         if found.room is not None:
-            return found.room in above or found.room == "__version__"
+            own_part = found.room.startswith(f"{room.name}/") and not found.at_top
+            return found.room in above or own_part or found.room == "__version__"
         return found.top in libraries or (found.top in room.inside_functions and not found.at_top)
 
     wrong = [

@@ -36,7 +36,8 @@ PATHS = {
 DEPRECATED: dict[str, str] = {}
 """What works and should no longer be typed: from a part of a block, of a command, or of
 `import <module>` or `from langchain_markovscale import <name>`, to the DeprecationWarning that it
-gives, a regular expression. Nothing else may warn."""
+gives, a regular expression. Nothing else may warn. What changes on purpose is named here when it
+does: the default actions of an agent with tools, and the default of `--fresh-starts`."""
 
 
 def warnings_due(text: str) -> list[str]:

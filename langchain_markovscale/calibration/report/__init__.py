@@ -1,1 +1,1 @@
-"""What a calibration says, for people: whether the loop pays, how sure that is, and why."""
+"""The report of a calibration: whether revising pays, how sure that is, and why."""

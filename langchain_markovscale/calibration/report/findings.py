@@ -60,7 +60,7 @@ class ClassRates(NamedTuple):
         initial: p₀.
         repair: α.
         corruption: β.
-        level: The accuracy that rounds tend to: α/(α+β), or short of it where rates settle.
+        level: The accuracy that revisions tend to: α/(α+β), or short of it where rates settle.
         levels: The same in the resampled fits, beside their p₀: pairs (p₀, level).
     """
 
@@ -91,13 +91,13 @@ class Drift(NamedTuple):
 
     @property
     def empty(self) -> bool:
-        """Whether nothing was there to change: rates of nothing are unknown, and not zero."""
+        """Whether no answer could change: the rate is then unknown, not zero."""
         return self.revised < _SOME
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What a calibration says.
+    """All that a report shows.
 
     Attributes:
         calibration: The calibration.
@@ -111,16 +111,16 @@ class Findings:
             of revisions from 1 up; negative where every number of them loses.
         best_revisions: The number that this takes by the fit.
         paid_revisions: T*, the best number at the cost, within the horizon.
-        repair: Share of wrong first answers that a revision mends.
+        repair: Share of wrong first answers that a revision corrects.
         corruption: Share of right first answers that a revision breaks.
-        bounds: Lower, neutral and upper bound of accuracy over all rounds.
+        bounds: Lower, neutral and upper bound of accuracy over all numbers of revisions.
         classes: By class, in falling order of p₀.
         mended: Drift of repair with depth.
         broken: Drift of corruption with depth.
         keyed: Whether answers have keys, by which they can be compared.
         costs: Costs of a round, rising.
-        outcomes: What the criterion buys at each of them (simulated).
-        recommended: What it buys at `cost_per_round` (simulated).
+        outcomes: What the criterion achieves at each of them (simulated).
+        recommended: What it achieves at `cost_per_round` (simulated).
     """
 
     calibration: "Calibration"

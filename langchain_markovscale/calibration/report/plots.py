@@ -45,9 +45,9 @@ def accuracy_by_round(found: Findings, ax: "Axes | None" = None) -> "Axes":
             name = f"fit, {found.level:.0%} band"
         ax.plot(t, fitted, color=BLUE, label=name)
         if found.calibration.fitted:
-            foretold = np.array([each.held_out for each in found.rounds], dtype=float)
+            forecast = np.array([each.held_out for each in found.rounds], dtype=float)
             name = "held-out forecast"
-            ax.plot(t, foretold, "D", mfc="none", mew=1.3, ms=9, color=GREEN, label=name)
+            ax.plot(t, forecast, "D", mfc="none", mew=1.3, ms=9, color=GREEN, label=name)
             seen = np.array([each.seen for each in found.rounds], dtype=float)
             if np.isfinite(seen).any():
                 ax.plot(t, seen, "o", color=VERMILION, ms=4.5, label="seen")
@@ -88,7 +88,7 @@ def improvement_map(found: Findings, ax: "Axes | None" = None) -> "Axes":
         for axis in (ax.xaxis, ax.yaxis):
             percent_axis(axis)
         ax.set_xlabel("first answers that are right")
-        ax.set_ylabel("right after ever more revisions")
+        ax.set_ylabel("right after many revisions")
         handles, _ = ax.get_legend_handles_labels()
         legend_below(ax, [each for each in handles if each is not diagonal], columns=3)
         return ax
@@ -129,16 +129,18 @@ def verifier_reliability(found: Findings, ax: "Axes | None" = None) -> "Axes":
 
 
 def drift_by_depth(found: Findings, ax: "Axes | None" = None) -> "Axes":
-    """Plot how often revisions mended and broke answers by depth, seen and expected.
+    """Plot how often revisions corrected and broke answers by depth, seen and expected.
 
     Raises:
         ValueError: If no revisions were traced.
     """
     if not found.mended:
-        raise ValueError("the calibration was not fitted to revisions: there is no drift to show.")
+        raise ValueError(
+            "the calibration was not fitted to revisions and has no drift to show: record some."
+        )
     with report_axes(ax, "Repair and corruption by depth") as ax:
-        _drift_line(ax, found.mended, GREEN, "mends a wrong answer")
-        _drift_line(ax, found.broken, VERMILION, "breaks a right answer")
+        _drift_line(ax, found.mended, GREEN, "corrects a wrong one")
+        _drift_line(ax, found.broken, VERMILION, "breaks a right one")
         ax.set_ylim(*with_margins(0, min(1.0, max(0.1, 1.15 * ax.get_ylim()[1]))))
         deepest = len(found.mended)
         ax.set_xlim(0.85, deepest + 0.15)
@@ -151,7 +153,7 @@ def drift_by_depth(found: Findings, ax: "Axes | None" = None) -> "Axes":
 
 
 def cost_accuracy(found: Findings, axes: "Sequence[Axes] | None" = None) -> "tuple[Axes, Axes]":
-    """Plot what the criterion buys by the cost of a round: accuracy above, attempts below.
+    """Plot what the criterion achieves by the cost of a round: accuracy above, attempts below.
 
     Args:
         found: The report's numbers.
@@ -166,7 +168,7 @@ def cost_accuracy(found: Findings, axes: "Sequence[Axes] | None" = None) -> "tup
         cost = 100 * np.array([each for each, _ in priced])
         accuracy = np.array([got.accuracy for _, got in priced])
         single = found.rounds[0].fitted.value
-        above.set_title("What the criterion buys (simulated)")
+        above.set_title("What the criterion achieves (simulated)")
         name = "first answer alone"
         above.axhline(single, color=GREY, linewidth=1, linestyle="--", label=name)
         above.plot(cost, accuracy, "o-", color=BLUE, clip_on=False, label="with the criterion")
@@ -181,7 +183,7 @@ def cost_accuracy(found: Findings, axes: "Sequence[Axes] | None" = None) -> "tup
         below.stackplot(cost, *parts, colors=(GREY, BLUE, ORANGE), labels=names, alpha=0.45)
         below.plot(cost, attempts, "o-", color=BLUE, clip_on=False)
         below.set_ylim(0, max(2.0, 1.15 * attempts.max()))
-        below.set_ylabel("attempts at a question")
+        below.set_ylabel("attempts per question")
         below.set_xlabel("cost of a round (points of accuracy)")
         asked, name = 100 * found.cost_per_round, f"{points(found.cost_per_round, 3)}, as asked"
         for ax in (above, below):

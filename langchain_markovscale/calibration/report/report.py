@@ -30,7 +30,7 @@ _TONES: dict[Kind, Tone] = {"helps": "good", "hurts": "bad", "uncertain": "unsur
 
 @dataclass(frozen=True, repr=False)
 class Report(Display):
-    """What a calibration says; print it, or let a notebook show it.
+    """The report of a calibration; print it, or let a notebook show it.
 
     `Calibration.report` makes one. The methods that plot draw on given axes or on a new figure of
     pyplot; they raise `ModuleNotFoundError`, naming the extra, where matplotlib is missing.
@@ -81,7 +81,7 @@ class Report(Display):
         return plots.verifier_reliability(self.findings, ax)
 
     def plot_drift(self, ax: "Axes | None" = None) -> "Axes":
-        """Plot how often revisions mended and broke answers by depth, seen and expected.
+        """Plot how often revisions corrected and broke answers by depth, seen and expected.
 
         Raises:
             ValueError: If no revisions were traced.
@@ -89,7 +89,7 @@ class Report(Display):
         return plots.drift_by_depth(self.findings, ax)
 
     def plot_cost(self, axes: "Sequence[Axes] | None" = None) -> "tuple[Axes, Axes]":
-        """Plot what the criterion buys by the cost of a round, on two axes."""
+        """Plot what the criterion achieves by the cost of a round, on two axes."""
         return plots.cost_accuracy(self.findings, axes)
 
     def _draw(self, name: str) -> "Figure":

@@ -1,4 +1,4 @@
-"""The sections of a report: tables and plots, each with the words that it takes to read them."""
+"""The sections of a report: tables and plots with the sentences that explain them."""
 
 from collections.abc import Iterator
 from statistics import NormalDist
@@ -10,7 +10,7 @@ from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.display.wording import counted, percent, points
 from langchain_markovscale.theory.validation import TOLERANCE
 
-_STAYS = 0.95  # settling that may be above this can hardly be told from rates that stay
+_STAYS = 0.95  # a settling that may be above this is hardly different from constant rates
 _DOUBT = 0.05  # chance of calling a drift where there is none, over all depths
 _BETTER = 0.5  # an AUC above this is better than chance
 
@@ -48,7 +48,7 @@ def leads_section(found: Findings) -> Section:
     rows = (
         ("first answers", first.percent),
         ("lower bound", lower.percent),
-        ("neutral: rounds tend to", neutral.percent),
+        ("neutral: revisions tend to", neutral.percent),
         ("upper bound", upper.percent),
     )
     table = Table(("", "accuracy"), rows, left=1)
@@ -72,11 +72,11 @@ def _direction(one: ClassRates) -> str:
 
 
 def cost_section(found: Findings) -> Section:
-    """Return what the criterion buys at each cost."""
+    """Return what the criterion achieves at each cost."""
     single = found.rounds[0].fitted.value
     error = max(each.accuracy_error for each in found.outcomes)
     answers = (
-        "Their answers have keys; two wrong ones coincide with a chance of "
+        "Their answers have keys; two wrong answers are the same with a chance of "
         f"{percent(found.rates.coincidence)}."
         if found.keyed
         else "Their answers have no keys, as in the traces, and cannot be compared."
@@ -107,15 +107,15 @@ def cost_section(found: Findings) -> Section:
         "accuracy",
         "less cost of\nfurther rounds",
     )
-    return Section("What the criterion buys", words, Table(headings, rows, left=1), "cost")
+    return Section("What the criterion achieves", words, Table(headings, rows, left=1), "cost")
 
 
 def missing_section() -> Section:
-    """Return what rates that were not fitted cannot tell."""
+    """Return what a report lacks where nothing was fitted."""
     return Section(
         "What is missing",
         (
-            "Nothing was fitted to traces, so that this report has no accuracy as seen, no "
+            "Nothing was fitted to traces, so this report has no accuracy that was seen, no "
             "intervals, no held-out check, no reliability of the verifier, no drift and no "
             "comparison of class numbers. Record traces and fit them: Calibration.fit(traces), or "
             "markovscale calibrate traces.jsonl.",
@@ -155,13 +155,13 @@ def accuracy_section(found: Findings) -> Section:
         for each in found.rounds
     )
     both = [each for each in found.rounds if each.seen is not None]
-    words = "No label is known, so that the forecasts cannot be compared with what was seen."
+    words = "There are no labels, so the forecasts cannot be compared with what was seen."
     if both:
         fit = _mean([abs(each.fitted.value - (each.seen or 0)) for each in both])
         held = _mean([abs((each.held_out or 0) - (each.seen or 0)) for each in both])
         words = (
-            f"The fit misses what was seen by {points(fit)} on average; fits that had not "
-            f"seen the questions miss it by {points(held, unit=False)}."
+            f"The fit misses what was seen by {points(fit)} on average; fits that had not seen "
+            f"the questions miss it by {points(held, unit=False)}."
         )
     headings = ("revisions", "seen", "labelled\nattempts", "fit", "held-out\nforecast")
     return Section(title, (words,), Table(headings, rows), "accuracy")
@@ -170,8 +170,8 @@ def accuracy_section(found: Findings) -> Section:
 def rates_section(found: Findings) -> Section:
     """Return the rates by class, and whether they settle."""
     words = (
-        "Questions of one class behave alike. Repair α is the chance that a revision mends a wrong "
-        "answer, corruption β the chance that it breaks a right one."
+        "Questions of one class behave alike. Repair α is the chance that a revision corrects a "
+        "wrong answer, corruption β the chance that it breaks a right one."
     )
     rates = ("first answer\nright p₀", "repair α", "corruption β")
     headings: tuple[str, ...] = ("class", "share of\nquestions", *rates)
@@ -213,7 +213,7 @@ def _settling(found: Findings) -> str:
         )
     return (
         f"Settling d = {d.decimal}: at each further revision of an answer both rates are d times "
-        "what they were at the one before, so that answers harden."
+        "what they were at the one before, so that answers change less and less."
     )
 
 
@@ -233,12 +233,14 @@ def verifier_section(found: Findings) -> Section:
     if fitted is None:
         words = "Assumed, not measured."
         if rates.verdicts_say_nothing:
-            words += " Its verdicts say nothing: they come as often for wrong answers as for right."
+            words += (
+                " Its verdicts say nothing: they are as frequent for wrong answers as for right."
+            )
         return Section(title, (words,), Table(("", ""), tuple(rows), left=1))
     if fitted.auc is None:
         words = (
-            "No labelled attempt has a score: what is said of the verifier takes answers that "
-            "agree to be right, and decisions are made with it."
+            "No labelled attempt has a score: these figures assume that answers which agree are "
+            "right. Decisions use them."
         )
         return Section(title, (words,), Table(("", ""), tuple(rows), left=1))
     auc = Estimate(fitted.auc, fitted.auc_interval)
@@ -267,7 +269,7 @@ def _by_class(found: Findings, name: str) -> str:
 
 def drift_section(found: Findings) -> Section:
     """Return whether rates drift with depth, classes and settling accounted for."""
-    every = [("mended", row) for row in found.mended] + [("broken", row) for row in found.broken]
+    every = [("corrected", row) for row in found.mended] + [("broken", row) for row in found.broken]
     every = [(change, row) for change, row in every if not row.empty]
     worst = max((row.z for _, row in every), key=abs)
     limit = NormalDist().inv_cdf(1 - _DOUBT / 2 / len(every))
@@ -278,11 +280,8 @@ def drift_section(found: Findings) -> Section:
             f"{counted(len(every), 'comparison', in_words=True)}."
         )
     else:
-        drifted = "; ".join(_drifted(*one) for one in every if abs(one[1].z) > limit)
-        words = (
-            f"Rates drift with depth: {drifted}. "
-            "Forecasts over many rounds are not to be relied on."
-        )
+        drifting = "; ".join(_drifted(*one) for one in every if abs(one[1].z) > limit)
+        words = f"Rates drift with depth: {drifting}. Do not rely on forecasts over many revisions."
     rows = tuple(
         (f"{m.depth}", *_drift_cells(m), *_drift_cells(b))
         for m, b in zip(found.mended, found.broken, strict=True)
@@ -290,7 +289,7 @@ def drift_section(found: Findings) -> Section:
     headings = (
         "revision",
         "wrong\nbefore",
-        "mended",
+        "corrected",
         "expected",
         "z",
         "right\nbefore",

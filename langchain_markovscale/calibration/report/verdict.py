@@ -2,7 +2,7 @@
 
 Revising helps if some number of blind revisions leaves accuracy above that of the first answers,
 which is what T* ≥ 1 at no cost says, and hurts if every number leaves it below. The interval over
-resampled fits must agree; where it holds both, the verdict is that nobody can tell.
+resampled fits must agree; where it contains both, the verdict is that it is uncertain.
 """
 
 from typing import Literal
@@ -12,7 +12,7 @@ from langchain_markovscale.display.wording import counted, percent, points
 from langchain_markovscale.theory.validation import TOLERANCE
 
 Kind = Literal["helps", "hurts", "nothing", "uncertain", "untried"]
-"""What blind revising does to accuracy; `untried` where no trace holds a revision."""
+"""What blind revising does to accuracy; `untried` where no trace has a revision."""
 
 _A_FEW = 0.05  # of an attempt a question: below it an action is as good as not taken
 
@@ -48,14 +48,14 @@ def reasons(found: Findings) -> str:
     if kind(found) == "untried":
         return "Record revisions too, for instance three of every first answer."
     rates = (
-        f"A revision breaks a right answer {found.corruption.percent} of the time and mends a "
-        f"wrong one {found.repair.percent} of the time."
+        f"A revision breaks a right answer {found.corruption.percent} of the time and corrects "
+        f"a wrong one {found.repair.percent} of the time."
     )
     return f"{rates} {_blind_advice(found)}"
 
 
 def recommendation(found: Findings) -> str:
-    """Return what the criterion makes of it at the given cost, by simulation."""
+    """Return what the criterion does and achieves at the given cost, by simulation."""
     got, single = found.recommended, found.rounds[0].fitted.value
     at = f"At a cost of {points(found.cost_per_round, 3)} a round"
     more = [
@@ -87,7 +87,7 @@ def draws_pay(found: Findings) -> bool:
 
 
 def uncertainty(found: Findings) -> str:
-    """Return where the numbers come from and what the brackets are."""
+    """Return where the numbers come from and what the brackets show."""
     fitted = found.calibration.fitted
     source = found.calibration.source
     if fitted is None:
@@ -97,7 +97,7 @@ def uncertainty(found: Findings) -> str:
         )
     labelled = {fitted.attempts: "all", 0: "none"}.get(fitted.labelled, f"{fitted.labelled:,}")
     brackets = (
-        f"Brackets hold {fitted.level:.0%} intervals over questions."
+        f"Brackets show {fitted.level:.0%} intervals over questions."
         if found.calibration.draws
         else "No intervals, since nothing was resampled."
     )
@@ -134,7 +134,7 @@ def _uncertain(found: Findings) -> str:
 def _untried(found: Findings) -> str:
     first = found.rounds[0].fitted.percent
     return (
-        "No trace holds a revision, so that nothing is known of what revising does: first "
+        "No trace has a revision, so the effect of revising is unknown: first "
         f"answers are right {first} of the time."
     )
 

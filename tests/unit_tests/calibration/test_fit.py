@@ -115,7 +115,9 @@ def test_missing_labels_are_made_up_for_by_agreement(labelled):
     loop = Loop(initial=(0.9, 0.4), repair=(0.6, 0.15), corruption=(0.05, 0.15))
     traces = loop.traces(300, 3, 2, seed=10, labelled=labelled)
     calibration = Calibration.fit(traces, n_bootstrap=0)
-    warned = any("take answers that agree to be right" in w for w in calibration.fitted.warnings)
+    warned = any(
+        "assume that answers which agree are right" in w for w in calibration.fitted.warnings
+    )
     assert warned == (labelled == 0)
     rates = calibration.rates
     truth = sum(w * p for w, p in zip(loop.weights, loop.initial, strict=True))
@@ -197,7 +199,7 @@ def test_decisions_are_made_with_many_draws():
     assert Criterion(calibration).rates == pooled
 
 
-def test_held_out_accuracy_is_foretold():
+def test_held_out_accuracy_is_forecast():
     fitted = Calibration.fit(Loop().table(1500, 2, 3, seed=17)).fitted
     seen = np.array(fitted.right) / np.array(fitted.total)
     assert fitted.held_out == pytest.approx(seen, abs=0.02)
@@ -308,7 +310,7 @@ def test_odd_data_leave_no_nan_in_what_is_said(loop):
 
 def test_without_draws_the_doubt_is_said_not_to_count():
     fitted = Calibration.fit(Loop().traces(20, 2, 1, seed=5), n_bootstrap=0).fitted
-    assert any("take them for certain" in said for said in fitted.warnings)
+    assert any("treat them as certain" in each for each in fitted.warnings)
 
 
 def test_a_path_will_do(tmp_path):

@@ -80,7 +80,7 @@ def test_unlabelled_traces_teach_too():
     assert found.weights("a new one", {"kind": "easy"})[0] > 0.8
 
 
-def test_any_number_of_classes_is_foretold():
+def test_any_number_of_classes_is_predicted():
     hopeless = Loop((1.0,), (0.02,), (0.02,), (0.5,)).traces(80, 2, 3, 5)
     traces = [{**t, "question": f"hopeless {t['id']}", "features": "hopeless"} for t in hopeless]
     traces += [{**t, "features": t["features"]["kind"]} for t in traces_of(160)]
@@ -128,7 +128,7 @@ def test_features_that_say_nothing_leave_the_usual_weights_and_it_says_so():
     assert not found.informative
     assert found.gain < 1.645 * found.gain_error
     assert found.weights("a new one") == [0.5, 0.5]
-    assert "No question foretells its class" in found.summary
+    assert "Questions do not predict their class" in found.summary
     assert "300 questions" in found.summary
 
 
@@ -183,7 +183,7 @@ def test_missing_features_of_a_question_are_refused(predictor):
 # A real model's traces, and real embeddings.
 
 
-def test_embeddings_of_real_questions_foretell_which_are_easy():
+def test_embeddings_of_real_questions_predict_which_are_easy():
     traces = list(read_traces(ROOT / "tests/data/arithmetic.jsonl"))
     calibration = Calibration.fit(traces, n_classes=2, n_bootstrap=0)
     found = ClassPredictor.fit(traces, calibration, embeddings=MiniLM())

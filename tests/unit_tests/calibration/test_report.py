@@ -86,10 +86,10 @@ def test_rates_behind_the_verdict_are_those_of_first_answers(degrading, reports)
     right = np.multiply(rates.weights, rates.initial)
     wrong = np.subtract(rates.weights, right)
     breaks = right @ rates.corruption / right.sum()
-    mends = wrong @ rates.repair / wrong.sum()
+    corrects = wrong @ rates.repair / wrong.sum()
     reasons = reports["degrading"].document.summary[1]
     assert f"breaks a right answer {breaks:.0%} [" in reasons
-    assert f"mends a wrong one {mends:.0%} [" in reasons
+    assert f"corrects a wrong one {corrects:.0%} [" in reasons
 
 
 def test_the_verdict_does_not_hang_on_which_rate_is_larger():
@@ -118,9 +118,9 @@ def test_help_that_costs_more_than_it_is_worth_is_said_to():
         "If these rates hold, revising helps here: two revisions take accuracy from 60% to 65%, "
         "+4.7 points."
     )
-    dear = calibration.report(cost_per_round=0.1)
-    assert "helps here, but less than it costs at 10 points each" in dear.verdict
-    assert "stop after the first answer" in dear.document.summary[1]
+    costly = calibration.report(cost_per_round=0.1)
+    assert "helps here, but less than it costs at 10 points each" in costly.verdict
+    assert "stop after the first answer" in costly.document.summary[1]
 
 
 def test_best_number_of_revisions_is_the_one_of_the_theory():
@@ -151,7 +151,7 @@ def test_traces_without_revisions_say_nothing_of_revising(improving):
     )
     report = replace(improving, fitted=first_only).report()
     assert report.kind == "untried"
-    assert report.verdict.startswith("No trace holds a revision")
+    assert report.verdict.startswith("No trace has a revision")
     assert "Record revisions too" in report.text
 
 
@@ -293,7 +293,7 @@ def test_where_nothing_was_right_before_no_rate_is_made_up(improving):
 def test_settling_is_explained_where_it_is_there():
     table = Loop(settling=0.4).table(questions=800, starts=2, revisions=3, seed=0)
     report = Calibration.fit(table, n_bootstrap=40, n_classes=2).report()
-    assert "answers harden" in words(report, "Rates")
+    assert "answers change less and less" in words(report, "Rates")
 
 
 def test_likelihood_by_number_of_classes_is_shown(degrading, reports):
@@ -318,7 +318,7 @@ def test_rounds_that_cost_more_are_fewer_and_buy_less(reports):
 
 def test_the_cost_asked_for_is_among_those_shown(improving):
     report = improving.report(cost_per_round=0.03, max_rounds=4)
-    table = rows(report, "What the criterion buys")
+    table = rows(report, "What the criterion achieves")
     assert [row[0] for row in table if "*" in row[0]] == ["3 *"]
     assert max(float(row[1]) for row in table) <= 4
     assert "At a cost of 3 points a round" in report.text.replace("\n", " ")
@@ -328,7 +328,7 @@ def test_rounds_may_cost_nothing():
     report = Calibration.from_rates(initial=0.5, repair=0.3, corruption=0.1).report(
         cost_per_round=0.0
     )
-    assert rows(report, "What the criterion buys")[0][0] == "0 *"
+    assert rows(report, "What the criterion achieves")[0][0] == "0 *"
     assert "<svg" in report.html()
 
 
@@ -337,13 +337,13 @@ def test_unlabelled_traces_are_said_to_be():
     report = Calibration.fit(traces, n_bootstrap=4).report()
     assert "none of them labelled" in report.text.replace("\n", " ")
     assert {row[1] for row in rows(report, "Accuracy by number of blind revisions")} == {"–"}
-    assert "takes answers that agree to be right" in words(report, "The verifier")
+    assert "assume that answers which agree are right" in words(report, "The verifier")
     said = dict(rows(report, "The verifier"))
     assert said["sensitivity: accepts a right answer"].startswith("8")  # .85 is true
 
 
 def test_answers_without_keys_are_not_compared(uncertain, reports):
-    assert "no keys" in words(reports["uncertain"], "What the criterion buys")
+    assert "no keys" in words(reports["uncertain"], "What the criterion achieves")
     assert all(each.fresh_draws < 0.05 for each in reports["uncertain"].findings.outcomes)
 
 

@@ -156,10 +156,10 @@ def test_drift_shows_changes_by_depth_as_seen_and_as_expected(report):
         mended.append(np.mean([after for before, after in moves if not before]))
         broken.append(np.mean([not after for before, after in moves if before]))
     seen = {each.get_label(): each.lines[0].get_ydata() for each in ax.containers}
-    assert seen["mends a wrong answer: seen"] == pytest.approx(mended)
-    assert seen["breaks a right answer: seen"] == pytest.approx(broken)
+    assert seen["corrects a wrong one: seen"] == pytest.approx(mended)
+    assert seen["breaks a right one: seen"] == pytest.approx(broken)
     rows = report.findings.mended
-    assert heights(ax, "mends a wrong answer: fit") == pytest.approx(
+    assert heights(ax, "corrects a wrong one: fit") == pytest.approx(
         [row.expected / row.revised for row in rows]
     )
 
@@ -172,12 +172,12 @@ def test_drift_has_a_gap_where_nothing_was_there_to_change(measured):
     ax = with_drift(measured, (40, 20, 21, 30, 15, 14), (40, 20, 19, 0, 0, 0))
     seen = {each.get_label(): each.lines[0].get_ydata() for each in ax.containers}
     for heights_of in (
-        seen["breaks a right answer: seen"],
-        heights(ax, "breaks a right answer: fit"),
+        seen["breaks a right one: seen"],
+        heights(ax, "breaks a right one: fit"),
     ):
         assert np.isfinite(heights_of).tolist() == [True, False]
-    assert np.isfinite(seen["mends a wrong answer: seen"]).all()
-    assert "breaks a right answer: fit" in words_in(ax)
+    assert np.isfinite(seen["corrects a wrong one: seen"]).all()
+    assert "breaks a right one: fit" in words_in(ax)
 
 
 @pytest.mark.parametrize("plot", ["accuracy", "map", "verifier", "drift", "cost"])

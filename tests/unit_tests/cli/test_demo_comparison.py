@@ -8,7 +8,7 @@ import pytest
 from langchain_markovscale import Calibration
 from langchain_markovscale.cli.demo_comparison import compared, comparison_table, recorded
 from langchain_markovscale.cli.loop import Loop, build_loop
-from langchain_markovscale.cli.runs import WatchedRun, go
+from langchain_markovscale.cli.runs import WatchedRun, run_until_done
 from langchain_markovscale.cli.watchers import JsonLines
 from langchain_markovscale.demo import setting
 from langchain_markovscale.recording.questions import Question, parse_questions
@@ -54,7 +54,7 @@ def test_the_loop_goes_the_same_way_on_what_it_has_asked_for(scripted: Scripted)
     scripted("It is 7.", "It is 8.", "It is 13.", "It is 9.", "It is 11.")
     loop = demo_loop()
     runs = [WatchedRun(each) for each in parse_questions(setting.questions(), "the questions")]
-    go(loop.graph, runs, JsonLines(runs, None))
+    run_until_done(loop.graph, runs, JsonLines(runs, None))
     comparison = compared(recorded(loop, runs), CALIBRATION, COST, MOST)
     ours = comparison.findings.curve("mixture")[-1]
     right = [bool(run.correct(loop.answer_key)) for run in runs]

@@ -69,7 +69,7 @@ def test_a_line_that_is_not_json_has_one_number(tmp_path):
     path.write_text('{"question": "a?"}\n{"question" "b?"}\n')
     result = CliRunner().invoke(app, ["record", str(path)])
     assert result.exit_code == 2
-    assert f"error: {path}, line 2 is not JSON (Expecting ':' delimiter at character 13)." in (
+    assert f"error: {path}, line 2 is not JSON (Expecting ':' delimiter at character 13):" in (
         result.stderr
     )
     assert result.stderr.count("line ") == 1

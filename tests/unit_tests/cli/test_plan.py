@@ -90,10 +90,13 @@ def test_the_verified_threshold_is_where_the_criterion_changes_its_mind() -> Non
             ["--initial", ".2", "--repair", "1", "--corruption", "1"],
             "right and wrong swap for ever",
         ),
-        (["--initial", ".2", "--repair", ".5", "--corruption", ".5"], "One round gets all the way"),
+        (
+            ["--initial", ".2", "--repair", ".5", "--corruption", ".5"],
+            "One revision reaches the level",
+        ),
         (
             ["--initial", ".2", "--repair", ".5", "--corruption", ".1", "--cost", "0"],
-            "Rounds that cost nothing pay for ever",
+            "Revisions that cost nothing always pay",
         ),
         (["--initial", ".8", "--repair", ".2", "--corruption", ".5"], "Keep the first answer"),
     ],

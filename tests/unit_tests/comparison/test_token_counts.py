@@ -27,10 +27,10 @@ def test_tokens_read_count_where_the_traces_tell_them():
     comparison = compare(recorded(questions=20, usage=usage))
     assert best_of_3(comparison).tokens == 3 * (100 + 20)
     assert comparison.findings.budget == "tokens"
-    assert "Tokens are those read and written;" in words(comparison)
+    assert "Tokens are those read and written." in words(comparison)
 
 
 def test_tokens_written_count_alone_in_traces_of_version_0_1():
     comparison = compare(recorded(questions=20), verification_tokens=4)
     assert best_of_3(comparison).tokens == 3 * (10 + 4)
-    assert "Tokens are those written;" in words(comparison)
+    assert "Tokens are those written." in words(comparison)

@@ -166,17 +166,17 @@ def test_what_a_verification_takes_is_known_after_a_recording_was_taken_up(recor
 
 def test_so_many_questions_run_at_a_time(record, path):
     running, most = set(), [0]
-    together = threading.Barrier(3)
+    together, awaited = threading.Barrier(3), asyncio.Barrier(3)
 
     async def agenerate(request):
         running.add(request["question"])
         most[0] = max(most[0], len(running))
-        await asyncio.sleep(0.001)
+        # Breaks, and fails the question, if fewer than three come at a time.
+        await asyncio.wait_for(awaited.wait(), 10)
         running.discard(request["question"])
         return "4"
 
     def generate(request):
-        # Breaks, and fails the question, if fewer than three come at a time.
         running.add(request["question"])
         most[0] = max(most[0], len(running))
         together.wait(timeout=10)
@@ -237,7 +237,7 @@ def test_the_last_line_counts_what_there_is_to_learn_from(record, parts, path):
 
 def test_a_recording_in_which_nothing_is_right_asks_why(record, parts, path):
     recording = record(parts.graph(), [("Q?", "17")], path=path, revisions=1)
-    assert "None is right: do the answer key and the grader fit" in str(recording)
+    assert "None is right: check that the answer key and the grader fit" in str(recording)
 
 
 def test_a_bar_shows_the_attempts(record, parts, path, capsys, monkeypatch):

@@ -1,6 +1,7 @@
 """A recording that was broken off goes on where it was."""
 
 import asyncio
+from itertools import count
 
 import pytest
 from langgraph.types import RetryPolicy, interrupt
@@ -185,3 +186,18 @@ def test_a_loop_that_waits_for_somebody_has_failed(record, parts, path):
     recording = record(parts.graph(), QUESTIONS[:1], path=path, revisions=1)
     assert (recording.recorded, recording.attempts) == (0, 1)
     assert "has paused" in str(recording)
+
+
+def test_ctrl_c_while_a_question_is_written_does_not_write_it_twice(parts, path, monkeypatch):
+    def interrupted(descriptor):
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("langchain_markovscale.traces.trace.os.fsync", interrupted)
+    # A second passes between any two looks at the clock, so that every line goes to the disk.
+    monkeypatch.setattr("langchain_markovscale.traces.trace.monotonic", count(step=2).__next__)
+    with pytest.raises(KeyboardInterrupt):
+        record_traces(parts.graph(), QUESTIONS, path=path, revisions=1, max_concurrency=1)
+    names = [trace["question"] for trace in read_traces(path)]
+    assert names
+    assert len(names) == len(set(names))

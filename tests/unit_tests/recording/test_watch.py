@@ -33,6 +33,6 @@ def test_where_nothing_verifies_no_score_is_missed(caplog):
 def test_a_late_score_ends_the_trouble():
     watch = Watch()
     watch.look(attempts(None), verified=True)
-    assert "in what the verifier replied none could be read" in watch.trouble
+    assert "none could be read from what the verifier replied" in watch.trouble
     watch.look(attempts(0.3), verified=True)
     assert watch.trouble is None

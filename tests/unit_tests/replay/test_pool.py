@@ -113,13 +113,13 @@ def test_without_verdicts_scores_and_feedback_are_gone_and_the_rest_is_there():
     assert bare.attempts[1]["key"] == "right"
 
 
-def test_halves_hold_every_question_once_and_depend_on_the_seed_alone():
+def test_folds_hold_every_question_once_and_depend_on_the_seed_alone():
     pool = Pool(trace(answer("a"), name=str(n)) for n in range(11))
-    one, other = pool.halves(3, 1)
+    one, other = pool.folds(3, 1)
     assert sorted(one + other) == list(range(11))
     assert abs(len(one) - len(other)) == 1
-    assert pool.halves(3, 1) == (one, other)
-    assert pool.halves(3, 2) != (one, other)
+    assert pool.folds(3, 1) == (one, other)
+    assert pool.folds(3, 2) != (one, other)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +140,6 @@ def test_what_cannot_be_replayed_is_refused(traces, complaint):
         Pool(traces)
 
 
-def test_one_question_has_no_halves():
+def test_one_question_has_no_two_folds():
     with pytest.raises(ValueError, match="need at least two"):
-        Pool([TREE]).halves(0)
+        Pool([TREE]).folds(0)

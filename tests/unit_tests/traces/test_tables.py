@@ -134,7 +134,7 @@ def test_tables_can_be_written_as_traces(tmp_path):
         ([[0, 2]], {}, "table has 2 in row 1, column 2, which is neither 1, 0 nor blank"),
         ([[0, 0.5]], {}, "table has 0.5 in row 1"),
         ({"id": ["a"], "r": [1]}, {}, "'a' in row 1, column 'id'.*question="),
-        ({"r": [1]}, {"question": "id"}, "table has no column 'id'; it has r"),
+        ({"r": [1]}, {"question": "id"}, "table has no column 'id': name one of r"),
         ({"r": [1]}, {"rounds": ["s"]}, "table has no column 's'"),
         ({"id": [None], "r": [1]}, {"question": "id"}, "nothing in row 1, column 'id'"),
         ([[0, 1]], {"question": "id"}, "columns have none"),

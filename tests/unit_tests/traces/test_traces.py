@@ -269,14 +269,14 @@ def test_wherever_a_file_is_cut_its_whole_lines_are_read_and_more_can_be_added(p
 
 def test_a_half_written_line_in_the_middle_is_an_error(path):
     written(path, json.dumps(trace())[:-5], json.dumps(trace()))
-    with pytest.raises(ValueError, match=r"line 1 is not JSON .*Mend the line or remove it"):
+    with pytest.raises(ValueError, match=r"line 1 is not JSON .*Correct the line or remove it"):
         list(read_traces(path))
 
 
 def test_a_whole_last_line_with_a_wrong_value_is_an_error_and_stays(path):
     bad = json.dumps(trace()).replace('"4"', "NaN")
     path.write_text(bad)
-    with pytest.raises(ValueError, match="NaN is no number"):
+    with pytest.raises(ValueError, match="NaN is not a number"):
         list(read_traces(path))
     write_traces([trace("more")], path, append=True)
     assert path.read_text().startswith(bad + "\n")
