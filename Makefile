@@ -58,7 +58,7 @@ test-latest:  ## the tests with the newest of everything, in an environment of i
 
 # The server of LangGraph asks for newer versions than these.
 test-lowest:  ## the tests with the lowest versions that pyproject.toml allows, in an environment of its own
-	@$(OTHER_VERSIONS) CONSTRAINTS=build/lowest.txt EXTRAS=all,test ARGS='--ignore=tests/integration_tests/serving $(ARGS)'
+	@$(OTHER_VERSIONS) CONSTRAINTS=build/lowest.txt EXTRAS=all,test TESTS='$(TESTS) --ignore=tests/integration_tests/serving'
 
 build/lowest.txt: pyproject.toml .ci/floors
 	@mkdir -p build

@@ -166,17 +166,17 @@ def test_what_a_verification_takes_is_known_after_a_recording_was_taken_up(recor
 
 def test_so_many_questions_run_at_a_time(record, path):
     running, most = set(), [0]
-    together = threading.Barrier(3)
+    together, awaited = threading.Barrier(3), asyncio.Barrier(3)
 
     async def agenerate(request):
         running.add(request["question"])
         most[0] = max(most[0], len(running))
-        await asyncio.sleep(0.001)
+        # Breaks, and fails the question, if fewer than three come at a time.
+        await asyncio.wait_for(awaited.wait(), 10)
         running.discard(request["question"])
         return "4"
 
     def generate(request):
-        # Breaks, and fails the question, if fewer than three come at a time.
         running.add(request["question"])
         most[0] = max(most[0], len(running))
         together.wait(timeout=10)
