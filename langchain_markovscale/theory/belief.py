@@ -146,22 +146,29 @@ class Belief:
         latest: dict[str, int] = {}
         numbers: dict[str | None, int] = {None: NO_VALUE}
         answers = []
+        scores: dict[int, list[float]] = {}
         for index, attempt in enumerate(attempts):
-            key = attempt["key"]
-            answers.append(numbers.setdefault(key, len(numbers) - 1))
+            key, score = attempt["key"], attempt["score"]
+            answer = numbers.setdefault(key, len(numbers) - 1)
+            answers.append(answer)
             if key is not None:
                 latest[key] = index
+            if score is not None:
+                if key is None:  # an answer of its own, and wrong
+                    answer -= index + 1
+                scores.setdefault(answer, []).append(score)
         levels = self._levels(max(depths))
         steps = steps_of(attempts, answers, depths, levels)
-        scores, no_score = self._score_weights(attempts, answers), self._scores.no_weights
-        every = list(map(sum, zip(*scores.values(), strict=True))) or no_score
+        weights = {answer: self._scores.weights(each) for answer, each in scores.items()}
+        no_weights = self._scores.no_weights
+        every = list(map(sum, zip(*weights.values(), strict=True))) or no_weights
         rows = []
         for right in range(len(numbers)):  # the last is the number of no answer
             counts, draws = read_run(steps, right, levels)
-            own = scores.get(right, no_score)
+            own = weights.get(right, no_weights)
             rows.append([1.0, self._urn.log_chance(draws), *every, *own, *counts])
         # `dot` on arrays this small takes half the time of `@`, and this is the hot path.
-        log_joint = np.array(rows).dot(self._table_of(levels))
+        log_joint = np.array(rows, dtype=np.float64).dot(self._table_of(levels))
         if class_weights is not None:
             log_joint += log_chance(self.prior(class_weights)) - self._log_weights
         joint = np.exp(log_joint - log_joint.max())
@@ -169,19 +176,6 @@ class Belief:
         return Posterior(
             joint[:-1], np.add.reduce(joint, axis=0), list(latest.values()), depths, True
         )
-
-    def _score_weights(
-        self, attempts: Sequence[Attempt], answers: Sequence[int]
-    ) -> dict[int, list[float]]:
-        """Return by step what the scores of every answer count for."""
-        scores: dict[int, list[float]] = {}
-        for index, attempt in enumerate(attempts):
-            score, answer = attempt["score"], answers[index]
-            if score is not None:
-                if answer == NO_VALUE:  # an answer of its own, and wrong
-                    answer -= index + 1
-                scores.setdefault(answer, []).append(score)
-        return {answer: self._scores.weights(each) for answer, each in scores.items()}
 
     def _over_tree(
         self, attempts: Sequence[Attempt], depths: list[int], log_weights: Floats
