@@ -67,7 +67,7 @@ def open_question(values: Mapping[str, Any]) -> Opening:
         raise ValueError(f"question must be a string with text, got {text!r}.")
 
     has_stopped = _has_stopped(values)
-    if current is not None and not has_stopped and _is_same_question(current, text, last_human):
+    if current is not None and not has_stopped and _is_same_question(current, text, messages):
         if last_human is None:  # a graph that keeps no messages
             messages = [HumanMessage(text, id=current["message_id"])]
         return Opening(current, _without_old_answer(messages, current), False, None)
@@ -105,8 +105,16 @@ def _has_stopped(values: Mapping[str, Any]) -> bool:
     return decision is not None and decision["action"] == "stop"
 
 
-def _is_same_question(current: Run, text: str, last: HumanMessage | None) -> bool:
-    return current["question"] == text and (last is None or current["message_id"] == last.id)
+def _is_same_question(current: Run, text: str, messages: list[AnyMessage]) -> bool:
+    """Return whether the run that is going on asks this question, in the last human message.
+
+    A cached node writes the run that it was cached in, whose message is not in this conversation.
+    """
+    last = _last_human(messages)
+    if current["question"] != text:
+        return False
+    asked_as = current["message_id"]
+    return last is None or asked_as == last.id or all(each.id != asked_as for each in messages)
 
 
 def _without_old_answer(messages: list[AnyMessage], run: Run) -> list[AnyMessage]:

@@ -33,6 +33,18 @@ def test_an_answer_is_asked_for_once_and_booked_as_when_it_was(run):
         assert state["attempts"] == first["attempts"]
 
 
+@pytest.mark.parametrize("action", ["revise", "generate"])
+def test_a_conversation_that_is_had_again_ends(run, action):
+    model = ScriptedModel(script=[reply("five"), reply("six"), reply("seven")])
+    graph = cached(model, InMemoryCache(), actions=(action,), cost_per_round=0.001, max_rounds=3)
+    texts = [
+        [attempt["text"] for attempt in run(graph, given)["attempts"]]
+        for given in [{"messages": [HumanMessage("What is 2 + 2?")]} for _ in range(3)]
+    ]
+    assert texts == [["five", "six", "seven"]] * 3
+    assert model.calls == 3
+
+
 def test_another_question_and_another_attempt_are_asked_for(run):
     model = ScriptedModel(script=["five", "four", "six", "four"])
     graph = cached(model, InMemoryCache())
