@@ -396,5 +396,4 @@ def _check_sources(path: str | Path, content: Mapping[str, Any], sources: Source
                 f"{wanted or 'none'}, got {given or 'none'}: give the same."
             )
         if wanted != given:
-            message = "The predictor was trained with %s %s and is given %s: it needs the same."
-            logger.warning(message, name, wanted, given)
+            logger.warning("The predictor was trained with %s %s, not %s.", name, wanted, given)
