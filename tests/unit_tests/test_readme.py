@@ -1,7 +1,6 @@
 """What the README shows can be pasted: its names are known, and its commands are accepted."""
 
 import ast
-import builtins
 import inspect
 import random
 import re
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples import imports_in, unknown_names
 from typer.testing import CliRunner
 
 from langchain_markovscale import MarkovScaleMiddleware, create_markovscale_graph
@@ -19,7 +19,6 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 COMMANDS = re.findall(r"^markovscale .*$", README.replace("\\\n", ""), re.MULTILINE)
-READERS_OWN = {"builder", "state", "END", "tools"}  # in what the reader already has
 
 
 def test_there_is_something_to_check() -> None:
@@ -29,16 +28,8 @@ def test_there_is_something_to_check() -> None:
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_every_name_of_an_example_is_known(block: str) -> None:
-    tree = ast.parse(block)
-    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
-    imported = {alias.name for node in imports for alias in node.names}
-    made = {name.id for name in names if isinstance(name.ctx, ast.Store)}
-    made |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    made |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-    used = {name.id for name in names if isinstance(name.ctx, ast.Load)}
-    assert used <= imported | made | READERS_OWN | set(dir(builtins))
-    for node in imports:
+    assert unknown_names(block) == set()
+    for node in imports_in(block):
         exec(ast.unparse(node), {})
 
 

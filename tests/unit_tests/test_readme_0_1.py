@@ -5,7 +5,6 @@ parameters beside it. Nothing here knows of a module that users were not told of
 """
 
 import ast
-import builtins
 import json
 import random
 import re
@@ -27,6 +26,7 @@ from typing import Any
 import langchain.agents.factory
 import langchain.chat_models
 import pytest
+from examples import imports_in, unknown_names
 from fakes import ScriptedModel
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
@@ -59,7 +59,6 @@ COMMANDS = [
     *re.findall(r"^markovscale .*$", SHELL, re.MULTILINE),
     *re.findall(r"`(markovscale \w+ [^`]+)`", README),
 ]
-READERS_OWN = {"builder", "state", "END", "tools"}  # in what the reader already has
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
@@ -91,16 +90,8 @@ def test_the_copy_is_whole() -> None:
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_every_name_of_an_example_is_known(block: str) -> None:
-    tree = ast.parse(block)
-    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
-    imported = {alias.name for node in imports for alias in node.names}
-    made = {name.id for name in names if isinstance(name.ctx, ast.Store)}
-    made |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    made |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-    used = {name.id for name in names if isinstance(name.ctx, ast.Load)}
-    assert used <= imported | made | READERS_OWN | set(dir(builtins))
-    for node in imports:
+    assert unknown_names(block) == set()
+    for node in imports_in(block):
         for alias in node.names:
             one = ast.unparse(type(node)(**{**vars(node), "names": [alias]}))
             with as_it_was_typed(one):
