@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
+from math import inf
 from numbers import Integral
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores
 from langchain_markovscale.theory.mixture import (
     ChainMixture,
     check_settling,
@@ -35,6 +37,7 @@ class RateArrays(NamedTuple):
     corruption: Floats
     sensitivity: Floats
     specificity: Floats
+    retention: Floats
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,10 @@ class Rates:
         accept_threshold: A score of at least this much accepts.
         settling: d in (0, 1]; the revision at depth t has rates αdᵗ and βdᵗ.
         coincidence: κ in (0, 1], the chance that two independent wrong answers coincide.
-        retention: σ, the chance that an unrepaired wrong answer comes back unchanged; 1 where
-            κ = 1, since there is then no other wrong answer.
+        plausible_wrong: M ≥ 1/κ, how many wrong answers a question may have; None for any number
+            of them, which then come from an urn with θ = 1/κ − 1 (see `theory/urn.py`).
+        retention: σ, the chance that an unrepaired wrong answer comes back unchanged, for each
+            class; 1 where κ = 1, since there is then no other wrong answer.
         verdict_correlation: ρ, the intra-class correlation of repeated scores of one answer.
         score_cuts: Increasing scores at which the likelihood ratio of a score steps up; empty
             where a score says no more than accept or reject.
@@ -74,17 +79,19 @@ class Rates:
     accept_threshold: float = 0.5
     settling: float = 1.0
     coincidence: float = 0.25
-    retention: float = 0.25
+    plausible_wrong: float | None = None
+    retention: Any = 0.25
     verdict_correlation: float = 0.5
     score_cuts: tuple[float, ...] = ()
     score_log_ratios: tuple[float, ...] = ()
+    scores: GradedScores | TwoValuedScores | None = None
 
     def __post_init__(self) -> None:
         weights = check_weights(self.weights)
         self._set("weights", weights.tolist())
-        for name in ("initial", "repair", "corruption", "sensitivity", "specificity"):
+        for name in RateArrays._fields[1:]:
             self._set(name, per_class(name, getattr(self, name), len(weights)).tolist())
-        for name in ("accept_threshold", "coincidence", "retention", "verdict_correlation"):
+        for name in ("accept_threshold", "coincidence", "verdict_correlation"):
             value = probabilities(name, getattr(self, name))
             if value.ndim:
                 raise ValueError(f"{name} must be one number, got {getattr(self, name)!r}.")
@@ -95,7 +102,8 @@ class Rates:
                 "wrong answers."
             )
         if self.coincidence == 1:
-            self._set("retention", 1.0)
+            self._set("retention", [1.0] * len(weights))
+        self._check_plausible_wrong()
         self._set("settling", check_settling(self.settling))
         self._check_score_ratios()
 
@@ -125,14 +133,14 @@ class Rates:
 
     @cached_property
     def urn(self) -> Urn:
-        """Where wrong answers come from: 1/κ values, all of them equally likely."""
-        return Urn.alike(self.coincidence)
+        """Where wrong answers come from."""
+        return Urn(self.coincidence, inf if self.plausible_wrong is None else self.plausible_wrong)
 
     @classmethod
     def pooled(cls, rates: "Rates", draws: Sequence["Rates"]) -> "Rates":
         """Return `rates` with the classes of all `draws` in place of its own, equally weighed.
 
-        What has no class (κ, σ, ρ, d, the score ratios) stays that of `rates`.
+        What has no class (κ, ρ, d, what scores say) stays that of `rates`.
         """
 
         def joined(name: str) -> list[float]:
@@ -146,11 +154,14 @@ class Rates:
             corruption=joined("corruption"),
             sensitivity=joined("sensitivity"),
             specificity=joined("specificity"),
+            retention=joined("retention"),
         )
 
     @property
     def verdicts_say_nothing(self) -> bool:
         """Whether verdicts come as often for wrong answers as for right ones: s + u = 1."""
+        if self.scores is not None:
+            return self.scores.say_nothing
         pairs = zip(self.sensitivity, self.specificity, strict=True)
         return not self.score_cuts and all(abs(s + u - 1) <= TOLERANCE for s, u in pairs)
 
@@ -162,10 +173,11 @@ class Rates:
             specificity=(0.0,) * self.n_classes,
             score_cuts=(),
             score_log_ratios=(),
+            scores=None,
         )
 
     def among(self, choices: int | None) -> "Rates":
-        """Return these rates for a closed list of `choices` answers, where κ = 1/(choices − 1).
+        """Return these rates for a closed list of `choices` answers: M = choices − 1, κ ≥ 1/M.
 
         Raises:
             ValueError: If `choices` is not a whole number of at least 2.
@@ -176,10 +188,25 @@ class Rates:
             raise ValueError(
                 f"choices must be the number of possible answers, at least 2, got {choices!r}."
             )
-        return replace(self, coincidence=1 / (choices - 1))
+        wrong = float(choices - 1)
+        coincidence = max(self.coincidence, 1 / wrong)
+        return replace(self, coincidence=coincidence, plausible_wrong=wrong)
 
     def _set(self, name: str, value: float | list[float]) -> None:
         object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
+
+    def _check_plausible_wrong(self) -> None:
+        if self.plausible_wrong is None:
+            return
+        plausible = numbers("plausible_wrong", self.plausible_wrong)
+        least = 1 / self.coincidence
+        if plausible.ndim or not np.isfinite(plausible) or plausible < least - TOLERANCE:
+            raise ValueError(
+                f"plausible_wrong must be at least 1/coincidence = {least:.4g}, got "
+                f"{self.plausible_wrong!r}: so many values can't coincide less often than in one "
+                "of them; None stands for any number."
+            )
+        self._set("plausible_wrong", max(float(plausible), least))
 
     def _check_score_ratios(self) -> None:
         cuts, ratios = np.atleast_1d(self.score_cuts), np.atleast_1d(self.score_log_ratios)

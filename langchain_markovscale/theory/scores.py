@@ -1,80 +1,355 @@
 """What a verifier's scores say of answers: f(x | right or wrong, k) of the model.
 
-Scores of the same answer are not independent, for a verifier repeats its mistakes: m of them count
-as m/(1+(m−1)ρ) times their mean log density, which is exact at ρ = 0 and 1.
+The question's intercept z (see `theory/intercept.py`) is integrated exactly for graded scores,
+
+    ln f = −½ [ Σ r_i²/s_y² − ω²T²/(1+ω²S) + ln(1+ω²S) + Σ ln s_y² ],   r_i = x_i − μ_y − γη_k,
+    S = Σ 1/s_y²,   T = Σ r_i/s_y²,   z | k, h ~ N(ωT/(1+ω²S), 1/(1+ω²S))
+
+over the distinct answers that were scored, and by quadrature for two-valued ones.
+
+Scores of the same answer are not independent, for a verifier repeats its mistakes. With ρ their
+correlation, the mean of m graded scores has variance s²(1+(m−1)ρ)/m, and m verdicts count as
+m/(1+(m−1)ρ) times their mean log density, which is exact at ρ = 0 and 1.
 """
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from math import erfc
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale.theory.intercept import (
+    GradedScores,
+    TwoValuedScores,
+    log_chance,
+    log_odds,
+    nodes,
+)
 
 Floats = NDArray[np.float64]
+Scored = tuple[int, Sequence[float]]
+"""An answer and its scores: the number of the hypothesis that it is right, or −1 for an answer
+without a key, which no hypothesis calls right."""
 
-_IMPOSSIBLE = 1e-300  # stands for a chance of 0, so that contradictions leave a posterior
+_NODES = 15  # five are not enough for two-valued verdicts: beliefs were off by .1 to .2
+_ROOT_HALF = 0.5**0.5
 
 
-class ScoreLikelihood:
-    """How likely scores are: by step, by whether the answer is right, and by class.
-
-    Where a likelihood ratio by score is known, it is what a step says, and tells nothing of the
-    class; else there are two steps, reject and accept.
-
-    Args:
-        cuts: Increasing scores at which the steps begin, from the second on.
-        table: ln f by step, for a wrong and for a right answer, shape (S, 2, K).
-        correlation: ρ, of scores of the same answer.
+class ScoreTable(NamedTuple):
+    """What a plan ahead needs to know of scores, by class k and node z of the intercept.
 
     Attributes:
-        steps: S, how many steps of scores there are.
-        no_weights: What the scores of an answer that has none count for, by step.
+        weights: P(z), shape (Z,).
+        levels: P(level of an answer's score | wrong or right, k, z), shape (2, L, K, Z).
+        correlation: ρ of verdicts that are drawn anew for the same answer, where L is 2; None
+            where an answer keeps the level that it first got.
     """
 
-    def __init__(self, cuts: Sequence[float], table: Floats, correlation: float) -> None:
-        self._cuts, self._table, self._correlation = cuts, table, correlation
-        self.steps = len(table)
-        self.no_weights = [0.0] * self.steps
+    weights: Floats
+    levels: Floats
+    correlation: float | None
 
-    @classmethod
-    def of(cls, rates: Rates) -> "ScoreLikelihood":
-        """Return what rates say of scores: a ratio by step where there is one, else verdicts."""
-        if rates.score_cuts:
-            ratios = np.array(rates.score_log_ratios)[:, None] + np.zeros(rates.n_classes)
-            table = np.stack([np.zeros_like(ratios), ratios], axis=1)
-            return cls(rates.score_cuts, table, rates.verdict_correlation)
-        s, u = rates.arrays.sensitivity, rates.arrays.specificity
-        return cls.of_verdicts(rates.accept_threshold, s, u, rates.verdict_correlation)
+
+class ScoreEvidence(Protocol):
+    """What the scores of a run say under each hypothesis, and what they let expect."""
+
+    @property
+    def log_chances(self) -> Floats:
+        """ln f(scores | h, k), up to a constant, shape (H, K)."""
+
+    def accepted(self) -> Floats:
+        """P(an answer not yet scored is accepted | wrong or right, h, k), shape (2, H, K)."""
+
+    def levels(self) -> Floats:
+        """P(level of its score | wrong or right, h, k), shape (2, L, H, K)."""
+
+
+class ScoreModel(Protocol):
+    """f(x | right or wrong, k) of one verifier."""
+
+    def evidence(self, scored: Sequence[Scored], hypotheses: int) -> ScoreEvidence:
+        """Return what the scores of a run say.
+
+        Args:
+            scored: Each distinct answer that was scored, with its scores.
+            hypotheses: H, how many hypotheses there are; the last is that none is right.
+        """
+
+    def log_chances(self, score: float) -> Floats:
+        """Return ln f(x) of a wrong and of a right answer, shape (2, K), the intercept averaged."""
+
+    def accepts(self, scores: Sequence[float]) -> tuple[int, int]:
+        """Return how many of an answer's scores accept it, and how many reject it."""
+
+    def level(self, scores: Sequence[float]) -> int:
+        """Return the level of an answer's scores, as `ScoreTable` has them."""
+
+    @property
+    def table(self) -> ScoreTable:
+        """What a plan ahead needs."""
+
+
+class SteppedModel:
+    """Scores of which only the step matters: reject or accept, or the steps of a ratio.
+
+    Args:
+        cuts: Rising scores at which the steps begin, from the second on.
+        log_steps: ln f by step, for a wrong and for a right answer, shape (S, 2, K, Z).
+        accepted: P(accept | wrong or right, k, z), shape (2, K, Z).
+        weights: P(z), shape (Z,).
+        threshold: A score of at least this much accepts.
+        correlation: ρ, of scores of the same answer.
+    """
+
+    def __init__(
+        self,
+        cuts: Sequence[float],
+        log_steps: Floats,
+        accepted: Floats,
+        weights: Floats,
+        threshold: float,
+        correlation: float,
+    ) -> None:
+        self._cuts, self._log_steps, self._accepted = cuts, log_steps, accepted
+        self._weights, self._threshold, self._correlation = weights, threshold, correlation
+        self.steps = len(log_steps)
+        wrong, right = log_steps[:, 0], log_steps[:, 1]
+        by_step = np.concatenate([wrong, right - wrong])
+        self._shape = by_step.shape[1:]
+        self._by_step = by_step.reshape(2 * self.steps, -1)
+        self._log_weights = log_chance(weights)
 
     @classmethod
     def of_verdicts(
         cls, threshold: float, sensitivity: Floats, specificity: Floats, correlation: float
-    ) -> "ScoreLikelihood":
-        """Return the likelihood of two steps, reject and accept; s and u have the shape (K,)."""
-        reject, accept = [specificity, 1 - sensitivity], [1 - specificity, sensitivity]
-        return cls((threshold,), log_chance(np.array([reject, accept])), correlation)
+    ) -> "SteppedModel":
+        """Return the model of a verifier with s and u by class, each of shape (K,)."""
+        accepted = np.stack([1 - specificity, sensitivity])[:, :, None]
+        return cls._of_accepted(threshold, accepted, np.ones(1), correlation)
+
+    @classmethod
+    def of_ratios(
+        cls, cuts: Sequence[float], log_ratios: Sequence[float], verdicts: "SteppedModel"
+    ) -> "SteppedModel":
+        """Return the model of a known likelihood ratio by step, which tells nothing of the class.
+
+        Args:
+            cuts: Rising scores at which the ratio steps up.
+            log_ratios: ln of the ratio, one more than there are cuts.
+            verdicts: What is known of the same verifier's verdicts.
+        """
+        accepted = verdicts._accepted
+        ratios = np.array(log_ratios)[:, None, None] + np.zeros(accepted.shape[1:])
+        steps = np.stack([np.zeros_like(ratios), ratios], axis=1)
+        return cls(cuts, steps, accepted, np.ones(1), verdicts._threshold, verdicts._correlation)
+
+    @classmethod
+    def of_scores(
+        cls, law: TwoValuedScores, initial: Floats, threshold: float, correlation: float
+    ) -> "SteppedModel":
+        """Return the model of two-valued scores with an intercept by question."""
+        points, weights = nodes(_NODES)
+        return cls._of_accepted(threshold, law.accepted(initial, points), weights, correlation)
+
+    @classmethod
+    def _of_accepted(
+        cls, threshold: float, accepted: Floats, weights: Floats, correlation: float
+    ) -> "SteppedModel":
+        steps = log_chance(np.stack([1 - accepted, accepted]))
+        return cls((threshold,), steps, accepted, weights, threshold, correlation)
 
     @property
-    def by_step(self) -> Floats:
-        """ln f by step of wrong answers, then how much more it is of right ones, shape (2S, K)."""
-        wrong, right = self._table[:, 0], self._table[:, 1]
-        return np.vstack([wrong, right - wrong])
+    def log_ratios(self) -> Floats:
+        """ln f(right) − ln f(wrong) by step, shape (S, K · Z)."""
+        return self._by_step[self.steps :]
 
-    def log_chances(self, score: float) -> Floats:
-        """Return ln f(x) of a wrong and of a right answer, shape (2, K), up to a constant."""
-        return np.asarray(self._table[bisect_right(self._cuts, score)])
-
-    def weights(self, scores: Sequence[float]) -> list[float]:
+    def counts(self, scores: Sequence[float]) -> list[float]:
         """Return how much the scores of one answer count for each of the S steps."""
-        counts = self.no_weights.copy()
+        counts = [0.0] * self.steps
         each = 1 / (1 + (len(scores) - 1) * self._correlation)
         for score in scores:
             counts[bisect_right(self._cuts, score)] += each
         return counts
 
+    def evidence(self, scored: Sequence[Scored], hypotheses: int) -> "_SteppedEvidence":
+        """Return what the scores of a run say, see `ScoreModel.evidence`."""
+        rows = np.zeros((hypotheses, 2 * self.steps))
+        for hypothesis, scores in scored:
+            counts = self.counts(scores)
+            rows[:, : self.steps] += counts
+            if hypothesis >= 0:
+                rows[hypothesis, self.steps :] = counts
+        log_joint = rows.dot(self._by_step).reshape(hypotheses, *self._shape)
+        return _SteppedEvidence(log_joint + self._log_weights, self._accepted)
 
-def log_chance(chances: Floats) -> Floats:
-    """Return ln of chances; that of what can't happen is very low, and finite."""
-    return np.asarray(np.log(np.maximum(chances, _IMPOSSIBLE)))
+    def log_chances(self, score: float) -> Floats:
+        """Return ln f(x) of a wrong and of a right answer, shape (2, K)."""
+        steps = self._log_steps[bisect_right(self._cuts, score)]
+        if len(self._weights) == 1:
+            return np.asarray(steps[..., 0])
+        return np.asarray(np.logaddexp.reduce(steps + self._log_weights, axis=-1))
+
+    def accepts(self, scores: Sequence[float]) -> tuple[int, int]:
+        """Return how many scores accept, and how many reject."""
+        accepted = sum(score >= self._threshold for score in scores)
+        return accepted, len(scores) - accepted
+
+    def level(self, scores: Sequence[float]) -> int:
+        """Return the level of an answer's scores."""
+        accepted, rejected = self.accepts(scores)
+        return int(accepted > rejected)
+
+    @property
+    def table(self) -> ScoreTable:
+        """What a plan ahead needs."""
+        levels = np.stack([1 - self._accepted, self._accepted], axis=1)
+        return ScoreTable(self._weights, levels, self._correlation)
+
+
+class _SteppedEvidence:
+    def __init__(self, log_joint: Floats, accepted: Floats) -> None:
+        self._log_joint, self._accepted = log_joint, accepted
+        one = log_joint.shape[-1] == 1
+        self.log_chances: Floats = (
+            log_joint[..., 0] if one else np.logaddexp.reduce(log_joint, axis=-1)
+        )
+
+    def accepted(self) -> Floats:
+        if self._log_joint.shape[-1] == 1:
+            return np.broadcast_to(self._accepted[:, None, :, 0], (2, *self.log_chances.shape))
+        z = np.exp(self._log_joint - self.log_chances[..., None])
+        return np.asarray(np.einsum("hkz,ykz->yhk", z, self._accepted))
+
+    def levels(self) -> Floats:
+        accepted = self.accepted()
+        return np.stack([1 - accepted, accepted], axis=1)
+
+
+class GradedModel:
+    """Graded scores with an intercept by question.
+
+    Args:
+        law: How they depend on answer and question.
+        initial: p₀ of the classes, shape (K,).
+        threshold: A score of at least this much accepts.
+        correlation: ρ, of scores of the same answer.
+    """
+
+    _TABLE_NODES = 9
+
+    def __init__(
+        self, law: GradedScores, initial: Floats, threshold: float, correlation: float
+    ) -> None:
+        self._law, self._threshold, self._correlation = law, threshold, correlation
+        self._shared = law.difficulty * log_odds(initial)
+        self._means = np.array([law.wrong, law.right])[:, None] + self._shared  # (2, K)
+        self._variances = np.array([law.wrong_spread, law.right_spread]) ** 2
+        self._log_variances = np.log(self._variances)
+        self._cuts = np.array(law.terciles)
+        self._accept_from = law.quantile(threshold)
+
+    def evidence(self, scored: Sequence[Scored], hypotheses: int) -> "_GradedEvidence":
+        """Return what the scores of a run say, see `ScoreModel.evidence`."""
+        law, n_classes = self._law, len(self._shared)
+        precision = np.zeros(hypotheses)  # S
+        pull = np.zeros((hypotheses, n_classes))  # T
+        squares = np.zeros((hypotheses, n_classes))
+        logs = np.zeros(hypotheses)
+        if scored:
+            x = np.array([self._mean(scores) for _, scores in scored])
+            many = np.array([len(scores) for _, scores in scored], dtype=np.float64)
+            inverse = many / (1 + (many - 1) * self._correlation) / self._variances[:, None]
+            residual = x[:, None] - self._means[:, None]  # (2, D, K)
+            weighed = residual * inverse[..., None]
+            squared = residual * weighed
+            precision += inverse[0].sum()
+            pull += weighed[0].sum(axis=0)
+            squares += squared[0].sum(axis=0)
+            own = np.array([hypothesis for hypothesis, _ in scored])
+            called = own >= 0
+            rows = own[called]
+            precision[rows] += (inverse[1] - inverse[0])[called]
+            pull[rows] += (weighed[1] - weighed[0])[called]
+            squares[rows] += (squared[1] - squared[0])[called]
+            logs[rows] += self._log_variances[1] - self._log_variances[0]
+        spread = law.intercept**2
+        shrunk = 1 + spread * precision
+        log_chances = -0.5 * (
+            squares - spread * pull**2 / shrunk[:, None] + (np.log(shrunk) + logs)[:, None]
+        )
+        mean = law.intercept * pull / shrunk[:, None]
+        return _GradedEvidence(log_chances, mean, 1 / shrunk, self)
+
+    def log_chances(self, score: float) -> Floats:
+        """Return ln f(x) of a wrong and of a right answer, shape (2, K)."""
+        variances = self._variances + self._law.intercept**2
+        residual = self._law.quantile(score) - self._means
+        return np.asarray(-0.5 * (residual**2 / variances[:, None] + np.log(variances)[:, None]))
+
+    def accepts(self, scores: Sequence[float]) -> tuple[int, int]:
+        """Return how many scores accept, and how many reject."""
+        accepted = sum(score >= self._threshold for score in scores)
+        return accepted, len(scores) - accepted
+
+    def level(self, scores: Sequence[float]) -> int:
+        """Return the level of an answer's scores."""
+        return int((self._mean(scores) >= self._cuts).sum())
+
+    @property
+    def table(self) -> ScoreTable:
+        """What a plan ahead needs."""
+        points, weights = nodes(self._TABLE_NODES)
+        means = self._means[:, :, None] + self._law.intercept * points  # (2, K, Z)
+        below = [
+            _normal_below((cut - means) / np.sqrt(self._variances)[:, None, None])
+            for cut in self._cuts
+        ]
+        edges = np.stack([np.zeros_like(means), *below, np.ones_like(means)], axis=1)
+        return ScoreTable(weights, np.diff(edges, axis=1), None)
+
+    def _mean(self, scores: Sequence[float]) -> float:
+        return sum(map(self._law.quantile, scores)) / len(scores)
+
+    def below(self, cut: float, mean: Floats, variance: Floats) -> Floats:
+        """Return P(x < cut | wrong or right, h, k), shape (2, H, K), z ~ N(mean, variance)."""
+        law = self._law
+        centre = self._means[:, None] + law.intercept * mean
+        spread = np.sqrt(self._variances[:, None] + law.intercept**2 * variance)
+        return _normal_below((cut - centre) / spread[..., None])
+
+    @property
+    def cuts(self) -> Floats:
+        """Where x goes from one level to the next, shape (2,)."""
+        return self._cuts
+
+    @property
+    def accept_from(self) -> float:
+        """The x from which a score accepts."""
+        return self._accept_from
+
+
+class _GradedEvidence:
+    def __init__(
+        self, log_chances: Floats, mean: Floats, variance: Floats, model: GradedModel
+    ) -> None:
+        self.log_chances, self._mean, self._variance, self._model = (
+            log_chances,
+            mean,
+            variance,
+            model,
+        )
+
+    def accepted(self) -> Floats:
+        return 1 - self._model.below(self._model.accept_from, self._mean, self._variance)
+
+    def levels(self) -> Floats:
+        low, high = (self._model.below(cut, self._mean, self._variance) for cut in self._model.cuts)
+        return np.stack([low, high - low, 1 - high], axis=1)
+
+
+def _normal_below(values: Floats) -> Floats:
+    # One by one: numpy has no error function, and scipy takes a tenth of a second to import.
+    flat = [0.5 * erfc(value) for value in (values * -_ROOT_HALF).ravel().tolist()]
+    return np.array(flat).reshape(values.shape)

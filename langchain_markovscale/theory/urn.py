@@ -15,11 +15,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf, log
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
 
 Draw = tuple[int, int | None]
 """The number of a wrong answer and, where it was revised from another wrong one, that one's."""
 
-_IMPOSSIBLE = 1e-300  # stands for a chance of 0, so that contradictions leave a posterior
+_LOG_IMPOSSIBLE = log(1e-300)  # of a chance of 0, so that contradictions leave a posterior
+_NEARLY_ALIKE = 1e-12  # κM − 1 below this is rounding
+
+
+class _Law(NamedTuple):
+    """Chances are weights over their sum: a value drawn m times weighs `each` + `step`·m."""
+
+    each: float
+    whole: float
+    step: float
 
 
 @dataclass(frozen=True)
@@ -28,41 +43,47 @@ class Urn:
 
     Attributes:
         coincidence: κ in (0, 1], the chance that two independent wrong answers coincide.
-        plausible: M ≥ 1, how many wrong values are plausible; infinity for any number of them.
-        closed: Whether there are no others; else M is an estimate, and one more is always possible.
+        plausible: M ≥ 1, how many wrong values are plausible, with κ ≥ 1/M; infinity for any
+            number of them. Where it was estimated as 1/κ, it need not be whole.
     """
 
     coincidence: float
     plausible: float = inf
-    closed: bool = True
 
     @classmethod
-    def alike(cls, coincidence: float) -> "Urn":
-        """Return the urn of an estimated 1/κ values, all of them equally likely."""
-        return cls(coincidence, 1 / coincidence, closed=False)
+    def of_concentration(cls, theta: float) -> "Urn":
+        """Return the urn with κ = 1/(1+θ) and any number of plausible values."""
+        return cls(1 / (1 + theta))
 
-    @cached_property
-    def each(self) -> float:
-        """a, what every plausible value weighs before any was drawn; infinity if for ever alike."""
-        if self.coincidence == 1:
-            return inf  # one value, and so for ever alike
-        if self.plausible == inf:
-            return 0.0
-        excess = self.coincidence * self.plausible - 1
-        return (1 - self.coincidence) / excess if excess > 1e-12 else inf
-
-    @cached_property
+    @property
     def concentration(self) -> float:
         """θ, or aM: what all values together weigh before any was drawn."""
-        if self.plausible == inf:
-            return 1 / self.coincidence - 1
-        return self.each * self.plausible
+        return self._law.whole
 
     @cached_property
-    def _alike(self) -> tuple[float, float, float]:
-        """How many values are equally likely, ln of that, and ln of all but one."""
-        many = 1.0 if self.coincidence == 1 else self.plausible
-        return many, log(many), log(many - 1) if many > 1 else 0.0
+    def _law(self) -> _Law:
+        if self.coincidence == 1:
+            return _Law(1.0, 1.0, 0.0)  # one value
+        if self.plausible == inf:
+            return _Law(0.0, 1 / self.coincidence - 1, 1.0)
+        excess = self.coincidence * self.plausible - 1
+        if excess <= _NEARLY_ALIKE:
+            return _Law(1.0, self.plausible, 0.0)  # equally likely for ever
+        each = (1 - self.coincidence) / excess
+        return _Law(each, each * self.plausible, 1.0)
+
+    def seen(self, many: ArrayLike) -> Floats:
+        """Return what a value weighs that was drawn `many` times, as an array of that shape."""
+        return self._law.each + self._law.step * np.asarray(many, dtype=np.float64)
+
+    def unseen(self, distinct: ArrayLike) -> Floats:
+        """Return what all values not yet drawn weigh together, after `distinct` others."""
+        each, whole, _ = self._law
+        return np.maximum(whole - each * np.asarray(distinct, dtype=np.float64), 0.0)
+
+    def total(self, drawn: ArrayLike) -> Floats:
+        """Return what everything weighs after so many draws; a chance is a weight over this."""
+        return self._law.whole + self._law.step * np.asarray(drawn, dtype=np.float64)
 
     def log_chance(self, draws: Iterable[Draw]) -> float:
         """Return the logarithm of the chance of a sequence of wrong answers.
@@ -73,34 +94,21 @@ class Urn:
         Args:
             draws: The wrong answers, in the order in which they were made.
         """
-        if self.each == inf:
-            return self._log_chance_alike(draws)
-        a, theta = self.each, self.concentration
-        counts: dict[int, float] = {}
-        drawn = total = 0.0
+        each, start, step = self._law
+        weights: dict[int, float] = {}
+        whole, total = start, 0.0
         for value, left in draws:
-            seen = counts.get(value)
-            weight = theta - a * len(counts) if seen is None else seen + a
-            rest = drawn + theta
+            weight = weights.get(value)
+            chance = start - each * len(weights) if weight is None else weight
+            rest = whole
             if left is not None:
-                passed = counts[left] + a
+                passed = weights[left]
                 rest -= passed
-                counts[left] += passed / rest
-                drawn += passed / rest
-            total += log(max(weight / rest, _IMPOSSIBLE))
-            counts[value] = (seen or 0.0) + 1
-            drawn += 1
-        return total
-
-    def _log_chance_alike(self, draws: Iterable[Draw]) -> float:
-        many, of_all, of_others = self._alike
-        least = _IMPOSSIBLE if self.closed else 1.0
-        values: set[int] = set()
-        total = 0.0
-        for value, left in draws:
-            total -= of_all if left is None else of_others
-            if value not in values:
-                unseen = many - len(values)
-                total += log(unseen if unseen > least else least)
-                values.add(value)
+                if step:
+                    weights[left] += passed / rest
+                    whole += passed / rest
+            possible = chance > 0 and rest > 0
+            total += log(chance / rest) if possible else _LOG_IMPOSSIBLE
+            weights[value] = (each if weight is None else weights[value]) + step
+            whole += step
         return total
