@@ -37,7 +37,7 @@ def explain(decision: Decision) -> str:
         allowed = "the one attempt" if made == 1 else f"all {counted(made, 'attempt')}"
         return f"stopped: {allowed} allowed had been made"
     if reason == "no_evidence":
-        return "stopped: neither a key nor a score could be read, so that nothing speaks for a change"
+        return "stopped: neither a key nor a score could be read, so that there is no evidence"
     if reason in _CUT_SHORT:
         best = decision["best"]
         kept = "there is no answer yet" if best is None else f"answer {best + 1} is the best so far"
