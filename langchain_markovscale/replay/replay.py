@@ -1,7 +1,7 @@
 """Replay: what a strategy would have answered and spent on the recorded runs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import repeat
 from math import nan
 from typing import Protocol
@@ -49,6 +49,16 @@ class Outcome:
     exhausted: Floats
     belief: Floats
 
+    @classmethod
+    def zero(cls, questions: int) -> "Outcome":
+        """Return the outcome before any run, which others can be added to."""
+        return cls(*np.zeros((len(fields(cls)), questions)))
+
+    def add(self, other: "Outcome", where: Sequence[int]) -> None:
+        """Add the numbers of another outcome to those of the questions `where`."""
+        for name, values in vars(other).items():
+            getattr(self, name)[where] += values
+
 
 def replay(
     strategy: Strategy | Sequence[Strategy],
@@ -70,7 +80,7 @@ def replay(
         ValueError: If a decision of the strategy cannot be followed.
     """
     each = strategy if isinstance(strategy, Sequence) else repeat(strategy, len(questions))
-    rows = np.empty((len(questions), 6))
+    rows = np.empty((len(questions), len(fields(Outcome))))
     for row, question, rule in zip(rows, questions, each, strict=True):
         runs = [_run(rule, question.starting_with(start)) for start in starts]
         row[:] = runs[0] if len(runs) == 1 else np.mean(runs, axis=0)
