@@ -40,6 +40,15 @@ class Outcome:
         exhausted: Share of runs that ended because the pool had no more, shape (Q,).
         belief: What the strategy last believed of its answer, shape (Q,); NaN where it has no
             beliefs.
+        revisions: How many of the attempts were revisions, shape (Q,).
+        went_on: Share of runs that went on after the first answer, shape (Q,). Each of the
+            following is 0 for a run that did not.
+        promised: The gain that the first decision to go on expected, before cost, shape (Q,); NaN
+            where the strategy expects none.
+        expected_cost: The cost that it expected, shape (Q,).
+        delivered: By how much the answer returned was right where the best answer at that decision
+            was not, shape (Q,): −1, 0 or 1 in each run.
+        taken: Attempts made from then on, shape (Q,).
     """
 
     correct: Floats
@@ -48,6 +57,12 @@ class Outcome:
     tokens: Floats
     exhausted: Floats
     belief: Floats
+    revisions: Floats
+    went_on: Floats
+    promised: Floats
+    expected_cost: Floats
+    delivered: Floats
+    taken: Floats
 
     @classmethod
     def zero(cls, questions: int) -> "Outcome":
@@ -93,12 +108,15 @@ def _run(strategy: Strategy, question: PooledQuestion) -> tuple[float, ...]:
     attempts: list[Attempt] = []
     taken: list[int] = []  # for each attempt of the run, its index in the pool
     used_from: dict[int, int] = {}  # revisions of each attempt used so far; -1 for fresh draws
-    verified, tokens = 0, 0.0
+    verified, tokens, revised = 0, 0.0, 0
+    onward: Decision | None = None  # the first decision to go on
     while True:
         decision = decide(attempts)
         action, parent = decision["action"], decision["parent"]
         if action == "stop":
             break
+        if onward is None and attempts:
+            onward = decision
         if action == "generate":
             origin, source, parent = -1, question.draws, None
         else:
@@ -110,13 +128,25 @@ def _run(strategy: Strategy, question: PooledQuestion) -> tuple[float, ...]:
         used_from[origin] = used + 1
         attempt = recorded[source[used]]
         taken.append(source[used])
+        revised += origin >= 0
         attempts.append(attempt if attempt["parent"] == parent else {**attempt, "parent": parent})
         verified += attempt["score"] is not None or attempt["feedback"] is not None
         took = question.tokens[source[used]]
         tokens += nan if took is None else took
+    right = _is_right(decision, taken, question)
+    made = len(attempts)
+    row = (right, made, verified, tokens, action != "stop", decision["belief"], revised)
+    if onward is None:
+        return *row, False, 0.0, 0.0, 0.0, 0.0
+    delivered = right - _is_right(onward, taken, question)
+    since = made - onward["attempts"]
+    return *row, True, onward["expected_gain"], onward["cost"], delivered, since
+
+
+def _is_right(decision: Decision, taken: Sequence[int], question: PooledQuestion) -> bool:
+    """Return whether the best answer at a decision is right."""
     best = decision["best"]
-    right = best is not None and question.correct[taken[best]]
-    return right, len(attempts), verified, tokens, action != "stop", decision["belief"]
+    return best is not None and question.correct[taken[best]]
 
 
 def _revised(decision: Decision, taken: Sequence[int]) -> int:
