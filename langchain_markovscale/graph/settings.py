@@ -17,6 +17,7 @@ from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.graph.budget import Budget, checked_budget
 from langchain_markovscale.graph.telemetry import current_runtime
 from langchain_markovscale.theory.criterion import Cache, Criterion
+from langchain_markovscale.theory.delivery import Delivery
 from langchain_markovscale.theory.rates import Rates, Variant
 from langchain_markovscale.theory.validation import costs_by_action, whole
 from langchain_markovscale.types import Action
@@ -42,6 +43,9 @@ class RuleOptions(TypedDict, total=False):
             is the default (of a router that reads answers or messages it is `"revise"`).
         choices: The possible answers, or how many there are, where they are a closed list. Given as
             a list, it also reads the answer from the text, unless `answer_key` does.
+        delivery: Whether to count only on that part of a promised gain that the rule has delivered
+            on the traces of the calibration, where that was measured, which is the default; see
+            `Criterion`.
     """
 
     calibration: Calibration | Rates | None
@@ -50,6 +54,7 @@ class RuleOptions(TypedDict, total=False):
     max_rounds: int
     actions: Sequence[Action] | None
     choices: Choices | None
+    delivery: bool | Delivery
 
 
 def criterion_of(

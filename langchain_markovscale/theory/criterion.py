@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langchain_markovscale.theory.belief import Belief
+from langchain_markovscale.theory.delivery import Delivery
 from langchain_markovscale.theory.plans import Commitments, commitments
 from langchain_markovscale.theory.rates import HasRates, Rates, Variant, rates_for
 from langchain_markovscale.theory.validation import (
@@ -51,6 +52,14 @@ class Criterion:
         choices: Number of possible answers where they are a closed list.
         variant: Where the weights of the classes come from: `"mixture"` (as fitted), `"gate"`,
             `"map"` or `"training_free"`; see `rates_for`.
+        delivery: Whether to count only on that part φ of a promised gain that the rule has
+            delivered on the traces of the calibration, where that was measured: it then goes on
+            iff some plan has φ·G − c·L > 0, G its gain and L its rounds. A `Delivery` is used in
+            place of the calibration's. The training-free variant, whose rates were not fitted,
+            counts on the whole gain.
+
+    Attributes:
+        phi: φ in [0, 1] of the actions and the cost; 1 where it was not measured, or is not used.
 
     Raises:
         ValueError: If an argument leaves its range.
@@ -65,12 +74,19 @@ class Criterion:
         *,
         choices: int | None = None,
         variant: Variant = "mixture",
+        delivery: bool | Delivery = True,
     ) -> None:
         self.variant = variant
         self.actions = _check_actions(actions)
         self.cost_per_round = costs_by_action(cost_per_round, self.actions)
         self.max_rounds = int(single("max_rounds", whole("max_rounds", max_rounds, least=1)))
         self.belief = Belief(rates_for(variant, calibration), choices)
+        if delivery is True:
+            delivery = getattr(calibration, "delivery", None) or True
+        self.delivery = delivery
+        self.phi = 1.0
+        if isinstance(delivery, Delivery) and variant != "training_free":
+            self.phi = delivery.at(self.actions, self.cost_per_round)
         self._plans: dict[tuple[int, bool, bool], _Plans] = {}
         self._decisions: Cache[Pattern, Decision] = Cache(_CACHED_DECISIONS)
 
@@ -84,11 +100,19 @@ class Criterion:
             "actions": self.actions,
             "choices": self.belief.choices,
             "variant": self.variant,
+            "delivery": self.delivery,
         }
 
     def replace(self, **changes: Any) -> "Criterion":
-        """Return a criterion with some of its arguments changed."""
-        return type(self)(**self.arguments | changes)
+        """Return a criterion with some of its arguments changed.
+
+        Delivery that was measured stays, unless a calibration with its own takes its place.
+        """
+        arguments = self.arguments | changes
+        if isinstance(self.delivery, Delivery) and changes.get("delivery", True) is True:
+            replaced = hasattr(changes.get("calibration"), "delivery")
+            arguments["delivery"] = replaced or self.delivery
+        return type(self)(**arguments)
 
     @property
     def rates(self) -> Rates:
@@ -107,7 +131,8 @@ class Criterion:
 
         Returns:
             A plain dictionary; `expected_gain` and `cost` are those of the best commitment also
-            where it does not pay.
+            where it does not pay: φ times the gain that it promises, and the rounds that it is
+            expected to take times the cost of one. Going on pays iff the first is larger.
 
         Raises:
             ValueError: If an attempt lacks a field, a score is NaN or outside [0, 1], a parent is
@@ -173,18 +198,20 @@ class Criterion:
             silent: Whether the verifier is not to be counted on.
             left: Attempts that are left.
         """
+        stretch = self.phi or 1.0  # deciding by φ·G − c·L is deciding at a cost of c/φ
         key = (depth, keyed, silent)
         if key not in self._plans:
             rates = self.rates.without_verifier() if silent else self.rates
             table = commitments(rates, self.actions, self.max_rounds - 1, depth, keyed=keyed)
-            each = np.array([self.cost_per_round[action] for action in table.actions])
+            each = np.array([self.cost_per_round[action] for action in table.actions]) / stretch
             self._plans[key] = _Plans(table, table.gains - each[:, None] * table.rounds)
         table, worths = self._plans[key]
         state = np.concatenate((joint, classes - joint))
         nets = worths[: table.within[left]].dot(state)
         row = int(nets.argmax())
         gain, net = float(table.gains[row].dot(state)), float(nets[row])
-        return _Plan(table.actions[row], gain, gain - net, net > TOLERANCE)
+        pays = net > TOLERANCE and self.phi > 0
+        return _Plan(table.actions[row], self.phi * gain, stretch * (gain - net), pays)
 
 
 class _Plans(NamedTuple):
