@@ -112,9 +112,7 @@ def fit_with_evidence(
         return problem, evidence, mode
     parameters = mode.parameters
     for _ in range(_ROUNDS):
-        shares = em.responsibilities(problem.events, parameters)[0].sum(axis=1)
-        lengths = np.diff(np.append(problem.events.starts, len(shares)))
-        shares = shares * np.repeat(problem.questions, lengths)
+        shares = weighed_rows(problem, parameters).sum(axis=1)
         now = updated_evidence(statistics, evidence, shares)
         settled = now.is_near(evidence)
         evidence = now
@@ -124,6 +122,18 @@ def fit_with_evidence(
         if settled:
             break
     return problem, evidence, fit_mode(problem, n_classes, rng)
+
+
+def weighed_rows(problem: Problem, parameters: em.Parameters) -> Floats:
+    """Return how many questions' worth each row weighs in each class, shape (R, K).
+
+    Args:
+        problem: The events, and how many questions each group of rows stands for.
+        parameters: The fit that weighs them, a batch of one.
+    """
+    shares = em.responsibilities(problem.events, parameters)[0]
+    lengths = np.diff(np.append(problem.events.starts, len(shares)))
+    return np.asarray(shares * np.repeat(problem.questions, lengths)[:, None])
 
 
 def _steady(problem: Problem, mode: Mode) -> bool:
@@ -196,17 +206,17 @@ def bootstrap(
 
 def in_order(parameters: em.Parameters) -> em.Parameters:
     """Return the same mixtures with classes in falling order of p₀."""
-    weights, initial, repair, corruption, settling = parameters
-    order = np.argsort(-initial, axis=1, kind="stable")
-    by_class = (weights, initial, repair, corruption)
-    sorted_ = [np.take_along_axis(each, order, axis=1) for each in by_class]
-    return em.Parameters(sorted_[0], sorted_[1], sorted_[2], sorted_[3], settling)
+    *by_class, settling = parameters
+    order = np.argsort(-parameters.initial, axis=1, kind="stable")
+    return em.Parameters(*(np.take_along_axis(each, order, axis=1) for each in by_class), settling)
 
 
 def forecast(parameters: em.Parameters, revisions: int) -> Floats:
     """Return accuracy after 0 … `revisions` revisions, shape (B, revisions + 1)."""
     t = np.arange(revisions + 1)
-    return np.array([ChainMixture(*one).accuracy(t) for one in zip(*parameters, strict=True)])
+    chains = parameters._asdict()
+    del chains["retention"]
+    return np.array([ChainMixture(*one).accuracy(t) for one in zip(*chains.values(), strict=True)])
 
 
 def check_identifiable(statistics: Statistics) -> None:
