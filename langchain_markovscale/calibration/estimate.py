@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 
 from langchain_markovscale.calibration import em, selection
 from langchain_markovscale.calibration.decision_classes import fit_grid
+from langchain_markovscale.calibration.identifiability import (
+    check_identifiable,
+    check_identified,
+    missing_labels,
+)
 from langchain_markovscale.calibration.latent_labels import wrong_draws
 from langchain_markovscale.calibration.sufficient_statistics import (
     Statistics,
@@ -64,10 +69,12 @@ def fit_traces(
     """Fit rates to traces; see `Calibration.fit` for the arguments."""
     _check_arguments(n_classes, settling, n_bootstrap, level, seed)
     statistics = _statistics(traces)
-    selection.check_identifiable(statistics)
+    check_identifiable(statistics)
     # A generator for each stage, so that an option of one does not change what another finds.
-    stages = np.random.SeedSequence(seed).spawn(4)
-    of_scores, of_fit, of_classes, of_bootstrap = map(np.random.default_rng, stages)
+    stages = np.random.SeedSequence(seed).spawn(7)
+    of_scores, of_fit, of_classes, of_bootstrap, of_grid, of_thetas, of_check = map(
+        np.random.default_rng, stages
+    )
     model = fit_scores(
         statistics.scores,
         accept_threshold=accept_threshold,
@@ -86,10 +93,9 @@ def fit_traces(
     else:
         tried = {first: selection.held_out(problem, first, of_classes)}
         chosen = first
-    selection.check_identified(statistics, mode, evidence)
+    check_identified(statistics, model, mode, of_check, settling=settling)
     weights = selection.weighed_rows(problem, mode.parameters).sum(axis=1)
     wrong = wrong_draws(statistics, weights)
-    of_bootstrap, of_grid, of_thetas = of_bootstrap.spawn(3)
     grid = fit_grid(problem, mode, resampled=n_bootstrap > 0, rng=of_grid)
     resampled = (
         selection.bootstrap(problem, mode, n_bootstrap, of_bootstrap) if n_bootstrap else None
@@ -286,7 +292,7 @@ def _warnings(
             "no revision was recorded: the loop will not revise. Record revisions too, for "
             "instance three of every first answer."
         )
-    if missing := selection.missing_labels(statistics):
+    if missing := missing_labels(statistics):
         messages.append(
             f"{missing}: the rates assume that answers which agree are right. Label some attempts "
             "to check that."

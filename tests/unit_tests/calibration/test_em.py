@@ -93,6 +93,7 @@ def test_no_other_point_has_a_higher_posterior_density():
         prior = 0.5 * sum(map(math.log, weights))
         prior += 0.5 * sum(math.log(x) + math.log(1 - x) for rate in rates for x in rate)
         prior += math.log(d) + math.log(1 - d)
+        prior += 2 * math.log(0.5)  # σ of both classes, of which a table says nothing
         return -(log_likelihood(table, weights, *rates, d) + prior)
 
     flat = np.array([mode[0][0], *mode[1], *mode[2], *mode[3], mode[5]])

@@ -1,5 +1,7 @@
 """Counting traces, by hand and against tables."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import worlds
@@ -66,7 +68,7 @@ def test_patterns_are_of_wrong_fresh_draws_and_retention_of_wrong_revisions():
 
 def test_equal_questions_shrink_to_one_row():
     statistics = collect(Loop().traces(400, 1, 1, seed=1))
-    assert len(statistics.labelled) <= 4
+    assert len(statistics.labelled) <= 5  # a wrong answer may come back or move
     assert statistics.questions.sum() == 400
 
 
@@ -76,8 +78,10 @@ def test_a_table_counts_like_the_traces_that_it_sums_up():
     by_trace, by_table = collect(traces), collect_table(np.array(table, dtype=float))
 
     def rows(statistics):
-        pairs = zip(statistics.labelled.tolist(), statistics.questions, strict=True)
-        return {tuple(row): many for row, many in pairs}
+        many = Counter()
+        for row, questions in zip(statistics.labelled, statistics.questions, strict=True):
+            many[tuple(np.delete(row, [STUCK, MOVED]))] += questions  # a table has no keys
+        return many
 
     assert rows(by_trace) == rows(by_table)
     assert by_trace.seen.tolist() == by_table.seen.tolist()
