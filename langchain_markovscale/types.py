@@ -16,8 +16,9 @@ Step = Literal["stop", "revise", "generate"]
 """What a decision asks for: an action, or to stop."""
 
 Reason = Literal[
-    "gain_exceeds_cost", "gain_below_cost", "max_rounds", "budget", "error", "interrupted"
-]
+    "gain_exceeds_cost", "gain_below_cost", "max_rounds", "budget", "error", "interrupted",
+    "no_evidence",
+]  # fmt: skip
 """Why a decision was taken; a closed set."""
 
 Purpose = Literal["generate", "revise", "verify"]

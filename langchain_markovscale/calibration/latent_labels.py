@@ -15,7 +15,7 @@ from langchain_markovscale.calibration.em import Events
 from langchain_markovscale.calibration.sufficient_statistics import Hypothesis, Statistics, pad
 from langchain_markovscale.calibration.verifier_scores import ScoreModel
 from langchain_markovscale.theory.likelihood import log_retention
-from langchain_markovscale.theory.scores import ScoreLikelihood
+from langchain_markovscale.theory.scores import SteppedModel
 from langchain_markovscale.theory.urn import Urn
 
 Floats = NDArray[np.float64]
@@ -129,20 +129,20 @@ def _hypotheses(statistics: Statistics) -> list[Hypothesis]:
 
 def _offsets(hypotheses: Sequence[Hypothesis], evidence: Evidence) -> list[float]:
     """Return what speaks for each hypothesis beside the chain's own events, as logarithms."""
-    urn = Urn.alike(evidence.coincidence)
+    urn = Urn(evidence.coincidence)
     stuck, moved = log_retention(np.array([evidence.retention])).ravel()
-    scores = ScoreLikelihood.of_verdicts(
+    scores = SteppedModel.of_verdicts(
         evidence.accept_threshold,
         np.array([evidence.sensitivity]),
         np.array([evidence.specificity]),
         evidence.correlation,
     )
-    ratios = scores.by_step[scores.steps :].ravel()
+    ratios = scores.log_ratios.ravel()
     return [
         urn.log_chance(each.draws)
         + each.stuck * stuck
         + each.moved * moved
-        + sum(float(np.dot(scores.weights(answer), ratios)) for answer in each.right)
+        + sum(float(np.dot(scores.counts(answer), ratios)) for answer in each.right)
         for each in hypotheses
     ]
 

@@ -6,10 +6,12 @@ One list of rows serves the table and the JSON, so that neither can say what the
 from math import inf, isfinite, isnan
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from langchain_markovscale.display.wording import counted, percent, points
 from langchain_markovscale.theory.chain import TwoStateChain
-from langchain_markovscale.theory.plans import commitments
-from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale.theory.plans import blind, one_draw, verified
+from langchain_markovscale.theory.posterior import Candidates, Chains
 
 
 class PlanRow(NamedTuple):
@@ -123,17 +125,29 @@ def verified_threshold(
         specificity: P(reject | wrong).
         max_rounds: Attempts allowed, the first included.
     """
-    rates = Rates(
-        weights=(1.0,),
-        initial=(initial,),
-        repair=(chain.repair,),
-        corruption=(chain.corruption,),
-        sensitivity=(sensitivity,),
-        specificity=(specificity,),
+    most, one = max_rounds - 1, np.ones(1)
+    if not most:
+        return 0.0
+
+    def worths(in_hand: float) -> list[float]:
+        """The worth of every commitment while the answer in hand is right (1) or wrong (0)."""
+        right, repair, corruption = in_hand * one, chain.repair * one, chain.corruption * one
+        verdicts = sensitivity * one, specificity * one
+        revised = right * (1 - corruption) + (1 - right) * repair
+        drawn = Candidates(one, right, initial * one, *verdicts)
+        plans = [
+            blind(Chains(one, right, repair, corruption), most),
+            verified(Candidates(one, right, revised, *verdicts), most),
+            verified(drawn, most),
+            one_draw(drawn),
+        ]
+        return [worth for plan in plans for worth in plan.gains - cost * plan.rounds]
+
+    pays_below = (
+        wrong / (wrong - right)
+        for right, wrong in zip(worths(1.0), worths(0.0), strict=True)
+        if wrong > 0
     )
-    table = commitments(rates, ("revise", "generate"), max_rounds - 1, 0, keyed=False)
-    worths = table.gains - cost * table.rounds
-    pays_below = (wrong / (wrong - right) for right, wrong in worths.tolist() if wrong > 0)
     return float(max(pays_below, default=0.0))
 
 

@@ -9,12 +9,12 @@ by exact forward-backward along it.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from langchain_markovscale.theory.class_posterior import KeyedByClass, TreeByClass
+from langchain_markovscale.theory.intercept import log_chance
 from langchain_markovscale.theory.likelihood import (
     BROKEN,
     DRAWN_RIGHT,
@@ -32,36 +32,11 @@ from langchain_markovscale.theory.likelihood import (
     steps_of,
 )
 from langchain_markovscale.theory.mixture import check_weights
+from langchain_markovscale.theory.optimum import DrawModel
 from langchain_markovscale.theory.rates import Rates
-from langchain_markovscale.theory.scores import ScoreLikelihood, log_chance
 from langchain_markovscale.types import Attempt
 
 Floats = NDArray[np.float64]
-
-
-class Posterior(NamedTuple):
-    """The belief after some attempts, over K classes and the A answers seen.
-
-    An answer is a distinct key or, where no attempt has a key, an attempt.
-
-    Attributes:
-        joint: P(class k and answer i is correct), shape (A, K).
-        classes: P(class k), shape (K,).
-        latest: For each answer, the index of the latest attempt that carries it.
-        depths: For each attempt, how many revisions lie between it and its fresh draw.
-        keyed: Whether answers are keys.
-    """
-
-    joint: Floats
-    classes: Floats
-    latest: list[int]
-    depths: list[int]
-    keyed: bool
-
-    @property
-    def beliefs(self) -> Floats:
-        """P(answer i is correct), shape (A,)."""
-        return np.asarray(np.add.reduce(self.joint, axis=1))
 
 
 class Belief:
@@ -69,8 +44,8 @@ class Belief:
 
     Args:
         rates: The mixture and what is known of the verifier.
-        choices: Number of possible answers where they are a closed list, else None. It sets
-            κ = 1/(choices − 1) and makes the count of answers not yet seen exact.
+        choices: Number of possible answers where they are a closed list, else None; it sets
+            M = choices − 1.
 
     Raises:
         ValueError: If `choices` is not a whole number of at least 2.
@@ -79,12 +54,10 @@ class Belief:
     def __init__(self, rates: Rates, choices: int | None = None) -> None:
         self.rates = rates.among(choices)
         self.choices = choices
-        self._urn = self.rates.urn if choices is None else replace(self.rates.urn, closed=True)
-        self._scores = ScoreLikelihood.of(self.rates)
+        self._urn = self.rates.urn
+        self._scores = self.rates.score_model
         self._log_weights = log_chance(self.rates.arrays.weights)
-        self._fixed_columns = 2 + 2 * self._scores.steps
         self._table = self._table_with(1)
-        self._log_drawn = log_draws(self.rates.arrays.initial)[[DRAWN_WRONG, DRAWN_RIGHT]]
         self._moves_at: dict[int, Floats] = {}
 
     def prior(self, class_weights: Sequence[float] | None = None) -> Floats:
@@ -108,9 +81,22 @@ class Belief:
             )
         return np.tile(weights / draws, draws)
 
+    def draws(
+        self, class_weights: Sequence[float] | None = None, *, scored: bool = True
+    ) -> DrawModel:
+        """Return what is known of fresh draws before any was made.
+
+        Args:
+            class_weights: P(class) for this question, as `prior` takes them.
+            scored: Whether scores are to be counted on.
+        """
+        scores = self._scores.table if scored else None
+        urns = ((1.0, self._urn),)
+        return DrawModel(self.prior(class_weights), self.rates.arrays.initial, urns, scores)
+
     def posterior(
         self, attempts: Sequence[Attempt], class_weights: Sequence[float] | None = None
-    ) -> Posterior:
+    ) -> KeyedByClass | TreeByClass:
         """Return the belief after `attempts`, of which there must be at least one.
 
         Args:
@@ -121,19 +107,8 @@ class Belief:
             ValueError: If there is no attempt, a score is NaN or outside [0, 1], or a parent is
                 not an earlier attempt.
         """
-        if not attempts:
-            raise ValueError("attempts must hold at least one attempt, got none.")
-        depths = depths_of(attempts)
-        keyed = False
-        for index, attempt in enumerate(attempts):
-            score = attempt["score"]
-            if score is not None and not 0 <= score <= 1:
-                raise ValueError(
-                    f"attempts[{index}]['score'] must lie in [0, 1] or be None, got {score!r}: "
-                    "have the verifier return a probability, or None where it cannot say."
-                )
-            keyed = keyed or attempt["key"] is not None
-        if keyed:
+        depths, keyed = read_attempts(attempts)
+        if keyed or self.rates.keyed:
             return self._over_keys(attempts, depths, class_weights)
         return self._over_tree(attempts, depths, log_chance(self.prior(class_weights)))
 
@@ -142,7 +117,7 @@ class Belief:
         attempts: Sequence[Attempt],
         depths: list[int],
         class_weights: Sequence[float] | None,
-    ) -> Posterior:
+    ) -> KeyedByClass:
         latest: dict[str, int] = {}
         numbers: dict[str | None, int] = {None: NO_VALUE}
         answers = []
@@ -159,30 +134,34 @@ class Belief:
                 scores.setdefault(answer, []).append(score)
         levels = self._levels(max(depths))
         steps = steps_of(attempts, answers, depths, levels)
-        weights = {answer: self._scores.weights(each) for answer, each in scores.items()}
-        no_weights = self._scores.no_weights
-        every = list(map(sum, zip(*weights.values(), strict=True))) or no_weights
-        rows = []
+        rows, urns = [], []
         for right in range(len(numbers)):  # the last is the number of no answer
             counts, draws = read_run(steps, right, levels)
-            own = weights.get(right, no_weights)
-            rows.append([1.0, self._urn.log_chance(draws), *every, *own, *counts])
+            drawn = self._urn.read(draws)
+            urns.append(drawn)
+            rows.append([1.0, drawn.log_chance, *counts])
         # `dot` on arrays this small takes half the time of `@`, and this is the hot path.
         log_joint = np.array(rows, dtype=np.float64).dot(self._table_of(levels))
         if class_weights is not None:
             log_joint += log_chance(self.prior(class_weights)) - self._log_weights
+        evidence = self._scores.evidence(
+            [(max(answer, -1), each) for answer, each in scores.items()], len(numbers)
+        )
+        log_joint += evidence.log_chances
         joint = np.exp(log_joint - log_joint.max())
         joint /= joint.sum()
-        return Posterior(
-            joint[:-1], np.add.reduce(joint, axis=0), list(latest.values()), depths, True
-        )
+        return KeyedByClass(
+            joint, self.rates, self._scores, evidence, urns, answers, attempts,
+            list(latest.values()), depths, scores,
+        )  # fmt: skip
 
     def _over_tree(
         self, attempts: Sequence[Attempt], depths: list[int], log_weights: Floats
-    ) -> Posterior:
+    ) -> TreeByClass:
         """Exact forward-backward: messages up the tree of revisions, then down it.
 
-        An array of shape (2, K) holds a logarithm for a wrong answer, then for a correct one.
+        An array of shape (2, K, Z) holds a logarithm for a wrong answer, then for a correct one, by
+        class and node of the question's intercept.
         """
         n = len(attempts)
         # below[i] is ln P(scores of i and of what was made from it | i); None where it has none.
@@ -199,12 +178,13 @@ class Belief:
                 below[parent] = _plus(below[parent], message)
         # joint[i] is ln P(all scores of the tree, i); what i itself said to its parent is taken
         # out before the parent speaks to i.
-        joint = np.empty((n, 2, self.rates.n_classes))
-        evidence = log_weights
+        drawn = log_draws(self.rates.arrays.initial)[[DRAWN_WRONG, DRAWN_RIGHT]][..., None]
+        evidence = log_weights[:, None] + log_chance(self._scores.weights)
+        joint = np.empty((n, 2, *evidence.shape))
         for i, attempt in enumerate(attempts):
             parent = attempt["parent"]
             if parent is None:
-                joint[i] = _plus(below[i], self._log_drawn)
+                joint[i] = _plus(below[i], drawn)
                 evidence = evidence + np.logaddexp(joint[i, 0], joint[i, 1])
             else:
                 own = messages[i]
@@ -212,9 +192,9 @@ class Belief:
                 paths = self._moves(depths[i] - 1) + rest[:, None]
                 joint[i] = _plus(below[i], np.logaddexp(paths[0], paths[1]))
         correct = joint[:, 1] - np.logaddexp(joint[:, 0], joint[:, 1])
-        classes = np.exp(evidence - evidence.max())
-        classes /= classes.sum()
-        return Posterior(np.exp(correct) * classes, classes, list(range(n)), depths, False)
+        cases = np.exp(evidence - evidence.max())
+        cases /= cases.sum()
+        return TreeByClass(np.exp(correct) * cases, cases, self.rates, self._scores, depths)
 
     def _levels(self, deepest: int) -> int:
         """How many depths of revision have rates of their own, at least 1."""
@@ -223,10 +203,10 @@ class Belief:
     def _table_of(self, levels: int) -> Floats:
         """What each column of a hypothesis' row counts for, made anew for the deepest run so far.
 
-        The columns are 1, the logarithm of the urn, weights by step of all scores and of those of
-        the right answer, and the events of `likelihood`, shape (2 + 2S + 4 + 4T, K).
+        The columns are 1, the logarithm of the urn, and the events of `likelihood`, shape
+        (2 + 4 + 4T, K).
         """
-        width = self._fixed_columns + event_count(levels)
+        width = 2 + event_count(levels)
         table = self._table  # another thread may put a smaller one in its place
         if len(table) < width:
             self._table = table = self._table_with(levels)
@@ -234,17 +214,37 @@ class Belief:
 
     def _table_with(self, levels: int) -> Floats:
         ones = np.ones_like(self._log_weights)
-        return np.vstack(
-            [self._log_weights, ones, self._scores.by_step, event_table(self.rates, levels)]
-        )
+        return np.vstack([self._log_weights, ones, event_table(self.rates, levels)])
 
     def _moves(self, depth: int) -> Floats:
-        """ln P(child is z | parent is y) at [y, z], shape (2, 2, K)."""
+        """ln P(child is z | parent is y) at [y, z], shape (2, 2, K, 1)."""
         level = self._levels(depth + 1) - 1
         if level not in self._moves_at:
             events = log_revisions(*self.rates.at_depth(level))
-            self._moves_at[level] = events[[[UNREPAIRED, REPAIRED], [BROKEN, KEPT]]]
+            self._moves_at[level] = events[[[UNREPAIRED, REPAIRED], [BROKEN, KEPT]]][..., None]
         return self._moves_at[level]
+
+
+def read_attempts(attempts: Sequence[Attempt]) -> tuple[list[int], bool]:
+    """Return each attempt's depth of revision, and whether any has a key.
+
+    Raises:
+        ValueError: If there is no attempt, a score is NaN or outside [0, 1], or a parent is not an
+            earlier attempt.
+    """
+    if not attempts:
+        raise ValueError("attempts must hold at least one attempt, got none.")
+    depths = depths_of(attempts)
+    keyed = False
+    for index, attempt in enumerate(attempts):
+        score = attempt["score"]
+        if score is not None and not 0 <= score <= 1:
+            raise ValueError(
+                f"attempts[{index}]['score'] must lie in [0, 1] or be None, got {score!r}: "
+                "have the verifier return a probability, or None where it cannot say."
+            )
+        keyed = keyed or attempt["key"] is not None
+    return depths, keyed
 
 
 def _plus(total: Floats | None, term: Floats) -> Floats:

@@ -16,7 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langchain_markovscale.theory.belief import Belief
-from langchain_markovscale.theory.plans import Commitments, commitments
+from langchain_markovscale.theory.optimum import (
+    MOST_DRAWS,
+    MOST_SCORED_DRAWS,
+    Optimum,
+    solve,
+)
+from langchain_markovscale.theory.plans import Commitments, Plan, blind, one_draw, verified
+from langchain_markovscale.theory.posterior import KeyedPosterior, Posterior
 from langchain_markovscale.theory.rates import HasRates, Rates, Variant, rates_for
 from langchain_markovscale.theory.validation import (
     TOLERANCE,
@@ -25,7 +32,8 @@ from langchain_markovscale.theory.validation import (
     single,
     whole,
 )
-from langchain_markovscale.types import Action, Attempt, Decision, Reason, Step
+from langchain_markovscale.theory.vote import vote_on
+from langchain_markovscale.types import Action, Attempt, Decision, Reason, Step, new_attempt
 
 Floats = NDArray[np.float64]
 Pattern = tuple[tuple[int | None, float | None, int | None], ...]
@@ -33,6 +41,9 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 _CACHED_DECISIONS = 1024
+_CACHED_TABLES = 2 * MOST_DRAWS
+_FARTHEST = 64  # rounds that a commitment looks ahead
+_MOST_VOTES = 8  # draws ahead for which a vote is planned
 
 
 class Criterion:
@@ -71,7 +82,7 @@ class Criterion:
         self.cost_per_round = costs_by_action(cost_per_round, self.actions)
         self.max_rounds = int(single("max_rounds", whole("max_rounds", max_rounds, least=1)))
         self.belief = Belief(rates_for(variant, calibration), choices)
-        self._plans: dict[tuple[int, bool, bool], _Plans] = {}
+        self._optima: Cache[tuple[int, bool], Optimum] = Cache(_CACHED_TABLES)
         self._decisions: Cache[Pattern, Decision] = Cache(_CACHED_DECISIONS)
 
     @property
@@ -128,25 +139,29 @@ class Criterion:
         except (KeyError, TypeError, AttributeError):
             check_attempts(attempts)
             raise
-        beliefs = posterior.beliefs
-        answer = int(beliefs.argmax())
-        if not posterior.keyed:
-            answer = _best_scored(attempts, beliefs, answer)
-        best, belief = posterior.latest[answer], _clipped(float(beliefs[answer]))
+        hand = _in_hand(posterior, attempts)
+        best, belief = hand.attempt, hand.belief
         left = self.max_rounds - len(attempts)
         if left <= 0:
             return _decision("stop", best, belief, len(attempts), "max_rounds")
+        says_nothing = self.rates.verdicts_say_nothing
+        silent = all(attempt["score"] is None for attempt in attempts)
+        if silent and not isinstance(posterior, KeyedPosterior) and not says_nothing:
+            return _decision("stop", best, belief, len(attempts), "no_evidence")
+        # No score at all, twice, is no accident.
+        scored = not says_nothing and not (silent and len(attempts) > 1)
+        tables = class_weights is None and all(each["parent"] is None for each in attempts)
         plan = None
         if self.variant == "gate":
-            plan = self._before_the_run(class_weights, posterior.keyed)
-        if plan is None or plan.pays:
-            depth = posterior.depths[best] if self.rates.settling < 1 else 0
-            joint = posterior.joint[answer]
-            silent = _silent(attempts)
-            plan = self._best_plan(joint, posterior.classes, depth, posterior.keyed, silent, left)
-        action: Step = plan.action if plan.pays else "stop"
-        reason: Reason = "gain_exceeds_cost" if plan.pays else "gain_below_cost"
-        return _decision(action, best, belief, len(attempts), reason, plan.gain, plan.cost)
+            keyed = isinstance(posterior, KeyedPosterior)
+            plan = self._before_the_run(class_weights, keyed=keyed)
+        if plan is None or self._pays(plan):
+            plan = self._best_plan(posterior, hand, left, scored=scored, tables=tables)
+        pays = self._pays(plan)
+        action: Step = plan.action if pays else "stop"
+        reason: Reason = "gain_exceeds_cost" if pays else "gain_below_cost"
+        cost = self.cost_per_round[plan.action] * plan.rounds
+        return _decision(action, best, belief, len(attempts), reason, plan.gain, cost)
 
     def _first(self, class_weights: Sequence[float] | None) -> Decision:
         """The first attempt is always made: there is no answer to return without it."""
@@ -154,53 +169,127 @@ class Criterion:
         cost = self.cost_per_round.get("generate", 0.0)
         return _decision("generate", None, 0.0, 0, "gain_exceeds_cost", gain, cost)
 
-    def _before_the_run(self, class_weights: Sequence[float] | None, keyed: bool) -> "_Plan":
+    def _before_the_run(self, class_weights: Sequence[float] | None, *, keyed: bool) -> Plan:
         """The best plan for a first answer of which nothing is known but its question."""
-        classes = self.belief.prior(class_weights)
-        joint = classes * self.rates.initial
-        return self._best_plan(joint, classes, 0, keyed, False, self.max_rounds - 1)
+        first = new_attempt("", key="first" if keyed else None)
+        posterior = self.belief.posterior([first], class_weights)
+        scored = not self.rates.verdicts_say_nothing
+        tables = class_weights is None
+        hand = _in_hand(posterior, [first])
+        return self._best_plan(posterior, hand, self.max_rounds - 1, scored=scored, tables=tables)
+
+    def _pays(self, plan: Plan) -> bool:
+        return plan.gain - self.cost_per_round[plan.action] * plan.rounds > TOLERANCE
 
     def _best_plan(
-        self, joint: Floats, classes: Floats, depth: int, keyed: bool, silent: bool, left: int
-    ) -> "_Plan":
-        """Return the commitment that is worth most.
+        self, posterior: Posterior, hand: "_InHand", left: int, *, scored: bool, tables: bool
+    ) -> Plan:
+        """Return the plan that is worth most.
 
         Args:
-            joint: P(class k and the best answer is correct), shape (K,).
-            classes: P(class k), shape (K,).
-            depth: Revisions between the best answer and its fresh draw.
-            keyed: Whether answers have keys.
-            silent: Whether the verifier is not to be counted on.
-            left: Attempts that are left.
+            posterior: The belief.
+            hand: The answer in hand.
+            left: Attempts that are left, at least 1.
+            scored: Whether the verifier is to be counted on.
+            tables: Whether the run is one of fresh draws, whose optimum is in a table.
         """
-        key = (depth, keyed, silent)
-        if key not in self._plans:
-            rates = self.rates.without_verifier() if silent else self.rates
-            table = commitments(rates, self.actions, self.max_rounds - 1, depth, keyed=keyed)
-            each = np.array([self.cost_per_round[action] for action in table.actions])
-            self._plans[key] = _Plans(table, table.gains - each[:, None] * table.rounds)
-        table, worths = self._plans[key]
-        state = np.concatenate((joint, classes - joint))
-        nets = worths[: table.within[left]].dot(state)
-        row = int(nets.argmax())
-        gain, net = float(table.gains[row].dot(state)), float(nets[row])
-        return _Plan(table.actions[row], gain, gain - net, net > TOLERANCE)
+        plans: list[Plan] = []
+        most = min(left, _FARTHEST)
+        if "revise" in self.actions:
+            cost = self.cost_per_round["revise"]
+            if scored:
+                revised = posterior.revised(hand.answer, hand.depth)
+                plans.append(verified(revised, most).best("revise", cost))
+            chains = posterior.chains(hand.answer, hand.depth)
+            plans.append(blind(chains, most).best("revise", cost))
+        if "generate" in self.actions:
+            cost = self.cost_per_round["generate"]
+            covered = False
+            if isinstance(posterior, KeyedPosterior) and tables:
+                plan, covered = self._optimal(posterior, hand.belief, left, scored=scored)
+                plans += [plan] if plan else []
+            if not covered:
+                drawn = posterior.drawn(hand.answer)
+                if scored:
+                    plans.append(verified(drawn, most).best("generate", cost))
+                plans.append(one_draw(drawn).best("generate", cost))
+                if isinstance(posterior, KeyedPosterior):
+                    votes = vote_on(posterior.ballot(min(left, _MOST_VOTES)), hand.answer)
+                    ballots = Commitments(votes - hand.belief, np.arange(1.0, len(votes) + 1))
+                    plans.append(ballots.best("generate", cost))
+        return max(
+            plans, key=lambda plan: plan.gain - self.cost_per_round[plan.action] * plan.rounds
+        )
+
+    def _optimal(
+        self, posterior: KeyedPosterior, belief: float, left: int, *, scored: bool
+    ) -> tuple[Plan | None, bool]:
+        """Return the value of one more draw and optimal ones after it, by the table.
+
+        The next draw is weighed with the belief as it is, what follows with the table's coarser
+        states.
+
+        Returns:
+            The plan, None where the run is longer than the table, and whether the table reaches as
+            far as attempts are left.
+        """
+        marks = posterior.marks(scored=scored)
+        drawn = sum(map(sum, marks)) if self._anew(scored) else sum(votes for votes, _ in marks)
+        longest = MOST_SCORED_DRAWS if scored else MOST_DRAWS
+        horizon = min(drawn + left, longest)
+        if drawn >= horizon:
+            return None, False
+        table = self._optimum(horizon, scored=scored)
+        order = sorted(range(len(marks)), key=marks.__getitem__, reverse=True)
+        layer, ahead = table.lattice.layers[drawn], drawn + 1
+        row = layer.rows[tuple(marks[each] for each in order)]
+        chances = posterior.next_draw(scored=scored)
+        again, new = layer.again[row, : len(order)], layer.new[row]
+        old = chances.again[order]
+        values, rounds = table.values[ahead], table.rounds[ahead]
+        on = float((old * values[again]).sum() + chances.new.dot(values[new]))
+        later = float((old * rounds[again]).sum() + chances.new.dot(rounds[new]))
+        cost = self.cost_per_round["generate"]
+        gain = on + cost * later - belief
+        return Plan("generate", gain, 1 + later), drawn + left <= horizon
+
+    def _optimum(self, horizon: int, *, scored: bool) -> Optimum:
+        cost = self.cost_per_round["generate"]
+        return self._optima.get(
+            (horizon, scored),
+            lambda: solve(self.belief.draws(scored=scored), horizon, cost),
+        )
+
+    def _anew(self, scored: bool) -> bool:
+        return scored and self.rates.score_model.anew
 
 
-class _Plans(NamedTuple):
-    """Commitments, and their gains less their costs, shape (M, 2K)."""
+class _InHand(NamedTuple):
+    """The best answer so far.
 
-    table: Commitments
-    worths: Floats
+    Attributes:
+        answer: Which of the posterior's answers; None where it is wrong for want of a key.
+        attempt: The latest attempt that carries it.
+        depth: How many revisions lie between that and its fresh draw.
+        belief: The chance that it is right.
+    """
+
+    answer: int | None
+    attempt: int
+    depth: int
+    belief: float
 
 
-class _Plan(NamedTuple):
-    """One commitment, as it looks from a belief."""
-
-    action: Action
-    gain: float
-    cost: float
-    pays: bool
+def _in_hand(posterior: Posterior, attempts: Sequence[Attempt]) -> _InHand:
+    beliefs = posterior.beliefs
+    if not len(beliefs):
+        attempt = _best_scored(attempts, np.zeros(len(attempts)), len(attempts) - 1)
+        return _InHand(None, attempt, posterior.depths[attempt], 0.0)
+    answer = int(beliefs.argmax())
+    if not isinstance(posterior, KeyedPosterior):
+        answer = _best_scored(attempts, beliefs, answer)
+    attempt = posterior.latest[answer]
+    return _InHand(answer, attempt, posterior.depths[attempt], _clipped(float(beliefs[answer])))
 
 
 def _best_scored(attempts: Sequence[Attempt], beliefs: Floats, answer: int) -> int:
@@ -215,11 +304,6 @@ def _best_scored(attempts: Sequence[Attempt], beliefs: Floats, answer: int) -> i
 def _clipped(belief: float) -> float:
     """Return a belief without what rounding adds to certainty or takes from it."""
     return 1.0 if belief > 1 - TOLERANCE else belief
-
-
-def _silent(attempts: Sequence[Attempt]) -> bool:
-    """Return whether the verifier has given no score at all, which twice is no accident."""
-    return len(attempts) > 1 and all(attempt["score"] is None for attempt in attempts)
 
 
 def _check_actions(actions: Sequence[Action]) -> tuple[Action, ...]:

@@ -53,6 +53,7 @@ class GradedScores:
         intercept: ω ≥ 0, the standard deviation of the intercept between questions.
         scores: Rising scores at which the normal quantile of the rank is known.
         quantiles: x at these scores, never falling; in between it is interpolated.
+        cuts: x between low, middling and high scores, for planning; by default its terciles.
 
     Raises:
         ValueError: If a value leaves its range, or lengths differ.
@@ -66,6 +67,7 @@ class GradedScores:
     intercept: float
     scores: tuple[float, ...]
     quantiles: tuple[float, ...]
+    cuts: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         _check_finite(self, ("right", "wrong", "difficulty", "intercept"))
@@ -82,6 +84,15 @@ class GradedScores:
                 "scores.scores must rise and have as many scores.quantiles, which must not fall, "
                 f"got {len(at)} and {len(x)} of them."
             )
+        cuts = tuple(np.quantile(x, (1 / 3, 2 / 3)).tolist()) if self.cuts == () else self.cuts
+        low_to_high = np.atleast_1d(numbers("scores.cuts", cuts))
+        if (
+            len(low_to_high) != 2
+            or not np.all(np.isfinite(low_to_high))
+            or np.diff(low_to_high) < 0
+        ):
+            raise ValueError(f"scores.cuts must be two rising numbers, got {self.cuts!r}.")
+        object.__setattr__(self, "cuts", tuple(low_to_high.tolist()))
 
     @property
     def say_nothing(self) -> bool:
@@ -92,12 +103,6 @@ class GradedScores:
     def quantile(self, score: float) -> float:
         """Return x, the normal quantile of a score's rank."""
         return float(np.interp(score, self.scores, self.quantiles))
-
-    @property
-    def terciles(self) -> tuple[float, float]:
-        """The values of x between a low, a middling and a high score, for planning."""
-        low, high = np.quantile(self.quantiles, (1 / 3, 2 / 3))
-        return float(low), float(high)
 
 
 @dataclass(frozen=True)

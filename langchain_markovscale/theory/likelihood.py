@@ -4,8 +4,8 @@ Given the class k of the question and which attempts are right, an attempt has t
 
     fresh draw                p₀ₖ if right, else (1−p₀ₖ) · urn(value)
     revision of a right one   1−βₖ if still right, else βₖ · urn(value)
-    revision of a wrong one   αₖ if right now; same value again: (1−αₖ) σ, nothing is drawn;
-                              another one: (1−αₖ)(1−σ) · urn(value) / (1 − urn(parent's value))
+    revision of a wrong one   αₖ if right now; same value again: (1−αₖ) σₖ, nothing is drawn;
+                              another one: (1−αₖ)(1−σₖ) · urn(value) / (1 − urn(parent's value))
     scores                    f(x | right or wrong, k), see `theory/scores.py`
 
 with αₖdᵗ and βₖdᵗ at depth t. Wrong answers without a value (a key) pay 1−p₀, β or 1−α alone. The
@@ -20,8 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from langchain_markovscale.theory.intercept import log_chance
 from langchain_markovscale.theory.rates import Rates
-from langchain_markovscale.theory.scores import log_chance
 from langchain_markovscale.theory.urn import Draw
 from langchain_markovscale.types import Attempt
 
@@ -156,7 +156,7 @@ def event_table(rates: Rates, levels: int) -> Floats:
     return np.vstack(
         [
             log_draws(initial),
-            log_retention(np.full_like(initial, rates.retention)),
+            log_retention(rates.arrays.retention),
             *(log_revisions(*rates.at_depth(depth)) for depth in range(levels)),
         ]
     )

@@ -22,6 +22,7 @@ from langchain_markovscale.theory.mixture import (
     check_weights,
     per_class,
 )
+from langchain_markovscale.theory.scores import GradedModel, ScoreModel, SteppedModel
 from langchain_markovscale.theory.urn import Urn
 from langchain_markovscale.theory.validation import TOLERANCE, numbers, probabilities
 
@@ -85,6 +86,7 @@ class Rates:
     score_cuts: tuple[float, ...] = ()
     score_log_ratios: tuple[float, ...] = ()
     scores: GradedScores | TwoValuedScores | None = None
+    keyed: bool = False
 
     def __post_init__(self) -> None:
         weights = check_weights(self.weights)
@@ -135,6 +137,20 @@ class Rates:
     def urn(self) -> Urn:
         """Where wrong answers come from."""
         return Urn(self.coincidence, inf if self.plausible_wrong is None else self.plausible_wrong)
+
+    @cached_property
+    def score_model(self) -> ScoreModel:
+        """What scores say, by class."""
+        initial, rho = self.arrays.initial, self.verdict_correlation
+        if isinstance(self.scores, GradedScores):
+            return GradedModel(self.scores, initial, self.accept_threshold, rho)
+        if self.scores is not None:
+            return SteppedModel.of_scores(self.scores, initial, self.accept_threshold, rho)
+        s, u = self.arrays.sensitivity, self.arrays.specificity
+        verdicts = SteppedModel.of_verdicts(self.accept_threshold, s, u, rho)
+        if not self.score_cuts:
+            return verdicts
+        return SteppedModel.of_ratios(self.score_cuts, self.score_log_ratios, verdicts)
 
     @classmethod
     def pooled(cls, rates: "Rates", draws: Sequence["Rates"]) -> "Rates":

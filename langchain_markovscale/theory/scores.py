@@ -15,7 +15,7 @@ m/(1+(m−1)ρ) times their mean log density, which is exact at ρ = 0 and 1.
 from bisect import bisect_right
 from collections.abc import Sequence
 from math import erfc
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ Scored = tuple[int, Sequence[float]]
 without a key, which no hypothesis calls right."""
 
 _NODES = 15  # five are not enough for two-valued verdicts: beliefs were off by .1 to .2
+_TABLE_NODES = 9  # of graded scores, which are smooth in z
 _ROOT_HALF = 0.5**0.5
 
 
@@ -62,8 +63,13 @@ class ScoreEvidence(Protocol):
     def accepted(self) -> Floats:
         """P(an answer not yet scored is accepted | wrong or right, h, k), shape (2, H, K)."""
 
-    def levels(self) -> Floats:
-        """P(level of its score | wrong or right, h, k), shape (2, L, H, K)."""
+    def levels(self, label: int, hypothesis: int | None = None) -> Floats:
+        """Return P(level of its score | wrong (0) or right (1), h, k), shape (L, H, K).
+
+        Args:
+            label: Of which answers.
+            hypothesis: Only under this one, shape (L, 1, K).
+        """
 
 
 class ScoreModel(Protocol):
@@ -77,14 +83,30 @@ class ScoreModel(Protocol):
             hypotheses: H, how many hypotheses there are; the last is that none is right.
         """
 
+    @property
+    def anew(self) -> bool:
+        """Whether an answer's verdict is drawn anew each time, with correlation ρ."""
+
+    @property
+    def weights(self) -> Floats:
+        """P(z) of the nodes that stand for the intercept, shape (Z,)."""
+
+    @property
+    def accepted(self) -> Floats:
+        """P(accept | wrong or right, k, z), shape (2, K, Z)."""
+
     def log_chances(self, score: float) -> Floats:
-        """Return ln f(x) of a wrong and of a right answer, shape (2, K), the intercept averaged."""
+        """Return ln f(x) of a wrong and of a right answer, shape (2, K, Z), up to a constant."""
 
     def accepts(self, scores: Sequence[float]) -> tuple[int, int]:
         """Return how many of an answer's scores accept it, and how many reject it."""
 
     def level(self, scores: Sequence[float]) -> int:
         """Return the level of an answer's scores, as `ScoreTable` has them."""
+
+    @property
+    def plain_level(self) -> int:
+        """The level that says least, which stands for an answer without a score."""
 
     @property
     def table(self) -> ScoreTable:
@@ -103,6 +125,8 @@ class SteppedModel:
         correlation: ρ, of scores of the same answer.
     """
 
+    anew = True
+
     def __init__(
         self,
         cuts: Sequence[float],
@@ -112,8 +136,9 @@ class SteppedModel:
         threshold: float,
         correlation: float,
     ) -> None:
-        self._cuts, self._log_steps, self._accepted = cuts, log_steps, accepted
-        self._weights, self._threshold, self._correlation = weights, threshold, correlation
+        self._cuts, self._log_steps = cuts, log_steps
+        self._threshold, self._correlation = threshold, correlation
+        self.accepted, self.weights = accepted, weights
         self.steps = len(log_steps)
         wrong, right = log_steps[:, 0], log_steps[:, 1]
         by_step = np.concatenate([wrong, right - wrong])
@@ -140,7 +165,7 @@ class SteppedModel:
             log_ratios: ln of the ratio, one more than there are cuts.
             verdicts: What is known of the same verifier's verdicts.
         """
-        accepted = verdicts._accepted
+        accepted = verdicts.accepted
         ratios = np.array(log_ratios)[:, None, None] + np.zeros(accepted.shape[1:])
         steps = np.stack([np.zeros_like(ratios), ratios], axis=1)
         return cls(cuts, steps, accepted, np.ones(1), verdicts._threshold, verdicts._correlation)
@@ -182,14 +207,11 @@ class SteppedModel:
             if hypothesis >= 0:
                 rows[hypothesis, self.steps :] = counts
         log_joint = rows.dot(self._by_step).reshape(hypotheses, *self._shape)
-        return _SteppedEvidence(log_joint + self._log_weights, self._accepted)
+        return _SteppedEvidence(log_joint + self._log_weights, self.accepted)
 
     def log_chances(self, score: float) -> Floats:
-        """Return ln f(x) of a wrong and of a right answer, shape (2, K)."""
-        steps = self._log_steps[bisect_right(self._cuts, score)]
-        if len(self._weights) == 1:
-            return np.asarray(steps[..., 0])
-        return np.asarray(np.logaddexp.reduce(steps + self._log_weights, axis=-1))
+        """Return ln f(x) of a wrong and of a right answer, shape (2, K, Z)."""
+        return np.asarray(self._log_steps[bisect_right(self._cuts, score)])
 
     def accepts(self, scores: Sequence[float]) -> tuple[int, int]:
         """Return how many scores accept, and how many reject."""
@@ -202,10 +224,17 @@ class SteppedModel:
         return int(accepted > rejected)
 
     @property
+    def plain_level(self) -> int:
+        """The level that says least."""
+        ratios = log_chance(self.accepted[1]) - log_chance(self.accepted[0])
+        against = log_chance(1 - self.accepted[1]) - log_chance(1 - self.accepted[0])
+        return int(np.abs(ratios).mean() < np.abs(against).mean())
+
+    @property
     def table(self) -> ScoreTable:
         """What a plan ahead needs."""
-        levels = np.stack([1 - self._accepted, self._accepted], axis=1)
-        return ScoreTable(self._weights, levels, self._correlation)
+        levels = np.stack([1 - self.accepted, self.accepted], axis=1)
+        return ScoreTable(self.weights, levels, self._correlation)
 
 
 class _SteppedEvidence:
@@ -222,9 +251,11 @@ class _SteppedEvidence:
         z = np.exp(self._log_joint - self.log_chances[..., None])
         return np.asarray(np.einsum("hkz,ykz->yhk", z, self._accepted))
 
-    def levels(self) -> Floats:
-        accepted = self.accepted()
-        return np.stack([1 - accepted, accepted], axis=1)
+    def levels(self, label: int, hypothesis: int | None = None) -> Floats:
+        accepted = self.accepted()[label]
+        if hypothesis is not None:
+            accepted = accepted[hypothesis][None]
+        return np.stack([1 - accepted, accepted])
 
 
 class GradedModel:
@@ -237,7 +268,7 @@ class GradedModel:
         correlation: ρ, of scores of the same answer.
     """
 
-    _TABLE_NODES = 9
+    anew = False
 
     def __init__(
         self, law: GradedScores, initial: Floats, threshold: float, correlation: float
@@ -247,8 +278,11 @@ class GradedModel:
         self._means = np.array([law.wrong, law.right])[:, None] + self._shared  # (2, K)
         self._variances = np.array([law.wrong_spread, law.right_spread]) ** 2
         self._log_variances = np.log(self._variances)
-        self._cuts = np.array(law.terciles)
+        self._cuts = np.array(law.cuts)
         self._accept_from = law.quantile(threshold)
+        points, self.weights = nodes(_NODES)
+        self._at_nodes = self._means[:, :, None] + law.intercept * points  # (2, K, Z)
+        self.accepted = 1 - self._below_at(self._accept_from, self._at_nodes)
 
     def evidence(self, scored: Sequence[Scored], hypotheses: int) -> "_GradedEvidence":
         """Return what the scores of a run say, see `ScoreModel.evidence`."""
@@ -283,10 +317,10 @@ class GradedModel:
         return _GradedEvidence(log_chances, mean, 1 / shrunk, self)
 
     def log_chances(self, score: float) -> Floats:
-        """Return ln f(x) of a wrong and of a right answer, shape (2, K)."""
-        variances = self._variances + self._law.intercept**2
-        residual = self._law.quantile(score) - self._means
-        return np.asarray(-0.5 * (residual**2 / variances[:, None] + np.log(variances)[:, None]))
+        """Return ln f(x) of a wrong and of a right answer, shape (2, K, Z), up to a constant."""
+        residual = self._law.quantile(score) - self._at_nodes
+        spread = self._variances[:, None, None]
+        return np.asarray(-0.5 * (residual**2 / spread + np.log(spread)))
 
     def accepts(self, scores: Sequence[float]) -> tuple[int, int]:
         """Return how many scores accept, and how many reject."""
@@ -298,26 +332,31 @@ class GradedModel:
         return int((self._mean(scores) >= self._cuts).sum())
 
     @property
+    def plain_level(self) -> int:
+        """The level that says least."""
+        return 1
+
+    @property
     def table(self) -> ScoreTable:
         """What a plan ahead needs."""
-        points, weights = nodes(self._TABLE_NODES)
-        means = self._means[:, :, None] + self._law.intercept * points  # (2, K, Z)
-        below = [
-            _normal_below((cut - means) / np.sqrt(self._variances)[:, None, None])
-            for cut in self._cuts
-        ]
+        points, weights = nodes(_TABLE_NODES)
+        means = self._means[:, :, None] + self._law.intercept * points
+        below = [self._below_at(cut, means) for cut in self._cuts]
         edges = np.stack([np.zeros_like(means), *below, np.ones_like(means)], axis=1)
         return ScoreTable(weights, np.diff(edges, axis=1), None)
+
+    def _below_at(self, cut: float, means: Floats) -> Floats:
+        return _normal_below((cut - means) / np.sqrt(self._variances)[:, None, None])
 
     def _mean(self, scores: Sequence[float]) -> float:
         return sum(map(self._law.quantile, scores)) / len(scores)
 
-    def below(self, cut: float, mean: Floats, variance: Floats) -> Floats:
-        """Return P(x < cut | wrong or right, h, k), shape (2, H, K), z ~ N(mean, variance)."""
+    def below(self, cut: float, label: int, mean: Floats, variance: Floats) -> Floats:
+        """Return P(x < cut | label, h, k) where z ~ N(mean, variance), of the shape of `mean`."""
         law = self._law
-        centre = self._means[:, None] + law.intercept * mean
-        spread = np.sqrt(self._variances[:, None] + law.intercept**2 * variance)
-        return _normal_below((cut - centre) / spread[..., None])
+        centre = self._means[label] + law.intercept * mean
+        spread = np.sqrt(self._variances[label] + law.intercept**2 * variance)
+        return _normal_below((cut - centre) / spread[:, None])
 
     @property
     def cuts(self) -> Floats:
@@ -342,11 +381,15 @@ class _GradedEvidence:
         )
 
     def accepted(self) -> Floats:
-        return 1 - self._model.below(self._model.accept_from, self._mean, self._variance)
+        return 1 - np.array([self._below(self._model.accept_from, label) for label in (0, 1)])
 
-    def levels(self) -> Floats:
-        low, high = (self._model.below(cut, self._mean, self._variance) for cut in self._model.cuts)
-        return np.stack([low, high - low, 1 - high], axis=1)
+    def levels(self, label: int, hypothesis: int | None = None) -> Floats:
+        rows = slice(None) if hypothesis is None else [hypothesis]
+        low, high = (self._below(cut, label, rows) for cut in self._model.cuts)
+        return np.stack([low, high - low, 1 - high])
+
+    def _below(self, cut: float, label: int, rows: Any = slice(None)) -> Floats:
+        return self._model.below(cut, label, self._mean[rows], self._variance[rows])
 
 
 def _normal_below(values: Floats) -> Floats:

@@ -29,8 +29,14 @@ _LOG_IMPOSSIBLE = log(1e-300)  # of a chance of 0, so that contradictions leave 
 _NEARLY_ALIKE = 1e-12  # κM − 1 below this is rounding
 
 
-class _Law(NamedTuple):
-    """Chances are weights over their sum: a value drawn m times weighs `each` + `step`·m."""
+class Law(NamedTuple):
+    """Chances are weights over their sum: a value drawn m times weighs `each` + `step`·m.
+
+    Attributes:
+        each: What a value weighs before any was drawn.
+        whole: What all of them weigh together, then.
+        step: What a draw adds to its value: 1, or 0 where values stay equally likely.
+    """
 
     each: float
     whole: float
@@ -58,35 +64,40 @@ class Urn:
     @property
     def concentration(self) -> float:
         """θ, or aM: what all values together weigh before any was drawn."""
-        return self._law.whole
+        return self.law.whole
 
     @cached_property
-    def _law(self) -> _Law:
+    def law(self) -> Law:
+        """What values weigh."""
         if self.coincidence == 1:
-            return _Law(1.0, 1.0, 0.0)  # one value
+            return Law(1.0, 1.0, 0.0)  # one value
         if self.plausible == inf:
-            return _Law(0.0, 1 / self.coincidence - 1, 1.0)
+            return Law(0.0, 1 / self.coincidence - 1, 1.0)
         excess = self.coincidence * self.plausible - 1
         if excess <= _NEARLY_ALIKE:
-            return _Law(1.0, self.plausible, 0.0)  # equally likely for ever
+            return Law(1.0, self.plausible, 0.0)  # equally likely for ever
         each = (1 - self.coincidence) / excess
-        return _Law(each, each * self.plausible, 1.0)
+        return Law(each, each * self.plausible, 1.0)
 
     def seen(self, many: ArrayLike) -> Floats:
         """Return what a value weighs that was drawn `many` times, as an array of that shape."""
-        return self._law.each + self._law.step * np.asarray(many, dtype=np.float64)
+        return self.law.each + self.law.step * np.asarray(many, dtype=np.float64)
 
     def unseen(self, distinct: ArrayLike) -> Floats:
         """Return what all values not yet drawn weigh together, after `distinct` others."""
-        each, whole, _ = self._law
+        each, whole, _ = self.law
         return np.maximum(whole - each * np.asarray(distinct, dtype=np.float64), 0.0)
 
     def total(self, drawn: ArrayLike) -> Floats:
         """Return what everything weighs after so many draws; a chance is a weight over this."""
-        return self._law.whole + self._law.step * np.asarray(drawn, dtype=np.float64)
+        return self.law.whole + self.law.step * np.asarray(drawn, dtype=np.float64)
 
     def log_chance(self, draws: Iterable[Draw]) -> float:
-        """Return the logarithm of the chance of a sequence of wrong answers.
+        """Return the logarithm of the chance of a sequence of wrong answers, see `read`."""
+        return self.read(draws).log_chance
+
+    def read(self, draws: Iterable[Draw]) -> "Drawn":
+        """Return what a sequence of wrong answers leaves in the urn, and its chance.
 
         A revision from the wrong value p to another wrong one has chance urn(v)/(1 − urn(p)); the
         draws of p that it passed over count m_p/(n+θ−m_p) more for p.
@@ -94,7 +105,7 @@ class Urn:
         Args:
             draws: The wrong answers, in the order in which they were made.
         """
-        each, start, step = self._law
+        each, start, step = self.law
         weights: dict[int, float] = {}
         whole, total = start, 0.0
         for value, left in draws:
@@ -111,4 +122,20 @@ class Urn:
             total += log(chance / rest) if possible else _LOG_IMPOSSIBLE
             weights[value] = (each if weight is None else weights[value]) + step
             whole += step
-        return total
+        return Drawn(total, weights, whole, max(start - each * len(weights), 0.0))
+
+
+class Drawn(NamedTuple):
+    """What a sequence of wrong answers leaves in an urn.
+
+    Attributes:
+        log_chance: ln of the sequence's chance.
+        weights: What each value weighs that was drawn.
+        whole: What everything weighs.
+        unseen: What all values weigh together that were not drawn.
+    """
+
+    log_chance: float
+    weights: dict[int, float]
+    whole: float
+    unseen: float

@@ -1,0 +1,147 @@
+"""What the criterion asks of a belief: which answer is right, and what may happen next.
+
+Two beliefs answer: over classes of questions with rates (`theory/belief.py`), and the factorised
+prior of a loop of which nothing was measured (`theory/prior.py`).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langchain_markovscale.theory.optimum import Mark
+from langchain_markovscale.theory.urn import Urn
+
+Floats = NDArray[np.float64]
+
+
+class NextDraw(NamedTuple):
+    """What the next fresh draw may be; all chances sum to 1.
+
+    Attributes:
+        again: P(it is answer i, with outcome b of its verdict), shape (A, B); B is 1 where an
+            answer keeps the level of its score.
+        new: P(it is an answer not seen yet, whose score has level l), shape (L,).
+    """
+
+    again: Floats
+    new: Floats
+
+
+class Candidates(NamedTuple):
+    """What an answer drawn or revised until the verifier accepts depends on, in N cases.
+
+    Attributes:
+        weights: P(case); sums to 1.
+        right: 1 where the answer in hand is right, else 0.
+        candidate: P(a candidate is right).
+        accept: P(a right candidate is accepted).
+        reject: P(a wrong candidate is rejected).
+    """
+
+    weights: Floats
+    right: Floats
+    candidate: Floats
+    accept: Floats
+    reject: Floats
+
+
+class Chains(NamedTuple):
+    """What blind revisions of the answer in hand depend on, in N cases.
+
+    Attributes:
+        weights: P(case); sums to 1.
+        right: 1 where the answer in hand is right, else 0.
+        repair: α of the next revision.
+        corruption: β of the next revision.
+    """
+
+    weights: Floats
+    right: Floats
+    repair: Floats
+    corruption: Floats
+
+
+class Urns(NamedTuple):
+    """One law of wrong answers, and what it has seen under each of H hypotheses.
+
+    Attributes:
+        urn: The law.
+        weights: P(this law | h), shape (H,).
+        seen: What each answer weighs in the urn, shape (H, A); 0 where it is not in it.
+        whole: What everything weighs together, shape (H,).
+        distinct: How many different values, shape (H,).
+    """
+
+    urn: Urn
+    weights: Floats
+    seen: Floats
+    whole: Floats
+    distinct: Floats
+
+
+class Ballot(NamedTuple):
+    """What a vote of the fresh draws, and of up to n more, depends on.
+
+    Attributes:
+        votes: Fresh draws of each answer, shape (A,).
+        chances: P(h) E[p₀ᴿ (1−p₀)ʷ | h] at [h, R, w], R and w from 0 to n, shape (H, n+1, n+1).
+        urns: Where wrong answers come from.
+    """
+
+    votes: Floats
+    chances: Floats
+    urns: Sequence[Urns]
+
+
+class Posterior(ABC):
+    """The belief after some attempts, over the A answers seen.
+
+    An answer is a distinct key or, where no attempt has a key, an attempt. The answer in hand may be
+    None: one without a key among answers that have keys, which is wrong.
+
+    Attributes:
+        latest: For each answer, the index of the latest attempt that carries it.
+        depths: For each attempt, how many revisions lie between it and its fresh draw.
+    """
+
+    latest: list[int]
+    depths: list[int]
+
+    @property
+    @abstractmethod
+    def beliefs(self) -> Floats:
+        """P(answer i is right), shape (A,)."""
+
+    @abstractmethod
+    def drawn(self, answer: int | None) -> Candidates:
+        """Return what fresh draws depend on while that answer is in hand."""
+
+    @abstractmethod
+    def revised(self, answer: int | None, depth: int) -> Candidates:
+        """Return what revisions of that answer, at that depth, depend on if each is verified."""
+
+    @abstractmethod
+    def chains(self, answer: int | None, depth: int) -> Chains:
+        """Return what blind revisions of that answer, at that depth, depend on."""
+
+
+class KeyedPosterior(Posterior):
+    """The belief over distinct keys.
+
+    Hypotheses are that each key is right, then that none of them is: H = A + 1.
+    """
+
+    @abstractmethod
+    def marks(self, *, scored: bool = True) -> list[Mark]:
+        """Return each answer's mark in a state of fresh draws, see `theory/optimum.py`."""
+
+    @abstractmethod
+    def next_draw(self, *, scored: bool = True) -> NextDraw:
+        """Return what the next fresh draw may be."""
+
+    @abstractmethod
+    def ballot(self, draws: int) -> Ballot:
+        """Return what a vote after up to so many more fresh draws depends on."""
