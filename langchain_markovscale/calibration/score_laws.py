@@ -299,6 +299,7 @@ def _fit_graded(answers: Answers, at: Floats, x: Floats) -> GradedScores:
         intercept=intercept,
         scores=tuple(at.tolist()),
         quantiles=tuple(x.tolist()),
+        cuts=tuple(np.quantile(answers.mean, (1 / 3, 2 / 3)).tolist()),
     )
 
 
