@@ -89,7 +89,8 @@ class Decision(TypedDict):
         best: Index of the best attempt so far; None before the first.
         parent: Index of the attempt to revise; None unless `action` is `revise`.
         belief: Probability that the best attempt is correct.
-        expected_gain: How much the best plan from here is expected to raise that probability.
+        expected_gain: How much the best plan from here is expected to raise that probability. Below
+            0 no plan raises it; the best answer is returned anyway, so that 0 is shown.
         cost: What that plan is expected to cost, in units of accuracy.
         attempts: How many attempts the decision was made from.
         reason: One of the closed set `Reason`.

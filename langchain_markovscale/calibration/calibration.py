@@ -1,7 +1,7 @@
 """Rates together with where they come from, in a file that can be checked into a repository."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from langchain_markovscale.calibration import calibration_file
 from langchain_markovscale.calibration.estimate import fit_traces
-from langchain_markovscale.calibration.json_file import read_document, write_document
 from langchain_markovscale.calibration.summary import FitSummary, RateTable, rate_table
 from langchain_markovscale.theory.mixture import ChainMixture
 from langchain_markovscale.theory.rates import Rates, training_free_rates
@@ -35,6 +35,8 @@ class Calibration:
         metadata: Anything else that is worth keeping (model, prompts, date); plain JSON values.
         draws: Rates fitted to resampled questions; empty where nothing was fitted.
         fitted: What the rates were fitted to and how well; None where nothing was fitted.
+        decision: The rates to decide with, seven classes on a grid of p₀; None where decisions are
+            made with `rates`.
     """
 
     rates: Rates
@@ -42,6 +44,7 @@ class Calibration:
     metadata: dict[str, Any] = field(default_factory=dict)
     draws: tuple[Rates, ...] = ()
     fitted: FitSummary | None = None
+    decision: Rates | None = None
 
     @property
     def mixture(self) -> ChainMixture:
@@ -50,15 +53,18 @@ class Calibration:
 
     @property
     def decision_rates(self) -> Rates:
-        """The rates to decide with: the classes of several draws, so that uncertainty counts.
+        """The rates to decide with: `decision`, or else the classes of several draws.
 
-        The more traces, the closer the draws are to each other, and to `rates`. Only one κ can be
-        used: one of the higher ones, with which agreement is not trusted too soon.
+        So uncertainty counts: the more traces, the closer draws are to each other, and to `rates`.
+        Only one κ can be used: one of the higher ones, so that agreement is not trusted too soon.
         """
+        if self.decision is not None:
+            return self.decision
         if not self.draws:
             return self.rates
         kappa = float(np.quantile([draw.coincidence for draw in self.draws], _CAUTIOUS))
-        rates = replace(self.rates, coincidence=kappa)
+        plausible = None if self.rates.plausible_wrong is None else 1 / kappa
+        rates = replace(self.rates, coincidence=kappa, plausible_wrong=plausible)
         return Rates.pooled(rates, self.draws[:DECISION_DRAWS])
 
     def __repr__(self) -> str:
@@ -95,7 +101,8 @@ class Calibration:
         Args:
             traces: Traces, also as a stream, the path of a file of them, or an array of 0 and 1 of
                 shape (questions, rounds) or (questions, fresh starts, rounds).
-            n_classes: K, or `"auto"`: two, and more where held-out questions clearly ask for it.
+            n_classes: K, or `"auto"`: two for forecasts, and more where held-out questions clearly
+                ask for it, beside seven on a grid of p₀ for decisions.
             settling: Whether rates may fall with the depth of revision.
             accept_threshold: The score from which the verifier accepts, in [0, 1]; None for the one
                 that separates best.
@@ -118,7 +125,9 @@ class Calibration:
             level=level,
             seed=seed,
         )
-        return cls(found.rates, source, dict(metadata or {}), found.draws, found.summary)
+        return cls(
+            found.rates, source, dict(metadata or {}), found.draws, found.summary, found.decision
+        )
 
     @classmethod
     def from_rates(
@@ -133,7 +142,8 @@ class Calibration:
         accept_threshold: float = 0.5,
         settling: float = 1.0,
         coincidence: float = 0.25,
-        retention: float | None = None,
+        plausible_wrong: float | None = None,
+        retention: ArrayLike | None = None,
         verdict_correlation: float = 0.5,
         source: str = "given rates",
     ) -> "Calibration":
@@ -152,6 +162,9 @@ class Calibration:
             accept_threshold: A score of at least this much accepts, in [0, 1].
             settling: d in (0, 1]; the revision at depth t has rates αdᵗ and βdᵗ.
             coincidence: κ in (0, 1], the chance that two independent wrong answers coincide.
+            plausible_wrong: M ≥ 1/κ, how many wrong answers a question may have; with M = 1/κ all
+                are equally likely. By default any number: wrong answers come from an urn in which
+                those already drawn are likelier to come again, θ = 1/κ − 1.
             retention: σ in [0, 1], the chance that an unrepaired wrong answer comes back
                 unchanged; by default κ, as if it were drawn afresh.
             verdict_correlation: ρ in [0, 1]; 0 where every verdict is drawn anew, 1 where the same
@@ -162,7 +175,7 @@ class Calibration:
             ValueError: If a rate leaves its range, or lengths differ.
         """
         if weights is None:
-            by_class = (initial, repair, corruption, sensitivity, specificity)
+            by_class = (initial, repair, corruption, sensitivity, specificity, retention)
             n_classes = max(np.size(rate) for rate in by_class)
             weights = [1 / n_classes] * n_classes
         rates = Rates(
@@ -175,6 +188,7 @@ class Calibration:
             accept_threshold=accept_threshold,
             settling=settling,
             coincidence=coincidence,
+            plausible_wrong=plausible_wrong,
             retention=coincidence if retention is None else retention,
             verdict_correlation=verdict_correlation,
         )
@@ -248,78 +262,15 @@ class Calibration:
         Args:
             path: The file; it is replaced whole or not at all.
         """
-        write(self, path)
+        calibration_file.write(self, path)
 
     @classmethod
     def load(cls, path: str | Path) -> "Calibration":
-        """Read a calibration that `save` wrote.
+        """Read a calibration that `save` wrote, in this version or in an earlier one.
 
         Raises:
             FileNotFoundError: If there is no such file.
             ValueError: If the file is not a calibration, is of another version, lacks a field, or
                 holds a value out of range; the message names the file and the field.
         """
-        return read(cls, path)
-
-
-_KIND, _VERSION = "calibration", 1
-
-# What differs between draws; the rest of each is that of the rates.
-_DRAWN = (
-    "weights", "initial", "repair", "corruption", "sensitivity", "specificity", "settling",
-    "coincidence",
-)  # fmt: skip
-
-
-def write(calibration: "Calibration", path: str | Path) -> None:
-    """Write a calibration; the file is replaced whole or not at all."""
-    content = asdict(calibration)
-    content["draws"] = {
-        name: [getattr(draw, name) for draw in calibration.draws] for name in _DRAWN
-    }
-    write_document(path, _KIND, _VERSION, content)
-
-
-def read(kind: type["Calibration"], path: str | Path) -> "Calibration":
-    """Read a calibration, see `Calibration.load`."""
-    content = read_document(path, _KIND, _VERSION, "calibrate again")
-    try:
-        rates = content["rates"] = _build(Rates, content.get("rates"), "rates.")
-        content["draws"] = _draws(rates, content.get("draws"))
-        if content.get("fitted") is not None:
-            content["fitted"] = _build(FitSummary, content["fitted"], "fitted.")
-        calibration: Calibration = _build(kind, content)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{path} is not a valid calibration: {error}") from None
-    return calibration
-
-
-def _draws(rates: Rates, columns: Any) -> tuple[Rates, ...]:
-    if not isinstance(columns, dict) or set(columns) != set(_DRAWN):
-        raise ValueError(
-            f"draws must hold {', '.join(_DRAWN)}, each a list with one entry a draw, got "
-            f"{columns!r:.80}: calibrate again."
-        )
-    rows = zip(*(columns[name] for name in _DRAWN), strict=True)
-    return tuple(replace(rates, **dict(zip(_DRAWN, row, strict=True))) for row in rows)
-
-
-def _build(kind: type[Any], values: Any, prefix: str = "") -> Any:
-    """Make a dataclass from the fields of a JSON object, naming what is missing or unknown."""
-    if not isinstance(values, dict):
-        raise ValueError(f"{prefix.rstrip('.')} must be an object, got {values!r}.")
-    names = {each.name for each in fields(kind)}
-    if missing := names - values.keys():
-        raise ValueError(f"missing {', '.join(prefix + name for name in sorted(missing))}.")
-    if unknown := values.keys() - names:
-        raise ValueError(f"unknown {', '.join(prefix + name for name in sorted(unknown))}.")
-    return kind(**{name: _frozen(value) for name, value in values.items()})
-
-
-def _frozen(value: Any) -> Any:
-    """Return JSON's lists as the tuples that they were."""
-    if isinstance(value, list):
-        return tuple(map(_frozen, value))
-    if isinstance(value, dict):
-        return {name: _frozen(each) for name, each in value.items()}
-    return value
+        return calibration_file.read(cls, path)

@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langchain_markovscale.calibration import em, selection
-from langchain_markovscale.calibration.latent_labels import Evidence
+from langchain_markovscale.calibration.decision_classes import fit_grid
+from langchain_markovscale.calibration.identifiability import (
+    check_identifiable,
+    check_identified,
+    missing_labels,
+)
+from langchain_markovscale.calibration.latent_labels import wrong_draws
 from langchain_markovscale.calibration.sufficient_statistics import (
     Statistics,
     collect,
@@ -19,6 +25,7 @@ from langchain_markovscale.calibration.sufficient_statistics import (
 from langchain_markovscale.calibration.summary import FitSummary
 from langchain_markovscale.calibration.verifier_scores import ScoreModel, fit_scores
 from langchain_markovscale.display.wording import counted, points
+from langchain_markovscale.theory.likelihood import DEPTH, REVISED
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.validation import check_level, whole
 from langchain_markovscale.traces.checks import checked
@@ -37,11 +44,13 @@ class Fitted(NamedTuple):
 
     Attributes:
         rates: The fitted rates.
+        decision: The rates to decide with, where they are others.
         draws: Fits to resampled questions, so that decisions account for uncertain rates.
         summary: What a report shows.
     """
 
     rates: Rates
+    decision: Rates | None
     draws: tuple[Rates, ...]
     summary: FitSummary
 
@@ -59,10 +68,12 @@ def fit_traces(
     """Fit rates to traces; see `Calibration.fit` for the arguments."""
     _check_arguments(n_classes, settling, n_bootstrap, level, seed)
     statistics = _statistics(traces)
-    selection.check_identifiable(statistics)
+    check_identifiable(statistics)
     # A generator for each stage, so that an option of one does not change what another finds.
-    stages = np.random.SeedSequence(seed).spawn(4)
-    of_scores, of_fit, of_classes, of_bootstrap = map(np.random.default_rng, stages)
+    stages = np.random.SeedSequence(seed).spawn(7)
+    of_scores, of_fit, of_classes, of_bootstrap, of_grid, of_thetas, of_check = map(
+        np.random.default_rng, stages
+    )
     model = fit_scores(
         statistics.scores,
         accept_threshold=accept_threshold,
@@ -81,26 +92,35 @@ def fit_traces(
     else:
         tried = {first: selection.held_out(problem, first, of_classes)}
         chosen = first
-    selection.check_identified(statistics, mode, evidence)
+    check_identified(statistics, model, mode, of_check, settling=settling)
+    weights = selection.weighed_rows(problem, mode.parameters).sum(axis=1)
+    wrong = wrong_draws(statistics, weights)
+    grid = fit_grid(problem, mode, resampled=n_bootstrap > 0, rng=of_grid)
     resampled = (
         selection.bootstrap(problem, mode, n_bootstrap, of_bootstrap) if n_bootstrap else None
     )
     if not statistics.depths:
         mode = mode._replace(parameters=_untried(mode.parameters))
-        resampled = resampled and _untried(resampled)
-    rates = _rates(
-        mode.parameters, 0, evidence, model, (evidence.sensitivity, evidence.specificity)
-    )
-    kappas = evidence.coincidences(n_bootstrap, of_bootstrap).tolist()
+        grid, resampled = _untried(grid), resampled and _untried(resampled)
+
+    measured = np.array([evidence.sensitivity, evidence.specificity])
+    likeliest = 1 / (1 + wrong.concentration)
+    rates = _rates(mode.parameters, likeliest, measured, model)
+    decision = None
+    if n_classes == "auto":
+        kappa = wrong.coincidence if n_bootstrap else likeliest
+        decision = _rates(grid, kappa, measured, model)
     draws = tuple(
-        _rates(resampled, b, evidence._replace(coincidence=kappa), model, (float(s), float(u)))
-        for b, ((s, u), kappa) in enumerate(zip(model.draws[:n_bootstrap], kappas, strict=True))
+        _rates(resampled.pick(np.array([index])), 1 / (1 + theta), verdicts, model)
+        for index, (theta, verdicts) in enumerate(
+            zip(wrong.draws(n_bootstrap, of_thetas), model.draws[:n_bootstrap], strict=True)
+        )
         if resampled
     )
     summary = _summary(
         statistics, problem, mode, resampled, model, tried, tried[chosen], seed, level, n_bootstrap
     )
-    return Fitted(rates, draws, summary)
+    return Fitted(rates, decision, draws, summary)
 
 
 def _check_arguments(
@@ -146,25 +166,28 @@ def _untried(parameters: em.Parameters) -> em.Parameters:
     return parameters._replace(repair=nothing, corruption=nothing)
 
 
-def _rates(
-    parameters: em.Parameters,
-    index: int,
-    evidence: Evidence,
-    model: ScoreModel,
-    verdicts: tuple[float, float],
-) -> Rates:
+def _rates(parameters: em.Parameters, kappa: float, verdicts: Floats, model: ScoreModel) -> Rates:
+    """Return the rates of one fit.
+
+    Args:
+        parameters: The chains, a batch of one.
+        kappa: κ.
+        verdicts: (s, u).
+        model: What else is known of the verifier.
+    """
+    sensitivity, specificity = verdicts
     return Rates(
-        weights=parameters.weights[index],
-        initial=parameters.initial[index],
-        repair=parameters.repair[index],
-        corruption=parameters.corruption[index],
-        sensitivity=verdicts[0],
-        specificity=verdicts[1],
-        accept_threshold=evidence.accept_threshold,
-        settling=float(parameters.settling[index]),
-        coincidence=evidence.coincidence,
-        retention=evidence.retention,
-        verdict_correlation=evidence.correlation,
+        weights=parameters.weights[0],
+        initial=parameters.initial[0],
+        repair=parameters.repair[0],
+        corruption=parameters.corruption[0],
+        sensitivity=sensitivity,
+        specificity=specificity,
+        accept_threshold=model.accept_threshold,
+        settling=float(parameters.settling[0]),
+        coincidence=kappa,
+        retention=parameters.retention[0],
+        verdict_correlation=model.correlation,
     )
 
 
@@ -234,9 +257,9 @@ def _drift(problem: selection.Problem, parameters: em.Parameters) -> tuple[tuple
     events, depths = problem.events, problem.events.depths
     if not depths:
         return ()
-    shares = em.responsibilities(events, parameters)[0]
-    shares *= np.repeat(problem.questions, np.diff(np.append(events.starts, len(shares))))[:, None]
-    moves = (events.counts.T @ shares)[2:].reshape(depths, 4, -1)
+    moves = (events.counts.T @ selection.weighed_rows(problem, parameters))[REVISED:].reshape(
+        depths, DEPTH, -1
+    )
     survival = parameters.settling[0] ** np.arange(depths)[:, None]
     n_right, n_wrong = moves[:, 0] + moves[:, 1], moves[:, 2] + moves[:, 3]
     rows = np.stack(
@@ -270,7 +293,7 @@ def _warnings(
             "no revision was recorded: the loop will not revise. Record revisions too, for "
             "instance three of every first answer."
         )
-    if missing := selection.missing_labels(statistics):
+    if missing := missing_labels(statistics):
         messages.append(
             f"{missing}: the rates assume that answers which agree are right. Label some attempts "
             "to check that."

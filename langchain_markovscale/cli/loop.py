@@ -228,6 +228,7 @@ def build_loop(
     cost_per_round: float,
     max_rounds: int,
     actions: Sequence[Action],
+    exact_verifier: bool = False,
     calibration_file: str | None = None,
     calibration: Calibration | None = None,
     temperature: float | None = None,
@@ -247,6 +248,7 @@ def build_loop(
         cost_per_round: In units of accuracy.
         max_rounds: Attempts allowed, the first included.
         actions: Of `revise` and `generate`.
+        exact_verifier: Whether a full score means right, and anything less wrong.
         calibration_file: Written by `Calibration.save`.
         calibration: Instead of a file.
         temperature: Sampling temperature.
@@ -272,6 +274,8 @@ def build_loop(
         "answer_key": key,
         "prompts": prompts or Prompts(),
     }
+    if exact_verifier:
+        settings["exact_verifier"] = True
     _check(settings, verifier_name)
     make_verifier = verifier_named(verifier_name)
     if is_local(model_name):
@@ -307,4 +311,5 @@ def _check(settings: dict[str, Any], verifier_name: str) -> None:
         settings["cost_per_round"],
         settings["max_rounds"],
         settings["actions"],
+        exact_verifier=settings.get("exact_verifier", False),
     )

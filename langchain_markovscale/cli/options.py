@@ -26,6 +26,13 @@ VerifierName = Annotated[
         "nines (casting out nines, for sums).",
     ),
 ]
+ExactVerifier = Annotated[
+    bool,
+    typer.Option(
+        "--exact-verifier",
+        help="A full score of the verifier means right, anything less wrong.",
+    ),
+]
 AnswerKeyName = Annotated[
     str | None,
     typer.Option(

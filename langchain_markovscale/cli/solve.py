@@ -31,6 +31,7 @@ def solve(
     ] = None,
     model: options.ModelName = "smollm2",
     verifier: options.VerifierName = "judge",
+    exact_verifier: options.ExactVerifier = False,
     answer_key: options.AnswerKeyName = None,
     cost_per_round: options.CostPerRound = 0.01,
     max_rounds: options.MaxRounds = 8,
@@ -57,6 +58,7 @@ def solve(
     loop = build_loop(
         model_name=model,
         verifier_name=verifier,
+        exact_verifier=exact_verifier,
         answer_key=answer_key,
         cost_per_round=cost_per_round,
         max_rounds=max_rounds,

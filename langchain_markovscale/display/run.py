@@ -123,7 +123,7 @@ class DecisionDisplay(Display):
             ("best attempt", _place(decision["best"])),
             ("attempt to revise", _place(decision["parent"])),
             ("belief that the best is right", percent(decision["belief"])),
-            ("expected gain of the best plan", points(decision["expected_gain"], 2)),
+            ("expected gain of the best plan", points(max(decision["expected_gain"], 0.0), 2)),
             ("its cost", points(decision["cost"], 2)),
         )
         return Document(

@@ -36,6 +36,8 @@ def explain(decision: Decision) -> str:
         made = decision["attempts"]
         allowed = "the one attempt" if made == 1 else f"all {counted(made, 'attempt')}"
         return f"stopped: {allowed} allowed had been made"
+    if reason == "no_evidence":
+        return "stopped: neither a key nor a score could be read, so that there is no evidence"
     if reason in _CUT_SHORT:
         best = decision["best"]
         kept = "there is no answer yet" if best is None else f"answer {best + 1} is the best so far"
@@ -152,7 +154,7 @@ _CUT_SHORT = {
     "error": "a call failed",
     "interrupted": "the run was interrupted",
 }
-_REASONS = ("gain_exceeds_cost", "gain_below_cost", "max_rounds", *_CUT_SHORT)
+_REASONS = ("gain_exceeds_cost", "gain_below_cost", "max_rounds", "no_evidence", *_CUT_SHORT)
 
 
 def _going_on(decision: Decision) -> str:
@@ -165,16 +167,16 @@ def _going_on(decision: Decision) -> str:
 
 def _gain_and_cost(decision: Decision) -> str:
     """With as many digits as it takes to tell the gain from the cost."""
-    gain, cost = decision["expected_gain"], decision["cost"]
+    # A gain below 0 is one of a plan; the best answer would be returned anyway.
+    gain, cost = max(decision["expected_gain"], 0.0), decision["cost"]
     for digits in (1, 2, 3):
-        size, price = (points(each, digits, unit=False) for each in (abs(gain), cost))
+        size, price = (points(each, digits, unit=False) for each in (gain, cost))
         if size != price:
             break
     paid = "nothing" if price == "0" else "as much" if size == price else price
     if size == "0":
         return f"leave the chance of being right as it is and cost {paid}"
-    change = "raise" if gain > 0 else "lower"
-    return f"{change} the chance of being right by {size}{_unit(size)} and cost {paid}"
+    return f"raise the chance of being right by {size}{_unit(size)} and cost {paid}"
 
 
 def _unit(size: str) -> str:

@@ -20,6 +20,7 @@ from langchain_markovscale.theory.criterion import Cache, Criterion
 from langchain_markovscale.theory.rates import Rates, Variant
 from langchain_markovscale.theory.validation import costs_by_action, whole
 from langchain_markovscale.types import Action
+from langchain_markovscale.verifiers.function import is_exact
 
 
 class RuleOptions(TypedDict, total=False):
@@ -42,6 +43,9 @@ class RuleOptions(TypedDict, total=False):
             is the default (of a router that reads answers or messages it is `"revise"`).
         choices: The possible answers, or how many there are, where they are a closed list. Given as
             a list, it also reads the answer from the text, unless `answer_key` does.
+        exact_verifier: Whether the verifier's full score (True or 1.0) means right, and anything
+            less wrong; the run then ends at the first such score. By default what the verifier
+            says of itself, see `FunctionVerifier`; a router, which sees scores alone, is told.
     """
 
     calibration: Calibration | Rates | None
@@ -50,6 +54,7 @@ class RuleOptions(TypedDict, total=False):
     max_rounds: int
     actions: Sequence[Action] | None
     choices: Choices | None
+    exact_verifier: bool
 
 
 def criterion_of(
@@ -148,6 +153,8 @@ def rule_of_loop(
         TypeError: If an option is unknown, or the calibration is of no accepted type.
     """
     criterion = criterion_of(callee, criterion, rule)
+    if is_exact(verifier) and not criterion.exact_verifier and "exact_verifier" not in rule:
+        criterion = criterion.replace(exact_verifier=True)
     key, choices = key_for(answer_key, rule.get("choices")), criterion.belief.choices
     if key is None and choices is not None:
         raise ValueError(

@@ -62,6 +62,9 @@ class Criterion:
         choices: Number of possible answers where they are a closed list.
         variant: Where the weights of the classes come from: `"mixture"` (as fitted), `"gate"`,
             `"map"` or `"training_free"`; see `rates_for`.
+        exact_verifier: Whether the verifier's full score (True or 1.0) means right, and anything
+            less wrong: .8 of the tests is a rejection, and only says which draft is nearer. It is
+            exact for what it checks: tests that it does not see may still fail.
 
     Raises:
         ValueError: If an argument leaves its range.
@@ -76,12 +79,15 @@ class Criterion:
         *,
         choices: int | None = None,
         variant: Variant = "mixture",
+        exact_verifier: bool = False,
     ) -> None:
-        self.variant = variant
+        self.variant, self.exact_verifier = variant, exact_verifier
+        self._calibration = calibration
         self.actions = _check_actions(actions)
         self.cost_per_round = costs_by_action(cost_per_round, self.actions)
         self.max_rounds = int(single("max_rounds", whole("max_rounds", max_rounds, least=1)))
-        self.belief = Belief(rates_for(variant, calibration), choices)
+        rates = rates_for(variant, calibration)
+        self.belief = Belief(rates.with_exact_verifier() if exact_verifier else rates, choices)
         self._optima: Cache[tuple[int, bool], Optimum] = Cache(_CACHED_TABLES)
         self._decisions: Cache[Pattern, Decision] = Cache(_CACHED_DECISIONS)
 
@@ -89,12 +95,13 @@ class Criterion:
     def arguments(self) -> dict[str, Any]:
         """The arguments of a criterion that decides as this one does."""
         return {
-            "calibration": self.rates,
+            "calibration": self._calibration,
             "cost_per_round": self.cost_per_round,
             "max_rounds": self.max_rounds,
             "actions": self.actions,
             "choices": self.belief.choices,
             "variant": self.variant,
+            "exact_verifier": self.exact_verifier,
         }
 
     def replace(self, **changes: Any) -> "Criterion":
@@ -283,22 +290,32 @@ class _InHand(NamedTuple):
 def _in_hand(posterior: Posterior, attempts: Sequence[Attempt]) -> _InHand:
     beliefs = posterior.beliefs
     if not len(beliefs):
-        attempt = _best_scored(attempts, np.zeros(len(attempts)), len(attempts) - 1)
+        scores = [attempt["score"] or 0.0 for attempt in attempts]
+        attempt = max(range(len(attempts)), key=lambda index: (scores[index], index))
         return _InHand(None, attempt, posterior.depths[attempt], 0.0)
-    answer = int(beliefs.argmax())
-    if not isinstance(posterior, KeyedPosterior):
-        answer = _best_scored(attempts, beliefs, answer)
+    answer = _best_scored(attempts, posterior, int(beliefs.argmax()))
     attempt = posterior.latest[answer]
     return _InHand(answer, attempt, posterior.depths[attempt], _clipped(float(beliefs[answer])))
 
 
-def _best_scored(attempts: Sequence[Attempt], beliefs: Floats, answer: int) -> int:
+def _best_scored(attempts: Sequence[Attempt], posterior: Posterior, answer: int) -> int:
     """Among answers believed as much as `answer`, return the one that was scored highest.
 
-    A verifier of which only a threshold is known leaves accepted answers equally likely.
+    A verifier of which only a threshold is known leaves accepted answers equally likely, and an
+    exact one those that it rejected.
     """
+    beliefs = posterior.beliefs
     alike = np.flatnonzero(beliefs >= beliefs[answer] - TOLERANCE).tolist()
-    return max(alike, key=lambda index: attempts[index]["score"] or 0.0) if alike else answer
+    if len(alike) < 2:
+        return answer
+
+    def highest(index: int) -> float:
+        latest = posterior.latest[index]
+        key = attempts[latest]["key"]
+        same = [attempts[latest]] if key is None else [a for a in attempts if a["key"] == key]
+        return max((each["score"] or 0.0 for each in same), default=0.0)
+
+    return max(alike, key=highest)
 
 
 def _clipped(belief: float) -> float:

@@ -99,7 +99,7 @@ class Ballot(NamedTuple):
 class Posterior(ABC):
     """The belief after some attempts, over the A answers seen.
 
-    An answer is a distinct key or, where no attempt has a key, an attempt. The answer in hand may be
+    An answer is a distinct key or, where no attempt has a key, an attempt. The one in hand may be
     None: one without a key among answers that have keys, which is wrong.
 
     Attributes:

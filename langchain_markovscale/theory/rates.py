@@ -29,6 +29,9 @@ from langchain_markovscale.theory.validation import TOLERANCE, numbers, probabil
 Floats = NDArray[np.float64]
 
 
+_NEARLY_EXACT = 0.95  # of a few traces, an exact verifier's rates are not quite 1
+
+
 class RateArrays(NamedTuple):
     """Rates by class, each of shape (K,); see `Rates`."""
 
@@ -190,6 +193,28 @@ class Rates:
             score_cuts=(),
             score_log_ratios=(),
             scores=None,
+        )
+
+    def with_exact_verifier(self) -> "Rates":
+        """Return these rates for a verifier whose full score is right, and any lower one wrong.
+
+        Raises:
+            ValueError: If the rates say that its verdicts were measured and are often mistaken.
+        """
+        if not self.verdicts_say_nothing and self != training_free_rates():
+            for name in ("sensitivity", "specificity"):
+                worst = min(getattr(self, name))
+                if worst < _NEARLY_EXACT:
+                    raise ValueError(
+                        f"exact_verifier contradicts the calibration, by which the {name} is "
+                        f"{worst:.2f}: leave exact_verifier out, or calibrate on traces that this "
+                        "verifier has scored."
+                    )
+        return replace(
+            self.without_verifier(),
+            specificity=(1.0,) * self.n_classes,
+            accept_threshold=1.0,
+            verdict_correlation=1.0,
         )
 
     def among(self, choices: int | None) -> "Rates":

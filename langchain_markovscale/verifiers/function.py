@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.runnables.config import run_in_executor
 
 from langchain_markovscale.types import VerifierInput
@@ -32,6 +33,9 @@ class FunctionVerifier(Verifier):
         func: The function. With an async one, `invoke` is an error and `ainvoke` works.
         afunc: An async function for `ainvoke`, beside a sync `func`.
         name: The name that traces and errors show; the function's if None.
+        exact: Whether True or 1.0 means right and anything less wrong: .8 of the tests is then a
+            rejection, and only says which draft is nearer. A loop with it ends at the first full
+            score. It is exact for what it checks: tests that it does not run may still fail.
         blocking: Whether `func` waits (network, subprocess) or computes for long. If so, it runs
             in LangChain's thread pool under `ainvoke`; otherwise in place, because a change of
             threads costs more than a quick check.
@@ -49,6 +53,7 @@ class FunctionVerifier(Verifier):
         *,
         name: str | None = None,
         blocking: bool = False,
+        exact: bool = False,
     ) -> None:
         if not callable(func):
             raise TypeError(f"func must be a function, got {type(func).__name__}.")
@@ -56,7 +61,7 @@ class FunctionVerifier(Verifier):
         super().__init__(name=name or (own_name if own_name.isidentifier() else None))
         self.func = func
         self.afunc = func if afunc is None and _is_async(func) else afunc
-        self.blocking = blocking
+        self.blocking, self.exact = blocking, exact
         self._call = _by_parameters(func)
         self._acall = None if self.afunc is None else _by_parameters(self.afunc)
         if _is_async(func) and afunc is not None:
@@ -119,6 +124,13 @@ def _by_parameters(func: Callable[..., Any]) -> Callable[..., Any]:
         f"({', '.join(map(str, parameters))}): it must take some of {', '.join(_NAMES)} by these "
         "names, or one parameter for the dict of all."
     )
+
+
+def is_exact(verifier: object) -> bool:
+    """Return whether a verifier's full score means right, also behind retries and the like."""
+    while isinstance(verifier, RunnableBindingBase):
+        verifier = verifier.bound
+    return bool(getattr(verifier, "exact", False))
 
 
 def as_verifier(verifier: object) -> Runnable[VerifierInput, Any] | None:

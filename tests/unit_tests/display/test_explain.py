@@ -98,7 +98,7 @@ def test_a_reason_outside_the_set_is_refused() -> None:
 @pytest.mark.parametrize(
     ("gain", "cost", "words"),
     [
-        (-0.03, 0.01, "lower the chance of being right by 3 points and cost 1"),
+        (-0.03, 0.01, "leave the chance of being right as it is and cost 1"),
         (0.01, 0.02, "raise the chance of being right by 1 point and cost 2"),
         (0.0, 0.01, "leave the chance of being right as it is and cost 1"),
         (0.0, 0.0, "leave the chance of being right as it is and cost nothing"),

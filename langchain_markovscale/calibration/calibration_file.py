@@ -1,0 +1,108 @@
+"""The file of a calibration: JSON that is written whole or not at all, and checked when read."""
+
+import logging
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+from langchain_markovscale.calibration.json_file import read_document, write_document
+from langchain_markovscale.calibration.summary import FitSummary
+from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores
+from langchain_markovscale.theory.rates import Rates
+
+_KIND, _VERSION = "calibration", 1
+
+# What differs between draws; the rest of each is that of the rates.
+_DRAWN = (
+    "weights", "initial", "repair", "corruption", "sensitivity", "specificity", "settling",
+    "coincidence", "retention",
+)  # fmt: skip
+# Version 0.1 wrote none of these; a field without a value there has its default.
+_NEW = {"plausible_wrong", "scores", "decision", "auc_within", "auc_within_interval"}
+_NOT_DRAWN_IN_0_1 = "retention"
+
+logger = logging.getLogger("langchain_markovscale.calibration")
+
+
+def write(calibration: Any, path: str | Path) -> None:
+    """Write a `Calibration`; the file is replaced whole or not at all."""
+    content = asdict(replace(calibration, draws=()))
+    content["draws"] = {
+        name: [getattr(draw, name) for draw in calibration.draws] for name in _DRAWN
+    }
+    write_document(path, _KIND, _VERSION, content)
+
+
+def read(kind: type[Any], path: str | Path) -> Any:
+    """Read a `Calibration`, the class given as `kind`; see `Calibration.load`."""
+    content = read_document(path, _KIND, _VERSION, "calibrate again")
+    try:
+        given = content.get("rates")
+        rates = content["rates"] = _rates(given, "rates.")
+        content["draws"] = _draws(rates, content.get("draws"))
+        if content.get("decision") is not None:
+            content["decision"] = _rates(content["decision"], "decision.")
+        if content.get("fitted") is not None:
+            content["fitted"] = _build(FitSummary, content["fitted"], "fitted.")
+        calibration = _build(kind, content)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} is not a valid calibration: {error}") from None
+    if "plausible_wrong" in given:
+        return calibration
+    logger.warning(
+        "%s is a calibration of version 0.1, by which a question has 1/κ wrong answers, all of them "
+        "equally likely. Wrong answers agree more often than that: calibrate again.",
+        path,
+    )
+    return replace(
+        calibration,
+        rates=_with_equal_wrong_answers(rates),
+        draws=tuple(map(_with_equal_wrong_answers, calibration.draws)),
+    )
+
+
+def _rates(values: Any, prefix: str) -> Rates:
+    if isinstance(values, dict) and values.get("scores") is not None:
+        law = GradedScores if "quantiles" in values["scores"] else TwoValuedScores
+        values = {**values, "scores": _build(law, values["scores"], f"{prefix}scores.")}
+    rates: Rates = _build(Rates, values, prefix)
+    return rates
+
+
+def _with_equal_wrong_answers(rates: Rates) -> Rates:
+    """Return rates of version 0.1 as they were meant, with M = 1/κ equally likely wrong answers."""
+    return replace(rates, plausible_wrong=1 / rates.coincidence)
+
+
+def _draws(rates: Rates, columns: Any) -> tuple[Rates, ...]:
+    expected = set(_DRAWN)
+    if isinstance(columns, dict) and _NOT_DRAWN_IN_0_1 not in columns:
+        expected.remove(_NOT_DRAWN_IN_0_1)
+    if not isinstance(columns, dict) or set(columns) != expected:
+        raise ValueError(
+            f"draws must hold {', '.join(_DRAWN)}, each a list with one entry a draw, got "
+            f"{columns!r:.80}: calibrate again."
+        )
+    rows = zip(*columns.values(), strict=True)
+    return tuple(replace(rates, **dict(zip(columns, row, strict=True))) for row in rows)
+
+
+def _build(kind: type[Any], values: Any, prefix: str = "") -> Any:
+    """Make a dataclass from the fields of a JSON object, naming what is missing or unknown."""
+    if not isinstance(values, dict):
+        raise ValueError(f"{prefix.rstrip('.')} must be an object, got {values!r}.")
+    names = {each.name for each in fields(kind)}
+    if missing := names - values.keys() - _NEW:
+        raise ValueError(f"missing {', '.join(prefix + name for name in sorted(missing))}.")
+    if unknown := values.keys() - names:
+        raise ValueError(f"unknown {', '.join(prefix + name for name in sorted(unknown))}.")
+    return kind(**{name: _frozen(value) for name, value in values.items()})
+
+
+def _frozen(value: Any) -> Any:
+    """Return JSON's lists as the tuples that they were."""
+    if isinstance(value, list):
+        return tuple(map(_frozen, value))
+    if isinstance(value, dict):
+        return {name: _frozen(each) for name, each in value.items()}
+    return value

@@ -1,0 +1,81 @@
+"""Exact verifiers: a full score is right, anything less is wrong and only orders drafts."""
+
+import pytest
+
+from langchain_markovscale import (
+    Calibration,
+    Criterion,
+    FunctionVerifier,
+    MarkovScaleRouter,
+    create_markovscale_graph,
+)
+from langchain_markovscale.types import new_attempt
+from langchain_markovscale.verifiers.function import is_exact
+
+BLIND = Calibration.from_rates(initial=0.5, repair=0.3, corruption=0.1)
+
+
+def attempts(*scores: float, keys: str | None = None):
+    return [
+        new_attempt("", key=None if keys is None else keys[i], score=score)
+        for i, score in enumerate(scores)
+    ]
+
+
+@pytest.mark.parametrize("keys", [None, "abc"])
+def test_a_full_score_ends_the_run_and_less_is_wrong(keys):
+    criterion = Criterion(BLIND, 0.01, exact_verifier=True)
+    accepted = criterion.decide(attempts(0.8, 1.0, keys=keys))
+    assert (accepted["action"], accepted["best"]) == ("stop", 1)
+    assert accepted["belief"] == pytest.approx(1)
+    rejected = criterion.decide(attempts(0.4, 0.8, 0.6, keys=keys))
+    assert rejected["action"] != "stop"
+    assert rejected["best"] == 1
+    assert rejected["belief"] == pytest.approx(0, abs=1e-9)
+
+
+def test_the_default_prior_may_have_an_exact_verifier():
+    criterion = Criterion(Calibration.training_free(), 0.01, exact_verifier=True)
+    assert criterion.decide(attempts(0.9, keys="a"))["belief"] == pytest.approx(0, abs=1e-9)
+    assert criterion.decide(attempts(1.0, keys="a"))["belief"] == pytest.approx(1)
+
+
+def test_other_measured_rates_are_refused():
+    measured = Calibration.from_rates(
+        initial=0.5, repair=0.3, corruption=0.1, sensitivity=0.8, specificity=0.7
+    )
+    with pytest.raises(ValueError, match="exact_verifier contradicts the calibration"):
+        Criterion(measured, exact_verifier=True)
+    nearly = Calibration.from_rates(
+        initial=0.5, repair=0.3, corruption=0.1, sensitivity=0.99, specificity=0.98
+    )
+    assert Criterion(nearly, exact_verifier=True).rates.sensitivity == (1.0,)
+
+
+def test_a_verifier_says_that_it_is_exact():
+    verifier = FunctionVerifier(lambda answer: answer == "2", exact=True)
+    assert is_exact(verifier)
+    assert is_exact(verifier.with_retry())
+    assert not is_exact(FunctionVerifier(lambda answer: True))
+    assert not is_exact(None)
+
+
+def test_a_graph_with_an_exact_verifier_stops_at_its_first_acceptance():
+    replies = iter("1325")
+    graph = create_markovscale_graph(
+        generate=lambda request: next(replies),
+        revise=lambda request: next(replies),
+        verifier=FunctionVerifier(lambda answer: {"1": 0.5, "3": 0.9}.get(answer, 1.0), exact=True),
+        answer_key="last_number",
+        calibration=BLIND,
+        cost_per_round=0.001,
+    )
+    out = graph.invoke({"question": "?"})
+    assert out["answer"] == "2"
+    assert [one["score"] for one in out["attempts"]] == [0.5, 0.9, 1.0]
+
+
+def test_a_router_is_told():
+    router = MarkovScaleRouter(BLIND, exact_verifier=True)
+    assert router({"attempts": attempts(0.99, keys="a")}) != "stop"
+    assert router({"attempts": attempts(1.0, keys="a")}) == "stop"
