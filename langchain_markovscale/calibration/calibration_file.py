@@ -19,7 +19,9 @@ _DRAWN = (
     "coincidence", "retention",
 )  # fmt: skip
 # Version 0.1 wrote none of these; a field without a value there has its default.
-_NEW = {"plausible_wrong", "scores", "keyed", "decision", "delivery"}
+_NEW = {
+    "plausible_wrong", "scores", "keyed", "decision", "delivery", "auc_within", "auc_within_interval",
+}  # fmt: skip
 _NOT_DRAWN_IN_0_1 = "retention"
 _PLAYED = ("at_its_word", "in_force")  # the fields of a row of delivery that are objects
 

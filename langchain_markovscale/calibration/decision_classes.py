@@ -53,7 +53,9 @@ def fit_grid(
     return _mean(_fit(problem, questions, starts, prior))
 
 
-def _fit(problem: Problem, questions: Floats, start: em.Parameters, prior: em.Prior) -> em.Parameters:
+def _fit(
+    problem: Problem, questions: Floats, start: em.Parameters, prior: em.Prior
+) -> em.Parameters:
     found = em.fit(
         problem.events,
         questions,
@@ -76,7 +78,5 @@ def _pooled(problem: Problem, mode: Mode) -> em.Parameters:
 
 def _mean(draws: em.Parameters) -> em.Parameters:
     weights = draws.weights.mean(axis=0, keepdims=True)
-    by_class = (
-        np.average(rate, axis=0, weights=draws.weights)[None] for rate in draws[1:-1]
-    )
+    by_class = (np.average(rate, axis=0, weights=draws.weights)[None] for rate in draws[1:-1])
     return em.Parameters(weights, *by_class, draws.settling.mean(keepdims=True))

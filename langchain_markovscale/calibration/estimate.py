@@ -24,8 +24,7 @@ from langchain_markovscale.calibration.sufficient_statistics import (
 )
 from langchain_markovscale.calibration.summary import FitSummary
 from langchain_markovscale.calibration.verifier_scores import ScoreModel, fit_scores
-from langchain_markovscale.display.interval import Estimate
-from langchain_markovscale.display.wording import counted, percent, points
+from langchain_markovscale.display.wording import counted, points
 from langchain_markovscale.theory.likelihood import DEPTH, REVISED
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.validation import check_level, whole
@@ -189,8 +188,6 @@ def _rates(parameters: em.Parameters, kappa: float, verdicts: Floats, model: Sco
         coincidence=kappa,
         retention=parameters.retention[0],
         verdict_correlation=model.correlation,
-        score_cuts=model.cuts,
-        score_log_ratios=model.log_ratios,
     )
 
 
@@ -227,6 +224,8 @@ def _summary(
         drift=_drift(problem, mode.parameters),
         auc=None if np.isnan(model.auc) else model.auc,
         auc_interval=model.auc_interval,
+        auc_within=model.auc_within,
+        auc_within_interval=model.auc_within_interval,
         reliability=tuple(map(_floats, model.reliability)),
         warnings=tuple(_warnings(statistics, model, forecast, n_bootstrap)),
     )
@@ -258,7 +257,9 @@ def _drift(problem: selection.Problem, parameters: em.Parameters) -> tuple[tuple
     events, depths = problem.events, problem.events.depths
     if not depths:
         return ()
-    moves = (events.counts.T @ selection.weighed_rows(problem, parameters))[REVISED:].reshape(depths, DEPTH, -1)
+    moves = (events.counts.T @ selection.weighed_rows(problem, parameters))[REVISED:].reshape(
+        depths, DEPTH, -1
+    )
     survival = parameters.settling[0] ** np.arange(depths)[:, None]
     n_right, n_wrong = moves[:, 0] + moves[:, 1], moves[:, 2] + moves[:, 3]
     rows = np.stack(
@@ -302,18 +303,7 @@ def _warnings(
             "one fresh start for each question: classes of questions can hardly be told apart. "
             "Record at least two."
         )
-    if model.n and np.isnan(model.auc):
-        messages.append(
-            "the verifier could not be measured, because all labels agree: its scores are given "
-            "no weight."
-        )
-    elif model.n and not model.informative:
-        auc = Estimate(model.auc, model.auc_interval)
-        messages.append(
-            "the verifier is no better than chance: it scores a correct answer above a wrong one "
-            f"in {percent(auc.value)} of pairs (interval {auc.span}). Its scores "
-            "are given no weight."
-        )
+    messages += model.warnings
     right, total = statistics.seen
     seen = right / np.maximum(total, 1)
     missed = np.abs(seen - forecast[: len(seen)])[total > 0]

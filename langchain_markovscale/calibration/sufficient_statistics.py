@@ -327,5 +327,8 @@ def _hypothesis(
     levels = max(depths)
     counts, draws = read_run(steps_of(attempts, answers, depths, levels), right, levels)
     return Hypothesis(
-        tuple(counts), tuple(draws), (len(wrong), len(set(wrong))), tuple(map(tuple, scores.values()))
+        tuple(counts),
+        tuple(draws),
+        (len(wrong), len(set(wrong))),
+        tuple(map(tuple, scores.values())),
     )

@@ -20,9 +20,7 @@ def values_of(theta, draws, rng):
 
 
 def patterns_of(theta, questions, draws, rng):
-    return Counter(
-        (draws, len(set(values_of(theta, draws, rng)))) for _ in range(questions)
-    )
+    return Counter((draws, len(set(values_of(theta, draws, rng)))) for _ in range(questions))
 
 
 @pytest.mark.parametrize("theta", [0.7, 3.4, 13.0])
