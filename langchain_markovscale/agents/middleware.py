@@ -123,7 +123,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         prompts: The prompts that ask for a revision; `system` is not used, because the agent has
             its own.
         **rule: How to decide: `calibration`, `variant` (all but `"map"`), `cost_per_round`,
-            `max_rounds`, `actions` and `choices`, described by
+            `max_rounds`, `actions`, `choices` and `delivery`, described by
             `help(langchain_markovscale.RuleOptions)`.
 
     Raises:

@@ -1,10 +1,11 @@
 """Rates together with where they come from, in a file that can be checked into a repository."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,9 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from langchain_markovscale.calibration import calibration_file
 from langchain_markovscale.calibration.estimate import fit_traces
 from langchain_markovscale.calibration.summary import FitSummary, RateTable, rate_table
+from langchain_markovscale.replay.measured_delivery import measure_delivery
+from langchain_markovscale.theory.delivery import Delivery
 from langchain_markovscale.theory.mixture import ChainMixture
 from langchain_markovscale.theory.rates import Rates, training_free_rates
-from langchain_markovscale.traces.trace import Trace
+from langchain_markovscale.traces.trace import Trace, read_traces
 
 if TYPE_CHECKING:
     from langchain_markovscale.calibration.report.report import Report
@@ -35,6 +38,8 @@ class Calibration:
         metadata: Anything else that is worth keeping (model, prompts, date); plain JSON values.
         draws: Rates fitted to resampled questions; empty where nothing was fitted.
         fitted: What the rates were fitted to and how well; None where nothing was fitted.
+        delivery: What of its promises the criterion delivered on the traces; None where that was
+            not measured.
         decision: The rates to decide with, seven classes on a grid of p₀; None where decisions are
             made with `rates`.
     """
@@ -44,6 +49,7 @@ class Calibration:
     metadata: dict[str, Any] = field(default_factory=dict)
     draws: tuple[Rates, ...] = ()
     fitted: FitSummary | None = None
+    delivery: Delivery | None = None
     decision: Rates | None = None
 
     @property
@@ -91,8 +97,9 @@ class Calibration:
         seed: int = 0,
         source: str = "fitted to traces",
         metadata: dict[str, Any] | None = None,
+        delivery: bool = True,
     ) -> "Calibration":
-        """Fit rates to past runs.
+        """Fit rates to past runs, and measure what decisions by them deliver.
 
         A mixture of chains by expectation-maximisation, several starts, weak priors (half a
         pseudo-count each way); intervals by bootstrap over questions. Labels may be known for
@@ -111,23 +118,46 @@ class Calibration:
             seed: Seed of every random step: the same traces and seed give the same calibration.
             source: Where the rates come from, in a sentence.
             metadata: Anything else that is worth keeping; plain JSON values.
+            delivery: Whether to replay the criterion on the traces, fitted on one half of the
+                questions and played on the other, so that decisions count on what it delivered and
+                not on what it promised. Needs labelled traces of at least 30 questions, 60 or
+                more, with several draws or revisions; of fewer nothing is measured.
 
         Raises:
             ValueError: If there are no attempts, an option makes no sense, or nothing identifies
                 the rates of unlabelled traces.
         """
-        found = fit_traces(
-            traces,
+        fit = partial(
+            fit_traces,
             n_classes=n_classes,
             settling=settling,
             accept_threshold=accept_threshold,
-            n_bootstrap=n_bootstrap,
             level=level,
             seed=seed,
         )
-        return cls(
-            found.rates, source, dict(metadata or {}), found.draws, found.summary, found.decision
+        if isinstance(traces, Iterator):
+            traces = list(traces)  # they are read twice
+        found = fit(traces, n_bootstrap=n_bootstrap)
+        fitted = cls(
+            found.rates,
+            source,
+            dict(metadata or {}),
+            found.draws,
+            found.summary,
+            decision=found.decision,
         )
+        if not delivery or hasattr(traces, "shape"):
+            return fitted
+
+        def fit_half(half: Sequence[Trace]) -> Calibration:
+            found = fit(half, n_bootstrap=min(n_bootstrap, DECISION_DRAWS))
+            return cls(found.rates, source, draws=found.draws, decision=found.decision)
+
+        replayed = read_traces(traces) if isinstance(traces, (str, PathLike)) else traces
+        measured = measure_delivery(
+            cast("Iterable[Trace]", replayed), fit_half, level=level, seed=seed
+        )
+        return replace(fitted, delivery=measured)
 
     @classmethod
     def from_rates(

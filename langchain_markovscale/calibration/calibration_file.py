@@ -7,6 +7,7 @@ from typing import Any
 
 from langchain_markovscale.calibration.json_file import read_document, write_document
 from langchain_markovscale.calibration.summary import FitSummary
+from langchain_markovscale.theory.delivery import Delivered, Delivery, Played
 from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores
 from langchain_markovscale.theory.rates import Rates
 
@@ -18,8 +19,9 @@ _DRAWN = (
     "coincidence", "retention",
 )  # fmt: skip
 # Version 0.1 wrote none of these; a field without a value there has its default.
-_NEW = {"plausible_wrong", "scores", "decision"}
+_NEW = {"plausible_wrong", "scores", "keyed", "decision", "delivery"}
 _NOT_DRAWN_IN_0_1 = "retention"
+_PLAYED = ("at_its_word", "in_force")  # the fields of a row of delivery that are objects
 
 logger = logging.getLogger("langchain_markovscale.calibration")
 
@@ -44,6 +46,7 @@ def read(kind: type[Any], path: str | Path) -> Any:
             content["decision"] = _rates(content["decision"], "decision.")
         if content.get("fitted") is not None:
             content["fitted"] = _build(FitSummary, content["fitted"], "fitted.")
+        content["delivery"] = _delivery(content.get("delivery"))
         calibration = _build(kind, content)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path} is not a valid calibration: {error}") from None
@@ -85,6 +88,19 @@ def _draws(rates: Rates, columns: Any) -> tuple[Rates, ...]:
         )
     rows = zip(*columns.values(), strict=True)
     return tuple(replace(rates, **dict(zip(columns, row, strict=True))) for row in rows)
+
+
+def _delivery(values: Any) -> Delivery | None:
+    if values is None:
+        return None
+    delivery: Delivery = _build(Delivery, values, "delivery.")
+    rows = []
+    for number, row in enumerate(delivery.rows):
+        at = f"delivery.rows[{number}]."
+        built: Delivered = _build(Delivered, row, at)
+        plays = {name: _build(Played, getattr(built, name), f"{at}{name}.") for name in _PLAYED}
+        rows.append(replace(built, **plays))
+    return replace(delivery, rows=tuple(rows))
 
 
 def _build(kind: type[Any], values: Any, prefix: str = "") -> Any:

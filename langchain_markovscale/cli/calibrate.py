@@ -52,6 +52,14 @@ def calibrate(
         int, typer.Option("--bootstrap", help="Resampled fits for the intervals.")
     ] = 200,
     level: Annotated[float, typer.Option(help="Coverage of the intervals.")] = 0.9,
+    delivery: Annotated[
+        bool,
+        typer.Option(
+            "--delivery/--no-delivery",
+            help="Whether to replay the rule on the half of the questions that it was not fitted "
+            "to, so that decisions count on what it delivered there.",
+        ),
+    ] = True,
     cost_per_round: options.CostPerRound = 0.01,
     max_rounds: options.MaxRounds = 8,
     seed: Annotated[int, typer.Option(help="Seed of every random step.")] = 0,
@@ -82,6 +90,7 @@ def calibrate(
             level=level,
             seed=seed,
             source=f"fitted to {traces.name}",
+            delivery=delivery,
         )
     say(str(counts))
     if output is not None:

@@ -11,7 +11,7 @@ from langchain_markovscale.cli.files import check_input, check_output, write_pag
 from langchain_markovscale.cli.terminal import print_document
 
 if TYPE_CHECKING:
-    from langchain_markovscale.comparison.crossfit import BudgetUnit
+    from langchain_markovscale.replay.crossfit import BudgetUnit
     from langchain_markovscale.theory.rates import Variant
 
 

@@ -6,17 +6,18 @@ from typing import get_args
 
 import numpy as np
 
-from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale.calibration.calibration import DECISION_DRAWS, Calibration
 from langchain_markovscale.comparison import contrasts
-from langchain_markovscale.comparison.crossfit import (
+from langchain_markovscale.comparison.report import Comparison
+from langchain_markovscale.comparison.results import ComparisonFindings
+from langchain_markovscale.replay.crossfit import (
     BudgetUnit,
     Crossfit,
     CrossfitSettings,
     Prices,
     Strategies,
+    WeightsOf,
 )
-from langchain_markovscale.comparison.report import Comparison
-from langchain_markovscale.comparison.results import ComparisonFindings
 from langchain_markovscale.replay.pool import Pool
 from langchain_markovscale.theory.rates import Variant
 from langchain_markovscale.theory.validation import check_level, whole
@@ -33,7 +34,7 @@ _REPEATS, _RUNS = 6, 3000  # by default: at most this many, and this many runs o
 
 def compare_strategies(
     pool: Pool | Iterable[Trace] | str | PathLike[str],
-    strategies: Strategies | None = None,
+    strategies: Strategies[Calibration] | None = None,
     costs: Sequence[float] = COSTS,
     *,
     max_rounds: int = 8,
@@ -108,7 +109,21 @@ def compare_strategies(
         budget=_checked_budget(budget, pool),
         seed=seed,
     )
-    crossfit = Crossfit(pool, settings, strategies, calibration)
+
+    def fit(traces: Sequence[Trace]) -> Calibration:
+        if calibration is not None:
+            return calibration
+        return Calibration.fit(traces, n_bootstrap=DECISION_DRAWS, seed=seed)
+
+    def predict(traces: Sequence[Trace], fitted: Calibration) -> WeightsOf:
+        from langchain_markovscale.calibration.predictor import ClassPredictor
+
+        predictor = ClassPredictor.fit(traces, fitted, seed=seed)
+        return lambda traces: predictor.weights_of(
+            [trace["question"] for trace in traces], [trace.get("features") for trace in traces]
+        )
+
+    crossfit = Crossfit(pool, settings, strategies, fit, predict)
     for repeat in range(repeats):
         crossfit.run(repeat)
     tallies = crossfit.tallies
@@ -197,7 +212,7 @@ def _checked_budget(wanted: BudgetUnit | None, pool: Pool) -> BudgetUnit:
     return wanted
 
 
-def _unverified(crossfit: Crossfit, settings: CrossfitSettings, repeats: int) -> float:
+def _unverified(crossfit: Crossfit[Calibration], settings: CrossfitSettings, repeats: int) -> float:
     first = settings.variants[0]
     declined = sum(n for rule, n in crossfit.declined.items() if rule.variant == first)
     return declined / (len(settings.costs) * len(crossfit.pool) * repeats)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.comparison.crossfit import NEVER, BudgetUnit, ComparedRule, Tally
 from langchain_markovscale.comparison.results import Duel, RuleResult, Standing
 from langchain_markovscale.display.interval import Estimate
+from langchain_markovscale.replay.crossfit import NEVER, BudgetUnit, ComparedRule
+from langchain_markovscale.replay.replay import Outcome
 from langchain_markovscale.theory.rates import Variant
 
 Floats = NDArray[np.float64]
@@ -38,7 +39,7 @@ class Sample:
     @classmethod
     def of(
         cls,
-        tallies: Mapping[ComparedRule, Tally],
+        tallies: Mapping[ComparedRule, Outcome],
         budget: BudgetUnit,
         repeats: int,
         *,
@@ -115,7 +116,7 @@ class Sample:
 
 
 def rows(
-    tallies: Mapping[ComparedRule, Tally], sample: Sample, repeats: int
+    tallies: Mapping[ComparedRule, Outcome], sample: Sample, repeats: int
 ) -> tuple[RuleResult, ...]:
     """Return how each rule fared."""
     return tuple(
@@ -137,7 +138,7 @@ def _mean_or_none(sums: Floats, repeats: int) -> float | None:
     return None if np.isnan(mean) else mean
 
 
-def _spent(tally: Tally, budget: BudgetUnit) -> Floats:
+def _spent(tally: Outcome, budget: BudgetUnit) -> Floats:
     if budget == "calls":
         return tally.attempts + tally.verified
     return tally.tokens if budget == "tokens" else tally.attempts

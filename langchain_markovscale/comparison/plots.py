@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from itertools import cycle, product
 from typing import TYPE_CHECKING
 
-from langchain_markovscale.comparison.crossfit import NEVER
 from langchain_markovscale.comparison.results import ComparisonFindings, RuleResult
 from langchain_markovscale.display.plotting import (
     BLUE,
@@ -19,6 +18,7 @@ from langchain_markovscale.display.plotting import (
     widened,
 )
 from langchain_markovscale.display.wording import points
+from langchain_markovscale.replay.crossfit import NEVER
 from langchain_markovscale.theory.rates import Variant
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from langchain_markovscale.comparison.crossfit import BudgetUnit, ComparedRule
 from langchain_markovscale.display.interval import Estimate
+from langchain_markovscale.replay.crossfit import BudgetUnit, ComparedRule
 from langchain_markovscale.theory.rates import Variant
 from langchain_markovscale.theory.validation import TOLERANCE
 

@@ -4,10 +4,10 @@ from collections import Counter
 from math import inf, isfinite
 
 from langchain_markovscale.calibration.estimate import FEW_QUESTIONS
-from langchain_markovscale.comparison.crossfit import NEVER
 from langchain_markovscale.comparison.results import ComparisonFindings, RuleResult, found
 from langchain_markovscale.display.document import Document, Section, Table, Tone
 from langchain_markovscale.display.wording import counted, percent, points
+from langchain_markovscale.replay.crossfit import NEVER
 from langchain_markovscale.theory.rates import Variant
 
 TITLE = "Comparison of stopping rules"

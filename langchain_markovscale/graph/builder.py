@@ -130,8 +130,8 @@ def create_markovscale_graph(
         cache: See LangGraph. Graphs that share one need names of their own.
         timeout: Time that a call may take; needs the async methods. A call that takes longer fails
             with an error that the default `RetryPolicy` retries.
-        **rule: How to decide: `calibration`, `variant`, `cost_per_round`, `max_rounds`, `actions`
-            and `choices`, described by `help(langchain_markovscale.RuleOptions)`.
+        **rule: How to decide: `calibration`, `variant`, `cost_per_round`, `max_rounds`, `actions`,
+            `choices` and `delivery`, described by `help(langchain_markovscale.RuleOptions)`.
 
     Returns:
         The compiled graph.

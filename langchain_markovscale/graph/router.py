@@ -56,8 +56,8 @@ class MarkovScaleRouter(Runnable[Any, str]):
             `"gate"` uses where there are any.
         routes: What to return for each step, where it is not `"stop"`, `"revise"`, `"generate"`.
         name: Name of the branch in LangGraph's diagrams and traces.
-        **rule: How to decide: `calibration`, `variant`, `cost_per_round`, `max_rounds`, `actions`
-            and `choices`, described by `help(langchain_markovscale.RuleOptions)`.
+        **rule: How to decide: `calibration`, `variant`, `cost_per_round`, `max_rounds`, `actions`,
+            `choices` and `delivery`, described by `help(langchain_markovscale.RuleOptions)`.
 
     Raises:
         ValueError: If arguments are out of range or contradict each other.

@@ -16,7 +16,9 @@ from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.graph.budget import Budget, checked_budget
 from langchain_markovscale.graph.telemetry import current_runtime
-from langchain_markovscale.theory.criterion import Cache, Criterion
+from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale.theory.decision_cache import Cache
+from langchain_markovscale.theory.delivery import Delivery
 from langchain_markovscale.theory.rates import Rates, Variant
 from langchain_markovscale.theory.validation import costs_by_action, whole
 from langchain_markovscale.types import Action
@@ -46,6 +48,9 @@ class RuleOptions(TypedDict, total=False):
         exact_verifier: Whether the verifier's full score (True or 1.0) means right, and anything
             less wrong; the run then ends at the first such score. By default what the verifier
             says of itself, see `FunctionVerifier`; a router, which sees scores alone, is told.
+        delivery: Whether to count only on that part of a promised gain that the rule has delivered
+            on the traces of the calibration, where that was measured, which is the default; see
+            `Criterion`.
     """
 
     calibration: Calibration | Rates | None
@@ -55,6 +60,7 @@ class RuleOptions(TypedDict, total=False):
     actions: Sequence[Action] | None
     choices: Choices | None
     exact_verifier: bool
+    delivery: bool | Delivery
 
 
 def criterion_of(

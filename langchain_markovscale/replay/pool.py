@@ -128,7 +128,10 @@ class Pool(Sequence[PooledQuestion]):
         return iter(self._questions)
 
     def folds(self, *seed: int) -> tuple[list[int], list[int]]:
-        """Return the indices of the questions in each of two random folds.
+        """Return the indices of the traces in each of two random folds.
+
+        Traces of one question, those with the same `question` in their metadata or else the same
+        id, are in the same fold.
 
         Args:
             seed: One number or several; the same ones give the same folds.
@@ -136,13 +139,26 @@ class Pool(Sequence[PooledQuestion]):
         Raises:
             ValueError: If there are fewer than two questions.
         """
-        if len(self) < 2:
+        groups = list(self.by_question().values())
+        if len(groups) < 2:
             raise ValueError(
                 "the pool holds one question, and two folds need at least two: record more."
             )
-        order = np.random.default_rng(seed).permutation(len(self)).tolist()
+        order = np.random.default_rng(seed).permutation(len(groups)).tolist()
         middle = len(order) // 2
-        return sorted(order[:middle]), sorted(order[middle:])
+        one, other = (
+            sorted(index for place in half for index in groups[place])
+            for half in (order[:middle], order[middle:])
+        )
+        return one, other
+
+    def by_question(self) -> dict[str, list[int]]:
+        """Return the indices of the traces of each question, in the order of the traces."""
+        groups: dict[str, list[int]] = {}
+        for index, trace in enumerate(self.traces):
+            named = trace.get("metadata", {}).get("question")
+            groups.setdefault(trace["id"] if named is None else str(named), []).append(index)
+        return groups
 
 
 def _has_known_tokens(question: PooledQuestion) -> bool:

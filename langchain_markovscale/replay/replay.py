@@ -1,7 +1,7 @@
 """Replay: what a strategy would have answered and spent on the recorded runs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import repeat
 from math import nan
 from typing import Protocol
@@ -40,6 +40,15 @@ class Outcome:
         exhausted: Share of runs that ended because the pool had no more, shape (Q,).
         belief: What the strategy last believed of its answer, shape (Q,); NaN where it has no
             beliefs.
+        revisions: How many of the attempts were revisions, shape (Q,).
+        went_on: Share of runs that went on after the first answer, shape (Q,). Each of the
+            following is 0 for a run that did not.
+        promised: The gain that the first decision to go on expected, before cost, shape (Q,); NaN
+            where the strategy expects none.
+        expected_cost: The cost that it expected, shape (Q,).
+        delivered: By how much the answer returned was right where the best answer at that decision
+            was not, shape (Q,): −1, 0 or 1 in each run.
+        taken: Attempts made from then on, shape (Q,).
     """
 
     correct: Floats
@@ -48,6 +57,22 @@ class Outcome:
     tokens: Floats
     exhausted: Floats
     belief: Floats
+    revisions: Floats
+    went_on: Floats
+    promised: Floats
+    expected_cost: Floats
+    delivered: Floats
+    taken: Floats
+
+    @classmethod
+    def zero(cls, questions: int) -> "Outcome":
+        """Return the outcome before any run, which others can be added to."""
+        return cls(*np.zeros((len(fields(cls)), questions)))
+
+    def add(self, other: "Outcome", where: Sequence[int]) -> None:
+        """Add the numbers of another outcome to those of the questions `where`."""
+        for name, values in vars(other).items():
+            getattr(self, name)[where] += values
 
 
 def replay(
@@ -70,7 +95,7 @@ def replay(
         ValueError: If a decision of the strategy cannot be followed.
     """
     each = strategy if isinstance(strategy, Sequence) else repeat(strategy, len(questions))
-    rows = np.empty((len(questions), 6))
+    rows = np.empty((len(questions), len(fields(Outcome))))
     for row, question, rule in zip(rows, questions, each, strict=True):
         runs = [_run(rule, question.starting_with(start)) for start in starts]
         row[:] = runs[0] if len(runs) == 1 else np.mean(runs, axis=0)
@@ -83,12 +108,15 @@ def _run(strategy: Strategy, question: PooledQuestion) -> tuple[float, ...]:
     attempts: list[Attempt] = []
     taken: list[int] = []  # for each attempt of the run, its index in the pool
     used_from: dict[int, int] = {}  # revisions of each attempt used so far; -1 for fresh draws
-    verified, tokens = 0, 0.0
+    verified, tokens, revised = 0, 0.0, 0
+    onward: Decision | None = None  # the first decision to go on
     while True:
         decision = decide(attempts)
         action, parent = decision["action"], decision["parent"]
         if action == "stop":
             break
+        if onward is None and attempts:
+            onward = decision
         if action == "generate":
             origin, source, parent = -1, question.draws, None
         else:
@@ -100,13 +128,25 @@ def _run(strategy: Strategy, question: PooledQuestion) -> tuple[float, ...]:
         used_from[origin] = used + 1
         attempt = recorded[source[used]]
         taken.append(source[used])
+        revised += origin >= 0
         attempts.append(attempt if attempt["parent"] == parent else {**attempt, "parent": parent})
         verified += attempt["score"] is not None or attempt["feedback"] is not None
         took = question.tokens[source[used]]
         tokens += nan if took is None else took
+    right = _is_right(decision, taken, question)
+    made = len(attempts)
+    row = (right, made, verified, tokens, action != "stop", decision["belief"], revised)
+    if onward is None:
+        return *row, False, 0.0, 0.0, 0.0, 0.0
+    delivered = right - _is_right(onward, taken, question)
+    since = made - onward["attempts"]
+    return *row, True, onward["expected_gain"], onward["cost"], delivered, since
+
+
+def _is_right(decision: Decision, taken: Sequence[int], question: PooledQuestion) -> bool:
+    """Return whether the best answer at a decision is right."""
     best = decision["best"]
-    right = best is not None and question.correct[taken[best]]
-    return right, len(attempts), verified, tokens, action != "stop", decision["belief"]
+    return best is not None and question.correct[taken[best]]
 
 
 def _revised(decision: Decision, taken: Sequence[int]) -> int:

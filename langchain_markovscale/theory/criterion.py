@@ -8,14 +8,15 @@ one class, revisions only and a verifier that says nothing this is the rule of M
 iff b < π − c/(α+β).
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from threading import Lock
-from typing import Any, Generic, NamedTuple, TypeVar, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from langchain_markovscale.theory.belief import Belief
+from langchain_markovscale.theory.decision_cache import Cache, Pattern, pattern_of
+from langchain_markovscale.theory.delivery import Delivery
 from langchain_markovscale.theory.optimum import (
     MOST_DRAWS,
     MOST_SCORED_DRAWS,
@@ -36,10 +37,6 @@ from langchain_markovscale.theory.vote import vote_on
 from langchain_markovscale.types import Action, Attempt, Decision, Reason, Step, new_attempt
 
 Floats = NDArray[np.float64]
-Pattern = tuple[tuple[int | None, float | None, int | None], ...]
-Key = TypeVar("Key", bound=Hashable)
-Value = TypeVar("Value")
-
 _CACHED_DECISIONS = 1024
 _CACHED_TABLES = 2 * MOST_DRAWS
 _FARTHEST = 64  # rounds that a commitment looks ahead
@@ -65,6 +62,14 @@ class Criterion:
         exact_verifier: Whether the verifier's full score (True or 1.0) means right, and anything
             less wrong: .8 of the tests is a rejection, and only says which draft is nearer. It is
             exact for what it checks: tests that it does not see may still fail.
+        delivery: Whether to count only on that part φ of a promised gain that the rule has
+            delivered on the traces of the calibration, where that was measured: it then goes on
+            iff some plan has φ·G − c·L > 0, G its gain and L its rounds. A `Delivery` is used in
+            place of the calibration's. The training-free variant, whose rates were not fitted,
+            counts on the whole gain.
+
+    Attributes:
+        phi: φ in [0, 1] of the actions and the cost; 1 where it was not measured, or is not used.
 
     Raises:
         ValueError: If an argument leaves its range.
@@ -80,6 +85,7 @@ class Criterion:
         choices: int | None = None,
         variant: Variant = "mixture",
         exact_verifier: bool = False,
+        delivery: bool | Delivery = True,
     ) -> None:
         self.variant, self.exact_verifier = variant, exact_verifier
         self._calibration = calibration
@@ -88,6 +94,15 @@ class Criterion:
         self.max_rounds = int(single("max_rounds", whole("max_rounds", max_rounds, least=1)))
         rates = rates_for(variant, calibration)
         self.belief = Belief(rates.with_exact_verifier() if exact_verifier else rates, choices)
+        if delivery is True:
+            delivery = getattr(calibration, "delivery", None) or True
+        self.delivery = delivery
+        self.phi = 1.0
+        if isinstance(delivery, Delivery) and variant != "training_free":
+            self.phi = delivery.at(self.actions, self.cost_per_round)
+        # Deciding by φ·G − c·L is deciding at a cost of c/φ.
+        stretch = self.phi or 1.0
+        self._costs = {action: cost / stretch for action, cost in self.cost_per_round.items()}
         self._optima: Cache[tuple[int, bool], Optimum] = Cache(_CACHED_TABLES)
         self._decisions: Cache[Pattern, Decision] = Cache(_CACHED_DECISIONS)
 
@@ -102,11 +117,19 @@ class Criterion:
             "choices": self.belief.choices,
             "variant": self.variant,
             "exact_verifier": self.exact_verifier,
+            "delivery": self.delivery,
         }
 
     def replace(self, **changes: Any) -> "Criterion":
-        """Return a criterion with some of its arguments changed."""
-        return type(self)(**self.arguments | changes)
+        """Return a criterion with some of its arguments changed.
+
+        Delivery that was measured stays, unless a calibration with its own takes its place.
+        """
+        arguments = self.arguments | changes
+        if isinstance(self.delivery, Delivery) and changes.get("delivery", True) is True:
+            replaced = hasattr(changes.get("calibration"), "delivery")
+            arguments["delivery"] = replaced or self.delivery
+        return type(self)(**arguments)
 
     @property
     def rates(self) -> Rates:
@@ -125,13 +148,14 @@ class Criterion:
 
         Returns:
             A plain dictionary; `expected_gain` and `cost` are those of the best commitment also
-            where it does not pay.
+            where it does not pay: φ times the gain that it promises, and the rounds that it is
+            expected to take times the cost of one. Going on pays iff the first is larger.
 
         Raises:
             ValueError: If an attempt lacks a field, a score is NaN or outside [0, 1], a parent is
                 no earlier attempt, or `class_weights` do not fit the rates.
         """
-        pattern = _pattern(attempts) if class_weights is None else None
+        pattern = pattern_of(attempts) if class_weights is None else None
         if pattern is None:
             return self._decide(attempts, class_weights)
         return self._decisions.get(pattern, lambda: self._decide(attempts)).copy()
@@ -168,7 +192,7 @@ class Criterion:
         action: Step = plan.action if pays else "stop"
         reason: Reason = "gain_exceeds_cost" if pays else "gain_below_cost"
         cost = self.cost_per_round[plan.action] * plan.rounds
-        return _decision(action, best, belief, len(attempts), reason, plan.gain, cost)
+        return _decision(action, best, belief, len(attempts), reason, self.phi * plan.gain, cost)
 
     def _first(self, class_weights: Sequence[float] | None) -> Decision:
         """The first attempt is always made: there is no answer to return without it."""
@@ -186,7 +210,10 @@ class Criterion:
         return self._best_plan(posterior, hand, self.max_rounds - 1, scored=scored, tables=tables)
 
     def _pays(self, plan: Plan) -> bool:
-        return plan.gain - self.cost_per_round[plan.action] * plan.rounds > TOLERANCE
+        return self.phi > 0 and self._worth(plan) > TOLERANCE
+
+    def _worth(self, plan: Plan) -> float:
+        return plan.gain - self._costs[plan.action] * plan.rounds
 
     def _best_plan(
         self, posterior: Posterior, hand: "_InHand", left: int, *, scored: bool, tables: bool
@@ -203,14 +230,14 @@ class Criterion:
         plans: list[Plan] = []
         most = min(left, _FARTHEST)
         if "revise" in self.actions:
-            cost = self.cost_per_round["revise"]
+            cost = self._costs["revise"]
             if scored:
                 revised = posterior.revised(hand.answer, hand.depth)
                 plans.append(verified(revised, most).best("revise", cost))
             chains = posterior.chains(hand.answer, hand.depth)
             plans.append(blind(chains, most).best("revise", cost))
         if "generate" in self.actions:
-            cost = self.cost_per_round["generate"]
+            cost = self._costs["generate"]
             covered = False
             if isinstance(posterior, KeyedPosterior) and tables:
                 plan, covered = self._optimal(posterior, hand.belief, left, scored=scored)
@@ -224,9 +251,7 @@ class Criterion:
                     votes = vote_on(posterior.ballot(min(left, _MOST_VOTES)), hand.answer)
                     ballots = Commitments(votes - hand.belief, np.arange(1.0, len(votes) + 1))
                     plans.append(ballots.best("generate", cost))
-        return max(
-            plans, key=lambda plan: plan.gain - self.cost_per_round[plan.action] * plan.rounds
-        )
+        return max(plans, key=self._worth)
 
     def _optimal(
         self, posterior: KeyedPosterior, belief: float, left: int, *, scored: bool
@@ -256,12 +281,12 @@ class Criterion:
         values, rounds = table.values[ahead], table.rounds[ahead]
         on = float((old * values[again]).sum() + chances.new.dot(values[new]))
         later = float((old * rounds[again]).sum() + chances.new.dot(rounds[new]))
-        cost = self.cost_per_round["generate"]
+        cost = self._costs["generate"]
         gain = on + cost * later - belief
         return Plan("generate", gain, 1 + later), drawn + left <= horizon
 
     def _optimum(self, horizon: int, *, scored: bool) -> Optimum:
-        cost = self.cost_per_round["generate"]
+        cost = self._costs["generate"]
         return self._optima.get(
             (horizon, scored),
             lambda: solve(self.belief.draws(scored=scored), horizon, cost),
@@ -351,55 +376,3 @@ def _decision(
         "attempts": attempts,
         "reason": reason,
     }
-
-
-class Cache(Generic[Key, Value]):
-    """The values that were made last, none of them None; a copy or a pickle of it is empty.
-
-    Threads may share it: at worst two make the same value at the same time.
-
-    Args:
-        size: How many values it holds.
-    """
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._values: dict[Key, Value] = {}
-        self._lock = Lock()
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __reduce__(self) -> tuple[type["Cache[Key, Value]"], tuple[int]]:
-        return type(self), (self._size,)
-
-    def get(self, key: Key, make: Callable[[], Value]) -> Value:
-        """Return the value of a key, which is made where there is none yet."""
-        value = self._values.get(key)
-        if value is None:
-            value = make()
-            with self._lock:
-                self._values[key] = value
-                if len(self._values) > self._size:
-                    del self._values[next(iter(self._values))]
-        return value
-
-
-def _pattern(attempts: Sequence[Attempt]) -> Pattern | None:
-    """Return what a decision depends on; None where attempts can't be read, which it then says."""
-    numbers: dict[str | None, int | None] = {None: None}
-    try:
-        pattern = tuple(
-            [
-                (
-                    numbers.setdefault(attempt["key"], len(numbers)),
-                    attempt["score"],
-                    attempt["parent"],
-                )
-                for attempt in attempts
-            ]
-        )
-        hash(pattern)
-    except (KeyError, TypeError, AttributeError):
-        return None
-    return pattern

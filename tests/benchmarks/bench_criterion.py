@@ -4,7 +4,7 @@ import pytest
 from worlds import ACCEPT, REJECT, World, attempt, broad_prior
 
 from langchain_markovscale import Criterion, Rates
-from langchain_markovscale.theory.criterion import Cache
+from langchain_markovscale.theory.decision_cache import Cache
 
 EIGHT = [
     attempt("12", REJECT),

@@ -22,7 +22,7 @@ from langchain_markovscale import (
     create_markovscale_graph,
 )
 from langchain_markovscale.graph.state import MarkovScaleInput, MarkovScaleOutput
-from langchain_markovscale.theory.criterion import Cache
+from langchain_markovscale.theory.decision_cache import Cache
 
 ROUNDS = 4
 

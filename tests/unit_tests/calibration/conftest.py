@@ -12,12 +12,12 @@ ARITHMETIC = Path(__file__).parents[2] / "data" / "arithmetic.jsonl"
 
 @pytest.fixture(scope="session")
 def degrading():
-    return Calibration.fit(read_traces(ARITHMETIC), n_bootstrap=60)
+    return Calibration.fit(read_traces(ARITHMETIC), n_bootstrap=60, delivery=False)
 
 
 @pytest.fixture(scope="session")
 def improving():
-    return Calibration.fit(IMPROVING.traces(400, 2, 3, seed=0), n_bootstrap=60)
+    return Calibration.fit(IMPROVING.traces(400, 2, 3, seed=0), n_bootstrap=60, delivery=False)
 
 
 @pytest.fixture(scope="session")

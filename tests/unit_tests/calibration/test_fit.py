@@ -51,7 +51,7 @@ def test_traces_and_their_table_give_the_same_chains():
     )
     for trace in traces:  # a table has no keys, by which a wrong answer comes back or moves
         trace["attempts"] = [{**attempt, "key": None} for attempt in trace["attempts"]]
-    by_traces = Calibration.fit(traces, n_bootstrap=0).rates
+    by_traces = Calibration.fit(traces, n_bootstrap=0, delivery=False).rates
     by_table = Calibration.fit(table.astype(float), n_bootstrap=0).rates
     assert by_traces.initial == pytest.approx(by_table.initial, abs=1e-3)
     assert by_traces.repair == pytest.approx(by_table.repair, abs=1e-3)
@@ -73,7 +73,7 @@ def test_more_classes_are_used_only_where_held_out_questions_ask_for_them():
 
 
 def test_traces_without_a_single_revision_are_no_error():
-    calibration = Calibration.fit(Loop().traces(80, 3, 0, seed=20))
+    calibration = Calibration.fit(Loop().traces(80, 3, 0, seed=20), delivery=False)
     assert calibration.fitted.drift == ()
     assert calibration.mixture.accuracy(0) == pytest.approx(0.575, abs=0.12)
 
@@ -99,7 +99,7 @@ def test_one_class_without_settling_is_counting():
 
 def test_verifier_and_coincidences_are_measured():
     loop = Loop()
-    rates = Calibration.fit(loop.traces(800, 3, 2, seed=8), n_bootstrap=0).rates
+    rates = Calibration.fit(loop.traces(800, 3, 2, seed=8), n_bootstrap=0, delivery=False).rates
     assert rates.sensitivity == pytest.approx((0.85, 0.85), abs=0.02)
     assert rates.specificity == pytest.approx((0.80, 0.80), abs=0.02)
     assert rates.coincidence == pytest.approx(1 / 4, abs=0.03)
@@ -108,7 +108,9 @@ def test_verifier_and_coincidences_are_measured():
 
 
 def test_verdicts_that_repeat_are_recognised():
-    rates = Calibration.fit(Loop(sticky=True).traces(300, 3, 2, seed=9), n_bootstrap=0).rates
+    rates = Calibration.fit(
+        Loop(sticky=True).traces(300, 3, 2, seed=9), n_bootstrap=0, delivery=False
+    ).rates
     assert rates.verdict_correlation > 0.95
 
 
@@ -180,8 +182,9 @@ def test_one_fresh_start_is_warned_of():
 
 def test_the_same_seed_gives_the_same_calibration():
     traces = Loop().traces(120, 2, 2, seed=14)
-    assert Calibration.fit(traces, seed=3) == Calibration.fit(traces, seed=3)
-    assert Calibration.fit(traces, seed=3) != Calibration.fit(traces, seed=4)
+    one, again, other = (Calibration.fit(traces, seed=n, delivery=False) for n in (3, 3, 4))
+    assert one == again
+    assert one != other
 
 
 def test_doubt_shrinks_as_traces_grow():

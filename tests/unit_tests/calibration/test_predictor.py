@@ -185,7 +185,7 @@ def test_missing_features_of_a_question_are_refused(predictor):
 
 def test_embeddings_of_real_questions_predict_which_are_easy():
     traces = list(read_traces(ROOT / "tests/data/arithmetic.jsonl"))
-    calibration = Calibration.fit(traces, n_classes=2, n_bootstrap=0)
+    calibration = Calibration.fit(traces, n_classes=2, n_bootstrap=0, delivery=False)
     found = ClassPredictor.fit(traces, calibration, embeddings=MiniLM())
     assert found.gain > 2 * found.gain_error
     # Sums of two-digit numbers are right in 84 % of first answers, remainders in 25 %.

@@ -18,7 +18,7 @@ TRACES = Loop().traces(questions=150, starts=2, revisions=3, seed=0)
 
 @pytest.fixture(scope="module")
 def measured():
-    return Calibration.fit(TRACES, n_bootstrap=40)
+    return Calibration.fit(TRACES, n_bootstrap=40, delivery=False)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_verifier_shows_what_its_scores_are_taken_to_mean():
     for trace in traces:
         for attempt in trace["attempts"]:
             attempt["score"] = rng.beta(4, 2) if attempt["correct"] else rng.beta(2, 4)
-    measured = Calibration.fit(traces, n_bootstrap=20)
+    measured = Calibration.fit(traces, n_bootstrap=20, delivery=False)
     labels = [a["correct"] for t in traces for a in t["attempts"]]
     prior = sum(labels) / len(labels)
     ax = measured.report().plot_verifier()

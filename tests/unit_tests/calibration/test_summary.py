@@ -14,7 +14,7 @@ TRACES = LOOP.traces(questions=120, starts=2, revisions=3, seed=0)
 
 @pytest.fixture(scope="module")
 def fitted():
-    return Calibration.fit(TRACES, n_classes=2, n_bootstrap=120, level=0.8)
+    return Calibration.fit(TRACES, n_classes=2, n_bootstrap=120, level=0.8, delivery=False)
 
 
 def attempts_before(revision, correct):

@@ -11,7 +11,7 @@ from langchain_markovscale import Calibration, read_traces
 from langchain_markovscale.cli.app import app
 
 ARITHMETIC = Path(__file__).parents[2] / "data" / "arithmetic.jsonl"
-QUICK = ("--bootstrap", "20")
+QUICK = ("--bootstrap", "20", "--no-delivery")
 
 
 pytestmark = pytest.mark.usefixtures("few_simulated_questions")
@@ -45,7 +45,8 @@ def traces(tmp_path):
 @pytest.fixture
 def calibration(traces, tmp_path):
     path = tmp_path / "calibration.json"
-    Calibration.fit(read_traces(traces), n_bootstrap=20, n_classes=2).save(path)
+    fitted = Calibration.fit(read_traces(traces), n_bootstrap=20, n_classes=2, delivery=False)
+    fitted.save(path)
     return path
 
 
@@ -82,7 +83,7 @@ def test_without_an_output_the_calibration_is_not_kept(run, traces, tmp_path):
 def test_options_reach_the_fit(run, traces, tmp_path):
     path = tmp_path / "calibration.json"
     options = ("--classes", "3", "--no-settling", "--level", "0.8", "--seed", "7")
-    options += ("--accept-threshold", "0.4", "--bootstrap", "10")
+    options += ("--accept-threshold", "0.4", "--bootstrap", "10", "--no-delivery")
     assert run("calibrate", traces, "-o", path, *options).exit_code == 0
     kept = Calibration.load(path)
     again = Calibration.fit(
@@ -93,6 +94,7 @@ def test_options_reach_the_fit(run, traces, tmp_path):
         seed=7,
         accept_threshold=0.4,
         n_bootstrap=10,
+        delivery=False,
     )
     assert kept.rates.n_classes == 3
     assert kept.rates.settling == 1

@@ -32,6 +32,7 @@ ALL = {
     "max_rounds": 5,
     "actions": ("generate", "revise"),
     "choices": 4,
+    "delivery": False,
 }
 GATE = Criterion(**ALL)
 
@@ -150,6 +151,7 @@ def test_a_criterion_takes_four_arguments_by_position():
         "actions": ("revise",),
         "choices": None,
         "variant": "mixture",
+        "delivery": True,
     }
 
 

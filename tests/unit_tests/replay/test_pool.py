@@ -122,6 +122,20 @@ def test_folds_hold_every_question_once_and_depend_on_the_seed_alone():
     assert pool.folds(3, 2) != (one, other)
 
 
+def test_a_question_that_was_recorded_twice_is_in_one_fold():
+    named = [trace(answer("a"), name=f"run {n}", metadata={"question": n // 3}) for n in range(12)]
+    pool = Pool([*named, trace(answer("a"), name="alone"), trace(answer("b"), name="alone")])
+    assert list(pool.by_question().values()) == [
+        *([n, n + 1, n + 2] for n in range(0, 12, 3)),
+        [12, 13],
+    ]
+    for seed in range(5):
+        one, other = pool.folds(seed)
+        assert sorted(one + other) == list(range(14))
+        for group in pool.by_question().values():
+            assert set(group) <= set(one) or set(group) <= set(other)
+
+
 @pytest.mark.parametrize(
     ("traces", "complaint"),
     [

@@ -37,6 +37,9 @@ class Scripted:
             "parent": parent[0] if parent else None,
             "best": best,
             "belief": float("nan"),
+            "expected_gain": 0.1 * len(attempts),
+            "cost": 0.01 * len(attempts),
+            "attempts": len(attempts),
         }
 
 
@@ -94,6 +97,23 @@ def test_runs_begin_with_the_draws_that_they_are_told_to():
 def test_an_answer_is_right_by_its_own_label_and_none_is_wrong():
     assert play(Scripted(("generate",), ("stop",)), answer("x", correct=True))["correct"] == 1
     assert play(Scripted(("stop",)), answer("right"))["correct"] == 0
+
+
+def test_what_the_first_decision_to_go_on_promised_is_kept_beside_what_came_of_it():
+    attempts = (answer("wrong"), answer("right", 0), answer("wrong"), answer("wrong", 2))
+    steps = (("generate",), ("revise", 0), ("generate",), ("stop",))
+    gained = play(Scripted(*steps, best=1), *attempts)
+    promise = {"promised": 0.1, "expected_cost": 0.01, "went_on": 1}
+    assert gained.items() >= (promise | {"delivered": 1, "taken": 2, "revisions": 1}).items()
+    lost = play(Scripted(*steps, best=0), *attempts, starts=(1,))
+    assert lost["delivered"] == 0
+    stopped = play(Scripted(("generate",), ("stop",)), *attempts)
+    for name in ("went_on", "promised", "expected_cost", "delivered", "taken", "revisions"):
+        assert stopped[name] == 0
+    worse = play(Scripted(*steps[:2], ("stop",)), answer("right"), answer("wrong", 0))
+    assert (worse["delivered"], worse["taken"]) == (-1, 1)
+    ended = play(Scripted(*steps), answer("right"))
+    assert (ended["delivered"], ended["taken"], ended["exhausted"]) == (0, 0, 1)
 
 
 def test_tokens_and_verdicts_are_counted_and_unknown_ones_stay_unknown():

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from langchain_markovscale import Calibration, Criterion
-from langchain_markovscale.theory.criterion import Cache
+from langchain_markovscale.theory.decision_cache import Cache
 from langchain_markovscale.types import new_attempt
 
 RATES = Calibration.from_rates(

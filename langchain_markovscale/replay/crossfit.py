@@ -3,20 +3,18 @@
 The pool is split into two folds; what is learned from one (a calibration, the threshold from which
 scores are accepted, whether the verifier is worth its cost) is tried on the other, and the other
 way round. Each repeat splits the pool anew and begins with another fresh draw, so that the result
-depends on no single split or first answer.
+depends on no single split or first answer. How a fit is made is the caller's to say.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import fmean
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.replay.pool import Pool, PooledQuestion
 from langchain_markovscale.replay.replay import Outcome, Strategy, replay
 from langchain_markovscale.replay.strategies import (
@@ -27,24 +25,33 @@ from langchain_markovscale.replay.strategies import (
     looks_at_scores,
 )
 from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.theory.rates import Rates, Variant
+from langchain_markovscale.theory.rates import HasRates, Rates, Variant
 from langchain_markovscale.traces.trace import Trace
 from langchain_markovscale.types import Action
 
-if TYPE_CHECKING:
-    from langchain_markovscale.calibration.predictor import ClassPredictor
-
-Floats = NDArray[np.float64]
 Kind = Literal["rule", "bound", "markovscale"]
 
 BudgetUnit = Literal["tokens", "calls", "attempts"]
 """What is spent: tokens, calls (of model and verifier), or attempts (of the model alone)."""
 
-Strategies = Mapping[str, Strategy] | Callable[[Calibration], Mapping[str, Strategy]]
-"""Rules by name, or what makes them from the calibration of the other fold."""
-
 NEVER = float("inf")  # the cost at which a criterion always stops after the first answer
-_DRAWS = 16  # resampled fits that a criterion decides with
+
+
+class Fitted(HasRates, Protocol):
+    """What is fitted to a fold, such as a `Calibration`."""
+
+    @property
+    def rates(self) -> Rates:
+        """The rates as fitted; their threshold is the one from which rules accept a score."""
+
+
+Fit = TypeVar("Fit", bound=Fitted)
+Strategies = Mapping[str, Strategy] | Callable[[Fit], Mapping[str, Strategy]]
+"""Rules by name, or what makes them from the fit to the other fold."""
+
+Weights = Sequence[float]
+WeightsOf = Callable[[Sequence[Trace]], Iterable[Weights]]
+"""The class weights of some questions: what the variant `"map"` decides with."""
 
 
 @dataclass(frozen=True)
@@ -152,31 +159,29 @@ class FoldRule(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Fold:
+class Fold(Generic[Fit]):
     """The questions of a fold, and what was learned from the other one.
 
     Attributes:
-        calibration: Fitted to the other fold.
+        fitted: What was fitted to the other fold.
         learned: The questions of the other fold.
         tried: The questions of this fold.
         prices: What an attempt and its verification take, in the other fold.
         start: The fresh draw that runs begin with.
-        seed: Of what is learned.
+        predict: Learns from traces and what was fitted to them to predict class weights.
     """
 
-    calibration: Calibration
+    fitted: Fit
     learned: QuestionSet
     tried: QuestionSet
     prices: Prices
     start: int
-    seed: int
+    predict: Callable[[Sequence[Trace], Fit], WeightsOf]
 
     @cached_property
-    def predictor(self) -> "ClassPredictor":
-        """The class predictor of the other fold, from the features recorded with the traces."""
-        from langchain_markovscale.calibration.predictor import ClassPredictor
-
-        return ClassPredictor.fit(self.learned.traces, self.calibration, seed=self.seed)
+    def weights_of(self) -> WeightsOf:
+        """Predicts class weights as the other fold has taught it."""
+        return self.predict(self.learned.traces, self.fitted)
 
     def rule(self, variant: Variant, cost: float, settings: CrossfitSettings) -> FoldRule:
         """Return MarkovScale for this fold, with or without the verifier.
@@ -186,13 +191,13 @@ class Fold:
             cost: c, of a verified round.
             settings: The rest.
         """
-        verifying = self._rule(self.calibration, variant, cost, settings, self.tried)
+        verifying = self._rule(self.fitted, variant, cost, settings, self.tried)
         if not self.prices.verification:
             return verifying
-        bare = self.calibration.decision_rates.without_verifier()
+        bare = self.fitted.decision_rates.without_verifier()
         bare_cost = cost * self.prices.attempt / self.prices.round
         if verifying.verifies:
-            with_it = self._rule(self.calibration, variant, cost, settings, self.learned)
+            with_it = self._rule(self.fitted, variant, cost, settings, self.learned)
             without = self._rule(bare, variant, bare_cost, settings, self.learned)
             if self._worth(with_it, cost) >= self._worth(without, cost):
                 return verifying
@@ -212,7 +217,7 @@ class Fold:
 
     def _rule(
         self,
-        source: Calibration | Rates,
+        source: HasRates | Rates,
         variant: Variant,
         cost: float,
         settings: CrossfitSettings,
@@ -228,58 +233,32 @@ class Fold:
         )
         strategy: Strategy | Sequence[Strategy] = criterion
         if variant == "map":
-            weights = self.predictor.weights_of(
-                [trace["question"] for trace in questions.traces],
-                [trace.get("features") for trace in questions.traces],
-            )
+            weights = self.weights_of(questions.traces)
             strategy = [Predicted(criterion, each) for each in weights]
         return FoldRule(strategy, looks_at_scores(criterion))
 
 
 @dataclass
-class Tally:
-    """Sums over the runs at each question, shape (Q,).
-
-    Attributes:
-        correct: Runs that ended with a right answer.
-        attempts: Attempts of the model.
-        verified: Those that the rule had verified.
-        tokens: Of both; NaN where some are unknown.
-        exhausted: Runs that ended because the pool had no more.
-        belief: What the rule believed of its answers; NaN where it has no beliefs.
-    """
-
-    correct: Floats
-    attempts: Floats
-    verified: Floats
-    tokens: Floats
-    exhausted: Floats
-    belief: Floats
-
-    @classmethod
-    def zero(cls, questions: int) -> "Tally":
-        """Return the tally before any run."""
-        return cls(*np.zeros((6, questions)))
-
-
-@dataclass
-class Crossfit:
+class Crossfit(Generic[Fit]):
     """Replays one fold of the pool after the other, and adds up.
 
     Args:
         pool: The recorded attempts.
         settings: How MarkovScale is run.
         strategies: The rules to beat; None for the usual ones.
-        calibration: One that was fitted to other questions; None to fit each fold.
-        tallies: Results by rule, in the order of the rules.
+        fit: Makes of the traces of a fold what the other fold is tried with.
+        predict: Learns from them to predict class weights, for the variant `"map"`.
+        tallies: Sums over the runs at each question by rule, in the order of the rules; `verified`
+            are the attempts that the rule had verified, and `tokens` include their verifications.
         declined: Questions on which a rule did not use the verifier although there was one.
     """
 
     pool: Pool
     settings: CrossfitSettings
-    strategies: Strategies | None
-    calibration: Calibration | None
-    tallies: dict[ComparedRule, Tally] = field(default_factory=dict)
+    strategies: Strategies[Fit] | None
+    fit: Callable[[Sequence[Trace]], Fit]
+    predict: Callable[[Sequence[Trace], Fit], WeightsOf]
+    tallies: dict[ComparedRule, Outcome] = field(default_factory=dict)
     declined: Counter[ComparedRule] = field(default_factory=Counter)
 
     def run(self, repeat: int) -> None:
@@ -294,28 +273,19 @@ class Crossfit:
             for rule, fold_rule in self._fold_rules(fold):
                 self._add(rule, fold_rule, fold, tried_on)
 
-    def _fold(self, learned_from: list[int], tried_on: list[int], start: int) -> Fold:
+    def _fold(self, learned_from: list[int], tried_on: list[int], start: int) -> Fold[Fit]:
         learned = QuestionSet.of(self.pool, learned_from)
         return Fold(
-            calibration=self._fitted(learned_from),
+            fitted=self.fit(learned.traces),
             learned=learned,
             tried=QuestionSet.of(self.pool, tried_on),
             prices=Prices.of(learned.scored, self.settings.budget),
             start=start,
-            seed=self.settings.seed,
+            predict=self.predict,
         )
 
-    def _fitted(self, learned_from: Sequence[int]) -> Calibration:
-        if self.calibration is not None:
-            return self.calibration
-        return Calibration.fit(
-            [self.pool.traces[index] for index in learned_from],
-            n_bootstrap=_DRAWS,
-            seed=self.settings.seed,
-        )
-
-    def _fold_rules(self, fold: Fold) -> Iterator[tuple[ComparedRule, FoldRule]]:
-        named = {"single pass": SinglePass(), **self._named(fold.calibration)}
+    def _fold_rules(self, fold: Fold[Fit]) -> Iterator[tuple[ComparedRule, FoldRule]]:
+        named = {"single pass": SinglePass(), **self._named(fold.fitted)}
         for name, strategy in named.items():
             kind: Kind = "bound" if isinstance(strategy, OracleGate) else "rule"
             yield ComparedRule(name, kind), FoldRule(strategy, looks_at_scores(strategy))
@@ -327,11 +297,11 @@ class Crossfit:
                     fold.rule(variant, cost, self.settings),
                 )
 
-    def _named(self, calibration: Calibration) -> Mapping[str, Strategy]:
+    def _named(self, fitted: Fit) -> Mapping[str, Strategy]:
         if self.strategies is None:
             pool, most = self.pool, self.settings.max_rounds
             return baselines(
-                calibration.rates.accept_threshold,
+                fitted.rates.accept_threshold,
                 rounds=min(most, pool.longest_chain),
                 draws=min(most, pool.most_draws),
                 most=most,
@@ -339,7 +309,7 @@ class Crossfit:
                 scored=pool.scored,
                 criticised=pool.criticised,
             )
-        named = self.strategies(calibration) if callable(self.strategies) else self.strategies
+        named = self.strategies(fitted) if callable(self.strategies) else self.strategies
         before = [rule.name for rule in self.tallies if rule.kind != "markovscale"]
         if before and {*named, "single pass"} != set(before):
             raise ValueError(
@@ -348,16 +318,14 @@ class Crossfit:
             )
         return named
 
-    def _add(self, rule: ComparedRule, fold_rule: FoldRule, fold: Fold, where: list[int]) -> None:
+    def _add(
+        self, rule: ComparedRule, fold_rule: FoldRule, fold: Fold[Fit], where: list[int]
+    ) -> None:
         outcome = fold_rule.replayed(fold.tried, fold.start)
         self.declined[rule] += fold_rule.declined * len(where)
-        tally = self.tallies.setdefault(rule, Tally.zero(len(self.pool)))
-        tally.correct[where] += outcome.correct
-        tally.attempts[where] += outcome.attempts
-        tally.exhausted[where] += outcome.exhausted
-        tally.belief[where] += outcome.belief
         verified = outcome.verified * fold_rule.verifies
-        tally.verified[where] += verified
         price = [question.verification_tokens for question in fold.tried.scored]
         each = np.array([np.nan if tokens is None else tokens for tokens in price])
-        tally.tokens[where] += outcome.tokens + np.where(verified > 0, verified * each, 0.0)
+        tokens = outcome.tokens + np.where(verified > 0, verified * each, 0.0)
+        tally = self.tallies.setdefault(rule, Outcome.zero(len(self.pool)))
+        tally.add(replace(outcome, verified=verified, tokens=tokens), where)

@@ -1,0 +1,184 @@
+"""Measuring delivery: the rule replayed on the questions that its rates were not fitted to.
+
+The questions are split at random into halves; the rates that were fitted to one decide on the
+other, and the other way round, several times. What the rule promised and what it delivered are
+compared question by question, see `langchain_markovscale.theory.delivery`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langchain_markovscale.replay.pool import Pool, PooledQuestion
+from langchain_markovscale.replay.replay import Outcome, replay
+from langchain_markovscale.replay.strategies import SinglePass
+from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale.theory.delivery import COSTS, Delivered, Delivery, Mean, Played, phi_of
+from langchain_markovscale.theory.rates import HasRates, Rates
+from langchain_markovscale.traces.trace import Trace
+from langchain_markovscale.types import Action
+
+Floats = NDArray[np.float64]
+Fit = Callable[[Sequence[Trace]], HasRates | Rates]
+"""Fits rates to traces."""
+
+LEAST_QUESTIONS, LEAST_TRACES = 30, 60
+"""With fewer nothing is measured."""
+_MOST_QUESTIONS = 1000
+_MOST_ROUNDS = 8  # as many as a loop makes by default
+_RUNS, _FEWEST_SPLITS, _MOST_SPLITS = 800, 2, 4
+_ACTION_SETS: tuple[tuple[Action, ...], ...] = (("revise",), ("generate",), ("revise", "generate"))
+
+
+def measure_delivery(
+    traces: Iterable[Trace], fit: Fit, *, level: float = 0.9, seed: int = 0
+) -> Delivery | None:
+    """Return what of its promises the rule delivers on traces, held-out half by half.
+
+    Traces count that have a label of every attempt; those of one question (the same `question` in
+    their metadata, or else the same id) stay together. Of more than 1,000 questions a random
+    sample is taken. The rule is allowed as many attempts as at least 30 questions have recorded,
+    and at most 8.
+
+    Args:
+        traces: The traces that rates are fitted to.
+        fit: How they are fitted.
+        level: Coverage of the intervals, in (0, 1).
+        seed: Of the sample and the splits: the same traces and seed give the same numbers.
+
+    Returns:
+        None where the traces do not suffice: fewer than 30 questions or 60 traces, or too few of
+        them with a second draw or a revision.
+    """
+    labelled = [trace for trace in traces if _is_labelled(trace)]
+    if len(labelled) < LEAST_TRACES:
+        return None
+    pool = Pool(labelled)
+    groups = list(pool.by_question().values())
+    if len(groups) > _MOST_QUESTIONS:
+        chosen = np.random.default_rng(seed).permutation(len(groups))[:_MOST_QUESTIONS].tolist()
+        pool = Pool([labelled[index] for place in sorted(chosen) for index in groups[place]])
+        groups = list(pool.by_question().values())
+    limits = dict(_limits(pool, groups))
+    if not limits:
+        return None
+    halves = _Halves(pool, groups, fit, seed)
+    return Delivery(
+        questions=len(groups),
+        traces=len(pool),
+        splits=halves.splits,
+        level=level,
+        first=float(halves.first().mean()),
+        rows=tuple(
+            halves.measured(actions, cost, limit, level)
+            for actions, limit in limits.items()
+            for cost in COSTS
+        ),
+    )
+
+
+def _is_labelled(trace: Trace) -> bool:
+    attempts = trace["attempts"]
+    return bool(attempts) and all(each.get("correct") is not None for each in attempts)
+
+
+def _limits(
+    pool: Pool, groups: Sequence[Sequence[int]]
+) -> Iterator[tuple[tuple[Action, ...], int]]:
+    """Yield each set of actions that can be replayed, and the attempts that are allowed with it."""
+    if len(groups) < LEAST_QUESTIONS:
+        return
+
+    def recorded(attempts_of: Callable[[PooledQuestion], int]) -> int:
+        most = sorted(max(attempts_of(pool[index]) for index in group) for group in groups)
+        return min(most[-LEAST_QUESTIONS], _MOST_ROUNDS)
+
+    draws = recorded(lambda question: len(question.draws))
+    chain = recorded(lambda question: question.longest_chain)
+    for actions, limit in zip(_ACTION_SETS, (chain, draws, min(chain, draws)), strict=True):
+        if limit > 1:
+            yield actions, limit
+
+
+class _Halves:
+    """The pool split in halves several times, with the fit to one half for playing the other."""
+
+    def __init__(self, pool: Pool, groups: Sequence[Sequence[int]], fit: Fit, seed: int) -> None:
+        self.splits = max(_FEWEST_SPLITS, min(_MOST_SPLITS, _RUNS // len(pool)))
+        self._pool = pool
+        self._question_of = np.empty(len(pool), dtype=np.intp)
+        for number, group in enumerate(groups):
+            self._question_of[list(group)] = number
+        self._halves: list[tuple[HasRates | Rates, list[int], int]] = []
+        for split in range(self.splits):
+            one, other = pool.folds(seed, split)
+            for learned, tried in ((one, other), (other, one)):
+                self._halves.append((fit([pool.traces[i] for i in learned]), tried, split))
+
+    def first(self) -> Floats:
+        """Return the share of right first answers by question, shape (Q,)."""
+        starts = range(self.splits)
+        return self._by_question(replay(SinglePass(), self._pool, starts).correct)
+
+    def measured(
+        self, actions: tuple[Action, ...], cost: float, limit: int, level: float
+    ) -> Delivered:
+        """Return what the rule promises and delivers with some actions at a cost."""
+        plain = self._play(actions, cost, limit)
+        phi = phi_of(plain.promised, plain.expected_cost / cost, plain.delivered, plain.taken, cost)
+        believed = _played(plain, cost)
+        in_force = believed
+        if 0 < phi.value < 1:  # going on iff φG > cL is deciding at the cost c/φ
+            outcome = self._play(actions, cost / phi.value, limit)
+            outcome.promised[:] *= phi.value
+            outcome.expected_cost[:] *= phi.value
+            in_force = _played(outcome, cost)
+        elif phi.value == 0:
+            nothing = (0.0, 0.0)
+            accuracy = float(self.first().mean())
+            in_force = Played(nothing, nothing, nothing, nothing, accuracy, 1.0, 0.0, 0.0)
+        useless = in_force.went_on > 0 and in_force.delivered_net[0] <= 0
+        return Delivered(
+            actions=actions,
+            cost=cost,
+            max_rounds=limit,
+            phi=0.0 if useless else phi.value,
+            estimate=phi.value,
+            interval=phi.interval(level),
+            at_its_word=believed,
+            in_force=in_force,
+        )
+
+    def _play(self, actions: tuple[Action, ...], cost: float, limit: int) -> Outcome:
+        """Return how the rule fares by question, the mean over its traces and all splits."""
+        total = Outcome.zero(len(self._pool))
+        for fitted, tried, start in self._halves:
+            rule = Criterion(fitted, cost, limit, actions, delivery=False)
+            total.add(replay(rule, [self._pool[i] for i in tried], (start,)), tried)
+        return Outcome(
+            *(self._by_question(values) / self.splits for values in vars(total).values())
+        )
+
+    def _by_question(self, values: Floats) -> Floats:
+        """Return the means over the traces of each question, shape (Q,)."""
+        return np.bincount(self._question_of, values) / np.bincount(self._question_of)
+
+
+def _played(outcome: Outcome, cost: float) -> Played:
+    delivered_net = outcome.delivered - cost * outcome.taken
+    return Played(
+        promised=_mean(outcome.promised),
+        delivered=_mean(outcome.delivered),
+        promised_net=_mean(outcome.promised - outcome.expected_cost),
+        delivered_net=_mean(delivered_net),
+        accuracy=float(outcome.correct.mean()),
+        attempts=float(outcome.attempts.mean()),
+        revisions=float(outcome.revisions.mean()),
+        went_on=float(outcome.went_on.mean()),
+    )
+
+
+def _mean(values: Floats) -> Mean:
+    return float(values.mean()), float(values.std(ddof=1)) / sqrt(len(values))

@@ -1,0 +1,180 @@
+"""Delivery: what of the gain that the criterion promises has come true on recorded attempts.
+
+The rule is replayed on questions that its rates were not fitted to. Of each question, at the first
+decision to go on: G is the gain that the best plan promises before cost, L the rounds that it
+expects to take; then A is what came of it, right (returned) − right (best answer at that decision),
+and L′ the rounds that it took; all are 0 where the rule never goes on. With
+e = (A − cL′) − (G − cL), P = ΣG, E = Σe and S² = Q/(Q−1) Σ(e − ē)² over Q questions,
+
+    φ = min(1, max(0, 1 + E·P / (P² + S²/v²))),  v = .5
+
+and the criterion goes on iff some plan has φ·G − c·L > 0. What is measured depends on the cost, so
+it is measured at several of them.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import inf, log, sqrt
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langchain_markovscale.types import Action
+
+Floats = NDArray[np.float64]
+Mean = tuple[float, float]
+"""A mean over questions, and its standard error."""
+
+COSTS = (0.1, 0.05, 0.02, 0.01, 0.004)
+"""Costs of a round at which delivery is measured, in units of accuracy."""
+
+_SPREAD = 0.5  # v: how far φ is expected to lie from 1, before anything was played
+_NOTHING = 1e-9  # a promise below this is none, and no ratio is formed
+
+
+class Phi(NamedTuple):
+    """Which part of its promise the rule delivers.
+
+    Attributes:
+        value: φ in [0, 1], drawn towards 1 where few questions say otherwise.
+        ratio: 1 + E/P, which may lie outside of [0, 1]; 1 where nothing was promised.
+        error: Its standard error, √(Q/(Q−1) Σ(e − (E/P)G)²)/P; infinite where nothing was promised.
+    """
+
+    value: float
+    ratio: float
+    error: float
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Return the interval of φ within [0, 1], by the normal distribution.
+
+        Args:
+            level: Its coverage, in (0, 1).
+        """
+        half = NormalDist().inv_cdf((1 + level) / 2) * self.error
+        low, high = (min(1.0, max(0.0, end)) for end in (self.ratio - half, self.ratio + half))
+        return min(low, self.value), max(high, self.value)
+
+
+def phi_of(promised: Floats, rounds: Floats, delivered: Floats, taken: Floats, cost: float) -> Phi:
+    """Return φ and its standard error.
+
+    Args:
+        promised: G of each question, shape (Q,), Q ≥ 2.
+        rounds: L, shape (Q,).
+        delivered: A, shape (Q,).
+        taken: L′, shape (Q,).
+        cost: c ≥ 0, of a round.
+    """
+    excess = (delivered - cost * taken) - (promised - cost * rounds)
+    total, questions = float(promised.sum()), len(promised)
+    if total <= _NOTHING:
+        return Phi(1.0, 1.0, inf)
+    unbiased = questions / (questions - 1)
+    gap = float(excess.sum())
+    noise = unbiased * float(((excess - excess.mean()) ** 2).sum())
+    ratio = gap / total
+    error = sqrt(unbiased * float(((excess - ratio * promised) ** 2).sum())) / total
+    shrunk = 1 + gap * total / (total**2 + noise / _SPREAD**2)
+    return Phi(min(1.0, max(0.0, shrunk)), 1 + ratio, error)
+
+
+@dataclass(frozen=True)
+class Played:
+    """How the rule fared in a replay; gains are means per question, 0 where it never went on.
+
+    Attributes:
+        promised: Gain in accuracy that it promised at its first decision to go on, before cost.
+        delivered: Gain that it delivered from there, before cost.
+        promised_net: The first, less the cost of the rounds that it expected to take.
+        delivered_net: The second, less the cost of those that it took.
+        accuracy: Share of right answers.
+        attempts: Attempts at a question, the first included.
+        revisions: How many of them were revisions.
+        went_on: Share of questions at which it went on after the first answer.
+    """
+
+    promised: Mean
+    delivered: Mean
+    promised_net: Mean
+    delivered_net: Mean
+    accuracy: float
+    attempts: float
+    revisions: float
+    went_on: float
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What was measured for one set of actions at one cost.
+
+    Attributes:
+        actions: What the rule was allowed to do after the first attempt.
+        cost: c, of a round, in units of accuracy.
+        max_rounds: The most attempts that it was allowed, the first included.
+        phi: φ as decisions use it. 0, so that the rule does not go on, where it delivered no net
+            gain with φ in force.
+        estimate: φ as the formula has it.
+        interval: (low, high) of that.
+        at_its_word: How the rule fared that believes its own promise.
+        in_force: How it fared with φ in force; what it promises is then φ times as much.
+    """
+
+    actions: tuple[Action, ...]
+    cost: float
+    max_rounds: int
+    phi: float
+    estimate: float
+    interval: tuple[float, float]
+    at_its_word: Played
+    in_force: Played
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Promise and delivery on the traces of a fit, by set of actions and cost of a round.
+
+    Attributes:
+        questions: Questions that were replayed.
+        traces: Traces of them.
+        splits: How often they were split in halves, each being played with the fit to the other.
+        level: Coverage of the intervals, in (0, 1).
+        first: Share of first answers that were right.
+        rows: What was measured, costs falling within each set of actions.
+    """
+
+    questions: int
+    traces: int
+    splits: int
+    level: float
+    first: float
+    rows: tuple[Delivered, ...]
+
+    def of(self, actions: Iterable[Action]) -> tuple[Delivered, ...]:
+        """Return what was measured for exactly these actions, costs falling."""
+        wanted = set(actions)
+        return tuple(row for row in self.rows if set(row.actions) == wanted)
+
+    def at(self, actions: Iterable[Action], cost: float | Mapping[Action, float]) -> float:
+        """Return φ for a set of actions at a cost.
+
+        Between two costs φ is interpolated in ln c; beyond the last ones it stays as it is there.
+
+        Args:
+            actions: What may be done after the first attempt.
+            cost: c ≥ 0, of a round; where actions differ in it, their mean is taken.
+
+        Returns:
+            φ in [0, 1]; 1 where these actions were not measured.
+        """
+        if isinstance(cost, Mapping):
+            actions = tuple(actions)
+            cost = sum(cost[action] for action in actions) / len(actions)
+        rows = self.of(actions)[::-1]
+        if not rows:
+            return 1.0
+        least = rows[0].cost
+        at, known = log(max(cost, least)), [log(row.cost) for row in rows]
+        return float(np.interp(at, known, [row.phi for row in rows]))
