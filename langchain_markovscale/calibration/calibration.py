@@ -38,10 +38,10 @@ class Calibration:
         metadata: Anything else that is worth keeping (model, prompts, date); plain JSON values.
         draws: Rates fitted to resampled questions; empty where nothing was fitted.
         fitted: What the rates were fitted to and how well; None where nothing was fitted.
-        decision: The rates to decide with, seven classes on a grid of p₀; None where decisions are
-            made with `rates`.
         delivery: What of its promises the criterion delivered on the traces; None where that was
             not measured.
+        decision: The rates to decide with, seven classes on a grid of p₀; None where decisions are
+            made with `rates`.
     """
 
     rates: Rates
@@ -49,8 +49,8 @@ class Calibration:
     metadata: dict[str, Any] = field(default_factory=dict)
     draws: tuple[Rates, ...] = ()
     fitted: FitSummary | None = None
-    decision: Rates | None = None
     delivery: Delivery | None = None
+    decision: Rates | None = None
 
     @property
     def mixture(self) -> ChainMixture:
@@ -139,7 +139,12 @@ class Calibration:
             traces = list(traces)  # they are read twice
         found = fit(traces, n_bootstrap=n_bootstrap)
         fitted = cls(
-            found.rates, source, dict(metadata or {}), found.draws, found.summary, found.decision
+            found.rates,
+            source,
+            dict(metadata or {}),
+            found.draws,
+            found.summary,
+            decision=found.decision,
         )
         if not delivery or hasattr(traces, "shape"):
             return fitted

@@ -20,7 +20,8 @@ _DRAWN = (
 )  # fmt: skip
 # Version 0.1 wrote none of these; a field without a value there has its default.
 _NEW = {
-    "plausible_wrong", "scores", "keyed", "decision", "delivery", "auc_within", "auc_within_interval",
+    "plausible_wrong", "scores", "keyed", "decision", "delivery", "auc_within",
+    "auc_within_interval",
 }  # fmt: skip
 _NOT_DRAWN_IN_0_1 = "retention"
 _PLAYED = ("at_its_word", "in_force")  # the fields of a row of delivery that are objects
@@ -55,8 +56,8 @@ def read(kind: type[Any], path: str | Path) -> Any:
     if "plausible_wrong" in given:
         return calibration
     logger.warning(
-        "%s is a calibration of version 0.1, by which a question has 1/κ wrong answers, all of them "
-        "equally likely. Wrong answers agree more often than that: calibrate again.",
+        "%s is a calibration of version 0.1, by which a question has 1/κ wrong answers, all "
+        "of them equally likely. Wrong answers agree more often than that: calibrate again.",
         path,
     )
     return replace(

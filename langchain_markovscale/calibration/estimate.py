@@ -1,6 +1,7 @@
 """From traces to the parts of a calibration: fit, uncertainty, checks, warnings."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from numbers import Integral
 from os import PathLike
 from pathlib import Path
@@ -109,7 +110,10 @@ def fit_traces(
     decision = None
     if n_classes == "auto":
         kappa = wrong.coincidence if n_bootstrap else likeliest
-        decision = _rates(grid, kappa, measured, model)
+        decision = _with_scores(
+            _rates(grid, kappa, measured, model), statistics, problem, model, grid
+        )
+        decision = replace(decision, keyed=statistics.needs_keys)
     draws = tuple(
         _rates(resampled.pick(np.array([index])), 1 / (1 + theta), verdicts, model)
         for index, (theta, verdicts) in enumerate(
@@ -189,6 +193,24 @@ def _rates(parameters: em.Parameters, kappa: float, verdicts: Floats, model: Sco
         retention=parameters.retention[0],
         verdict_correlation=model.correlation,
     )
+
+
+def _with_scores(
+    rates: Rates,
+    statistics: Statistics,
+    problem: selection.Problem,
+    model: ScoreModel,
+    grid: em.Parameters,
+) -> Rates:
+    """Return rates that know what scores say of an answer, where scores get any weight."""
+    if not model.informative:
+        return rates
+    rows = em.responsibilities(problem.events, grid)[0]
+    classes = np.add.reduceat(rows, problem.events.starts)[statistics.groups]
+    rates = replace(rates, scores=model.law(classes, grid.initial[0]))
+    # What s and u are by class, the question's intercept averaged.
+    wrong, right = rates.score_model.accepted @ rates.score_model.weights
+    return replace(rates, sensitivity=right, specificity=1 - wrong)
 
 
 def _summary(

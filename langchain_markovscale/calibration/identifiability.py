@@ -2,8 +2,8 @@
 
 Agreement can take the place of labels only as far as wrong answers do not agree, and how often they
 do is itself known by labels alone: on real traces the likelihood prefers one θ clearly, and a wrong
-one. So the fit is made again with the least and the largest θ that were measured on real loops, and
-refused where that would change its answer.
+one. So the fit is made again with other θ that are possible, and refused where that would change its
+answer.
 """
 
 import numpy as np
@@ -17,7 +17,8 @@ from langchain_markovscale.theory.urn import Urn
 _FEW_LABELS = 50  # fewer than these, or than one attempt in ten, cannot stand for all
 _CLEARLY_DIFFERENT = 0.1  # accuracies of first answers that no user would call the same
 _NEARLY_AS_GOOD = 2.0  # log density within which two modes are both possible
-_MEASURED = (0.7, 20.0)  # the range of θ on real loops
+# θ on real loops lies between 0.7 and 20, and is near 0 where questions are answered by yes or no.
+_POSSIBLE = (0.7, 20.0, 0.05)
 
 
 def check_identifiable(statistics: Statistics) -> None:
@@ -69,7 +70,7 @@ def check_identified(
             f"well: {_label_some(statistics)}."
         )
     found, n_classes = float(_accuracy(mode.parameters)[0]), mode.parameters.weights.shape[1]
-    for theta in _MEASURED:
+    for theta in _POSSIBLE:
         urn = Urn.of_concentration(theta)
         _, _, other = selection.fit_with_evidence(
             statistics, model, n_classes, rng, settling=settling, urn=urn
@@ -79,8 +80,8 @@ def check_identified(
             raise ValueError(
                 f"{missing}, and agreement cannot take their place: first answers would be right "
                 f"{found:.0%} of the time by the fit, but {assumed:.0%} if two wrong answers are "
-                f"the same {urn.coincidence:.0%} of the time, as in other loops, and without "
-                f"labels nobody knows: {_label_some(statistics)}."
+                f"the same {urn.coincidence:.0%} of the time, which nothing rules out: "
+                f"{_label_some(statistics)}."
             )
 
 

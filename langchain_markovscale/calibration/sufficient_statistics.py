@@ -92,7 +92,10 @@ class Statistics:
         patterns: How many labelled questions have n wrong fresh draws of D distinct keys, by
             (n, D).
         seen: Correct and all labelled attempts by depth, shape (2, T + 1).
+        groups: For each question in the order of the traces, which of the rows of `labelled`, or
+            after them of `rivals`, it is.
         keyed: Whether any attempt has a key.
+        needs_keys: Whether most attempts have a key, and those without one are mostly wrong.
         several_starts: How many questions have at least two fresh draws.
         attempts: How many attempts there are.
     """
@@ -103,7 +106,9 @@ class Statistics:
     scores: Scores
     patterns: Counter[tuple[int, int]]
     seen: Floats
+    groups: NDArray[np.int64]
     keyed: bool
+    needs_keys: bool
     several_starts: int
     attempts: int
 
@@ -139,7 +144,11 @@ class _Collector:
         self.patterns: Counter[tuple[int, int]] = Counter()
         self.seen: Counter[tuple[int, bool]] = Counter()
         self.several_starts = self.attempts = self.questions = self.answers = 0
-        self.keyed = False
+        self.labelled_rows: dict[tuple[int, ...], int] = {}
+        self.rival_rows: dict[Rivals, int] = {}
+        self.groups = array("q")  # rivals as −1, −2, …
+        self.with_key = 0
+        self.keyless: Counter[bool | None] = Counter()
 
     def add(self, trace: Trace) -> None:
         attempts = trace["attempts"]
@@ -151,13 +160,21 @@ class _Collector:
             raise ValueError(f"question {trace['id']!r}: {error}") from None
         labels = [attempt.get("correct") for attempt in attempts]
         self.attempts += len(attempts)
-        self.keyed = self.keyed or any(attempt["key"] is not None for attempt in attempts)
+        keyless = [
+            label for attempt, label in zip(attempts, labels, strict=True) if attempt["key"] is None
+        ]
+        self.with_key += len(attempts) - len(keyless)
+        self.keyless.update(keyless)
         self.several_starts += depths.count(0) > 1
         if None in labels:
-            self.rivals[_rivals(trace, depths)] += 1
+            rivals = _rivals(trace, depths)
+            self.rivals[rivals] += 1
+            self.groups.append(-1 - self.rival_rows.setdefault(rivals, len(self.rival_rows)))
         else:
             one = _hypothesis(attempts, depths, [bool(label) for label in labels])
             self.labelled[one.counts] += 1
+            row = self.labelled_rows.setdefault(one.counts, len(self.labelled_rows))
+            self.groups.append(row)
             self.patterns[one.pattern] += 1
         answers: dict[object, int] = {}
         for index, (attempt, depth, label) in enumerate(zip(attempts, depths, labels, strict=True)):
@@ -182,6 +199,8 @@ class _Collector:
         for (depth, label), many in self.seen.items():
             seen[0, depth] += many * label
             seen[1, depth] += many
+        groups = np.array(self.groups, dtype=np.int64)
+        keyless = self.keyless.total()
         return Statistics(
             pad(list(self.labelled), width),
             np.array(list(self.labelled.values()), dtype=np.float64),
@@ -194,7 +213,9 @@ class _Collector:
             ),
             self.patterns,
             seen,
-            self.keyed,
+            np.where(groups < 0, len(self.labelled) - 1 - groups, groups),
+            self.with_key > 0,
+            self.with_key >= keyless and 2 * self.keyless[True] <= keyless,
             self.several_starts,
             self.attempts,
         )
@@ -242,7 +263,9 @@ def collect_table(correct: ArrayLike) -> Statistics:
     for t in range(right.shape[2] - 1):
         before, after = right[:, :, t], right[:, :, t + 1]
         columns += [(a & b).sum(1) for a, b in product((before, ~before), (after, ~after))]
-    rows, questions = np.unique(np.stack(columns, axis=1), axis=0, return_counts=True)
+    rows, groups, questions = np.unique(
+        np.stack(columns, axis=1), axis=0, return_inverse=True, return_counts=True
+    )
     no_scores, no_indices = np.empty(0), np.empty(0, dtype=np.int64)
     n_chains = right.shape[0] * right.shape[1]
     return Statistics(
@@ -252,6 +275,8 @@ def collect_table(correct: ArrayLike) -> Statistics:
         Scores(no_scores, no_scores.astype(np.bool_), no_indices, no_indices),
         Counter(),
         np.stack([right.sum(axis=(0, 1)), np.full(right.shape[2], n_chains)]).astype(np.float64),
+        groups,
+        False,
         False,
         len(right) if right.shape[1] > 1 else 0,
         right.size,
