@@ -122,7 +122,7 @@ def _useless(rows: Iterable[Delivered]) -> list[str]:
     if not costs:
         return []
     return [
-        f"At a cost of {' and '.join(costs)} points going on delivered no more than it cost: there "
+        f"At a cost of {' and '.join(costs)} points going on delivered less than it cost: there "
         "the criterion stops after the first answer."
     ]
 

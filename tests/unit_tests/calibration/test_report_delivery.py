@@ -86,11 +86,11 @@ def test_a_cost_that_was_not_measured_is_answered_by_the_nearest(report_of):
     assert free.startswith("At a cost of 0.4 points a round, of those measured the nearest to 0 ")
 
 
-def test_where_going_on_delivers_no_more_than_it_costs_that_is_said(report_of):
+def test_where_going_on_delivers_less_than_it_costs_that_is_said(report_of):
     rows = [row(cost, phi=0.0 if cost in (0.1, 0.01) else 0.8) for cost in COSTS]
     report = report_of(*rows, cost_per_round=0.01)
     assert report.document.summary[2].endswith("the criterion stops after the first answer.")
-    assert "At a cost of 1 and 10 points going on delivered no more than it cost" in words(report)
+    assert "At a cost of 1 and 10 points going on delivered less than it cost" in words(report)
     assert section(report).table.rows[1] == (
         *("1 *", "+10", "+8 [+6, +10]", "0%", "1.00", "50%", "50%"),
     )
@@ -101,7 +101,7 @@ def test_where_it_never_goes_on_there_is_nothing_to_promise(report_of):
     report = report_of(*(row(cost, **never) for cost in COSTS))
     for line in section(report).table.rows:
         assert line[1:] == ("–", "–", "–", "1.00", "50%", "50%")
-    assert "no more than it cost" not in words(report)
+    assert "less than it cost" not in words(report)
     assert "not modelled" not in words(report)
 
 
