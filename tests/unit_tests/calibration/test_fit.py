@@ -314,7 +314,7 @@ def test_odd_data_leave_no_nan_in_what_is_said(loop):
 
 
 def test_without_draws_the_doubt_is_said_not_to_count():
-    fitted = Calibration.fit(Loop().traces(20, 2, 1, seed=5), n_bootstrap=0).fitted
+    fitted = Calibration.fit(Loop().traces(20, 2, 1, seed=5), n_classes=2, n_bootstrap=0).fitted
     assert any("treat them as certain" in each for each in fitted.warnings)
 
 
