@@ -28,11 +28,12 @@ def fit_grid(problem: Problem, mode: Mode) -> em.Parameters:
     """
     pooled = _pooled(problem, mode)
     shape = (1, len(GRID))
-    start = em.Parameters(
-        np.full(shape, 1 / len(GRID)),
-        np.array([GRID]),
-        *(np.broadcast_to(rate, shape) for rate in pooled[2:-1]),
-        pooled.settling,
+    start = pooled._replace(
+        weights=np.full(shape, 1 / len(GRID)),
+        initial=np.array([GRID]),
+        repair=np.broadcast_to(pooled.repair, shape),
+        corruption=np.broadcast_to(pooled.corruption, shape),
+        retention=np.broadcast_to(pooled.retention, shape),
     )
     found = em.fit(
         problem.events,
@@ -50,5 +51,6 @@ def _pooled(problem: Problem, mode: Mode) -> em.Parameters:
     """Return the rates of all questions together, as one class."""
     events = problem.events.counts.T @ weighed_rows(problem, mode.parameters).sum(axis=1)
     together = em.Events(events[None], np.zeros(1), np.zeros(1, dtype=np.int64))
-    start = em.Parameters(np.ones((1, 1)), *np.full((4, 1, 1), 0.5), mode.parameters.settling)
+    even = np.full((1, 1), 0.5)
+    start = em.Parameters(2 * even, even, even, even, even, mode.parameters.settling)
     return em.fit(together, np.ones((1, 1)), start, settling=False).parameters

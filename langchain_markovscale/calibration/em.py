@@ -367,7 +367,7 @@ def _extrapolate(start: Parameters, once: Parameters, twice: Parameters) -> Para
     weights /= weights.sum(axis=1, keepdims=True)
     *by_class, settling = (1 / (1 + np.exp(-np.clip(r, -30, 30))) for r in rates)
     d = np.where(start.settling == 1, 1.0, settling[:, 0])
-    return _inside(Parameters(weights, *by_class, d))
+    return _inside(Parameters(*(weights, *by_class, d)))
 
 
 def _flat(point: Parameters) -> Floats:
@@ -385,6 +385,9 @@ def _inside(p: Parameters) -> Parameters:
 
     return Parameters(
         weights / weights.sum(axis=1, keepdims=True),
-        *(clipped(rate) for rate in p[1:-1]),
+        clipped(p.initial),
+        clipped(p.repair),
+        clipped(p.corruption),
+        clipped(p.retention),
         np.where(p.settling == 1, 1.0, clipped(p.settling)),
     )

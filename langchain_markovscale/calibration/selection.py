@@ -104,8 +104,9 @@ def fit_with_evidence(
         settling: Whether d is fitted.
         urn: Where wrong answers come from, if that is to be assumed.
     """
-    assumed = {} if urn is None else {"urn": urn}
-    evidence = first_evidence(statistics, model)._replace(**assumed)
+    evidence = first_evidence(statistics, model)
+    if urn is not None:
+        evidence = evidence._replace(urn=urn)
     settling = settling and statistics.depths > 1  # one depth says nothing of the next
     problem = Problem(*all_events(statistics, evidence), settling)
     mode = fit_mode(problem, n_classes, rng)
@@ -118,7 +119,9 @@ def fit_with_evidence(
     parameters = mode.parameters
     for _ in range(_ROUNDS):
         shares = weighed_rows(problem, parameters).sum(axis=1)
-        now = updated_evidence(statistics, evidence, shares)._replace(**assumed)
+        now = updated_evidence(statistics, evidence, shares)
+        if urn is not None:
+            now = now._replace(urn=urn)
         settled = now.is_near(evidence)
         evidence = now
         problem = Problem(*all_events(statistics, evidence), settling)
@@ -213,7 +216,9 @@ def in_order(parameters: em.Parameters) -> em.Parameters:
     """Return the same mixtures with classes in falling order of p₀."""
     *by_class, settling = parameters
     order = np.argsort(-parameters.initial, axis=1, kind="stable")
-    return em.Parameters(*(np.take_along_axis(each, order, axis=1) for each in by_class), settling)
+    return em.Parameters(
+        *(*(np.take_along_axis(each, order, axis=1) for each in by_class), settling)
+    )
 
 
 def forecast(parameters: em.Parameters, revisions: int) -> Floats:
