@@ -96,19 +96,20 @@ def fit_traces(
     check_identified(statistics, model, mode, of_check, settling=settling)
     weights = selection.weighed_rows(problem, mode.parameters).sum(axis=1)
     wrong = wrong_draws(statistics, weights)
-    grid = fit_grid(problem, mode, resampled=n_bootstrap > 0, rng=of_grid)
-    resampled = (
-        selection.bootstrap(problem, mode, n_bootstrap, of_bootstrap) if n_bootstrap else None
-    )
+    grid = resampled = None
+    if n_classes == "auto":
+        grid = fit_grid(problem, mode, resampled=n_bootstrap > 0, rng=of_grid)
+    if n_bootstrap:
+        resampled = selection.bootstrap(problem, mode, n_bootstrap, of_bootstrap)
     if not statistics.depths:
         mode = mode._replace(parameters=_untried(mode.parameters))
-        grid, resampled = _untried(grid), resampled and _untried(resampled)
+        grid, resampled = grid and _untried(grid), resampled and _untried(resampled)
 
     measured = np.array([evidence.sensitivity, evidence.specificity])
     likeliest = 1 / (1 + wrong.concentration)
     rates = _rates(mode.parameters, likeliest, measured, model)
     decision = None
-    if n_classes == "auto":
+    if grid:
         kappa = wrong.coincidence if n_bootstrap else likeliest
         decision = _with_scores(
             _rates(grid, kappa, measured, model), statistics, problem, model, grid

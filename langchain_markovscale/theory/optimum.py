@@ -300,7 +300,7 @@ class _Chances:
         joint[:, -1] = all_wrong
         joint *= (pattern[..., None] * chance[right])[..., None]
         total = joint.sum(axis=(1, 2, 3), keepdims=True)
-        joint /= np.where(total > 0, total, 1.0)  # 0 where more answers are wrong than there are
+        joint /= np.where(total > 0, total, 1.0)  # more answers than there can be have no chance
         self._joint = joint  # (S, H, K, Z)
 
     @property

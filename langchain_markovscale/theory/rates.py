@@ -333,4 +333,5 @@ def rates_for(variant: Variant, calibration: HasRates | Rates) -> Rates:
         sensitivity=typical(rates.sensitivity),
         specificity=typical(rates.specificity),
         settling=1.0,
+        retention=typical(rates.retention),
     )
