@@ -262,7 +262,8 @@ def rate_table(
 
 def _mean(rates: Rates, name: str) -> float:
     """Return the mean of a rate over questions, Σ w_k rate_k."""
-    return sum(w * value for w, value in zip(rates.weights, getattr(rates, name), strict=True))
+    values: tuple[float, ...] = getattr(rates, name)
+    return float(sum(w * value for w, value in zip(rates.weights, values, strict=True)))
 
 
 def _areas(fitted: FitSummary | None, level: float | None) -> Iterator[RateRow]:

@@ -277,7 +277,7 @@ def _correlation(scores: Scores, accepted: NDArray[np.bool_]) -> float:
         return _PRIOR_CORRELATION
 
     def means(group: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        many = np.bincount(group)[group]
+        many = np.bincount(group)[group].astype(np.float64)
         return np.bincount(group, value)[group] / many, many
 
     (of_kind, in_kind), (mean, in_answer) = means(kind), means(answer)
