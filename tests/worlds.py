@@ -59,6 +59,7 @@ class World:
             sensitivity=(self.sensitivity,) * n,
             specificity=(self.specificity,) * n,
             coincidence=even,
+            plausible_wrong=self.wrong_answers,
             retention=even if self.retention is None else self.retention,
             verdict_correlation=self.stickiness,
         )

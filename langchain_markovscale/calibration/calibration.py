@@ -1,7 +1,7 @@
 """Rates together with where they come from, in a file that can be checked into a repository."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from langchain_markovscale.calibration import calibration_file
 from langchain_markovscale.calibration.estimate import fit_traces
-from langchain_markovscale.calibration.json_file import read_document, write_document
 from langchain_markovscale.calibration.summary import FitSummary, RateTable, rate_table
 from langchain_markovscale.replay.measured_delivery import measure_delivery
-from langchain_markovscale.theory.delivery import Delivered, Delivery, Played
+from langchain_markovscale.theory.delivery import Delivery
 from langchain_markovscale.theory.mixture import ChainMixture
 from langchain_markovscale.theory.rates import Rates, training_free_rates
 from langchain_markovscale.traces.trace import Trace, read_traces
@@ -40,6 +40,8 @@ class Calibration:
         fitted: What the rates were fitted to and how well; None where nothing was fitted.
         delivery: What of its promises the criterion delivered on the traces; None where that was
             not measured.
+        decision: The rates to decide with, seven classes on a grid of p₀; None where decisions are
+            made with `rates`.
     """
 
     rates: Rates
@@ -48,6 +50,7 @@ class Calibration:
     draws: tuple[Rates, ...] = ()
     fitted: FitSummary | None = None
     delivery: Delivery | None = None
+    decision: Rates | None = None
 
     @property
     def mixture(self) -> ChainMixture:
@@ -56,15 +59,18 @@ class Calibration:
 
     @property
     def decision_rates(self) -> Rates:
-        """The rates to decide with: the classes of several draws, so that uncertainty counts.
+        """The rates to decide with: `decision`, or else the classes of several draws.
 
-        The more traces, the closer the draws are to each other, and to `rates`. Only one κ can be
-        used: one of the higher ones, with which agreement is not trusted too soon.
+        So uncertainty counts: the more traces, the closer draws are to each other, and to `rates`.
+        Only one κ can be used: one of the higher ones, so that agreement is not trusted too soon.
         """
+        if self.decision is not None:
+            return self.decision
         if not self.draws:
             return self.rates
         kappa = float(np.quantile([draw.coincidence for draw in self.draws], _CAUTIOUS))
-        rates = replace(self.rates, coincidence=kappa)
+        plausible = None if self.rates.plausible_wrong is None else 1 / kappa
+        rates = replace(self.rates, coincidence=kappa, plausible_wrong=plausible)
         return Rates.pooled(rates, self.draws[:DECISION_DRAWS])
 
     def __repr__(self) -> str:
@@ -102,7 +108,8 @@ class Calibration:
         Args:
             traces: Traces, also as a stream, the path of a file of them, or an array of 0 and 1 of
                 shape (questions, rounds) or (questions, fresh starts, rounds).
-            n_classes: K, or `"auto"`: two, and more where held-out questions clearly ask for it.
+            n_classes: K, or `"auto"`: two for forecasts, and more where held-out questions clearly
+                ask for it, beside seven on a grid of p₀ for decisions.
             settling: Whether rates may fall with the depth of revision.
             accept_threshold: The score from which the verifier accepts, in [0, 1]; None for the one
                 that separates best.
@@ -131,13 +138,20 @@ class Calibration:
         if isinstance(traces, Iterator):
             traces = list(traces)  # they are read twice
         found = fit(traces, n_bootstrap=n_bootstrap)
-        fitted = cls(found.rates, source, dict(metadata or {}), found.draws, found.summary)
+        fitted = cls(
+            found.rates,
+            source,
+            dict(metadata or {}),
+            found.draws,
+            found.summary,
+            decision=found.decision,
+        )
         if not delivery or hasattr(traces, "shape"):
             return fitted
 
         def fit_half(half: Sequence[Trace]) -> Calibration:
             found = fit(half, n_bootstrap=min(n_bootstrap, DECISION_DRAWS))
-            return cls(found.rates, source, draws=found.draws)
+            return cls(found.rates, source, draws=found.draws, decision=found.decision)
 
         replayed = read_traces(traces) if isinstance(traces, (str, PathLike)) else traces
         measured = measure_delivery(
@@ -158,7 +172,8 @@ class Calibration:
         accept_threshold: float = 0.5,
         settling: float = 1.0,
         coincidence: float = 0.25,
-        retention: float | None = None,
+        plausible_wrong: float | None = None,
+        retention: ArrayLike | None = None,
         verdict_correlation: float = 0.5,
         source: str = "given rates",
     ) -> "Calibration":
@@ -177,6 +192,9 @@ class Calibration:
             accept_threshold: A score of at least this much accepts, in [0, 1].
             settling: d in (0, 1]; the revision at depth t has rates αdᵗ and βdᵗ.
             coincidence: κ in (0, 1], the chance that two independent wrong answers coincide.
+            plausible_wrong: M ≥ 1/κ, how many wrong answers a question may have; with M = 1/κ all
+                are equally likely. By default any number: wrong answers come from an urn in which
+                those already drawn are likelier to come again, θ = 1/κ − 1.
             retention: σ in [0, 1], the chance that an unrepaired wrong answer comes back
                 unchanged; by default κ, as if it were drawn afresh.
             verdict_correlation: ρ in [0, 1]; 0 where every verdict is drawn anew, 1 where the same
@@ -187,7 +205,7 @@ class Calibration:
             ValueError: If a rate leaves its range, or lengths differ.
         """
         if weights is None:
-            by_class = (initial, repair, corruption, sensitivity, specificity)
+            by_class = (initial, repair, corruption, sensitivity, specificity, retention)
             n_classes = max(np.size(rate) for rate in by_class)
             weights = [1 / n_classes] * n_classes
         rates = Rates(
@@ -200,6 +218,7 @@ class Calibration:
             accept_threshold=accept_threshold,
             settling=settling,
             coincidence=coincidence,
+            plausible_wrong=plausible_wrong,
             retention=coincidence if retention is None else retention,
             verdict_correlation=verdict_correlation,
         )
@@ -273,94 +292,15 @@ class Calibration:
         Args:
             path: The file; it is replaced whole or not at all.
         """
-        write(self, path)
+        calibration_file.write(self, path)
 
     @classmethod
     def load(cls, path: str | Path) -> "Calibration":
-        """Read a calibration that `save` wrote.
+        """Read a calibration that `save` wrote, in this version or in an earlier one.
 
         Raises:
             FileNotFoundError: If there is no such file.
             ValueError: If the file is not a calibration, is of another version, lacks a field, or
                 holds a value out of range; the message names the file and the field.
         """
-        return read(cls, path)
-
-
-_KIND, _VERSION = "calibration", 1
-
-# What differs between draws; the rest of each is that of the rates.
-_DRAWN = (
-    "weights", "initial", "repair", "corruption", "sensitivity", "specificity", "settling",
-    "coincidence",
-)  # fmt: skip
-
-_PLAYED = ("at_its_word", "in_force")  # the fields of a row of delivery that are objects
-
-
-def write(calibration: "Calibration", path: str | Path) -> None:
-    """Write a calibration; the file is replaced whole or not at all."""
-    content = asdict(calibration)
-    content["draws"] = {
-        name: [getattr(draw, name) for draw in calibration.draws] for name in _DRAWN
-    }
-    write_document(path, _KIND, _VERSION, content)
-
-
-def read(kind: type["Calibration"], path: str | Path) -> "Calibration":
-    """Read a calibration, see `Calibration.load`."""
-    content = read_document(path, _KIND, _VERSION, "calibrate again")
-    try:
-        rates = content["rates"] = _build(Rates, content.get("rates"), "rates.")
-        content["draws"] = _draws(rates, content.get("draws"))
-        if content.get("fitted") is not None:
-            content["fitted"] = _build(FitSummary, content["fitted"], "fitted.")
-        content["delivery"] = _delivery(content.get("delivery"))  # version 0.1 wrote none
-        calibration: Calibration = _build(kind, content)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{path} is not a valid calibration: {error}") from None
-    return calibration
-
-
-def _draws(rates: Rates, columns: Any) -> tuple[Rates, ...]:
-    if not isinstance(columns, dict) or set(columns) != set(_DRAWN):
-        raise ValueError(
-            f"draws must hold {', '.join(_DRAWN)}, each a list with one entry a draw, got "
-            f"{columns!r:.80}: calibrate again."
-        )
-    rows = zip(*(columns[name] for name in _DRAWN), strict=True)
-    return tuple(replace(rates, **dict(zip(_DRAWN, row, strict=True))) for row in rows)
-
-
-def _delivery(values: Any) -> Delivery | None:
-    if values is None:
-        return None
-    delivery: Delivery = _build(Delivery, values, "delivery.")
-    rows = []
-    for number, row in enumerate(delivery.rows):
-        at = f"delivery.rows[{number}]."
-        built: Delivered = _build(Delivered, row, at)
-        plays = {name: _build(Played, getattr(built, name), f"{at}{name}.") for name in _PLAYED}
-        rows.append(replace(built, **plays))
-    return replace(delivery, rows=tuple(rows))
-
-
-def _build(kind: type[Any], values: Any, prefix: str = "") -> Any:
-    """Make a dataclass from the fields of a JSON object, naming what is missing or unknown."""
-    if not isinstance(values, dict):
-        raise ValueError(f"{prefix.rstrip('.')} must be an object, got {values!r}.")
-    names = {each.name for each in fields(kind)}
-    if missing := names - values.keys():
-        raise ValueError(f"missing {', '.join(prefix + name for name in sorted(missing))}.")
-    if unknown := values.keys() - names:
-        raise ValueError(f"unknown {', '.join(prefix + name for name in sorted(unknown))}.")
-    return kind(**{name: _frozen(value) for name, value in values.items()})
-
-
-def _frozen(value: Any) -> Any:
-    """Return JSON's lists as the tuples that they were."""
-    if isinstance(value, list):
-        return tuple(map(_frozen, value))
-    if isinstance(value, dict):
-        return {name: _frozen(each) for name, each in value.items()}
-    return value
+        return calibration_file.read(cls, path)

@@ -16,7 +16,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.theory.likelihood import DEPTH, log_draws, log_revisions
+from langchain_markovscale.theory.likelihood import (
+    BROKEN,
+    DEPTH,
+    DRAWN_RIGHT,
+    DRAWN_WRONG,
+    KEPT,
+    MOVED,
+    REPAIRED,
+    REVISED,
+    STUCK,
+    UNREPAIRED,
+    log_draws,
+    log_retention,
+    log_revisions,
+)
 
 Floats = NDArray[np.float64]
 
@@ -32,8 +46,9 @@ class Events:
     """What was seen, in the form that the fit needs.
 
     Attributes:
-        counts: Shape (R, 2 + 4T): draws correct and wrong, then for each depth t < T the
-            revisions correct→correct, correct→wrong, wrong→correct and wrong→wrong.
+        counts: Shape (R, 4 + 4T), the columns of `theory/likelihood.py`: draws right and wrong,
+            unrepaired answers that are stuck and that have moved, then for each depth t < T the
+            revisions right→right, right→wrong, wrong→right and wrong→wrong.
         offsets: Shape (R,): the other evidence for a row's hypothesis, as a logarithm.
         starts: Shape (G,): the first row of each group of rivalling hypotheses.
     """
@@ -45,7 +60,7 @@ class Events:
     @property
     def depths(self) -> int:
         """T, how many depths of revision were seen."""
-        return int(self.counts.shape[1] - 2) // 4
+        return int(self.counts.shape[1] - REVISED) // DEPTH
 
 
 class Parameters(NamedTuple):
@@ -55,6 +70,7 @@ class Parameters(NamedTuple):
     initial: Floats  # (B, K)
     repair: Floats  # (B, K)
     corruption: Floats  # (B, K)
+    retention: Floats  # (B, K)
     settling: Floats  # (B,)
 
     def pick(self, index: NDArray[np.int64]) -> "Parameters":
@@ -77,12 +93,14 @@ class Prior(NamedTuple):
         initial: Of correct, then of wrong draws, shape (2, B or 1, K or 1).
         repair: Of repaired, then of unrepaired answers, in the same shape.
         corruption: Of corrupted, then of kept answers, in the same shape.
+        retention: Of stuck, then of moved answers, in the same shape.
     """
 
     weights: Floats
     initial: Floats
     repair: Floats
     corruption: Floats
+    retention: Floats
 
     def pick(self, index: NDArray[np.int64]) -> "Prior":
         """Return the priors of the fits at `index` of the batch."""
@@ -91,8 +109,19 @@ class Prior(NamedTuple):
         return Prior(self.weights[index], *(each[:, index] for each in self[1:]))
 
 
-WEAK = Prior(np.full((1, 1), _HALF), *(np.full((2, 1, 1), _HALF) for _ in range(3)))
+WEAK = Prior(np.full((1, 1), _HALF), *(np.full((2, 1, 1), _HALF) for _ in range(4)))
 """Half a pseudo-count each way."""
+
+
+def shrinking(pooled: Parameters, strength: float) -> Prior:
+    """Return a prior that shrinks α, β and σ of all classes to the same rates.
+
+    Args:
+        pooled: Those rates, a batch of one with one class.
+        strength: How many pseudo-observations each is worth.
+    """
+    pulls = [strength * np.stack([rate, 1 - rate]) for rate in pooled[2:-1]]
+    return Prior(WEAK.weights, WEAK.initial, *pulls)
 
 
 def random_prior(n_fits: int, n_classes: int, rng: np.random.Generator) -> Prior:
@@ -103,7 +132,7 @@ def random_prior(n_fits: int, n_classes: int, rng: np.random.Generator) -> Prior
     """
     shape = (n_fits, n_classes)
     return Prior(
-        np.full((n_fits, 1), _HALF), *(rng.exponential(size=(2, *shape)) for _ in range(3))
+        np.full((n_fits, 1), _HALF), *(rng.exponential(size=(2, *shape)) for _ in range(4))
     )
 
 
@@ -118,6 +147,7 @@ def random_starts(
         np.ascontiguousarray(initial),
         rng.uniform(0.05, 0.6, shape),
         rng.uniform(0.02, 0.4, shape),
+        np.full(shape, 0.5),
         rng.uniform(0.5, 0.95, n_starts) if settling else np.ones(n_starts),
     )
 
@@ -128,6 +158,7 @@ def fit(
     start: Parameters,
     *,
     settling: bool,
+    fixed_initial: bool = False,
     prior: Prior = WEAK,
     tolerance: float = 1e-6,
     most_steps: int = 300,
@@ -139,6 +170,7 @@ def fit(
         questions: Shape (B, G) or (1, G): how many questions each group stands for, in each fit.
         start: Where to start, B fits.
         settling: Whether d is fitted; else it stays at its start.
+        fixed_initial: Whether p₀ stays at its start, a grid whose weights are fitted.
         prior: Pseudo-counts, for all fits or for each.
         tolerance: A fit has arrived when a step gains less than this in log density.
         most_steps: Accelerated steps, of three plain ones each.
@@ -150,14 +182,15 @@ def fit(
     value = np.full(len(start.settling), -np.inf)
     live = np.arange(len(start.settling))
     weighting = np.broadcast_to(questions, (len(live), questions.shape[1]))
+    fixed = _Fixed(not settling, fixed_initial)
     for _ in range(most_steps):
         current = here.pick(live)
         weights, pseudo = weighting[live], prior.pick(live)
-        once, _ = _step(events, weights, current, pseudo, settling)
-        twice, _ = _step(events, weights, once, pseudo, settling)
+        once, _ = _step(events, weights, current, pseudo, fixed)
+        twice, _ = _step(events, weights, once, pseudo, fixed)
         leap = _extrapolate(current, once, twice)
-        landed, reached = _step(events, weights, leap, pseudo, settling)
-        fallback, plain = _step(events, weights, twice, pseudo, settling)
+        landed, reached = _step(events, weights, leap, pseudo, fixed)
+        fallback, plain = _step(events, weights, twice, pseudo, fixed)
         # A leap may overshoot; the plain steps never lose.
         better = reached >= plain
         moved = Parameters(
@@ -196,8 +229,15 @@ def responsibilities(events: Events, parameters: Parameters) -> Floats:
     return np.exp(scores - _spread(events, _log_sum(events, scores))[:, :, None])
 
 
+class _Fixed(NamedTuple):
+    """What stays where it starts."""
+
+    settling: bool
+    initial: bool
+
+
 def _step(
-    events: Events, questions: Floats, now: Parameters, prior: Prior, settling: bool
+    events: Events, questions: Floats, now: Parameters, prior: Prior, fixed: _Fixed
 ) -> tuple[Parameters, Floats]:
     """One plain step, and the log density at the point that it starts from."""
     scores = _row_scores(events, now)
@@ -205,28 +245,36 @@ def _step(
     density = (questions * total).sum(axis=1) + _log_prior(now, prior)
     shares = np.exp(scores - _spread(events, total)[:, :, None])
     shares *= _spread(events, questions)[:, :, None]
-    expected = np.matmul(events.counts.T, shares)  # (B, 2 + 4T, K)
+    expected = np.matmul(events.counts.T, shares)  # (B, 4 + 4T, K)
 
-    n_classes = shares.shape[2]
     in_class = shares.sum(axis=1) + prior.weights
     weights = in_class / in_class.sum(axis=1, keepdims=True)
-    right, wrong = expected[:, 0] + prior.initial[0], expected[:, 1] + prior.initial[1]
-    initial = right / (right + wrong)
+    initial = now.initial
+    if not fixed.initial:
+        initial = _share(expected[:, DRAWN_RIGHT], expected[:, DRAWN_WRONG], prior.initial)
+    after = now._replace(weights=weights, initial=initial)
     if not events.depths:
-        return Parameters(weights, initial, now.repair, now.corruption, now.settling), density
+        return after, density
 
-    moves = expected[:, 2:].reshape(len(shares), events.depths, 4, n_classes)
+    retention = _share(expected[:, STUCK], expected[:, MOVED], prior.retention)
+    moves = expected[:, REVISED:].reshape(len(shares), events.depths, DEPTH, -1)
     survival = _survival(now.settling, events.depths)
     repair, repaired, repair_trials = _thin(
-        now.repair, survival, moves[:, :, 2], moves[:, :, 3], prior.repair
+        now.repair, survival, moves[:, :, REPAIRED], moves[:, :, UNREPAIRED], prior.repair
     )
     corruption, corrupted, corruption_trials = _thin(
-        now.corruption, survival, moves[:, :, 1], moves[:, :, 0], prior.corruption
+        now.corruption, survival, moves[:, :, BROKEN], moves[:, :, KEPT], prior.corruption
     )
     d = now.settling
-    if settling:
+    if not fixed.settling:
         d = (repaired + corrupted + _SETTLING) / (repair_trials + corruption_trials + 2 * _SETTLING)
-    return _inside(Parameters(weights, initial, repair, corruption, d)), density
+    return _inside(Parameters(weights, initial, repair, corruption, retention, d)), density
+
+
+def _share(happened: Floats, missed: Floats, prior: Floats) -> Floats:
+    """Return the rate of an event from expected counts, each of shape (B, K)."""
+    happened, missed = happened + prior[0], missed + prior[1]
+    return np.asarray(happened / (happened + missed))
 
 
 def _thin(
@@ -259,8 +307,8 @@ def _thin(
 
 def _row_scores(events: Events, parameters: Parameters) -> Floats:
     """Return ln P(row's events and class k), shape (B, R, K)."""
-    weights, initial, repair, corruption, settling = parameters
-    logs = [log_draws(initial)]
+    weights, initial, repair, corruption, retention, settling = parameters
+    logs = [log_draws(initial), log_retention(retention)]
     if events.depths:
         survival = _survival(settling, events.depths)[:, :, None]
         revisions = log_revisions(repair[:, None] * survival, corruption[:, None] * survival)
@@ -310,17 +358,17 @@ def _extrapolate(start: Parameters, once: Parameters, twice: Parameters) -> Para
     length = np.clip(np.where(norm > 0, length, -1.0), -64.0, -1.0)[:, None]
     leap = a - 2 * length * first + length**2 * bend
     n_classes = start.weights.shape[1]
-    weights, *rates = np.split(leap, [n_classes, 2 * n_classes, 3 * n_classes, 4 * n_classes], 1)
+    weights, *rates = np.split(leap, n_classes * np.arange(1, len(start)), 1)
     weights = np.exp(weights - weights.max(axis=1, keepdims=True))
     weights /= weights.sum(axis=1, keepdims=True)
-    initial, repair, corruption, settling = (1 / (1 + np.exp(-np.clip(r, -30, 30))) for r in rates)
+    *by_class, settling = (1 / (1 + np.exp(-np.clip(r, -30, 30))) for r in rates)
     d = np.where(start.settling == 1, 1.0, settling[:, 0])
-    return _inside(Parameters(weights, initial, repair, corruption, d))
+    return _inside(Parameters(weights, *by_class, d))
 
 
 def _flat(point: Parameters) -> Floats:
-    """Logarithms of weights beside log-odds of rates, shape (B, 4K + 1)."""
-    rates = np.concatenate([*point[1:4], point.settling[:, None]], axis=1)
+    """Logarithms of weights beside log-odds of rates, shape (B, 5K + 1)."""
+    rates = np.concatenate([*point[1:-1], point.settling[:, None]], axis=1)
     rates = np.clip(rates, _EDGE, 1 - _EDGE)
     return np.concatenate([np.log(point.weights), np.log(rates) - np.log1p(-rates)], axis=1)
 
@@ -333,8 +381,6 @@ def _inside(p: Parameters) -> Parameters:
 
     return Parameters(
         weights / weights.sum(axis=1, keepdims=True),
-        clipped(p.initial),
-        clipped(p.repair),
-        clipped(p.corruption),
+        *(clipped(rate) for rate in p[1:-1]),
         np.where(p.settling == 1, 1.0, clipped(p.settling)),
     )

@@ -1,6 +1,7 @@
 """From traces to the parts of a calibration: fit, uncertainty, checks, warnings."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from numbers import Integral
 from os import PathLike
 from pathlib import Path
@@ -10,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langchain_markovscale.calibration import em, selection
-from langchain_markovscale.calibration.latent_labels import Evidence
+from langchain_markovscale.calibration.decision_classes import fit_grid
+from langchain_markovscale.calibration.identifiability import (
+    check_identifiable,
+    check_identified,
+    missing_labels,
+)
+from langchain_markovscale.calibration.latent_labels import wrong_draws
 from langchain_markovscale.calibration.sufficient_statistics import (
     Statistics,
     collect,
@@ -18,8 +25,8 @@ from langchain_markovscale.calibration.sufficient_statistics import (
 )
 from langchain_markovscale.calibration.summary import FitSummary
 from langchain_markovscale.calibration.verifier_scores import ScoreModel, fit_scores
-from langchain_markovscale.display.interval import Estimate
-from langchain_markovscale.display.wording import counted, percent, points
+from langchain_markovscale.display.wording import counted, points
+from langchain_markovscale.theory.likelihood import DEPTH, REVISED
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.validation import check_level, whole
 from langchain_markovscale.traces.checks import checked
@@ -38,11 +45,13 @@ class Fitted(NamedTuple):
 
     Attributes:
         rates: The fitted rates.
+        decision: The rates to decide with, where they are others.
         draws: Fits to resampled questions, so that decisions account for uncertain rates.
         summary: What a report shows.
     """
 
     rates: Rates
+    decision: Rates | None
     draws: tuple[Rates, ...]
     summary: FitSummary
 
@@ -60,10 +69,12 @@ def fit_traces(
     """Fit rates to traces; see `Calibration.fit` for the arguments."""
     _check_arguments(n_classes, settling, n_bootstrap, level, seed)
     statistics = _statistics(traces)
-    selection.check_identifiable(statistics)
+    check_identifiable(statistics)
     # A generator for each stage, so that an option of one does not change what another finds.
-    stages = np.random.SeedSequence(seed).spawn(4)
-    of_scores, of_fit, of_classes, of_bootstrap = map(np.random.default_rng, stages)
+    stages = np.random.SeedSequence(seed).spawn(7)
+    of_scores, of_fit, of_classes, of_bootstrap, of_grid, of_thetas, of_check = map(
+        np.random.default_rng, stages
+    )
     model = fit_scores(
         statistics.scores,
         accept_threshold=accept_threshold,
@@ -82,26 +93,39 @@ def fit_traces(
     else:
         tried = {first: selection.held_out(problem, first, of_classes)}
         chosen = first
-    selection.check_identified(statistics, mode, evidence)
-    resampled = (
-        selection.bootstrap(problem, mode, n_bootstrap, of_bootstrap) if n_bootstrap else None
-    )
+    check_identified(statistics, model, mode, of_check, settling=settling)
+    weights = selection.weighed_rows(problem, mode.parameters).sum(axis=1)
+    wrong = wrong_draws(statistics, weights)
+    grid = resampled = None
+    if n_classes == "auto":
+        grid = fit_grid(problem, mode, resampled=n_bootstrap > 0, rng=of_grid)
+    if n_bootstrap:
+        resampled = selection.bootstrap(problem, mode, n_bootstrap, of_bootstrap)
     if not statistics.depths:
         mode = mode._replace(parameters=_untried(mode.parameters))
-        resampled = resampled and _untried(resampled)
-    rates = _rates(
-        mode.parameters, 0, evidence, model, (evidence.sensitivity, evidence.specificity)
-    )
-    kappas = evidence.coincidences(n_bootstrap, of_bootstrap).tolist()
+        grid, resampled = grid and _untried(grid), resampled and _untried(resampled)
+
+    measured = np.array([evidence.sensitivity, evidence.specificity])
+    likeliest = 1 / (1 + wrong.concentration)
+    rates = _rates(mode.parameters, likeliest, measured, model)
+    decision = None
+    if grid:
+        kappa = wrong.coincidence if n_bootstrap else likeliest
+        decision = _with_scores(
+            _rates(grid, kappa, measured, model), statistics, problem, model, grid
+        )
+        decision = replace(decision, keyed=statistics.needs_keys)
     draws = tuple(
-        _rates(resampled, b, evidence._replace(coincidence=kappa), model, (float(s), float(u)))
-        for b, ((s, u), kappa) in enumerate(zip(model.draws[:n_bootstrap], kappas, strict=True))
+        _rates(resampled.pick(np.array([index])), 1 / (1 + theta), verdicts, model)
+        for index, (theta, verdicts) in enumerate(
+            zip(wrong.draws(n_bootstrap, of_thetas), model.draws[:n_bootstrap], strict=True)
+        )
         if resampled
     )
     summary = _summary(
         statistics, problem, mode, resampled, model, tried, tried[chosen], seed, level, n_bootstrap
     )
-    return Fitted(rates, draws, summary)
+    return Fitted(rates, decision, draws, summary)
 
 
 def _check_arguments(
@@ -147,28 +171,47 @@ def _untried(parameters: em.Parameters) -> em.Parameters:
     return parameters._replace(repair=nothing, corruption=nothing)
 
 
-def _rates(
-    parameters: em.Parameters,
-    index: int,
-    evidence: Evidence,
-    model: ScoreModel,
-    verdicts: tuple[float, float],
-) -> Rates:
+def _rates(parameters: em.Parameters, kappa: float, verdicts: Floats, model: ScoreModel) -> Rates:
+    """Return the rates of one fit.
+
+    Args:
+        parameters: The chains, a batch of one.
+        kappa: κ.
+        verdicts: (s, u).
+        model: What else is known of the verifier.
+    """
+    sensitivity, specificity = verdicts
     return Rates(
-        weights=parameters.weights[index],
-        initial=parameters.initial[index],
-        repair=parameters.repair[index],
-        corruption=parameters.corruption[index],
-        sensitivity=verdicts[0],
-        specificity=verdicts[1],
-        accept_threshold=evidence.accept_threshold,
-        settling=float(parameters.settling[index]),
-        coincidence=evidence.coincidence,
-        retention=evidence.retention,
-        verdict_correlation=evidence.correlation,
-        score_cuts=model.cuts,
-        score_log_ratios=model.log_ratios,
+        weights=parameters.weights[0],
+        initial=parameters.initial[0],
+        repair=parameters.repair[0],
+        corruption=parameters.corruption[0],
+        sensitivity=sensitivity,
+        specificity=specificity,
+        accept_threshold=model.accept_threshold,
+        settling=float(parameters.settling[0]),
+        coincidence=kappa,
+        retention=parameters.retention[0],
+        verdict_correlation=model.correlation,
     )
+
+
+def _with_scores(
+    rates: Rates,
+    statistics: Statistics,
+    problem: selection.Problem,
+    model: ScoreModel,
+    grid: em.Parameters,
+) -> Rates:
+    """Return rates that know what scores say of an answer, where scores get any weight."""
+    if not model.informative:
+        return rates
+    rows = em.responsibilities(problem.events, grid)[0]
+    classes = np.add.reduceat(rows, problem.events.starts)[statistics.groups]
+    rates = replace(rates, scores=model.law(classes, grid.initial[0]))
+    # What s and u are by class, the question's intercept averaged.
+    wrong, right = rates.score_model.accepted @ rates.score_model.weights
+    return replace(rates, sensitivity=right, specificity=1 - wrong)
 
 
 def _summary(
@@ -204,6 +247,8 @@ def _summary(
         drift=_drift(problem, mode.parameters),
         auc=None if np.isnan(model.auc) else model.auc,
         auc_interval=model.auc_interval,
+        auc_within=model.auc_within,
+        auc_within_interval=model.auc_within_interval,
         reliability=tuple(map(_floats, model.reliability)),
         warnings=tuple(_warnings(statistics, model, forecast, n_bootstrap)),
     )
@@ -235,9 +280,9 @@ def _drift(problem: selection.Problem, parameters: em.Parameters) -> tuple[tuple
     events, depths = problem.events, problem.events.depths
     if not depths:
         return ()
-    shares = em.responsibilities(events, parameters)[0]
-    shares *= np.repeat(problem.questions, np.diff(np.append(events.starts, len(shares))))[:, None]
-    moves = (events.counts.T @ shares)[2:].reshape(depths, 4, -1)
+    moves = (events.counts.T @ selection.weighed_rows(problem, parameters))[REVISED:].reshape(
+        depths, DEPTH, -1
+    )
     survival = parameters.settling[0] ** np.arange(depths)[:, None]
     n_right, n_wrong = moves[:, 0] + moves[:, 1], moves[:, 2] + moves[:, 3]
     rows = np.stack(
@@ -271,7 +316,7 @@ def _warnings(
             "no revision was recorded: the loop will not revise. Record revisions too, for "
             "instance three of every first answer."
         )
-    if missing := selection.missing_labels(statistics):
+    if missing := missing_labels(statistics):
         messages.append(
             f"{missing}: the rates assume that answers which agree are right. Label some attempts "
             "to check that."
@@ -281,18 +326,7 @@ def _warnings(
             "one fresh start for each question: classes of questions can hardly be told apart. "
             "Record at least two."
         )
-    if model.n and np.isnan(model.auc):
-        messages.append(
-            "the verifier could not be measured, because all labels agree: its scores are given "
-            "no weight."
-        )
-    elif model.n and not model.informative:
-        auc = Estimate(model.auc, model.auc_interval)
-        messages.append(
-            "the verifier is no better than chance: it scores a correct answer above a wrong one "
-            f"in {percent(auc.value)} of pairs (interval {auc.span}). Its scores "
-            "are given no weight."
-        )
+    messages += model.warnings
     right, total = statistics.seen
     seen = right / np.maximum(total, 1)
     missed = np.abs(seen - forecast[: len(seen)])[total > 0]

@@ -1,10 +1,11 @@
 """Missing labels: the evidence for each hypothesis, and what the hypotheses add to it.
 
-The evidence beside the chain's own rates (coincidences of keys, verdicts) enters a fit as an
+The evidence beside the chain's own rates (how wrong answers coincide, verdicts) enters a fit as an
 offset of each hypothesis' row; once the fit has weighed the hypotheses, the same evidence is
 counted again with their weights, as if they were labels.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,67 +15,57 @@ from numpy.typing import NDArray
 from langchain_markovscale.calibration.em import Events
 from langchain_markovscale.calibration.sufficient_statistics import Hypothesis, Statistics, pad
 from langchain_markovscale.calibration.verifier_scores import ScoreModel
-from langchain_markovscale.theory.likelihood import log_retention
+from langchain_markovscale.calibration.wrong_answers import WrongDraws
 from langchain_markovscale.theory.scores import SteppedModel
 from langchain_markovscale.theory.urn import Urn
 
 Floats = NDArray[np.float64]
 
-_PRIOR, _PSEUDO_COUNTS = 0.25, 4.0  # of κ and σ, for runs in which few answers were wrong
 _NEAR = 1e-4
-_LEAST = 1e-3  # of κ, of which a vanishing one would make any agreement certain
 
 
 class Evidence(NamedTuple):
     """Evidence beside the chains: how wrong answers coincide, and how reliable verdicts are.
 
     Attributes:
-        coincidence: κ.
-        retention: σ.
+        urn: Where wrong answers come from.
         sensitivity: s.
         specificity: u.
         accept_threshold: A score of at least this much accepts.
         correlation: ρ.
-        wrong_pairs: How many pairs of independent wrong answers κ was counted among.
     """
 
-    coincidence: float
-    retention: float
+    urn: Urn
     sensitivity: float
     specificity: float
     accept_threshold: float
     correlation: float
-    wrong_pairs: float = 0.0
 
     def is_near(self, other: "Evidence") -> bool:
-        """Return whether rates have settled; counts move on by far more than they change rates."""
-        rates = zip(self[:-1], other[:-1], strict=True)
-        return max(abs(one - another) for one, another in rates) < _NEAR
-
-    def coincidences(self, n_draws: int, rng: np.random.Generator) -> Floats:
-        """Return draws of κ from a Beta distribution around the estimate."""
-        trials = self.wrong_pairs + _PSEUDO_COUNTS
-        drawn = rng.beta(self.coincidence * trials, (1 - self.coincidence) * trials, n_draws)
-        return np.maximum(drawn, _LEAST)
+        """Return whether rates have settled."""
+        moved = (
+            self.urn.coincidence - other.urn.coincidence,
+            self.sensitivity - other.sensitivity,
+            self.specificity - other.specificity,
+        )
+        return max(map(abs, moved)) < _NEAR
 
 
 def first_evidence(statistics: Statistics, model: ScoreModel) -> Evidence:
     """Return what the labelled questions alone show."""
-    pairs = statistics.coincidences.sum(axis=0)
     return Evidence(
-        *_coincidences(pairs),
+        Urn.of_concentration(WrongDraws(statistics.patterns).concentration),
         model.sensitivity,
         model.specificity,
         model.accept_threshold,
         model.correlation,
-        wrong_pairs=float(pairs[0]),
     )
 
 
 def all_events(statistics: Statistics, evidence: Evidence) -> tuple[Events, Floats]:
     """Return rows of labelled questions, then of every hypothesis, and questions by group."""
     n = len(statistics.labelled)
-    hypotheses = _hypotheses(statistics)
+    hypotheses = [one for rivals, _ in statistics.rivals for one in rivals.hypotheses]
     if not hypotheses:
         return Events(statistics.labelled, np.zeros(n), np.arange(n)), statistics.questions
     sizes = [len(rivals.hypotheses) for rivals, _ in statistics.rivals]
@@ -88,6 +79,24 @@ def all_events(statistics: Statistics, evidence: Evidence) -> tuple[Events, Floa
     return events, np.concatenate([statistics.questions, np.array(many, dtype=np.float64)])
 
 
+def wrong_draws(statistics: Statistics, shares: Floats) -> WrongDraws:
+    """Return what is known of θ: by labelled questions or, where there are none, by hypotheses.
+
+    Args:
+        statistics: The counts of the traces.
+        shares: For each row of `all_events`, how many questions' worth it weighs.
+    """
+    patterns = Counter[tuple[int, int]](statistics.patterns)
+    labels_help = bool(patterns) or any(rivals.partly for rivals, _ in statistics.rivals)
+    row = len(statistics.labelled)
+    for rivals, _ in statistics.rivals:
+        for one in rivals.hypotheses:
+            if rivals.partly or not labels_help:
+                patterns[one.pattern] += shares[row]
+            row += 1
+    return WrongDraws(patterns)
+
+
 def updated_evidence(statistics: Statistics, evidence: Evidence, shares: Floats) -> Evidence:
     """Count the evidence again, each hypothesis weighing what the fit gave it.
 
@@ -96,7 +105,6 @@ def updated_evidence(statistics: Statistics, evidence: Evidence, shares: Floats)
         evidence: The evidence that the fit used.
         shares: For each row of `all_events`, how many questions' worth it weighs.
     """
-    pairs = statistics.coincidences.sum(axis=0)
     labelled = statistics.scores
     accepted = labelled.score >= evidence.accept_threshold
     right = np.array([(accepted & labelled.correct).sum(), labelled.correct.sum()], dtype=float)
@@ -108,7 +116,6 @@ def updated_evidence(statistics: Statistics, evidence: Evidence, shares: Floats)
         for one in rivals.hypotheses:
             share = shares[row]
             row += 1
-            pairs = pairs + share * np.array([*one.pairs, one.stuck + one.moved, one.stuck])
             own = np.array([score for group in one.right for score in group])
             right += share * np.array([(own >= evidence.accept_threshold).sum(), len(own)])
             every += share * verdicts
@@ -116,21 +123,14 @@ def updated_evidence(statistics: Statistics, evidence: Evidence, shares: Floats)
     s = (right[0] + 0.5) / (right[1] + 1)
     u = (wrong[1] - wrong[0] + 0.5) / (wrong[1] + 1)
     return evidence._replace(
-        **dict(zip(("coincidence", "retention"), _coincidences(pairs), strict=True)),
+        urn=Urn.of_concentration(wrong_draws(statistics, shares).concentration),
         sensitivity=float(s),
         specificity=float(u),
-        wrong_pairs=float(pairs[0]),
     )
-
-
-def _hypotheses(statistics: Statistics) -> list[Hypothesis]:
-    return [one for rivals, _ in statistics.rivals for one in rivals.hypotheses]
 
 
 def _offsets(hypotheses: Sequence[Hypothesis], evidence: Evidence) -> list[float]:
     """Return what speaks for each hypothesis beside the chain's own events, as logarithms."""
-    urn = Urn(evidence.coincidence)
-    stuck, moved = log_retention(np.array([evidence.retention])).ravel()
     scores = SteppedModel.of_verdicts(
         evidence.accept_threshold,
         np.array([evidence.sensitivity]),
@@ -139,19 +139,7 @@ def _offsets(hypotheses: Sequence[Hypothesis], evidence: Evidence) -> list[float
     )
     ratios = scores.log_ratios.ravel()
     return [
-        urn.log_chance(each.draws)
-        + each.stuck * stuck
-        + each.moved * moved
+        evidence.urn.log_chance(each.draws)
         + sum(float(np.dot(scores.counts(answer), ratios)) for answer in each.right)
         for each in hypotheses
     ]
-
-
-def _coincidences(counts: Floats) -> tuple[float, float]:
-    """κ and σ from (pairs, equal pairs, wrong revisions of wrong answers, unchanged ones)."""
-    pairs, equal, stuck, retained = counts
-    prior = _PSEUDO_COUNTS * _PRIOR
-    return (
-        float((equal + prior) / (pairs + _PSEUDO_COUNTS)),
-        float((retained + prior) / (stuck + _PSEUDO_COUNTS)),
-    )

@@ -166,7 +166,7 @@ class ClassPredictor:
 
         Args:
             traces: Also as a stream; those that the calibration was fitted to will do.
-            calibration: The classes, a `Calibration` or bare `Rates`.
+            calibration: The classes, a `Calibration` (those that it decides with) or bare `Rates`.
             embeddings: Any LangChain `Embeddings`; the question's text is embedded.
             features: A function from the question's text to its features: a stratum's name, a
                 vector, or a dictionary of both. Without it and without embeddings the traces' own
@@ -185,7 +185,8 @@ class ClassPredictor:
             from langchain_markovscale.calibration.predictor_training import evidence, train
         except ModuleNotFoundError as error:
             raise naming_the_extra(error) from error
-        rates = calibration if isinstance(calibration, Rates) else calibration.rates
+        known = isinstance(calibration, Rates)
+        rates = calibration if known else calibration.decision or calibration.rates
         questions, recorded, likelihoods = evidence(traces, rates)
         if embeddings is None and features is None and not columns_of(recorded):
             raise ValueError(

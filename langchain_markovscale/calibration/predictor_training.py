@@ -72,11 +72,11 @@ def evidence(
 
 def _classes(rates: Rates) -> em.Parameters:
     """Return the classes with equal weights, their rates inside (0, 1)."""
-    initial, repair, corruption = np.clip(
-        [[rates.initial], [rates.repair], [rates.corruption]], _EDGE, 1 - _EDGE
+    by_class = np.clip(
+        [[rates.initial], [rates.repair], [rates.corruption], [rates.retention]], _EDGE, 1 - _EDGE
     )
     weights = np.full((1, rates.n_classes), 1 / rates.n_classes)
-    return em.Parameters(weights, initial, repair, corruption, np.array([rates.settling]))
+    return em.Parameters(weights, *by_class, np.array([rates.settling]))
 
 
 def _evidence(rates: Rates) -> Evidence:
@@ -84,8 +84,7 @@ def _evidence(rates: Rates) -> Evidence:
         np.dot([rates.sensitivity, rates.specificity], rates.weights), _EDGE, 1 - _EDGE
     )
     return Evidence(
-        coincidence=rates.coincidence,
-        retention=float(np.clip(rates.retention, _EDGE, 1.0)),
+        urn=rates.urn,
         sensitivity=float(sensitivity),
         specificity=float(specificity),
         accept_threshold=rates.accept_threshold,

@@ -19,8 +19,8 @@ from langchain_markovscale.calibration.latent_labels import (
 )
 from langchain_markovscale.calibration.sufficient_statistics import Statistics
 from langchain_markovscale.calibration.verifier_scores import ScoreModel
-from langchain_markovscale.display.wording import counted
 from langchain_markovscale.theory.mixture import ChainMixture
+from langchain_markovscale.theory.urn import Urn
 
 Floats = NDArray[np.float64]
 
@@ -32,13 +32,7 @@ _SURE = 2.0  # standard errors by which another class must raise the held-out li
 _FEW_TO_COMPARE = 20  # questions; the standard error from fewer says too little
 _ROUGHLY = 1e-4  # log density, far below what tells numbers of classes apart
 _ROUNDS = 30  # of weighing hypotheses and counting the evidence again
-_CLEARLY_DIFFERENT = 0.1  # accuracies of first answers that no user would call the same
-# Where wrong answers agree more often, or draws that agree are wrong more often and no verifier
-# (s + u − 1) makes up for it, fits without labels missed the accuracy of simulated loops by up to
-# .47; elsewhere by .11 at most.
-_COINCIDING, _MOSTLY, _INFORMED = 0.34, 0.75, 0.5
-_FEW_LABELS = 50  # fewer than these, or than one attempt in ten, cannot stand for all
-_NEARLY_AS_GOOD = 2.0  # log density within which two modes are both possible
+_CLEARLY_BETTER = 2.0  # log density by which settling must help to be noticed
 _NOTICEABLE = 0.9  # settling nearer to 1 than this changes no plan of a few rounds
 
 
@@ -98,9 +92,20 @@ def fit_with_evidence(
     rng: np.random.Generator,
     *,
     settling: bool,
+    urn: Urn | None = None,
 ) -> tuple[Problem, Evidence, Mode]:
-    """Fit chains and, where labels are missing, the evidence with them, until both converge."""
-    evidence = first_evidence(statistics, model)
+    """Fit chains and, where labels are missing, the evidence with them, until both converge.
+
+    Args:
+        statistics: The counts of the traces.
+        model: What labelled scores say of the verifier.
+        n_classes: K.
+        rng: Source of randomness.
+        settling: Whether d is fitted.
+        urn: Where wrong answers come from, if that is to be assumed.
+    """
+    assumed = {} if urn is None else {"urn": urn}
+    evidence = first_evidence(statistics, model)._replace(**assumed)
     settling = settling and statistics.depths > 1  # one depth says nothing of the next
     problem = Problem(*all_events(statistics, evidence), settling)
     mode = fit_mode(problem, n_classes, rng)
@@ -112,10 +117,8 @@ def fit_with_evidence(
         return problem, evidence, mode
     parameters = mode.parameters
     for _ in range(_ROUNDS):
-        shares = em.responsibilities(problem.events, parameters)[0].sum(axis=1)
-        lengths = np.diff(np.append(problem.events.starts, len(shares)))
-        shares = shares * np.repeat(problem.questions, lengths)
-        now = updated_evidence(statistics, evidence, shares)
+        shares = weighed_rows(problem, parameters).sum(axis=1)
+        now = updated_evidence(statistics, evidence, shares)._replace(**assumed)
         settled = now.is_near(evidence)
         evidence = now
         problem = Problem(*all_events(statistics, evidence), settling)
@@ -124,6 +127,18 @@ def fit_with_evidence(
         if settled:
             break
     return problem, evidence, fit_mode(problem, n_classes, rng)
+
+
+def weighed_rows(problem: Problem, parameters: em.Parameters) -> Floats:
+    """Return how many questions' worth each row weighs in each class, shape (R, K).
+
+    Args:
+        problem: The events, and how many questions each group of rows stands for.
+        parameters: The fit that weighs them, a batch of one.
+    """
+    shares = em.responsibilities(problem.events, parameters)[0]
+    lengths = np.diff(np.append(problem.events.starts, len(shares)))
+    return np.asarray(shares * np.repeat(problem.questions, lengths)[:, None])
 
 
 def _steady(problem: Problem, mode: Mode) -> bool:
@@ -141,7 +156,7 @@ def _steady(problem: Problem, mode: Mode) -> bool:
         float((em.log_likelihood(problem.events, each) * problem.questions).sum())
         for each in (mode.parameters, *(found.parameters.pick(np.array([i])) for i in (0, 1)))
     )
-    return none > best - 1 and noticeable < none - _NEARLY_AS_GOOD
+    return none > best - 1 and noticeable < none - _CLEARLY_BETTER
 
 
 def held_out(problem: Problem, n_classes: int, rng: np.random.Generator) -> HeldOut:
@@ -196,87 +211,14 @@ def bootstrap(
 
 def in_order(parameters: em.Parameters) -> em.Parameters:
     """Return the same mixtures with classes in falling order of p₀."""
-    weights, initial, repair, corruption, settling = parameters
-    order = np.argsort(-initial, axis=1, kind="stable")
-    by_class = (weights, initial, repair, corruption)
-    sorted_ = [np.take_along_axis(each, order, axis=1) for each in by_class]
-    return em.Parameters(sorted_[0], sorted_[1], sorted_[2], sorted_[3], settling)
+    *by_class, settling = parameters
+    order = np.argsort(-parameters.initial, axis=1, kind="stable")
+    return em.Parameters(*(np.take_along_axis(each, order, axis=1) for each in by_class), settling)
 
 
 def forecast(parameters: em.Parameters, revisions: int) -> Floats:
     """Return accuracy after 0 … `revisions` revisions, shape (B, revisions + 1)."""
     t = np.arange(revisions + 1)
-    return np.array([ChainMixture(*one).accuracy(t) for one in zip(*parameters, strict=True)])
-
-
-def check_identifiable(statistics: Statistics) -> None:
-    """Refuse traces in which nothing takes the place of labels.
-
-    Raises:
-        ValueError: If hardly a label is known and answers cannot agree either.
-    """
-    missing = missing_labels(statistics)
-    if missing and not (statistics.keyed and statistics.several_starts):
-        raise ValueError(
-            f"{missing}, and nothing else identifies the rates: {_label_some(statistics)}, or "
-            "record answers with keys and at least two fresh starts for each question, so that "
-            "agreement can take the place of labels."
-        )
-
-
-def check_identified(statistics: Statistics, mode: Mode, evidence: Evidence) -> None:
-    """Refuse rates that traces without labels did not pin down.
-
-    Raises:
-        ValueError: If fits with clearly different accuracies explain the traces equally well, or
-            answers agree too often by being wrong in the same way.
-    """
-    missing = missing_labels(statistics)
-    if not missing:
-        return
-    objective, parameters = mode.rivals.objective, mode.rivals.parameters
-    possible = objective > objective.max() - _NEARLY_AS_GOOD
-    accuracy = (parameters.weights * parameters.initial).sum(axis=1)[possible]
-    if np.ptp(accuracy) > _CLEARLY_DIFFERENT:
-        raise ValueError(
-            f"{missing}, and first answers right "
-            f"{accuracy.min():.0%} or {accuracy.max():.0%} of the time would explain them equally "
-            f"well: {_label_some(statistics)}."
-        )
-    agreeing = _right_where_draws_agree(mode.parameters, evidence.coincidence)
-    informed = evidence.sensitivity + evidence.specificity - 1 > _INFORMED
-    if evidence.coincidence > _COINCIDING or (agreeing < _MOSTLY and not informed):
-        raise ValueError(
-            f"{missing}, and agreement cannot take their place: by the fit two wrong answers are "
-            f"the same {evidence.coincidence:.0%} of the time, and two fresh draws that agree are "
-            f"right {agreeing:.0%} of the time, so that agreement is often a shared mistake: "
-            f"{_label_some(statistics)}."
-        )
-
-
-def missing_labels(statistics: Statistics) -> str:
-    """Return a sentence on missing labels where they are too few to learn from; else nothing."""
-    if statistics.n_labelled >= _enough_labels(statistics):
-        return ""
-    if not statistics.n_labelled:
-        return "traces have no labels"
-    attempts = counted(statistics.attempts, "attempt")
-    return f"traces have labels for only {statistics.n_labelled:,} of {attempts}"
-
-
-def _label_some(statistics: Statistics) -> str:
-    return (
-        f"label some attempts (correct: true or false), at least {_enough_labels(statistics)} "
-        "drawn at random"
-    )
-
-
-def _enough_labels(statistics: Statistics) -> int:
-    return min(_FEW_LABELS, -(-statistics.attempts // 10))
-
-
-def _right_where_draws_agree(parameters: em.Parameters, coincidence: float) -> float:
-    """P(right | two fresh draws agree), over all questions."""
-    weights, initial = parameters.weights[0], parameters.initial[0]
-    right = float(weights @ initial**2)
-    return right / (right + coincidence * float(weights @ (1 - initial) ** 2))
+    chains = parameters._asdict()
+    del chains["retention"]
+    return np.array([ChainMixture(*one).accuracy(t) for one in zip(*chains.values(), strict=True)])

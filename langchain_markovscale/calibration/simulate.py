@@ -5,18 +5,22 @@ its accuracy and its attempts are measured on simulated questions. Questions dif
 attempts, and most begin alike: histories are kept in a tree, and each is decided once.
 
 Two policies with the same seed get the same questions and the same random numbers, attempt by
-attempt, so that they differ by what they do and hardly by chance.
+attempt, so that they differ by what they do and hardly by chance: they get the same answers and the
+same scores for as long as they do the same.
 """
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from math import ceil, sqrt
-from typing import NamedTuple
+from math import sqrt
+from statistics import NormalDist
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores, log_odds
 from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale.theory.urn import Urn
 from langchain_markovscale.theory.validation import single, whole
 from langchain_markovscale.types import Attempt, Decision, new_attempt
 
@@ -24,6 +28,7 @@ Floats = NDArray[np.float64]
 Policy = Callable[[Sequence[Attempt]], Decision]
 """What to do after some attempts, such as `Criterion.decide`."""
 
+_STANDARD = NormalDist()
 _RIGHT = -1  # the value of a right answer; wrong ones count from 0
 _CORRECT, _VALUE, _RETAINED, _LASTING, _SCORE, _KEY_SCORE = range(6)  # of the random numbers
 
@@ -50,7 +55,7 @@ class PolicyOutcome(NamedTuple):
 
 
 class ScoreLaw(NamedTuple):
-    """The distribution of a verifier's scores.
+    """The distribution of a verifier's scores, where questions of a class are scored alike.
 
     Attributes:
         scores: The J scores that it gives, rising.
@@ -98,9 +103,10 @@ def simulate(
 ) -> PolicyOutcome:
     """Put simulated questions to a policy.
 
-    Classes, answers, revisions, coincidences and repeated scores come about as `rates` says (see
-    `Rates`); wrong answers spread over ⌈1/κ⌉ values such that two of them coincide with chance κ.
-    Shares of classes and of right first answers are met exactly, up to one question.
+    Classes, answers, revisions, coincidences and scores come about as `rates` says (see `Rates`):
+    wrong answers are drawn from its urn one after the other, and scores by `rates.scores`, with an
+    intercept z for each question. Shares of classes and of right first answers are met exactly, up
+    to one question.
 
     Args:
         policy: Decides after every attempt, also before the first; it must stop in the end. It is
@@ -108,14 +114,15 @@ def simulate(
         rates: What the questions are drawn from.
         questions: How many.
         seed: The same seed gives the same questions, whatever the policy.
-        scores: The distribution of scores; by default accept or reject, see `verdict_law`.
+        scores: The distribution of scores in place of that of `rates`, which is `rates.scores`, or
+            else accept or reject, see `verdict_law`.
         keyed: Whether answers have keys, by which they can be told apart and compared.
 
     Raises:
         ValueError: If `questions` is not a whole number of at least 1.
     """
     n = int(single("questions", whole("questions", questions, least=1)))
-    simulator = _Simulator(rates, n, seed, scores or verdict_law(rates), keyed)
+    simulator = _Simulator(rates, n, seed, scores, keyed)
     root = _History(policy, [])
     right = attempts = revisions = 0
     for question in range(n):
@@ -136,81 +143,194 @@ class _History:
     def __init__(self, policy: Policy, attempts: list[Attempt]) -> None:
         self.attempts = attempts
         self.decision = policy(attempts)
-        self.next: dict[tuple[str | None, int], _History] = {}
+        self.next: dict[tuple[str | None, float], _History] = {}
 
-    def then(self, policy: Policy, key: str | None, score: int, law: ScoreLaw) -> "_History":
-        """Return the history with one more attempt, which got the law's `score`."""
+    def then(self, policy: Policy, key: str | None, score: float) -> "_History":
+        """Return the history with one more attempt."""
         found = self.next.get((key, score))
         if found is None:
             parent = self.decision["parent"]
-            attempt = new_attempt("", key=key, score=law.scores[score], parent=parent)
+            attempt = new_attempt("", key=key, score=score, parent=parent)
             found = self.next[key, score] = _History(policy, [*self.attempts, attempt])
         return found
+
+
+class _WrongAnswers:
+    """The urn of one question; see `theory/urn.py`."""
+
+    __slots__ = ("_each", "_start", "_step", "_weights", "_whole")
+
+    def __init__(self, urn: Urn) -> None:
+        self._each, self._start, self._step = urn.law
+        self._whole = self._start
+        self._weights: list[float] = []  # of the values drawn so far, by their numbers
+
+    @property
+    def only_one(self) -> bool:
+        """Whether there is one wrong answer."""
+        return self._each == self._start
+
+    def draw(self, uniform: float) -> int:
+        """Draw a value, by a uniform random number."""
+        return self._put(self._pick(uniform, None))
+
+    def move(self, left: int, uniform: float) -> int:
+        """Draw another value than `left`, passing over those draws that are the same."""
+        found = self._pick(uniform, left)
+        if self._step:
+            passed = self._weights[left]
+            extra = passed / (self._whole - passed)
+            self._weights[left] += extra
+            self._whole += extra
+        return self._put(found)
+
+    def _pick(self, uniform: float, without: int | None) -> int:
+        unseen = max(self._start - self._each * len(self._weights), 0.0)
+        whole = sum(self._weights) + unseen
+        if without is not None:
+            whole -= self._weights[without]
+        place = uniform * whole - unseen
+        if place < 0 or whole <= 0:
+            return len(self._weights)
+        last = len(self._weights)
+        for value, weight in enumerate(self._weights):
+            if value != without:
+                last, place = value, place - weight
+                if place < 0:
+                    break
+        return last
+
+    def _put(self, value: int) -> int:
+        if value == len(self._weights):
+            self._weights.append(self._each)
+        self._weights[value] += self._step
+        self._whole += self._step
+        return value
+
+
+class _Verifier(Protocol):
+    """Scores one answer after the other."""
+
+    def score(self, question: int, value: int, scored: dict[int, float], use: list[float]) -> float:
+        """Score an answer.
+
+        Args:
+            question: The question.
+            value: The answer's value.
+            scored: What lasts of each value of the question that was scored before.
+            use: Uniform random numbers.
+        """
+
+
+class _Steps:
+    """Some scores, each with its chance, which differs by label and question."""
+
+    def __init__(
+        self,
+        scores: Sequence[float],
+        cumulative: Sequence[Sequence[Sequence[float]]],
+        correlation: float,
+    ) -> None:
+        self._scores, self._cumulative = scores, cumulative
+        self._repeats = sqrt(correlation)  # two scores are the same draw with chance √ρ · √ρ
+
+    def score(self, question: int, value: int, scored: dict[int, float], use: list[float]) -> float:
+        chances = self._cumulative[value == _RIGHT][question][:-1]
+        lasting = scored.setdefault(value, use[_KEY_SCORE])
+        uniform = lasting if use[_LASTING] < self._repeats else use[_SCORE]
+        return self._scores[bisect_right(chances, uniform)]
+
+
+class _Graded:
+    """Normal x about a mean that differs by label and question, taken back to scores."""
+
+    def __init__(self, law: GradedScores, shared: Floats, correlation: float) -> None:
+        self._scores, self._quantiles = np.array(law.scores), np.array(law.quantiles)
+        self._means = [(mean + shared).tolist() for mean in (law.wrong, law.right)]
+        self._spreads = law.wrong_spread, law.right_spread
+        self._of_answer, self._of_score = sqrt(correlation), sqrt(1 - correlation)
+
+    def score(self, question: int, value: int, scored: dict[int, float], use: list[float]) -> float:
+        lasting = scored.setdefault(value, _normal(use[_KEY_SCORE]))
+        noise = self._of_answer * lasting + self._of_score * _normal(use[_SCORE])
+        right = value == _RIGHT
+        x = self._means[right][question] + self._spreads[right] * noise
+        return float(np.interp(x, self._quantiles, self._scores))
+
+
+def _normal(uniform: float) -> float:
+    return _STANDARD.inv_cdf(max(uniform, 1e-300))
 
 
 class _Simulator:
     """Draws answers and scores by rates, with the same random numbers for every policy."""
 
-    def __init__(self, rates: Rates, questions: int, seed: int, law: ScoreLaw, keyed: bool) -> None:
-        self.rates, self.law, self.keyed = rates, law, keyed
+    def __init__(
+        self, rates: Rates, questions: int, seed: int, law: ScoreLaw | None, keyed: bool
+    ) -> None:
+        self.rates, self.keyed = rates, keyed
         self.questions, self.seed = questions, seed
-        self.common, self.values = _wrong_answers(rates.coincidence)
         # Evenly spaced positions on the line of all classes give both: which class a question is
         # of, and where in its class it lies, which decides whether the first answer is right.
+        rng = np.random.default_rng(seed)
         ends = np.cumsum(rates.weights)
-        position = (np.arange(questions) + np.random.default_rng(seed).random()) / questions
+        position = (np.arange(questions) + rng.random()) / questions
         self.classes = np.minimum(np.searchsorted(ends, position, "right"), len(ends) - 1).tolist()
         begins = np.append(0.0, ends[:-1])[self.classes]
         shares = np.asarray(rates.weights)[self.classes]
         self.first = ((position - begins) / shares).tolist()
+        self.verifier = self._verifier(law, rng.standard_normal(questions))
         self.uniforms: list[list[list[float]]] = []  # by attempt, question and use
+
+    def _verifier(self, given: ScoreLaw | None, z: Floats) -> _Verifier:
+        rates, correlation = self.rates, self.rates.verdict_correlation
+        law = rates.scores
+        if given is not None or law is None:
+            scores, by_class = given or verdict_law(rates)
+            by_question = [[one[k] for k in self.classes] for one in by_class]
+            return _Steps(scores, by_question, correlation)
+        eta = log_odds(rates.arrays.initial)[self.classes]
+        shared = law.difficulty * eta + law.intercept * z
+        if isinstance(law, GradedScores):
+            return _Graded(law, shared, correlation)
+        return _Steps((0.0, 1.0), _verdicts(law, shared), correlation)
 
     def run(self, question: int, root: _History, policy: Policy) -> tuple[_History, list[int]]:
         """Follow the policy to its end; return that, and the value of every answer."""
-        k = self.classes[question]
         values: list[int] = []
         depths: list[int] = []
         names: dict[int, str] = {}
-        lasting: dict[int, int] = {}
+        scored: dict[int, float] = {}
+        wrong = _WrongAnswers(self.rates.urn)
         here = root
         while here.decision["action"] != "stop":
-            uniform = self._uniforms_for(len(values))[question]
+            use = self._uniforms_for(len(values))[question]
             parent = here.decision["parent"]
             if parent is None:
-                correct = self.first[question] if not values else uniform[_CORRECT]
-                right = correct < self.rates.initial[k]
-                value = _RIGHT if right else self._any_wrong(uniform[_VALUE])
+                correct = use[_CORRECT] if values else self.first[question]
+                right = correct < self.rates.initial[self.classes[question]]
+                value = _RIGHT if right else wrong.draw(use[_VALUE])
             else:
-                value = self._revised(k, values[parent], depths[parent], uniform)
+                value = self._revised(question, values[parent], depths[parent], wrong, use)
             values.append(value)
             depths.append(0 if parent is None else depths[parent] + 1)
             key = names.setdefault(value, str(len(names))) if self.keyed else None
-            chances = self.law.cumulative[value == _RIGHT][k]
-            if value not in lasting:
-                lasting[value] = bisect_right(chances[:-1], uniform[_KEY_SCORE])
-            # Two scores of an answer are the same draw with chance √ρ · √ρ.
-            repeats = uniform[_LASTING] < sqrt(self.rates.verdict_correlation)
-            score = lasting[value] if repeats else bisect_right(chances[:-1], uniform[_SCORE])
-            here = here.then(policy, key, score, self.law)
+            score = self.verifier.score(question, value, scored, use)
+            here = here.then(policy, key, score)
         return here, values
 
-    def _revised(self, k: int, before: int, depth: int, uniform: list[float]) -> int:
+    def _revised(
+        self, question: int, before: int, depth: int, wrong: _WrongAnswers, use: list[float]
+    ) -> int:
+        k = self.classes[question]
         repair, corruption = self.rates.at_depth(depth)
         if before == _RIGHT:
-            corrupted = uniform[_CORRECT] < corruption[k]
-            return self._any_wrong(uniform[_VALUE]) if corrupted else _RIGHT
-        if uniform[_CORRECT] < repair[k]:
+            return wrong.draw(use[_VALUE]) if use[_CORRECT] < corruption[k] else _RIGHT
+        if use[_CORRECT] < repair[k]:
             return _RIGHT
-        if self.values == 1 or uniform[_RETAINED] < self.rates.retention:
+        if wrong.only_one or use[_RETAINED] < self.rates.retention[k]:
             return before
-        # Another wrong one: the line of wrong answers with the present one cut out.
-        begin = before * self.common
-        width = 1 - begin if before == self.values - 1 else self.common
-        place = uniform[_VALUE] * (1 - width)
-        return self._any_wrong(place if place < begin else place + width)
-
-    def _any_wrong(self, place: float) -> int:
-        return min(int(place / self.common), self.values - 1)
+        return wrong.move(before, use[_VALUE])
 
     def _uniforms_for(self, attempt: int) -> list[list[float]]:
         """Return six uniform random numbers for each question's attempt at this place."""
@@ -220,14 +340,7 @@ class _Simulator:
         return self.uniforms[attempt]
 
 
-def _wrong_answers(coincidence: float) -> tuple[float, int]:
-    """Return the chance of each wrong answer but the last, and how many there are.
-
-    With n = ⌈1/κ⌉ values, n − 1 of chance q and one of chance 1 − (n−1) q ≤ q coincide with chance
-    κ where (n−1) q² + (1 − (n−1) q)² = κ.
-    """
-    n = ceil(1 / coincidence - 1e-9)
-    if n == 1:
-        return 1.0, 1
-    rest = max((coincidence * n - 1) / (n - 1), 0.0)
-    return (1 + sqrt(rest)) / n, n
+def _verdicts(law: TwoValuedScores, shared: Floats) -> list[list[tuple[float, float]]]:
+    """Return P(rejected) and 1 by label, wrong first, and question."""
+    rejected = (1 / (1 + np.exp(level + shared)) for level in (law.wrong, law.right))
+    return [[(chance, 1.0) for chance in chances.tolist()] for chances in rejected]

@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from langchain_markovscale.theory.likelihood import (
-    MOVED,
+    DEPTH,
     NO_VALUE,
     REVISED,
-    STUCK,
     depths_of,
     read_run,
     steps_of,
 )
+from langchain_markovscale.theory.urn import Draw
 from langchain_markovscale.theory.validation import numbers as as_numbers
 from langchain_markovscale.traces.trace import LabelledAttempt, Trace
 
@@ -37,27 +37,30 @@ class Hypothesis(NamedTuple):
     """One way in which a question's unknown labels could be, and the evidence for it.
 
     Attributes:
-        counts: Event counts as in `Events`, without trailing zeros.
-        stuck: Wrong answers that came back unchanged.
-        moved: Wrong answers that became another wrong one.
+        counts: Event counts as in `Events`, down to the question's own depth.
         draws: The wrong values in their order, as `Urn.log_chance` takes them, each by its number.
-        pairs: Pairs of wrong fresh draws, and of those the ones with equal keys.
+        pattern: How many wrong fresh draws have keys, and how many distinct ones.
         right: Scores of each right answer, repeated scores of one key together.
     """
 
     counts: tuple[int, ...]
-    stuck: int
-    moved: int
-    draws: tuple[tuple[int, int | None], ...]
-    pairs: tuple[int, int]
+    draws: tuple[Draw, ...]
+    pattern: tuple[int, int]
     right: tuple[tuple[float, ...], ...]
 
 
 class Rivals(NamedTuple):
-    """The hypotheses about a question with unknown labels, and all of its scores."""
+    """The hypotheses about a question with unknown labels.
+
+    Attributes:
+        hypotheses: Every way in which the labels could be.
+        scores: The scores of all of its attempts.
+        partly: Whether some of its labels are known.
+    """
 
     hypotheses: tuple[Hypothesis, ...]
     scores: tuple[float, ...]
+    partly: bool
 
 
 @dataclass(frozen=True)
@@ -82,14 +85,17 @@ class Statistics:
     """All that the fit and its report need of the traces.
 
     Attributes:
-        labelled: Distinct counts of labelled questions, shape (G, 2 + 4T).
+        labelled: Distinct counts of labelled questions, shape (G, 4 + 4T).
         questions: How many questions have them, shape (G,).
         rivals: Questions with unknown labels, and how many are alike.
         scores: Scores of labelled attempts.
-        coincidences: For each labelled question: pairs of wrong draws, equal ones among them,
-            wrong revisions of wrong answers, unchanged ones among them; shape (Q, 4).
+        patterns: How many labelled questions have n wrong fresh draws of D distinct keys, by
+            (n, D).
         seen: Correct and all labelled attempts by depth, shape (2, T + 1).
+        groups: For each question in the order of the traces, which of the rows of `labelled`, or
+            after them of `rivals`, it is.
         keyed: Whether any attempt has a key.
+        needs_keys: Whether most attempts have a key, and those without one are mostly wrong.
         several_starts: How many questions have at least two fresh draws.
         attempts: How many attempts there are.
     """
@@ -98,20 +104,22 @@ class Statistics:
     questions: Floats
     rivals: tuple[tuple[Rivals, int], ...]
     scores: Scores
-    coincidences: Floats
+    patterns: Counter[tuple[int, int]]
     seen: Floats
+    groups: NDArray[np.int64]
     keyed: bool
+    needs_keys: bool
     several_starts: int
     attempts: int
 
     @property
     def depths(self) -> int:
         """T, how many depths of revision were seen."""
-        return (self.width - 2) // 4
+        return (self.width - REVISED) // DEPTH
 
     @property
     def width(self) -> int:
-        """2 + 4T, how many kinds of event there are."""
+        """4 + 4T, how many kinds of event there are."""
         return int(self.labelled.shape[1])
 
     @property
@@ -133,10 +141,14 @@ class _Collector:
         self.rivals: Counter[Rivals] = Counter()
         self.score, self.correct = array("d"), array("b")
         self.question, self.answer = array("q"), array("q")
-        self.coincidences = array("q")
+        self.patterns: Counter[tuple[int, int]] = Counter()
         self.seen: Counter[tuple[int, bool]] = Counter()
         self.several_starts = self.attempts = self.questions = self.answers = 0
-        self.keyed = False
+        self.labelled_rows: dict[tuple[int, ...], int] = {}
+        self.rival_rows: dict[Rivals, int] = {}
+        self.groups = array("q")  # rivals as −1, −2, …
+        self.with_key = 0
+        self.keyless: Counter[bool | None] = Counter()
 
     def add(self, trace: Trace) -> None:
         attempts = trace["attempts"]
@@ -148,14 +160,22 @@ class _Collector:
             raise ValueError(f"question {trace['id']!r}: {error}") from None
         labels = [attempt.get("correct") for attempt in attempts]
         self.attempts += len(attempts)
-        self.keyed = self.keyed or any(attempt["key"] is not None for attempt in attempts)
+        keyless = [
+            label for attempt, label in zip(attempts, labels, strict=True) if attempt["key"] is None
+        ]
+        self.with_key += len(attempts) - len(keyless)
+        self.keyless.update(keyless)
         self.several_starts += depths.count(0) > 1
         if None in labels:
-            self.rivals[_rivals(trace, depths)] += 1
+            rivals = _rivals(trace, depths)
+            self.rivals[rivals] += 1
+            self.groups.append(-1 - self.rival_rows.setdefault(rivals, len(self.rival_rows)))
         else:
             one = _hypothesis(attempts, depths, [bool(label) for label in labels])
             self.labelled[one.counts] += 1
-            self.coincidences.extend((*one.pairs, one.stuck + one.moved, one.stuck))
+            row = self.labelled_rows.setdefault(one.counts, len(self.labelled_rows))
+            self.groups.append(row)
+            self.patterns[one.pattern] += 1
         answers: dict[object, int] = {}
         for index, (attempt, depth, label) in enumerate(zip(attempts, depths, labels, strict=True)):
             if label is None:
@@ -173,13 +193,14 @@ class _Collector:
 
     def finish(self) -> Statistics:
         groups = [one.counts for rivals in self.rivals for one in rivals.hypotheses]
-        longest = max((len(counts) for counts in (*self.labelled, *groups)), default=2)
-        width = 2 + 4 * -(-(longest - 2) // 4)
+        width = max(len(counts) for counts in (*self.labelled, *groups))
         deepest = max((depth for depth, _ in self.seen), default=0)
         seen = np.zeros((2, deepest + 1))
         for (depth, label), many in self.seen.items():
             seen[0, depth] += many * label
             seen[1, depth] += many
+        groups = np.array(self.groups, dtype=np.int64)
+        keyless = self.keyless.total()
         return Statistics(
             pad(list(self.labelled), width),
             np.array(list(self.labelled.values()), dtype=np.float64),
@@ -190,9 +211,11 @@ class _Collector:
                 np.array(self.question, dtype=np.int64),
                 np.array(self.answer, dtype=np.int64),
             ),
-            np.array(self.coincidences, dtype=np.float64).reshape(-1, 4),
+            self.patterns,
             seen,
-            self.keyed,
+            np.where(groups < 0, len(self.labelled) - 1 - groups, groups),
+            self.with_key > 0,
+            self.with_key >= keyless and 2 * self.keyless[True] <= keyless,
             self.several_starts,
             self.attempts,
         )
@@ -235,11 +258,14 @@ def collect_table(correct: ArrayLike) -> Statistics:
             f"(questions, fresh starts, rounds), got shape {np.shape(correct)}."
         )
     right = table.astype(np.bool_)
-    columns = [right[:, :, 0].sum(1), (~right[:, :, 0]).sum(1)]
+    nothing = np.zeros(len(right), dtype=np.int64)  # without keys, nothing is stuck or moved
+    columns = [right[:, :, 0].sum(1), (~right[:, :, 0]).sum(1), nothing, nothing]
     for t in range(right.shape[2] - 1):
         before, after = right[:, :, t], right[:, :, t + 1]
         columns += [(a & b).sum(1) for a, b in product((before, ~before), (after, ~after))]
-    rows, questions = np.unique(np.stack(columns, axis=1), axis=0, return_counts=True)
+    rows, groups, questions = np.unique(
+        np.stack(columns, axis=1), axis=0, return_inverse=True, return_counts=True
+    )
     no_scores, no_indices = np.empty(0), np.empty(0, dtype=np.int64)
     n_chains = right.shape[0] * right.shape[1]
     return Statistics(
@@ -247,8 +273,10 @@ def collect_table(correct: ArrayLike) -> Statistics:
         questions.astype(np.float64),
         (),
         Scores(no_scores, no_scores.astype(np.bool_), no_indices, no_indices),
-        np.zeros((len(right), 4)),
+        Counter(),
         np.stack([right.sum(axis=(0, 1)), np.full(right.shape[2], n_chains)]).astype(np.float64),
+        groups,
+        False,
         False,
         len(right) if right.shape[1] > 1 else 0,
         right.size,
@@ -267,7 +295,8 @@ def _rivals(trace: Trace, depths: list[int]) -> Rivals:
     attempts = trace["attempts"]
     hypotheses = tuple(_hypothesis(attempts, depths, labels) for labels in _labellings(trace))
     scores = tuple(a["score"] for a in attempts if a["score"] is not None)
-    return Rivals(hypotheses, scores)
+    partly = any(attempt.get("correct") is not None for attempt in attempts)
+    return Rivals(hypotheses, scores, partly)
 
 
 def _labellings(trace: Trace) -> Iterator[list[bool]]:
@@ -308,25 +337,23 @@ def _hypothesis(
     attempts: Sequence[LabelledAttempt], depths: list[int], labels: list[bool]
 ) -> Hypothesis:
     right = 0
-    answers, wrong, scores = [], Counter[int](), dict[object, list[float]]()
+    answers, wrong, scores = list[int](), list[int](), dict[object, list[float]]()
     numbers: dict[str, int] = {}
     for index, (attempt, label) in enumerate(zip(attempts, labels, strict=True)):
         key, score = attempt["key"], attempt["score"]
         answer = right if label else NO_VALUE
         if not label and key is not None:
             answer = numbers.setdefault(key, len(numbers) + 1)
-            wrong[answer] += attempt["parent"] is None
+            if attempt["parent"] is None:
+                wrong.append(answer)
         answers.append(answer)
         if label and score is not None:
             scores.setdefault(index if key is None else key, []).append(score)
     levels = max(depths)
     counts, draws = read_run(steps_of(attempts, answers, depths, levels), right, levels)
-    n_wrong = wrong.total()
     return Hypothesis(
-        (*counts[:STUCK], *counts[REVISED:]),
-        counts[STUCK],
-        counts[MOVED],
+        tuple(counts),
         tuple(draws),
-        (n_wrong * (n_wrong - 1) // 2, sum(n * (n - 1) // 2 for n in wrong.values())),
+        (len(wrong), len(set(wrong))),
         tuple(map(tuple, scores.values())),
     )

@@ -38,6 +38,9 @@ class FitSummary:
         auc_interval: Its interval.
         reliability: For each bin of scores: mean score, share correct, attempts.
         warnings: What the user should know before relying on the rates, in sentences.
+        auc_within: Chance that a correct attempt is scored above a wrong one at the same question,
+            in the mean over questions; None if unmeasured.
+        auc_within_interval: Its interval.
     """
 
     questions: int
@@ -58,6 +61,8 @@ class FitSummary:
     auc_interval: tuple[float, float]
     reliability: tuple[tuple[float, ...], ...]
     warnings: tuple[str, ...] = field(default=())
+    auc_within: float | None = None
+    auc_within_interval: tuple[float, float] = (0.0, 1.0)
 
 
 _NO_RATES = ("accept_threshold", "score_cuts", "score_log_ratios")  # of the fields of `Rates`

@@ -1,23 +1,39 @@
 """How reliable a verifier's scores are, measured on labelled attempts.
 
-The likelihood ratio of a score is estimated as a rising step function (isotonic regression over
-quantile bins), beside sensitivity and specificity at one accept threshold and the correlation of
-repeated verdicts. A verifier that is not clearly better than chance gets no weight at all.
+Scores tell right answers from wrong ones across all questions, and between answers of one question;
+the two are not the same, since scores also tell easy questions from hard ones. Both are measured,
+beside sensitivity and specificity at one accept threshold and the correlation of repeated scores. A
+verifier that is not clearly better than chance in either way gets no weight at all. What its scores
+then say of an answer is fitted in `score_laws.py`.
+
+Intervals are by resampling questions (see `resampling.py`). The draws of s and u have an honest
+spread where a verifier was never seen to err, and decisions on several draws inherit it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from langchain_markovscale.calibration.resampling import (
+    by_block,
+    intraclass,
+    question_weights,
+    share,
+    share_draws,
+)
+from langchain_markovscale.calibration.score_laws import ENOUGH_BOTH, fit_law, knots
 from langchain_markovscale.calibration.sufficient_statistics import Scores
+from langchain_markovscale.display.interval import Estimate
+from langchain_markovscale.display.wording import counted, percent
+from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores
 
 Floats = NDArray[np.float64]
 
 _MOST_BINS = 20
-_MOST_BLOCKS = 500  # questions are resampled in at most this many blocks
-_HALF = 0.5  # pseudo-counts each way
 _PRIOR_CORRELATION, _PRIOR_REPEATS = 0.5, 10.0
+_CHANCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -25,36 +41,87 @@ class ScoreModel:
     """The rates of a verifier, by its labelled scores.
 
     Attributes:
-        n: Labelled scores that it was measured on.
+        scores: The labelled scores that it was measured on.
         accept_threshold: A score of at least this much accepts.
         sensitivity: s = P(accept | correct).
         specificity: u = P(reject | wrong).
-        correlation: ρ, the intra-class correlation of repeated scores of one answer.
-        cuts: Scores at which the likelihood ratio steps up; empty where only accept or reject
-            is used.
-        log_ratios: ln f_C/f_W below, between and above the cuts.
+        correlation: ρ, the intra-class correlation of repeated scores of one answer, beyond what
+            the answers of a question have in common.
         auc: Chance that a correct attempt scores above a wrong one; NaN if unmeasured.
         auc_interval: Its interval over questions.
+        auc_within: The same chance for two attempts at the same question, in the mean over the
+            questions that have both; None where none has.
+        auc_within_interval: Its interval over questions.
+        both: How many questions have both a right and a wrong answer scored.
         reliability: For each bin of scores: mean score, share correct, attempts; shape (bins, 3).
-        draws: Bootstrap draws of (s, u) over questions, shape (B, 2).
+        draws: Draws of (s, u) from their posterior with the question as the unit, shape (B, 2).
     """
 
-    n: int
+    scores: Scores
     accept_threshold: float
     sensitivity: float
     specificity: float
     correlation: float
-    cuts: tuple[float, ...]
-    log_ratios: tuple[float, ...]
     auc: float
     auc_interval: tuple[float, float]
+    auc_within: float | None
+    auc_within_interval: tuple[float, float]
+    both: int
     reliability: Floats
     draws: Floats
 
     @property
+    def n(self) -> int:
+        """How many labelled scores it was measured on."""
+        return len(self.scores.score)
+
+    @property
     def informative(self) -> bool:
-        """Whether the whole interval of the AUC is better than chance."""
-        return self.auc_interval[0] > 0.5
+        """Whether the whole interval of either AUC is better than chance."""
+        return max(self.auc_interval[0], self.auc_within_interval[0]) > _CHANCE
+
+    def law(self, classes: Floats, initial: Floats) -> GradedScores | TwoValuedScores | None:
+        """Fit what scores say of an answer; None where they get no weight.
+
+        Args:
+            classes: P(class | its labels) of each question, shape (Q, K), in the order of the
+                traces, as `Scores.question` numbers them.
+            initial: p₀ of the classes, shape (K,).
+        """
+        if not self.informative:
+            return None
+        return fit_law(
+            self.scores,
+            threshold=self.accept_threshold,
+            correlation=self.correlation,
+            classes=classes,
+            initial=initial,
+        )
+
+    @property
+    def warnings(self) -> Iterator[str]:
+        """What the user should know before relying on the verifier, in sentences."""
+        if not self.n:
+            return
+        if np.isnan(self.auc):
+            yield (
+                "the verifier could not be measured, because all labels agree: its scores are "
+                "given no weight."
+            )
+        elif not self.informative:
+            auc = Estimate(self.auc, self.auc_interval)
+            yield (
+                "the verifier is no better than chance: it scores a correct answer above a wrong "
+                f"one in {percent(auc.value)} of pairs (interval {auc.span}). Its scores are given "
+                "no weight."
+            )
+        elif self.both < ENOUGH_BOTH:
+            have = "has" if self.both == 1 else "have"
+            yield (
+                f"only {counted(self.both, 'question')} {have} both a right and a wrong answer "
+                "scored: how well scores tell the answers of one question apart can hardly be "
+                "measured, and is taken to be about half of what they tell across questions."
+            )
 
 
 def fit_scores(
@@ -77,55 +144,64 @@ def fit_scores(
     """
     n_right, n = int(scores.correct.sum()), len(scores.score)
     if not 0 < n_right < n:
-        return _unmeasured(n, accept_threshold, n_draws)
+        return _unmeasured(scores, accept_threshold, n_draws)
     edges = _edges(scores.score)
     bins = np.searchsorted(edges, scores.score, side="right")
-    tallies = _blocks(scores, bins, len(edges) + 1)  # (blocks, 2, bins): wrong, correct
-    shares = rng.multinomial(len(tallies), np.full(len(tallies), 1 / len(tallies)), n_draws)
+    tallies = _by_question(scores, bins, len(edges) + 1)  # (Q, 2, bins): wrong, correct
     total = tallies.sum(axis=0)
-    resampled = np.tensordot(shares, tallies, axes=1)
-
-    low, high = np.quantile(_auc(resampled), [(1 - level) / 2, (1 + level) / 2])
+    weights = question_weights(len(tallies), n_draws, rng)
+    tails = ((1 - level) / 2, (1 + level) / 2)
+    low, high = np.quantile(_auc(np.tensordot(weights, by_block(tallies), axes=1)), tails)
     threshold = _best_threshold(total, edges) if accept_threshold is None else accept_threshold
     accepted = scores.score >= threshold
-    verdicts = _blocks(scores, accepted.astype(np.int64), 2)
-    draws = _rates(np.tensordot(shares, verdicts, axes=1))
-    sensitivity, specificity = _rates(verdicts.sum(axis=0)[None])[0]
-    cuts, log_ratios = _steps(total, edges) if len(edges) > 1 else ((), ())
-    if low <= 0.5:
-        sensitivity, specificity, cuts, log_ratios = 0.5, 0.5, (), ()
-        draws = np.full((n_draws, 2), 0.5)
+    verdicts = _by_question(scores, accepted.astype(np.int64), 2)
+    rates = [(verdicts[:, label, label], verdicts[:, label].sum(axis=1)) for label in (1, 0)]
+    sensitivity, specificity = (share(*rate) for rate in rates)
+    draws = np.stack([share_draws(*rate, weights, rng) for rate in rates], axis=1)
+    within, both = _within(scores)
+    auc_within, span_within = None, (0.0, 1.0)
+    if both.any():
+        auc_within = float(within.sum() / both.sum())
+        drawn = share_draws(within, both.astype(np.float64), weights, rng)
+        span_within = tuple(np.quantile(drawn, tails).tolist())
     many = np.maximum(np.bincount(bins, minlength=len(edges) + 1), 1)
     mean_score = np.bincount(bins, scores.score, len(edges) + 1) / many
-    return ScoreModel(
-        n,
+    model = ScoreModel(
+        scores,
         float(threshold),
-        float(sensitivity),
-        float(specificity),
-        _correlation(scores),
-        cuts,
-        log_ratios,
+        sensitivity,
+        specificity,
+        _correlation(scores, accepted),
         float(_auc(total[None])[0]),
         (float(low), float(high)),
+        auc_within,
+        span_within,
+        int(both.sum()),
         np.stack([mean_score, total[1] / many, total.sum(axis=0)], axis=1),
         draws,
     )
+    return model if model.informative else _without_weight(model)
 
 
-def _unmeasured(n: int, accept_threshold: float | None, n_draws: int) -> ScoreModel:
+def _unmeasured(scores: Scores, accept_threshold: float | None, n_draws: int) -> ScoreModel:
     return ScoreModel(
-        n,
+        scores,
         0.5 if accept_threshold is None else accept_threshold,
         0.5,
         0.5,
         _PRIOR_CORRELATION,
-        (),
-        (),
         float("nan"),
         (0.0, 1.0),
+        None,
+        (0.0, 1.0),
+        0,
         np.empty((0, 3)),
         np.full((n_draws, 2), 0.5),
     )
+
+
+def _without_weight(model: ScoreModel) -> ScoreModel:
+    return replace(model, sensitivity=0.5, specificity=0.5, draws=np.full_like(model.draws, 0.5))
 
 
 def _edges(values: Floats) -> Floats:
@@ -140,13 +216,13 @@ def _edges(values: Floats) -> Floats:
     return np.asarray(middle[np.unique(places)])
 
 
-def _blocks(scores: Scores, bins: NDArray[np.int64], n_bins: int) -> Floats:
-    """Count by block of questions, label and bin, shape (blocks, 2, bins)."""
+def _by_question(scores: Scores, bins: NDArray[np.int64], n_bins: int) -> Floats:
+    """Count by question, label and bin, shape (Q, 2, bins)."""
     _, question = np.unique(scores.question, return_inverse=True)
-    n_blocks = min(int(question.max()) + 1, _MOST_BLOCKS)
-    cell = (question % n_blocks * 2 + scores.correct) * n_bins + bins
-    counts = np.bincount(cell, minlength=n_blocks * 2 * n_bins)
-    return counts.reshape(n_blocks, 2, n_bins).astype(np.float64)
+    questions = int(question.max()) + 1
+    cell = (question * 2 + scores.correct) * n_bins + bins
+    counts = np.bincount(cell, minlength=questions * 2 * n_bins)
+    return counts.reshape(questions, 2, n_bins).astype(np.float64)
 
 
 def _auc(tallies: Floats) -> Floats:
@@ -154,14 +230,24 @@ def _auc(tallies: Floats) -> Floats:
     wrong, right = tallies[:, 0], tallies[:, 1]
     below = np.cumsum(wrong, axis=1) - wrong / 2
     pairs = wrong.sum(axis=1) * right.sum(axis=1)
-    return np.asarray((right * below).sum(axis=1) / np.maximum(pairs, 1))
+    return np.asarray((right * below).sum(axis=1) / np.maximum(pairs, 1e-9))
 
 
-def _rates(verdicts: Floats) -> Floats:
-    """Sensitivity and specificity from counts by label and verdict, (B, 2, 2) → (B, 2)."""
-    own = np.stack([verdicts[:, 1, 1], verdicts[:, 0, 0]], axis=1)
-    every = np.stack([verdicts[:, 1].sum(axis=1), verdicts[:, 0].sum(axis=1)], axis=1)
-    return np.asarray((own + _HALF) / (every + 2 * _HALF))
+def _within(scores: Scores) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return each question's own AUC, and whether it has one; by the ranks of right attempts."""
+    _, question = np.unique(scores.question, return_inverse=True)
+    order = np.lexsort((scores.score, question))
+    question, score, right = question[order], scores.score[order], scores.correct[order]
+    new = np.append(True, (np.diff(question) != 0) | (np.diff(score) != 0))
+    starts = np.flatnonzero(new)
+    sizes = np.diff(np.append(starts, len(new)))
+    place = np.repeat(starts + (sizes + 1) / 2, sizes)  # ties share the middle of their places
+    n = np.bincount(question)
+    rank = place - (np.cumsum(n) - n)[question]
+    n_right = np.bincount(question, right)
+    both = (n_right > 0) & (n_right < n)
+    above = np.bincount(question, rank * right) - n_right * (n_right + 1) / 2
+    return np.where(both, above / np.maximum(n_right * (n - n_right), 1), 0.0), both
 
 
 def _best_threshold(tallies: Floats, edges: Floats) -> float:
@@ -170,36 +256,31 @@ def _best_threshold(tallies: Floats, edges: Floats) -> float:
     return float(edges[np.argmax(rejected - missed)]) if len(edges) else 0.5
 
 
-def _steps(tallies: Floats, edges: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Pool neighbouring bins until the share of correct ones rises, then take ratios."""
-    from scipy.optimize import isotonic_regression
+def _correlation(scores: Scores, accepted: NDArray[np.bool_]) -> float:
+    """Nested analysis of variance: answers within the question and label, scores within answers.
 
-    wrong, right = tallies
-    every = wrong + right
-    share = isotonic_regression(right / np.maximum(every, 1), weights=np.maximum(every, 1e-9)).x
-    first = np.flatnonzero(np.append(True, np.diff(share) > 1e-12))
-    wrong, right = np.add.reduceat(wrong, first), np.add.reduceat(right, first)
-    n = len(first) * _HALF
-    ratios = np.log((right + _HALF) / (right.sum() + n)) - np.log(
-        (wrong + _HALF) / (wrong.sum() + n)
+    What the answers of a question have in common is taken out, so that it is seen only where a
+    question has several answers of one label, some scored again; shrunk where that is seldom.
+    """
+    value = accepted.astype(np.float64)
+    if len(np.unique(scores.score)) > 2:
+        value = np.interp(scores.score, *knots(scores.score))
+    named = scores.answer * 2 + scores.correct
+    _, first, answer, sizes = np.unique(
+        named, return_index=True, return_inverse=True, return_counts=True
     )
-    return tuple(edges[first[1:] - 1].tolist()), tuple(np.maximum.accumulate(ratios).tolist())
-
-
-def _correlation(scores: Scores) -> float:
-    """One-way analysis of variance of scores within label, by answer; shrunk where seldom seen."""
-    means = np.array([scores.score[scores.correct == label].mean() for label in (False, True)])
-    residual = scores.score - means[scores.correct.astype(np.int64)]
-    _, answer, sizes = np.unique(scores.answer, return_inverse=True, return_counts=True)
-    n, groups = len(residual), len(sizes)
-    repeats = n - groups
-    if not repeats or groups < 2:
+    _, kind = np.unique((scores.question * 2 + scores.correct)[first], return_inverse=True)
+    of_kind = np.bincount(kind, sizes)
+    total = np.bincount(answer, value)
+    mean = total / sizes
+    apart = mean - (np.bincount(kind, total) / of_kind)[kind]
+    n, answers, kinds = len(value), len(sizes), len(of_kind)
+    repeats, several = n - answers, answers - kinds
+    if not repeats or not several:
         return _PRIOR_CORRELATION
-    group_mean = np.bincount(answer, residual) / sizes
-    between = (sizes * (group_mean - residual.mean()) ** 2).sum() / (groups - 1)
-    within = ((residual - group_mean[answer]) ** 2).sum() / repeats
-    size = (n - (sizes**2).sum() / n) / (groups - 1)
-    spread = between + (size - 1) * within
-    measured = np.clip((between - within) / spread, 0, 1) if spread > 0 else 1.0
-    weight = repeats / (repeats + _PRIOR_REPEATS)
-    return float(weight * measured + (1 - weight) * _PRIOR_CORRELATION)
+    between = (sizes * apart**2).sum() / several
+    within = ((value - mean[answer]) ** 2).sum() / repeats
+    size = (n - (np.bincount(kind, sizes**2) / of_kind).sum()) / several
+    seen = min(repeats, several)
+    weight = seen / (seen + _PRIOR_REPEATS)
+    return weight * intraclass(between, within, size) + (1 - weight) * _PRIOR_CORRELATION

@@ -27,6 +27,7 @@ def sections(findings: ComparisonFindings) -> tuple[Section, ...]:
         regret_section(findings),
         rules_section(findings),
         costs_section(findings),
+        promise_section(findings),
     ]
     if len(findings.variants) > 1:
         parts.append(variants_section(findings))
@@ -71,6 +72,26 @@ def costs_section(findings: ComparisonFindings) -> Section:
     )
     headings = ("cost of a round\n(points)", "accuracy", "believed", *_SPENT)
     return Section("MarkovScale by cost", words, Table(headings, rows))
+
+
+def promise_section(findings: ComparisonFindings) -> Section:
+    """Return what MarkovScale promised at each cost, and what it delivered."""
+    rows = tuple(
+        (
+            points(row.rule.cost or 0.0, 2, unit=False),
+            "" if row.promised is None else points(row.promised, signed=True, unit=False),
+            points(row.delivered, signed=True, unit=False),
+        )
+        for row in findings.curve(findings.variants[0])
+        if row.rule.cost != NEVER
+    )
+    words = (
+        "Promised is the gain in accuracy that MarkovScale expects when it first goes on, "
+        "delivered is what comes of it, both before cost, per question. Where the rates are "
+        "right, the two are near each other.",
+    )
+    headings = ("cost of a round\n(points)", "promised\n(points)", "delivered\n(points)")
+    return Section("Promise and delivery", words, Table(headings, rows))
 
 
 def duels_section(findings: ComparisonFindings) -> Section:

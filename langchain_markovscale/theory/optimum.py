@@ -299,7 +299,8 @@ class _Chances:
         joint[:, :-1] = all_wrong[:, None] * ratio[layer.marks]
         joint[:, -1] = all_wrong
         joint *= (pattern[..., None] * chance[right])[..., None]
-        joint /= joint.sum(axis=(1, 2, 3), keepdims=True)
+        total = joint.sum(axis=(1, 2, 3), keepdims=True)
+        joint /= np.where(total > 0, total, 1.0)  # more answers than there can be have no chance
         self._joint = joint  # (S, H, K, Z)
 
     @property

@@ -365,4 +365,5 @@ def rates_for(variant: Variant, calibration: HasRates | Rates) -> Rates:
         sensitivity=typical(rates.sensitivity),
         specificity=typical(rates.specificity),
         settling=free.settling,
+        retention=typical(rates.retention),
     )

@@ -167,10 +167,10 @@ def cost_accuracy(found: Findings, axes: "Sequence[Axes] | None" = None) -> "tup
         priced = [each for each in zip(found.costs, found.outcomes, strict=True) if each[0] > 0]
         cost = 100 * np.array([each for each, _ in priced])
         accuracy = np.array([got.accuracy for _, got in priced])
-        single = found.rounds[0].fitted.value
-        above.set_title("What the criterion achieves (simulated)")
+        source = "replayed" if found.delivered else "simulated"
+        above.set_title(f"What the criterion achieves ({source})")
         name = "first answer alone"
-        above.axhline(single, color=GREY, linewidth=1, linestyle="--", label=name)
+        above.axhline(found.single, color=GREY, linewidth=1, linestyle="--", label=name)
         above.plot(cost, accuracy, "o-", color=BLUE, clip_on=False, label="with the criterion")
         above.set_ylim(*widened(above))
         percent_axis(above.yaxis)
@@ -185,13 +185,14 @@ def cost_accuracy(found: Findings, axes: "Sequence[Axes] | None" = None) -> "tup
         below.set_ylim(0, max(2.0, 1.15 * attempts.max()))
         below.set_ylabel("attempts per question")
         below.set_xlabel("cost of a round (points of accuracy)")
+        ticks = found.costs if found.delivered else COSTS
         asked, name = 100 * found.cost_per_round, f"{points(found.cost_per_round, 3)}, as asked"
         for ax in (above, below):
             ax.set_xscale("log")
             ax.set_xlim(cost[0], cost[-1])
-            ax.set_xticks([100 * each for each in COSTS], [f"{100 * each:g}" for each in COSTS])
+            ax.set_xticks([100 * each for each in ticks], [f"{100 * each:g}" for each in ticks])
             ax.set_xticks([], minor=True)
-            if asked > 0:
+            if cost[0] <= asked <= cost[-1]:
                 ax.axvline(asked, color=GREY, linewidth=1, linestyle=":", label=name)
                 name = ""
         handles = [handle for ax in (above, below) for handle in ax.get_legend_handles_labels()[0]]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from statistics import NormalDist
 
+from langchain_markovscale.calibration.report.achieved import achieved_section
 from langchain_markovscale.calibration.report.findings import ClassRates, Drift, Findings
 from langchain_markovscale.calibration.summary import FitSummary
 from langchain_markovscale.display.document import Section, Table
@@ -20,11 +21,11 @@ def sections(found: Findings) -> tuple[Section, ...]:
     parts = [accuracy_section(found), rates_section(found), leads_section(found)]
     parts.append(verifier_section(found))
     if found.calibration.fitted is None:
-        parts += [cost_section(found), missing_section()]
+        parts += [achieved_section(found), missing_section()]
     else:
         if found.mended:
             parts.append(drift_section(found))
-        parts += [classes_section(found, found.calibration.fitted), cost_section(found)]
+        parts += [classes_section(found, found.calibration.fitted), achieved_section(found)]
     parts.append(making_section(found))
     return tuple(parts)
 
@@ -71,45 +72,6 @@ def _direction(one: ClassRates) -> str:
     return "improves" if gain > TOLERANCE else "degrades" if gain < -TOLERANCE else "leaves"
 
 
-def cost_section(found: Findings) -> Section:
-    """Return what the criterion achieves at each cost."""
-    single = found.rounds[0].fitted.value
-    error = max(each.accuracy_error for each in found.outcomes)
-    answers = (
-        "Their answers have keys; two wrong answers are the same with a chance of "
-        f"{percent(found.rates.coincidence)}."
-        if found.keyed
-        else "Their answers have no keys, as in the traces, and cannot be compared."
-    )
-    words = (
-        "A round is one attempt and its verification; its cost is what it must add to the chance "
-        f"of being right to be worth it. At most {counted(found.max_rounds, 'attempt')}. The "
-        f"first answer alone is right {percent(single)} of the time.",
-        "Simulated: questions drawn from these rates are put to the criterion; standard error at "
-        f"most {points(error)}. {answers}",
-    )
-    rows = tuple(
-        (
-            f"{points(cost, 3, unit=False)}{' *' if cost == found.cost_per_round else ''}",
-            f"{got.attempts:.2f}",
-            f"{got.fresh_draws:.2f}",
-            f"{got.revisions:.2f}",
-            percent(got.accuracy),
-            percent(min(max(got.accuracy - (got.attempts - 1) * cost, 0.0), 1.0)),
-        )
-        for cost, got in zip(found.costs, found.outcomes, strict=True)
-    )
-    headings = (
-        "cost of a round\n(points)",
-        "attempts",
-        "fresh draws\nafter the first",
-        "revisions",
-        "accuracy",
-        "less cost of\nfurther rounds",
-    )
-    return Section("What the criterion achieves", words, Table(headings, rows, left=1), "cost")
-
-
 def missing_section() -> Section:
     """Return what a report lacks where nothing was fitted."""
     return Section(
@@ -126,9 +88,10 @@ def missing_section() -> Section:
 def making_section(found: Findings) -> Section:
     """Return how to make the same numbers again."""
     fitted = found.calibration.fitted
-    made = [f"Simulation: seed {found.seed}."]
+    made = [] if found.delivered else [f"Simulation: seed {found.seed}."]
     if fitted:
-        made.insert(0, f"Fit and intervals: seed {fitted.seed}.")
+        what = "Fit, intervals and replay" if found.delivered else "Fit and intervals"
+        made.insert(0, f"{what}: seed {fitted.seed}.")
     if found.calibration.metadata:
         pairs = (f"{name}: {value}" for name, value in found.calibration.metadata.items())
         made.append(f"Metadata: {'; '.join(pairs)}.")

@@ -45,6 +45,7 @@ PARAMETERS = em.Parameters(
     np.array([[0.8, 0.3]]),
     np.array([[0.4, 0.1]]),
     np.array([[0.1, 0.25]]),
+    np.array([[0.5, 0.5]]),
     np.array([0.7]),
 )
 
@@ -92,9 +93,10 @@ def test_no_other_point_has_a_higher_posterior_density():
         prior = 0.5 * sum(map(math.log, weights))
         prior += 0.5 * sum(math.log(x) + math.log(1 - x) for rate in rates for x in rate)
         prior += math.log(d) + math.log(1 - d)
+        prior += 2 * math.log(0.5)  # σ of both classes, of which a table says nothing
         return -(log_likelihood(table, weights, *rates, d) + prior)
 
-    flat = np.array([mode[0][0], *mode[1], *mode[2], *mode[3], mode[4]])
+    flat = np.array([mode[0][0], *mode[1], *mode[2], *mode[3], mode[5]])
     here = np.log(flat / (1 - flat))
     improved = minimize(negative_log_posterior, here, method="L-BFGS-B", options={"maxiter": 5})
     assert -improved.fun == pytest.approx(float(found.objective[best]), abs=1e-3)

@@ -49,6 +49,8 @@ def test_traces_and_their_table_give_the_same_chains():
     table = np.array(
         [[[a["correct"] for a in t["attempts"][i : i + 3]] for i in (0, 3)] for t in traces]
     )
+    for trace in traces:  # a table has no keys, by which a wrong answer comes back or moves
+        trace["attempts"] = [{**attempt, "key": None} for attempt in trace["attempts"]]
     by_traces = Calibration.fit(traces, n_bootstrap=0, delivery=False).rates
     by_table = Calibration.fit(table.astype(float), n_bootstrap=0).rates
     assert by_traces.initial == pytest.approx(by_table.initial, abs=1e-3)
@@ -101,7 +103,7 @@ def test_verifier_and_coincidences_are_measured():
     assert rates.sensitivity == pytest.approx((0.85, 0.85), abs=0.02)
     assert rates.specificity == pytest.approx((0.80, 0.80), abs=0.02)
     assert rates.coincidence == pytest.approx(1 / 4, abs=0.03)
-    assert rates.retention == pytest.approx(1 / 4, abs=0.03)
+    assert rates.retention == pytest.approx((1 / 4, 1 / 4), abs=0.05)
     assert rates.verdict_correlation < 0.1
 
 
