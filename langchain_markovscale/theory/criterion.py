@@ -25,7 +25,15 @@ from langchain_markovscale.theory.optimum import (
 )
 from langchain_markovscale.theory.plans import Commitments, Plan, blind, one_draw, verified
 from langchain_markovscale.theory.posterior import KeyedPosterior, Posterior
-from langchain_markovscale.theory.rates import HasRates, Rates, Variant, rates_for
+from langchain_markovscale.theory.prior import PriorBelief
+from langchain_markovscale.theory.prior_factors import DELIVERED
+from langchain_markovscale.theory.rates import (
+    HasRates,
+    Rates,
+    Variant,
+    is_default_prior,
+    rates_for,
+)
 from langchain_markovscale.theory.validation import (
     TOLERANCE,
     check_attempts,
@@ -69,7 +77,8 @@ class Criterion:
             counts on the whole gain.
 
     Attributes:
-        phi: φ in [0, 1] of the actions and the cost; 1 where it was not measured, or is not used.
+        phi: φ in [0, 1] of the actions and the cost; 1 where it was not measured, or is not used,
+            and a little less for the untouched default prior, of which nothing was measured.
 
     Raises:
         ValueError: If an argument leaves its range.
@@ -93,11 +102,16 @@ class Criterion:
         self.cost_per_round = costs_by_action(cost_per_round, self.actions)
         self.max_rounds = int(single("max_rounds", whole("max_rounds", max_rounds, least=1)))
         rates = rates_for(variant, calibration)
-        self.belief = Belief(rates.with_exact_verifier() if exact_verifier else rates, choices)
+        self.belief: Belief | PriorBelief
+        if is_default_prior(rates) and not exact_verifier:
+            self.belief = PriorBelief(choices)
+        else:
+            rates = rates.with_exact_verifier() if exact_verifier else rates
+            self.belief = Belief(rates, choices)
         if delivery is True:
             delivery = getattr(calibration, "delivery", None) or True
         self.delivery = delivery
-        self.phi = 1.0
+        self.phi = 1.0 if self.belief.measured or not delivery else DELIVERED
         if isinstance(delivery, Delivery) and variant != "training_free":
             self.phi = delivery.at(self.actions, self.cost_per_round)
         # Deciding by φ·G − c·L is deciding at a cost of c/φ.
@@ -179,8 +193,8 @@ class Criterion:
         silent = all(attempt["score"] is None for attempt in attempts)
         if silent and not isinstance(posterior, KeyedPosterior) and not says_nothing:
             return _decision("stop", best, belief, len(attempts), "no_evidence")
-        # No score at all, twice, is no accident.
-        scored = not says_nothing and not (silent and len(attempts) > 1)
+        # No score at all, twice, is no accident; once, where nobody has ever seen one.
+        scored = not says_nothing and not (silent and len(attempts) > self.belief.measured)
         tables = class_weights is None and all(each["parent"] is None for each in attempts)
         plan = None
         if self.variant == "gate":
@@ -293,7 +307,7 @@ class Criterion:
         )
 
     def _anew(self, scored: bool) -> bool:
-        return scored and self.rates.score_model.anew
+        return scored and self.belief.verdicts_anew
 
 
 class _InHand(NamedTuple):
