@@ -107,10 +107,14 @@ class WeightedConsistency:
         return self._quantile(self.training_scores[0]), self._quantile(self.training_scores[-1])
 
     def _quantile(self, score: float) -> float:
-        scores = self.training_scores
-        middle = (bisect_left(scores, score) + bisect_right(scores, score)) / 2 / len(scores)
-        end = 0.5 / len(scores)
-        return NormalDist().inv_cdf(min(max(middle, end), 1 - end))
+        end = 0.5 / len(self.training_scores)
+        rank = mid_rank(self.training_scores, score)
+        return NormalDist().inv_cdf(min(max(rank, end), 1 - end))
+
+
+def mid_rank(scores: Sequence[float], score: float) -> float:
+    """Return the share of some rising scores that lie below, those that are equal as a half."""
+    return (bisect_left(scores, score) + bisect_right(scores, score)) / 2 / len(scores)
 
 
 class Seen(NamedTuple):
@@ -146,7 +150,7 @@ class LearnedPolicy:
     Attributes:
         action: How it goes on: `"generate"` draws afresh, `"revise"` revises the last attempt.
         rounds: The most attempts.
-        cuts: Scores that part the terciles.
+        cuts: The lowest scores of the upper terciles, by mid-rank: two values are always parted.
         steps: What to do, by cell; where a cell was never seen, it stops with the plurality.
     """
 
@@ -185,8 +189,8 @@ class LearnedPolicy:
             seed: Of the orders of draws.
         """
         scores = [each["score"] for question in questions for each in question.attempts]
-        known = [score for score in scores if score is not None]
-        cuts = tuple(np.quantile(known, (1 / 3, 2 / 3)).tolist()) if known else ()
+        known = sorted(score for score in scores if score is not None)
+        cuts = _terciles(known)
         table = _Table()
         for question in questions:
             for indices in _runs(question, rounds, action, seed):
@@ -210,6 +214,13 @@ def seen(attempts: Sequence[Attempt], cuts: Sequence[float]) -> Seen:
         for attempt in attempts
     ]
     return Seen(len(attempts), first, second, max(terciles), terciles[-1])
+
+
+def _terciles(scores: Sequence[float]) -> tuple[float, ...]:
+    """Return the lowest of some rising scores whose mid-rank is at least 1/3, and at least 2/3."""
+    ranks = {each: mid_rank(scores, each) for each in scores}
+    above = ([each for each, rank in ranks.items() if rank >= part / 3] for part in (1, 2))
+    return tuple(scores[0] for scores in above if scores)
 
 
 def _answers(action: Action, scores: Sequence[float]) -> tuple[Answer, ...]:

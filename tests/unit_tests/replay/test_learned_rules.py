@@ -105,6 +105,17 @@ def test_what_is_seen_of_a_run():
     assert seen([answer(None)], ()) == Seen(1, 0, 0, -1, -1)
 
 
+@pytest.mark.parametrize("share", [0.02, 0.4, 0.6, 0.98])
+def test_verdicts_are_parted_however_frequent_each_is(share):
+    pool = Pool(
+        trace(answer("a", score=float(number < 100 * share)), name=f"{number}")
+        for number in range(100)
+    )
+    cuts = LearnedPolicy.learned(pool, 0.01, 2).cuts
+    accepted, rejected = (seen([answer("a", score=score)], cuts).best for score in (1.0, 0.0))
+    assert accepted > rejected
+
+
 def chains(many):
     """Half of the rejected answers are mended by a revision; accepted ones stay as they are."""
     kinds = ((("right", 0.9), ("right", 0.9)), (("w", 0.1), ("right", 0.9)), (("w", 0.1),) * 2)
