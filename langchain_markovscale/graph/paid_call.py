@@ -27,7 +27,7 @@ from langchain_markovscale.graph.settings import PerRun, Settings
 from langchain_markovscale.graph.state import Run
 from langchain_markovscale.graph.steps import Call, Steps, arun_steps, run_steps
 from langchain_markovscale.graph.telemetry import current_runtime, emit, labelled
-from langchain_markovscale.types import Attempt, Purpose, Usage
+from langchain_markovscale.types import Attempt, Decision, Purpose, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +69,8 @@ class Work(NamedTuple):
         class_weights: The question's class weights, where a predictor has predicted any.
         seconds: Time that was spent on the attempts, where the budget limits it.
         prompt: Makes the input; an error that it raises is an error of the call.
+        last: The last decision about the attempts.
+        remaining_steps: Steps that the graph's run may still take; None where that is unknown.
     """
 
     runnable: Runnable[Any, Any]
@@ -82,6 +84,8 @@ class Work(NamedTuple):
     class_weights: Sequence[float] | None = None
     seconds: Seconds = MappingProxyType({})
     prompt: Callable[[Any], Any] | None = None
+    last: Decision | None = None
+    remaining_steps: int | None = None
 
     def call_input(self) -> Any:
         """Return the input of the call."""
@@ -197,7 +201,7 @@ class LoopNode(Runnable[Any, Update]):
             return None
         logger.info("Node %r was not run. %s", self.name, exceeded)
         question = work.run["question"]
-        decision = stop_decision(criterion, work.attempts, "budget", work.class_weights)
+        decision = stop_decision(criterion, work.attempts, "budget", work.class_weights, work.last)
         emit(
             {"type": "budget", "node": self.name, "error": exceeded, "question": question},
             {"type": "decision", "decision": decision, "question": question},
@@ -262,7 +266,9 @@ class LoopNode(Runnable[Any, Update]):
             exc_info=error,
         )
         usage = add_usage_for(work.usage, self._purpose, self._pending_usage.take(_task_id()))
-        decision = stop_decision(settings.criterion, work.attempts, "error", work.class_weights)
+        decision = stop_decision(
+            settings.criterion, work.attempts, "error", work.class_weights, work.last
+        )
         emit({"type": "decision", "decision": decision, "question": question})
         return {
             **work.update,
