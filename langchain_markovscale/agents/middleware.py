@@ -140,7 +140,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
 
     Raises:
         ValueError: If there is neither a verifier nor a key, or a number is out of range; when the
-            agent is called, if `restore` names what is no channel that can be set back.
+            agent is called, if `restore` names a channel that cannot be set back.
         TypeError: If the verifier or the calibration is of no accepted type, or an option is
             unknown.
     """
@@ -173,8 +173,11 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         free = isinstance(self._verifier, Verifier) and not self._verifier.asks_model
         self._limits = Limits(criterion, budget, by_default=by_default, free=free)
         self._prompts = prompts_or_default(prompts)
-        self._restore = (restore,) if isinstance(restore, str) else tuple(restore or ())
-        self._warns = restore is None and criterion.max_rounds > 1
+        if isinstance(restore, str):
+            restore = (restore,)
+        self._restore = tuple(restore or ())
+        self._unwarned = criterion.max_rounds > 1
+        self._restores_by_choice = restore is not None
 
     def before_agent(self, state: MarkovScaleAgentState, runtime: Runtime[Any]) -> Update | None:
         """Pin the question, the settings and the accounts of the turn that begins."""
@@ -242,9 +245,9 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
     def _model_call(
         self, request: ModelRequest[Any]
     ) -> Generator[ModelRequest[Any], ModelResponse[Any], Response]:
-        if self._warns and request.tools:
-            self._warns = False
-            warn_of_channels()
+        if self._unwarned and request.tools:
+            self._unwarned = False
+            warn_of_channels(self._restore if self._restores_by_choice else None)
         return accounted(request, self._limits)
 
     def _verification(self, state: Mapping[str, Any]) -> Steps[Update | None]:

@@ -56,36 +56,52 @@ def writable_channels() -> list[str]:
     )
 
 
-def warn_of_channels() -> None:
-    """Log a warning that names the agent's writable channels, if it has any."""
-    if names := writable_channels():
+def warn_of_channels(restored: Sequence[str] | None) -> None:
+    """Log a warning of channels that will not be restored, or cannot be because there are none.
+
+    Args:
+        restored: The names that the user gave; None where none were given.
+    """
+    writable = writable_channels()
+    if restored is None:
+        if writable:
+            logger.warning(
+                "The agent's tools may write %s, and only its messages are set back to those of "
+                "the best answer: give restore=%r to MarkovScaleMiddleware to set these back as "
+                "well, or restore=() if they belong to no answer.",
+                _listed(writable),
+                tuple(writable),
+            )
+    elif missing := [name for name in restored if name not in channels_of_agent()]:
         logger.warning(
-            "The agent's tools may write %s, and only its messages are set back to those of the "
-            "best answer: give restore=%r to MarkovScaleMiddleware to set these back as well, or "
-            "restore=() if they belong to no answer.",
-            ", ".join(map(repr, names)),
-            tuple(names),
+            "restore has %s, of which this agent has no channel: its tools may write %s.",
+            _listed(missing),
+            _listed(writable),
         )
 
 
 def check_restorable(names: Sequence[str]) -> None:
-    """Raise unless the agent has channels of these names that can be set back.
+    """Raise where a channel of these names cannot be set back.
 
     Raises:
-        ValueError: If there is no such channel, or it is of a kind that cannot be overwritten.
+        ValueError: If one is the agent's own, or of a kind that cannot be overwritten.
     """
     channels = channels_of_agent()
     for name in names:
-        if name in _AGENTS_OWN or name not in channels:
+        if name in _AGENTS_OWN:
             raise ValueError(
-                f"restore has {name!r}, which is no channel of this agent that its tools could "
-                f"write: they are {', '.join(map(repr, writable_channels())) or 'none'}."
+                f"restore has {name!r}, which the agent sets back by itself: leave it out, its "
+                f"tools may write {_listed(writable_channels())}."
             )
-        if not isinstance(channels[name], (*_MERGING, *_REPLACING)):
+        if name in channels and not isinstance(channels[name], (*_MERGING, *_REPLACING)):
             raise ValueError(
                 f"restore has {name!r}, a channel of the type {type(channels[name]).__name__}, "
                 "which cannot be set back: leave it out, or declare it with a reducer."
             )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names)) or "none"
 
 
 def snapshot(state: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
