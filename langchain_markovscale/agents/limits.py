@@ -3,10 +3,9 @@
 import logging
 
 from langchain_markovscale.agents.turn import Calls, Turn
-from langchain_markovscale.graph.budget import Budget, why_over_budget
-from langchain_markovscale.graph.settings import PerRun, RunSettings, Settings
+from langchain_markovscale.graph.budget import why_over_budget
+from langchain_markovscale.graph.settings import PerRun, Settings
 from langchain_markovscale.graph.telemetry import emit
-from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.types import Purpose
 
 logger = logging.getLogger(__name__)
@@ -16,24 +15,15 @@ class Limits:
     """The settings of an agent's turns, with those that a run was given.
 
     Args:
-        criterion: The agent's own.
-        budget: The agent's own.
-        by_default: Whether nobody has said what may be done after the first attempt. Then an agent
-            with tools only revises, because a fresh draw would repeat what its tools did.
+        per_run: The agent's settings.
+        with_tools: Those where it has tools.
         free: Whether it is certain that verifying takes no tokens.
     """
 
-    def __init__(
-        self, criterion: Criterion, budget: Budget | None, *, by_default: bool, free: bool
-    ) -> None:
-        self._per_run = self._with_tools = PerRun(criterion, budget)
-        if by_default:
-            self._with_tools = PerRun(criterion.replace(actions=("revise",)), budget)
+    def __init__(self, per_run: PerRun, with_tools: PerRun, *, free: bool) -> None:
+        self._per_run = per_run
+        self._with_tools = with_tools
         self._free = free
-
-    def given(self) -> RunSettings:
-        """Return the settings that the current run was given, checked."""
-        return self._per_run.given()
 
     def settings(self, turn: Turn, calls: Calls) -> Settings:
         """Return the settings of a turn: those that it was pinned with, and those of this call."""

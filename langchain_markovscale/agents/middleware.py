@@ -48,7 +48,7 @@ from langchain_markovscale.graph.conversation import stop_decision
 from langchain_markovscale.graph.metering import UNKNOWN_CALL, Meter
 from langchain_markovscale.graph.nodes import VerifierLike
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
-from langchain_markovscale.graph.settings import RuleOptions, rule_of_loop
+from langchain_markovscale.graph.settings import PerRun, RuleOptions, rule_of_loop
 from langchain_markovscale.graph.steps import Call, Steps, arun_steps, run_steps
 from langchain_markovscale.graph.telemetry import emit, labelled
 from langchain_markovscale.theory.criterion import Criterion
@@ -171,7 +171,10 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         self.tools = ()
         self._verifier = as_verifier(verifier) or NoVerifier()
         free = isinstance(self._verifier, Verifier) and not self._verifier.asks_model
-        self._limits = Limits(criterion, budget, by_default=by_default, free=free)
+        self._per_run = with_tools = PerRun(criterion, budget)
+        if by_default:  # a fresh draw would repeat what tools did
+            with_tools = PerRun(criterion.replace(actions=("revise",)), budget)
+        self._limits = Limits(self._per_run, with_tools, free=free)
         self._prompts = prompts_or_default(prompts)
         if isinstance(restore, str):
             restore = (restore,)
@@ -182,7 +185,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
     def before_agent(self, state: MarkovScaleAgentState, runtime: Runtime[Any]) -> Update | None:
         """Pin the question, the settings and the accounts of the turn that begins."""
         check_restorable(self._restore)
-        settings = self._limits.given()
+        settings = self._per_run.given()
         last = last_turn(state)
         if last is not None and is_asked_again(last, state["messages"]):
             turn, calls = under_way(state)
