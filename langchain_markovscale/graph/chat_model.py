@@ -138,7 +138,8 @@ class ChatMarkovScale(BaseChatModel):
             "error": output.get("error"),
         }
         return AIMessage(
-            _cut(output["answer"], stop),
+            _cut(output["answer"], stop) if stop else answer.content,
+            additional_kwargs=answer.additional_kwargs,
             usage_metadata=answer.usage_metadata,
             response_metadata={
                 **answer.response_metadata,

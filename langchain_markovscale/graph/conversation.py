@@ -177,25 +177,42 @@ def _decision_without_criterion(attempts: Sequence[Attempt], last: Decision | No
 
 
 def final_update(
-    run: Run | None, attempts: Sequence[Attempt], decision: Decision, usage: UsageByPurpose
+    run: Run | None,
+    attempts: Sequence[Attempt],
+    decision: Decision,
+    usage: UsageByPurpose,
+    replies: Sequence[Mapping[str, Any] | None] = (),
 ) -> Mapping[str, Any]:
-    """Return the update of the state that ends a run with the best attempt as its answer."""
-    if decision["best"] is None:
+    """Return the update of the state that ends a run with the best attempt as its answer.
+
+    Args:
+        run: The question.
+        attempts: The attempts at it.
+        decision: The decision to stop.
+        usage: Their usage.
+        replies: Fields of the messages that they were, which the answer's message keeps.
+    """
+    index = decision["best"]
+    if index is None:
         return {"decision": decision}
-    best = attempts[decision["best"]]
+    best = attempts[index]
+    kept = (replies[index] if index < len(replies) else None) or {}
     message = AIMessage(
-        best["text"],
+        kept.get("content", best["text"]),
         id=answer_id(run) if run is not None else None,
         usage_metadata=_total(usage),
+        additional_kwargs=kept.get("additional_kwargs", {}),
         response_metadata={
+            **kept.get("response_metadata", {}),
             "markovscale": {
                 "attempts": len(attempts),
                 "belief": decision["belief"],
                 "reason": decision["reason"],
-            }
+            },
         },
     )
-    return {"decision": decision, "answer": best["text"], "messages": [message]}
+    update = {"decision": decision, "answer": best["text"], "messages": [message]}
+    return update | {"replies": []} if replies else update
 
 
 def _total(usage: UsageByPurpose) -> UsageMetadata | None:

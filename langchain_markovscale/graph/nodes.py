@@ -49,6 +49,7 @@ class Draft(NamedTuple):
     text: str
     key: str | None
     context: dict[str, Any] | None
+    message: dict[str, Any] | None
 
 
 class WritingNode(LoopNode):
@@ -70,7 +71,7 @@ class WritingNode(LoopNode):
     def _read(self, output: Any) -> Draft:
         reply = read_reply(output)
         key = None if self._answer_key is None else self._answer_key(reply.text)
-        return Draft(reply.text, key, reply.context)
+        return Draft(reply.text, key, reply.context, reply.message)
 
     def _cost(self, output: Any, result: Draft | None) -> Usage:
         return usage_in(output)
@@ -84,6 +85,9 @@ class WritingNode(LoopNode):
         if result.context is not None and work.parent is None:
             missing = len(work.attempts) - len(work.contexts)
             update["contexts"] = [*work.contexts, *[None] * missing, result.context]
+        if result.message is not None:
+            missing = len(work.attempts) - len(work.replies)
+            update["replies"] = [*work.replies, *[None] * missing, result.message]
         return update
 
 
@@ -131,8 +135,7 @@ class GenerateNode(WritingNode):
         if opening.new:
             update = {"run": opening.run, "error": None}
             update |= {key: None for key in ("decision", "answer") if values.get(key)}
-            if values.get("contexts"):
-                update["contexts"] = []
+            update |= {key: [] for key in ("contexts", "replies") if values.get(key)}
             if values.get("seconds"):
                 update["seconds"] = {}
         if opening.added is not None:
@@ -148,6 +151,7 @@ class GenerateNode(WritingNode):
             attempts,
             usage={} if opening.new else values.get("usage") or {},
             contexts=() if opening.new else values.get("contexts") or (),
+            replies=() if opening.new else values.get("replies") or (),
             update=update,
             class_weights=None if opening.new else values.get(CLASS_WEIGHTS_KEY),
             seconds={} if opening.new else values.get("seconds") or {},
@@ -186,6 +190,7 @@ class ReviseNode(WritingNode):
             attempts,
             usage=values.get("usage") or {},
             parent=parent,
+            replies=values.get("replies") or (),
             class_weights=values.get(CLASS_WEIGHTS_KEY),
             seconds=values.get("seconds") or {},
             prompt=self._writer.prompt,
@@ -248,6 +253,7 @@ class VerifyProxyNode(LoopNode):
             run,
             attempts,
             usage=values.get("usage") or {},
+            replies=values.get("replies") or (),
             class_weights=weights_in(values, None if self._per_run is None else self._per_run.own),
             seconds=values.get("seconds") or {},
             last=values.get("decision"),
@@ -311,7 +317,7 @@ class VerifyProxyNode(LoopNode):
             {"type": "decision", "decision": decision, "question": work.run["question"]},
         )
         if decision["action"] == "stop":
-            return {**update, **final_update(work.run, attempts, decision, usage)}
+            return {**update, **final_update(work.run, attempts, decision, usage, work.replies)}
         return {**update, "decision": decision}
 
 

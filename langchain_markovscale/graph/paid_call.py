@@ -65,6 +65,7 @@ class Work(NamedTuple):
         usage: Their usage.
         parent: The attempt to revise.
         contexts: What the generator returned beside the attempts.
+        replies: Fields of the messages that the attempts were.
         update: What the node writes whatever the call returns.
         class_weights: The question's class weights, where a predictor has predicted any.
         seconds: Time that was spent on the attempts, where the budget limits it.
@@ -80,6 +81,7 @@ class Work(NamedTuple):
     usage: UsageByPurpose
     parent: int | None = None
     contexts: Sequence[dict[str, Any] | None] = ()
+    replies: Sequence[dict[str, Any] | None] = ()
     update: Mapping[str, Any] = MappingProxyType({})
     class_weights: Sequence[float] | None = None
     seconds: Seconds = MappingProxyType({})
@@ -209,7 +211,7 @@ class LoopNode(Runnable[Any, Update]):
         return {
             **work.update,
             "error": exceeded,
-            **final_update(work.run, work.attempts, decision, work.usage),
+            **final_update(work.run, work.attempts, decision, work.usage, work.replies),
         }
 
     def _call_config(
@@ -275,7 +277,7 @@ class LoopNode(Runnable[Any, Update]):
             "usage": usage,
             "error": text,
             **self._seconds_update(work, settings),
-            **final_update(work.run, work.attempts, decision, usage),
+            **final_update(work.run, work.attempts, decision, usage, work.replies),
         }
 
 

@@ -69,6 +69,8 @@ class MarkovScaleState(MarkovScaleInput, MarkovScaleOutput, total=False):
         run: The question of the current run.
         contexts: For each attempt, what the generator returned beside it (retrieved documents);
             None for revisions, which see the context of the draw that they go back to.
+        replies: For each attempt, fields of the model's message beside its text, until the best one
+            is the answer's message; None where there are none.
         class_weights: The question's class weights as predicted, one share for each class; None
             where there is no predictor.
         seconds: Time at work by purpose, where the run's budget limits it.
@@ -77,6 +79,7 @@ class MarkovScaleState(MarkovScaleInput, MarkovScaleOutput, total=False):
 
     run: Run
     contexts: list[dict[str, Any] | None]
+    replies: list[dict[str, Any] | None]
     class_weights: list[float] | None
     seconds: dict[Purpose, float]
     remaining_steps: RemainingSteps
