@@ -41,7 +41,13 @@ from langchain_markovscale.agents.turn import (
     under_way,
     with_cost,
 )
-from langchain_markovscale.agents.updates import Now, continuing, stopping, with_answer_last
+from langchain_markovscale.agents.updates import (
+    Now,
+    continuing,
+    is_out_of_steps,
+    stopping,
+    with_answer_last,
+)
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.budget import Budget
 from langchain_markovscale.graph.conversation import stop_decision
@@ -107,11 +113,12 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
 
     Nothing paid for is lost: if the verifier fails, or the model after a first answer (an empty
     reply is a failure, and so is one that lacks the response format), the turn ends with the best
-    answer so far and the reason `"error"`; if another middleware or a tool ends the agent before
-    that, with the reason `"interrupted"`. To have them retried first, give `verifier.with_retry()`
-    and, for the model, `ModelRetryMiddleware(on_failure="error")`; its default, `"continue"`, makes
-    an answer of the error. Errors before the first answer rise, and so do those of tools. A turn
-    that is interrupted and never resumed leaves its last draft and critique in the conversation.
+    answer so far and the reason `"error"`; if another middleware, a tool or the recursion limit
+    ends the agent before that, with the reason `"interrupted"`. To have errors retried first, give
+    `verifier.with_retry()` and, for the model, `ModelRetryMiddleware(on_failure="error")`; its
+    default, `"continue"`, makes an answer of the error. Errors before the first answer rise, and so
+    do those of tools. A turn that is interrupted and never resumed leaves its last draft and
+    critique in the conversation.
 
     Example::
 
@@ -192,6 +199,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
             turn = {**turn, "settings": {**turn["settings"], **settings}}
             return {"markovscale": turn, "markovscale_calls": calls}
         turn = new_turn(state["messages"], last, settings, snapshot(state, self._restore))
+        turn["steps_left"] = state.get("remaining_steps")
         return {"markovscale": turn, "markovscale_calls": new_calls()}
 
     async def abefore_agent(
@@ -348,6 +356,8 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
             exceeded = self._limits.exceeded(turn, calls, decision["action"])
             if exceeded is not None:
                 return self._end_turn(now.with_error(exceeded, over_budget=True), "budget")
+            if is_out_of_steps(now):
+                return self._interrupted(now, "The recursion_limit allows no further attempt.")
         return self._decided(now, decision)
 
     def _interrupted(self, now: Now, text: str) -> Update:

@@ -12,6 +12,7 @@ from uuid import uuid4
 from langchain.agents.middleware import AgentState
 from langchain.agents.middleware.types import PrivateStateAttr
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from langgraph.managed.is_last_step import RemainingStepsManager
 from typing_extensions import TypedDict
 
 from langchain_markovscale.graph.metering import UsageByPurpose, add_usage_for
@@ -48,6 +49,8 @@ class Turn(TypedDict):
         previous: Id of the message before it; None where it is the first.
         settings: The settings of the run, checked.
         channels: The channels that are restored, as they were before the first attempt.
+        steps_left: Steps that the agent's run might still take when the last attempt was made, or
+            when the turn began; None where that is unknown.
         attempts: All attempts, in the order in which they were made.
         trails: What led to each.
         decision: The last decision; None before the first attempt.
@@ -60,6 +63,7 @@ class Turn(TypedDict):
     previous: str | None
     settings: RunSettings
     channels: dict[str, Any]
+    steps_left: int | None
     attempts: list[Attempt]
     trails: list[Trail]
     decision: Decision | None
@@ -93,10 +97,14 @@ class Calls(TypedDict):
 
 
 class MarkovScaleAgentState(AgentState[Any]):
-    """An agent's state, and the turn and its calls, which only the middleware sees."""
+    """An agent's state, and the turn and its calls, which only the middleware sees.
+
+    LangGraph counts the steps that the agent's run may still take.
+    """
 
     markovscale: NotRequired[Annotated[Turn | None, PrivateStateAttr]]
     markovscale_calls: NotRequired[Annotated[Calls | None, PrivateStateAttr]]
+    remaining_steps: NotRequired[Annotated[int, PrivateStateAttr, RemainingStepsManager]]
 
 
 def new_turn(
@@ -224,6 +232,7 @@ def _turn_of(
         previous=before,
         settings=settings,
         channels=channels,
+        steps_left=None,
         attempts=[],
         trails=[],
         decision=None,

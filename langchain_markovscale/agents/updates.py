@@ -42,6 +42,16 @@ class Now(NamedTuple):
         return self._replace(calls={**self.calls, "error": error, "over_budget": over_budget})
 
 
+def is_out_of_steps(now: Now) -> bool:
+    """Return whether the recursion limit is near: under twice what the last attempt has taken.
+
+    The steps of an attempt differ, and what other middleware does at the end of a run takes steps
+    as well.
+    """
+    left, before = now.state.get("remaining_steps"), now.turn["steps_left"]
+    return left is not None and before is not None and left < 2 * (before - left)
+
+
 def continuing(
     now: Now, decision: Decision, critique: str | None, restore: Sequence[str]
 ) -> Update:
@@ -65,7 +75,12 @@ def continuing(
         wanted += [*trail["steps"], *trail["answer"], message]
     return {
         "messages": rewritten(now.state["messages"], wanted),
-        "markovscale": {**turn, "decision": decision, "critique": message},
+        "markovscale": {
+            **turn,
+            "decision": decision,
+            "critique": message,
+            "steps_left": now.state.get("remaining_steps"),
+        },
         "markovscale_calls": now.calls,
         "jump_to": "model",
         **restoration(now.state, restore, channels),
