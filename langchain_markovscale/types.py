@@ -5,7 +5,7 @@ its streams: checkpointers store them, servers send them, and other people's gra
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, NotRequired
+from typing import Any, Literal, NotRequired, TypeGuard
 
 from typing_extensions import TypedDict
 
@@ -20,6 +20,8 @@ Reason = Literal[
     "no_evidence",
 ]  # fmt: skip
 """Why a decision was taken; a closed set."""
+
+_IMPOSSIBLE_TOKENS = 10**9  # of one call: what reports so many is mistaken
 
 Purpose = Literal["generate", "revise", "verify"]
 """What a call is for; usage, time and prices are kept by purpose."""
@@ -161,14 +163,18 @@ def usage_of(message: object) -> Usage:
 
     Returns:
         One call with its tokens; one call of unknown usage where the reply does not report both
-        numbers.
+        numbers, or they are none that a call can take (negative, or 10⁹ and more).
     """
     metadata = getattr(message, "usage_metadata", None)
     if isinstance(metadata, Mapping):
         input_tokens, output_tokens = metadata.get("input_tokens"), metadata.get("output_tokens")
-        if isinstance(input_tokens, int) and isinstance(output_tokens, int):
+        if _is_token_count(input_tokens) and _is_token_count(output_tokens):
             return Usage(calls=1, input_tokens=input_tokens, output_tokens=output_tokens, unknown=0)
     return Usage(calls=1, input_tokens=0, output_tokens=0, unknown=1)
+
+
+def _is_token_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and 0 <= value < _IMPOSSIBLE_TOKENS
 
 
 def no_usage() -> Usage:

@@ -28,6 +28,9 @@ Request = dict[str, Any]
 """What a writer gets: the question, the conversation and, for a revision, the answer."""
 
 _TEXT_KEYS = ("answer", "output", "text")
+_TOKEN_FIELDS = frozenset({"token_usage", "usage"})
+_CALL_FIELDS = frozenset({"tool_calls", "function_call", "reasoning_content", "parsed"})
+_CITATIONS = frozenset({"annotations", "citations"})
 _INPUT_KEYS = frozenset({"messages", "question", "input", "chat_history"})
 """Keys of a chain's input that chains repeat in their output."""
 
@@ -45,10 +48,12 @@ class Reply(NamedTuple):
     Attributes:
         text: The answer.
         context: What came beside it, such as retrieved documents; None where there is nothing.
+        message: Fields of the message that it was, beside its text; None where there are none.
     """
 
     text: str
     context: dict[str, Any] | None
+    message: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,7 @@ def read_reply(output: object) -> Reply:
         TypeError: If the output has another form.
     """
     if not isinstance(output, Mapping):
-        return Reply(_text(output), None)
+        return Reply(_text(output), None, message_fields(output))
     key = _answer_key(output)
     if key is None:
         raise TypeError(
@@ -135,13 +140,33 @@ def read_reply(output: object) -> Reply:
             f"'output', 'text' or last in 'messages'; got {sorted(map(str, output))}."
         )
     context = {k: v for k, v in output.items() if k != key and k not in _INPUT_KEYS}
-    return Reply(_text(_answer_in(output)), context or None)
+    answer = _answer_in(output)
+    return Reply(_text(answer), context or None, message_fields(answer))
 
 
 def usage_in(output: object) -> Usage:
     """Return the usage that the message in a writer's output reports, even without text."""
     answer = _answer_in(output)
     return usage_of(answer) if isinstance(answer, BaseMessage) else UNKNOWN_CALL
+
+
+def message_fields(answer: object) -> dict[str, Any] | None:
+    """Return what the message of an answer says beside its text; None where it says nothing.
+
+    These are the metadata of the response (the model's name, why it ended, log probabilities), what
+    providers add (sources), and the content where its text has citations. Tokens are not among
+    them, because the answer's message reports those of the whole loop.
+    """
+    if not isinstance(answer, BaseMessage):
+        return None
+    metadata = {k: v for k, v in answer.response_metadata.items() if k not in _TOKEN_FIELDS}
+    extra = {k: v for k, v in answer.additional_kwargs.items() if k not in _CALL_FIELDS}
+    fields = {"response_metadata": metadata, "additional_kwargs": extra}
+    if isinstance(answer.content, list):
+        texts = [b for b in answer.content if isinstance(b, str) or b.get("type") == "text"]
+        if any(isinstance(b, dict) and not _CITATIONS.isdisjoint(b) for b in texts):
+            fields["content"] = texts  # type: ignore[assignment]
+    return {name: value for name, value in fields.items() if value} or None
 
 
 def _answer_in(output: object) -> object:
