@@ -18,7 +18,9 @@ from typing import Any, overload
 from langchain_markovscale.answers.boxes import last_box, normalized_latex
 from langchain_markovscale.answers.json_text import json_objects
 from langchain_markovscale.answers.letters import choice_patterns, chosen_letter
-from langchain_markovscale.answers.numbers import canonical_number, last_numeral
+from langchain_markovscale.answers.numbers import last_numeral
+from langchain_markovscale.answers.numerals import canonical_number
+from langchain_markovscale.answers.thoughts import without_thoughts
 from langchain_markovscale.types import ArgumentError
 
 _FOLDED_AT_ONCE = 500  # characters
@@ -52,7 +54,7 @@ def last_number(text: str) -> str | None:
     Returns:
         The canonical number, or None where the text holds no number.
     """
-    return last_numeral(text)
+    return last_numeral(without_thoughts(text))
 
 
 def boxed(text: str) -> str | None:
@@ -68,7 +70,7 @@ def boxed(text: str) -> str | None:
     Returns:
         The normalised content, or None where there is no closed, non-empty box.
     """
-    content = last_box(text)
+    content = last_box(without_thoughts(text))
     return None if content is None else normalized_latex(content)
 
 
@@ -91,7 +93,7 @@ def choice_letter(text: str, letters: str = "ABCDE") -> str | None:
     Raises:
         ValueError: If `letters` are not distinct letters from A to Z.
     """
-    return chosen_letter(text, choice_patterns(letters))
+    return chosen_letter(without_thoughts(text), choice_patterns(letters))
 
 
 _EDGE_PUNCTUATION = ".,;:?…\"'\u201c\u201d\u2018\u2019«»()[]{}*_`~\u3002\u3001"
@@ -111,7 +113,7 @@ def normalized_text(text: str) -> str | None:
     Returns:
         The folded text, or None where nothing is left of it.
     """
-    whole = folded(text)
+    whole = folded(without_thoughts(text))
     number = canonical_number(whole)
     if number is not None:
         return number
@@ -152,7 +154,7 @@ def json_field(name: str) -> AnswerKey:
 
 
 def _json_key(name: str, text: str) -> str | None:
-    objects = json_objects(text)
+    objects = json_objects(without_thoughts(text))
     if not objects:
         return None
     value: Any = objects[-1].value
