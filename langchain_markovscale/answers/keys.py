@@ -93,7 +93,7 @@ def choice_letter(text: str, letters: str = "ABCDE") -> str | None:
     Raises:
         ValueError: If `letters` are not distinct letters from A to Z.
     """
-    return chosen_letter(without_thoughts(text), choice_patterns(letters))
+    return chosen_letter(without_thoughts(text), choice_patterns(letters)).letter
 
 
 _EDGE_PUNCTUATION = ".,;:?…\"'\u201c\u201d\u2018\u2019«»()[]{}*_`~\u3002\u3001"

@@ -9,10 +9,9 @@ wrong one.
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import NamedTuple
 
-from langchain_markovscale.answers.languages import COPULAS, LANGUAGES
+from langchain_markovscale.answers.languages import COPULA, FILL, MOST_FORMS, named_answers
 from langchain_markovscale.answers.numerals import (
     CURRENCY,
     NUMERAL,
@@ -50,26 +49,7 @@ _RUN_ON = re.compile(
 
 # ---- Stated results
 
-_LETTER = "a-z\u00c0-\u024f\u0370-\u052f\u0600-\u06ff\u0900-\u097f"
-_FILL_WORDS = (
-    r"about|approximately|approx\.?|around|roughly|exactly|only|just|simply|a total of|total of|at"
-    r"|to be|comes? to|ca\.?|etwa|environ|circa|aproximadamente|unos|cerca de|примерно|около"
-    r"|约|大约|約|usd|eur|gbp|chf|inr|cad|aud|jpy|us|rs\.?|rp\.?|r(?=\$)|a(?=\$)|c(?=\$)"
-)
-_MARKUP = (
-    r"[\s\u00a0*_:=`\"'\u201c\u201d\u2018\u2019\u00ab\u00bb\u201e(\[{\u2248~\uff1a\uff1d\u2014>|]"
-)
-_FILL = re.compile(
-    rf"(?:{_MARKUP}|\\(?:boxed|fbox|text|textbf|mathbf|mathrm|bf|approx|quad|displaystyle)\b"
-    r"[ ]?\{?"
-    rf"|\\[(\[,;!: ]|\$(?=[\\{_LETTER}])|(?:{COPULAS}|{_FILL_WORDS})(?![{_LETTER}])"
-    rf"|\\?[a-z]{{1,12}}(?:_\{{?\w{{1,3}}\}}?|\([a-z]\))?[ ]?=(?!=)){{0,40}}+",
-)
 _LONGEST_LEAD = 200  # characters between the form of a statement and its number
-_ABOUT = (
-    r"(?:[ ](?:to|for|of)[ ][^.:=\n]{1,80}?[ ](?=is\b)|[ ](?:to|for|of)[ ][^.:=\n]{1,80}?(?=:))?"
-)
-_CONNECTED = re.compile(rf"[:=\uff1a\uff1d]|(?:{COPULAS})")
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$|\*)|[\u3002\uff01\uff1f]|\n")
 _NUMBER_WORD = re.compile(
     r"(?:minus |negative )?(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
@@ -116,8 +96,6 @@ _CORRECTION_STEMS = (
 _RESULT = re.compile(
     r"=|\b(?:is|makes|gives|leaves|equals|becomes|gets?|totals|should be|must be)(?!\w)"
 )
-_WORD_BEFORE = re.compile(r"[a-z\u00c0-\u024f\\]")
-_MOST_FORMS = 60  # of one kind, from the end of a text
 
 
 def _stated(text: str) -> _Stated | None:
@@ -127,37 +105,14 @@ def _stated(text: str) -> _Stated | None:
         raw = text
     found: list[_Stated] = []
     if "####" in text:
-        found += _after(raw, text, _HASHES.finditer(text))
+        found += _after(raw, text, list(_HASHES.finditer(text))[-MOST_FORMS:])
     if "boxed" in text:
-        found += _after(raw, text, _BOX.finditer(text), sure=True)
-    for stem, code in _ASCII_STEMS if text.isascii() else _STEMS:
-        if stem in text:
-            found += _after(raw, text, _statements(text, stem, code))
+        found += _after(raw, text, list(_BOX.finditer(text))[-MOST_FORMS:], sure=True)
+    found += _after(raw, text, named_answers(text))
     last = max(found, default=None)
     if any(stem in text for stem in _CORRECTION_STEMS):
         last = _correction(raw, text, -1 if last is None else last.position) or last
     return last if last is not None or "**" not in text else _bold(raw)
-
-
-_STEMS = [(stem, code) for code, forms in LANGUAGES.items() for stem in forms.stems]
-_ASCII_STEMS = [(stem, code) for stem, code in _STEMS if stem.isascii()]
-
-
-def _statements(text: str, stem: str, code: str) -> list[re.Match[str]]:
-    """Return where the last answers are named by a word of a language."""
-    form, position = _statement_of(code), text.rfind(stem)
-    found: list[re.Match[str]] = []
-    while position >= 0 and len(found) < _MOST_FORMS:
-        if not (_WORD_BEFORE.match(text, position - 1) if position and stem.isascii() else None):
-            match = form.match(text, position)
-            found += [match] if match else []
-        position = text.rfind(stem, 0, position)
-    return found
-
-
-@lru_cache(maxsize=32)
-def _statement_of(code: str) -> re.Pattern[str]:
-    return re.compile(LANGUAGES[code].answer + _ABOUT)
 
 
 def _after(
@@ -171,16 +126,16 @@ def _after(
         forms: What stands before a statement, each where it is found.
         sure: Whether what follows is the answer even where it is no number.
     """
-    for form in list(forms)[-_MOST_FORMS:]:
+    for form in forms:
         position, end = form.span()
-        fill = _FILL.match(text, end, end + _LONGEST_LEAD)
+        fill = FILL.match(text, end, end + _LONGEST_LEAD)
         begin = fill.end() if fill else end
         number = _numeral_at(raw, begin)
         if number is not None and not _is_label(number, raw, begin):
             yield _Stated(position, _equation(number))
         elif sure or _NUMBER_WORD.match(text, begin):
             yield _Stated(position, None)
-        elif _CONNECTED.search(text, end, begin):
+        elif COPULA.search(text, end, begin):
             stop = _SENTENCE_END.search(text, begin, begin + 400)
             sentence = text[begin : stop.start() if stop else begin + 400]
             if not _DENIED.search(sentence) or " but " in sentence:
@@ -229,16 +184,16 @@ def _equation(match: re.Match[str]) -> str | None:
 
 def _correction(raw: str, text: str, after: int) -> _Stated | None:
     """Return the number of the last correction after a position, or None."""
-    marks = [m for m in _CORRECTION.finditer(text) if m.start() > after][-_MOST_FORMS:]
+    marks = [m for m in _CORRECTION.finditer(text) if m.start() > after][-MOST_FORMS:]
     for mark in reversed(marks):
-        fill = _FILL.match(text, mark.end(), mark.end() + _LONGEST_LEAD)
+        fill = FILL.match(text, mark.end(), mark.end() + _LONGEST_LEAD)
         begin = fill.end() if fill else mark.end()
         number = _numeral_at(raw, begin)
         if number is not None and not _is_label(number, raw, begin):
             return _Stated(mark.start(), _equation(number))
     if marks and after >= 0:
         begin = marks[0].start()
-        results = list(_after(raw, text, _RESULT.finditer(text, begin)))
+        results = list(_after(raw, text, list(_RESULT.finditer(text, begin))[-MOST_FORMS:]))
         return results[-1] if results else None
     return None
 
@@ -246,8 +201,8 @@ def _correction(raw: str, text: str, after: int) -> _Stated | None:
 def _bold(text: str) -> _Stated | None:
     """Return the number in bold: the only one, or one that a verb leads to."""
     found: list[tuple[re.Match[str], str | None]] = []
-    for match in list(_BOLD.finditer(text))[-_MOST_FORMS:]:
-        fill = _FILL.match(match[1].lower())
+    for match in list(_BOLD.finditer(text))[-MOST_FORMS:]:
+        fill = FILL.match(match[1].lower())
         number = _numeral_at(match[1], fill.end() if fill else 0)
         label = number is None or _LABEL_AFTER.match(number.string, number.end())
         if number is None or label or match[1].rstrip().endswith(":"):
