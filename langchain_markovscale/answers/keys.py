@@ -17,7 +17,7 @@ from typing import Any, overload
 
 from langchain_markovscale.answers.boxes import last_box, normalized_latex
 from langchain_markovscale.answers.json_text import json_objects
-from langchain_markovscale.answers.letters import choice_patterns, chosen_letter
+from langchain_markovscale.answers.letters import Choice, choice_patterns, chosen_letter
 from langchain_markovscale.answers.numbers import last_numeral
 from langchain_markovscale.answers.numerals import canonical_number
 from langchain_markovscale.answers.thoughts import without_thoughts
@@ -93,7 +93,12 @@ def choice_letter(text: str, letters: str = "ABCDE") -> str | None:
     Raises:
         ValueError: If `letters` are not distinct letters from A to Z.
     """
-    return chosen_letter(without_thoughts(text), choice_patterns(letters)).letter
+    return letter_of(text, letters).letter
+
+
+def letter_of(text: str, letters: str = "ABCDE") -> Choice:
+    """Return what `choice_letter` finds, and whether it was several letters."""
+    return chosen_letter(without_thoughts(text), choice_patterns(letters))
 
 
 _EDGE_PUNCTUATION = ".,;:?…\"'\u201c\u201d\u2018\u2019«»()[]{}*_`~\u3002\u3001"
@@ -150,10 +155,11 @@ def json_field(name: str) -> AnswerKey:
     """
     if not name.strip():
         raise ValueError(f"name must be the name of a field, such as 'answer', got {name!r}.")
-    return partial(_json_key, name.strip())
+    return partial(json_key, name.strip())
 
 
-def _json_key(name: str, text: str) -> str | None:
+def json_key(name: str, text: str) -> str | None:
+    """Return the key of one field of the last JSON object of a text."""
     objects = json_objects(without_thoughts(text))
     if not objects:
         return None

@@ -11,6 +11,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
+from langchain_markovscale.answers.reading import read_key
 from langchain_markovscale.graph.class_weights import (
     CLASS_WEIGHTS_KEY,
     PredictorLike,
@@ -40,12 +41,19 @@ from langchain_markovscale.types import (
     Action,
     Attempt,
     AttemptEvent,
+    AttemptMetadata,
     Decision,
     Usage,
     Verdict,
     new_attempt,
 )
-from langchain_markovscale.verifiers.base import NoVerifier, Verifier, quiet, verdict_in
+from langchain_markovscale.verifiers.base import (
+    NoAnswer,
+    NoVerifier,
+    Verifier,
+    quiet,
+    verdict_in,
+)
 from langchain_markovscale.verifiers.function import as_verifier
 
 VerifierLike = Runnable[Any, Any] | Callable[..., Any]
@@ -58,6 +66,7 @@ class Draft(NamedTuple):
     text: str
     key: str | None
     context: dict[str, Any] | None
+    metadata: AttemptMetadata | None
 
 
 class WritingNode(LoopNode):
@@ -78,8 +87,8 @@ class WritingNode(LoopNode):
 
     def _read(self, output: Any) -> Draft:
         reply = read_reply(output)
-        key = None if self._answer_key is None else self._answer_key(reply.text)
-        return Draft(reply.text, key, reply.context)
+        key, metadata = read_key(reply.answered, self._answer_key)
+        return Draft(reply.text, key, reply.context, metadata)
 
     def _cost(self, output: Any, result: Draft | None) -> Usage:
         return usage_in(output)
@@ -88,7 +97,13 @@ class WritingNode(LoopNode):
         self, work: Work, result: Draft, cost: Usage | None, usage: UsageByPurpose
     ) -> Update:
         tokens = None if cost is None or cost["unknown"] else cost["output_tokens"]
-        attempt = new_attempt(result.text, key=result.key, parent=work.parent, tokens=tokens)
+        attempt = new_attempt(
+            result.text,
+            key=result.key,
+            parent=work.parent,
+            tokens=tokens,
+            metadata=result.metadata,
+        )
         update: Update = {"attempts": [*work.attempts, attempt]}
         if result.context is not None and work.parent is None:
             missing = len(work.attempts) - len(work.contexts)
@@ -229,8 +244,9 @@ class VerifyProxyNode(LoopNode):
             "answer": latest["text"],
             "key": latest.get("key"),
         } | _context_of(len(attempts) - 1, attempts, values)
+        unanswered = not latest["text"].strip() and not isinstance(self._verifier, NoVerifier)
         return Work(
-            self._verifier,
+            NoAnswer() if unanswered else self._verifier,
             request,
             run,
             attempts,
