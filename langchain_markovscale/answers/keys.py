@@ -18,6 +18,7 @@ from typing import Any, overload
 from langchain_markovscale.answers.boxes import last_box, normalized_latex
 from langchain_markovscale.answers.json_text import json_objects
 from langchain_markovscale.answers.letters import Choice, choice_patterns, chosen_letter
+from langchain_markovscale.answers.mathematics import MathKey
 from langchain_markovscale.answers.numbers import last_numeral
 from langchain_markovscale.answers.numerals import canonical_number
 from langchain_markovscale.answers.thoughts import without_thoughts
@@ -187,7 +188,7 @@ _NAMED: dict[str, AnswerKey] = {
     "text": normalized_text,
     "normalized_text": normalized_text,
 }
-_VALID = "last_number, boxed, choice, choice:<letters>, text, json:<field>"
+_VALID = "last_number, boxed, math, choice, choice:<letters>, text, json:<field>"
 
 
 @overload
@@ -198,7 +199,7 @@ def resolve_answer_key(answer_key: str | AnswerKey | None) -> AnswerKey | None:
     """Turn what a user gives for an answer key into a key function.
 
     Args:
-        answer_key: None (answers have no keys), a name (`last_number`, `boxed`, `choice`,
+        answer_key: None (answers have no keys), a name (`last_number`, `boxed`, `math`, `choice`,
             `choice:ABCD`, `text`, `json:field`), or a callable from text to key.
 
     Returns:
@@ -208,13 +209,15 @@ def resolve_answer_key(answer_key: str | AnswerKey | None) -> AnswerKey | None:
     Raises:
         ValueError: If the name is unknown.
         TypeError: If the answer key is of no accepted type.
+        ModuleNotFoundError: If it is `math` and the extra `math` is not installed.
     """
     if answer_key is None:
         return None
     if isinstance(answer_key, str):
         return _named_key(answer_key)
     if callable(answer_key):
-        is_checked = answer_key in _NAMED.values() or isinstance(answer_key, _CheckedKey)
+        checked_kinds = (_CheckedKey, MathKey)
+        is_checked = answer_key in _NAMED.values() or isinstance(answer_key, checked_kinds)
         return answer_key if is_checked else _CheckedKey(answer_key)
     raise TypeError(
         f"answer_key must be None, a name ({_VALID}) or a callable from text to key, "
@@ -229,6 +232,8 @@ def _named_key(name: str) -> AnswerKey:
     if kind in ("choice", "choice_letter") and detail:
         choice_patterns(detail)  # wrong letters are an error here, not at the first answer
         return partial(choice_letter, letters=detail)
+    if kind == "math" and not detail:
+        return MathKey()
     if kind in _NAMED and not detail:
         return _NAMED[kind]
     raise ArgumentError(

@@ -18,6 +18,7 @@ from langchain_markovscale.answers.keys import (
     letter_of,
     normalized_text,
 )
+from langchain_markovscale.answers.mathematics import MathKey
 from langchain_markovscale.answers.thoughts import split_thoughts
 from langchain_markovscale.types import AttemptMetadata, NoKey
 
@@ -109,11 +110,28 @@ def read_key(
 
 def why_no_key(text: str, answer_key: AnswerKey) -> NoKey:
     """Return why a key function has found no key in a text."""
+    if isinstance(answer_key, MathKey):
+        return answer_key.why(text)
     function = answer_key.func if isinstance(answer_key, partial) else answer_key
     if function is choice_letter:
         letters = answer_key.keywords if isinstance(answer_key, partial) else {}
         return "several_letters" if letter_of(text, **letters).several else "no_letter"
-    return _REASONS.get(function, getattr(answer_key, "no_key", "no_key"))
+    return _REASONS.get(function, "no_key")
+
+
+def joined_key(
+    key: str | None, answer_key: AnswerKey | None, earlier: Iterable[Mapping[str, Any]]
+) -> str | None:
+    """Return the key of an earlier attempt that is equal to a key, or the key itself.
+
+    Args:
+        key: The key of an answer.
+        answer_key: What made it; only some know that two different keys are equal.
+        earlier: The earlier attempts at the question.
+    """
+    if key is None or not isinstance(answer_key, MathKey):
+        return key
+    return answer_key.joined(key, (attempt.get("key") for attempt in earlier))
 
 
 _REASONS: dict[Any, NoKey] = {

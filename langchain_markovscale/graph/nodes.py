@@ -11,7 +11,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
-from langchain_markovscale.answers.reading import read_key
+from langchain_markovscale.answers.reading import joined_key, read_key
 from langchain_markovscale.graph.class_weights import (
     CLASS_WEIGHTS_KEY,
     PredictorLike,
@@ -99,7 +99,7 @@ class WritingNode(LoopNode):
         tokens = None if cost is None or cost["unknown"] else cost["output_tokens"]
         attempt = new_attempt(
             result.text,
-            key=result.key,
+            key=joined_key(result.key, self._answer_key, work.attempts),
             parent=work.parent,
             tokens=tokens,
             metadata=result.metadata,

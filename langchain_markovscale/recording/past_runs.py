@@ -12,7 +12,7 @@ from langchain_core.messages.utils import convert_to_messages
 from langgraph.types import StateSnapshot
 
 from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
-from langchain_markovscale.answers.reading import read_answer, read_key
+from langchain_markovscale.answers.reading import joined_key, read_answer, read_key
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.graph.conversation import values_of
 from langchain_markovscale.graph.state_reader import AttemptsReader
@@ -153,7 +153,7 @@ def _conversation(
             reported = message.usage_metadata
             attempt = new_attempt(
                 answered.text,
-                key=answer,
+                key=joined_key(answer, answer_key, attempts),
                 parent=len(attempts) - 1 if attempts else None,
                 tokens=None if reported is None else reported["output_tokens"],
                 metadata=metadata,

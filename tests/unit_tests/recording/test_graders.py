@@ -81,10 +81,10 @@ def test_math_verify_works_off_the_main_thread():
     assert grades == [True]
 
 
-def test_a_comparison_that_takes_too_long_is_unknown(monkeypatch):
-    grader = MathVerify(seconds=1)
-    monkeypatch.setattr("math_verify.grader.sympy_expr_eq", lambda *_: threading.Event().wait())
-    assert grader("$2$", "3") is None
+def test_a_comparison_that_takes_too_long_is_unknown():
+    grader = MathVerify(seconds=2)
+    assert grader(r"\boxed{10^{10^{10}}}", "3") is None
+    assert grader(r"$\sqrt{4}$", "2") is True
 
 
 def test_the_missing_extra_is_named(monkeypatch):
