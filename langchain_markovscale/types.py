@@ -27,6 +27,35 @@ Purpose = Literal["generate", "revise", "verify"]
 """What a call is for; usage, time and prices are kept by purpose."""
 
 
+NoKey = Literal[
+    "truncated",
+    "thoughts_only",
+    "refusal",
+    "no_number",
+    "no_letter",
+    "several_letters",
+    "no_box",
+    "no_text",
+    "no_json",
+    "no_expression",
+    "time_limit",
+    "no_key",
+]
+"""Why an answer has no key; a closed set."""
+
+
+class AttemptMetadata(TypedDict, total=False):
+    """How an attempt's reply was read; nothing of it is shown to a model.
+
+    Attributes:
+        thoughts: What the model thought aloud, taken off the text.
+        no_key: Why the attempt has no key.
+    """
+
+    thoughts: str
+    no_key: NoKey
+
+
 class Attempt(TypedDict):
     """One answer to a question.
 
@@ -38,6 +67,7 @@ class Attempt(TypedDict):
         parent: Index of the attempt that was revised, None for a fresh draw.
         feedback: The verifier's critique, handed to the next revision.
         tokens: Tokens that the model wrote for it, or None where it did not report them.
+        metadata: How its reply was read, where there is something to say of it.
     """
 
     text: str
@@ -47,6 +77,7 @@ class Attempt(TypedDict):
     parent: int | None
     feedback: str | None
     tokens: int | None
+    metadata: NotRequired[AttemptMetadata]
 
 
 def new_attempt(
@@ -58,6 +89,7 @@ def new_attempt(
     parent: int | None = None,
     feedback: str | None = None,
     tokens: int | None = None,
+    metadata: AttemptMetadata | None = None,
 ) -> Attempt:
     """Return an attempt; what is left out is None.
 
@@ -69,10 +101,11 @@ def new_attempt(
         parent: Index of the attempt that was revised.
         feedback: The verifier's critique.
         tokens: Tokens that the model wrote for it.
+        metadata: How its reply was read; left out where it is None.
     """
     if action is None:
         action = "generate" if parent is None else "revise"
-    return {
+    attempt: Attempt = {
         "text": text,
         "key": key,
         "score": score,
@@ -81,6 +114,7 @@ def new_attempt(
         "feedback": feedback,
         "tokens": tokens,
     }
+    return attempt if metadata is None else {**attempt, "metadata": metadata}
 
 
 class Decision(TypedDict):

@@ -8,6 +8,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_markovscale.answers.keys import AnswerKey
+from langchain_markovscale.answers.reading import joined_key, read_key
 from langchain_markovscale.graph.class_weights import (
     CLASS_WEIGHTS_KEY,
     plain_weights,
@@ -25,12 +26,19 @@ from langchain_markovscale.types import (
     Action,
     Attempt,
     AttemptEvent,
+    AttemptMetadata,
     Decision,
     Usage,
     Verdict,
     new_attempt,
 )
-from langchain_markovscale.verifiers.base import NoVerifier, Verifier, quiet, verdict_in
+from langchain_markovscale.verifiers.base import (
+    NoAnswer,
+    NoVerifier,
+    Verifier,
+    quiet,
+    verdict_in,
+)
 from langchain_markovscale.verifiers.function import as_verifier
 
 logger = logging.getLogger(__name__)
@@ -50,6 +58,7 @@ class Draft(NamedTuple):
     key: str | None
     context: dict[str, Any] | None
     message: dict[str, Any] | None
+    metadata: AttemptMetadata | None
 
 
 class WritingNode(LoopNode):
@@ -70,8 +79,8 @@ class WritingNode(LoopNode):
 
     def _read(self, output: Any) -> Draft:
         reply = read_reply(output)
-        key = None if self._answer_key is None else self._answer_key(reply.text)
-        return Draft(reply.text, key, reply.context, reply.message)
+        key, metadata = read_key(reply.answered, self._answer_key)
+        return Draft(reply.text, key, reply.context, reply.message, metadata)
 
     def _cost(self, output: Any, result: Draft | None) -> Usage:
         return usage_in(output)
@@ -80,7 +89,13 @@ class WritingNode(LoopNode):
         self, work: Work, result: Draft, cost: Usage | None, usage: UsageByPurpose
     ) -> Update:
         tokens = None if cost is None or cost["unknown"] else cost["output_tokens"]
-        attempt = new_attempt(result.text, key=result.key, parent=work.parent, tokens=tokens)
+        attempt = new_attempt(
+            result.text,
+            key=joined_key(result.key, self._answer_key, work.attempts),
+            parent=work.parent,
+            tokens=tokens,
+            metadata=result.metadata,
+        )
         update: Update = {"attempts": [*work.attempts, attempt]}
         if result.context is not None and work.parent is None:
             missing = len(work.attempts) - len(work.contexts)
@@ -247,8 +262,9 @@ class VerifyProxyNode(LoopNode):
             "answer": latest["text"],
             "key": latest.get("key"),
         } | _context_of(len(attempts) - 1, attempts, values)
+        unanswered = not latest["text"].strip() and not isinstance(self._verifier, NoVerifier)
         return Work(
-            self._verifier,
+            NoAnswer() if unanswered else self._verifier,
             request,
             run,
             attempts,

@@ -14,6 +14,7 @@ from langchain_core.runnables import Runnable, RunnableLambda, RunnableWithFallb
 from langchain_core.runnables.base import RunnableBindingBase
 
 from langchain_markovscale._models import resolve_model
+from langchain_markovscale.answers.reading import Answered, read_answer
 from langchain_markovscale.graph.metering import UNKNOWN_CALL
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
 from langchain_markovscale.types import Usage, usage_of
@@ -46,14 +47,19 @@ class Reply(NamedTuple):
     """The reply of a writer.
 
     Attributes:
-        text: The answer.
+        answered: The answer, without the thoughts that came with it.
         context: What came beside it, such as retrieved documents; None where there is nothing.
         message: Fields of the message that it was, beside its text; None where there are none.
     """
 
-    text: str
+    answered: Answered
     context: dict[str, Any] | None
     message: dict[str, Any] | None = None
+
+    @property
+    def text(self) -> str:
+        """The text of the answer; empty where the model did nothing but think."""
+        return self.answered.text
 
 
 @dataclass(frozen=True)
@@ -121,18 +127,18 @@ def _unchanged(request: Request) -> Request:
 
 
 def read_reply(output: object) -> Reply:
-    """Return the text of what a writer returned, and what came beside it.
+    """Return the answer in what a writer returned, and what came beside it.
 
     Args:
         output: A string, a message, or a dictionary with the text or message under `answer`,
             `output` or `text`, or as the last of `messages`.
 
     Raises:
-        EmptyReplyError: If there is no text.
+        EmptyReplyError: If there is no text, and neither a refusal nor thoughts.
         TypeError: If the output has another form.
     """
     if not isinstance(output, Mapping):
-        return Reply(_text(output), None, message_fields(output))
+        return Reply(_answered(output), None, message_fields(output))
     key = _answer_key(output)
     if key is None:
         raise TypeError(
@@ -141,7 +147,7 @@ def read_reply(output: object) -> Reply:
         )
     context = {k: v for k, v in output.items() if k != key and k not in _INPUT_KEYS}
     answer = _answer_in(output)
-    return Reply(_text(answer), context or None, message_fields(answer))
+    return Reply(_answered(answer), context or None, message_fields(answer))
 
 
 def usage_in(output: object) -> Usage:
@@ -185,7 +191,7 @@ def _answer_key(output: Mapping[str, Any]) -> str | None:
     return "messages" if output.get("messages") else None
 
 
-def _text(answer: object) -> str:
+def _answered(answer: object) -> Answered:
     if isinstance(answer, BaseMessage):
         text = str(answer.text)
         if not text.strip() and isinstance(answer, AIMessage) and answer.tool_calls:
@@ -201,6 +207,7 @@ def _text(answer: object) -> str:
             "A generator or reviser must return a string, a message, or a dictionary with one "
             f"under 'answer', 'output', 'text' or last in 'messages'; got {type(answer).__name__}."
         )
-    if not text.strip():
+    answered = read_answer(text, answer)
+    if not answered.text.strip() and answered.no_key is None:
         raise EmptyReplyError("The model replied without text.")
-    return text
+    return answered

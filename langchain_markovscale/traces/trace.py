@@ -19,10 +19,11 @@ from typing import Any, BinaryIO, NotRequired, Self, cast
 import numpy as np
 from typing_extensions import TypedDict
 
+from langchain_markovscale.answers.reading import count_without_key, without_key_in_words
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.traces.checks import checked
 from langchain_markovscale.traces.usage import AttemptUsage
-from langchain_markovscale.types import Attempt, Usage, add_usage, no_usage
+from langchain_markovscale.types import Attempt, NoKey, Usage, add_usage, no_usage
 
 
 @dataclass
@@ -37,6 +38,7 @@ class AttemptCounts:
         right: Those that are.
         usage: Calls and tokens of those that have a `usage`.
         unmeasured: Those that have none.
+        no_key: Those without a key, by the reason, where it is known.
     """
 
     attempts: int = 0
@@ -46,9 +48,13 @@ class AttemptCounts:
     right: int = 0
     usage: Usage = field(default_factory=no_usage)
     unmeasured: int = 0
+    no_key: dict[NoKey, int] = field(default_factory=dict)
 
     def add(self, attempts: Iterable[Mapping[str, Any]]) -> None:
         """Count more attempts."""
+        attempts = list(attempts)
+        for reason, number in count_without_key(attempts).items():
+            self.no_key[reason] = self.no_key.get(reason, 0) + number
         for attempt in attempts:
             label = attempt.get("correct")
             self.attempts += 1
@@ -67,6 +73,8 @@ class AttemptCounts:
             f"{self.scored} with a score, {self.labelled} with a label, {self.right} right. "
             f"{self._usage_text()}"
         )
+        if self.no_key:
+            text += f" {without_key_in_words(self.no_key, self.attempts)}"
         if self.labelled and not self.right:
             text += " None is right: check that the answer key and the grader fit the answers."
         return text
