@@ -80,7 +80,7 @@ def documents_of(given: VerifierInput, key: str | None, name: str) -> list[str]:
 
 def _texts(value: object) -> Iterator[str]:
     """Yield the texts in their order; numbers and other values are no documents."""
-    text = value.page_content if isinstance(value, Document) else text_of(value)
+    text = text_of(value.page_content if isinstance(value, Document) else value)
     if text is not None:
         yield text
     elif isinstance(value, Mapping):
