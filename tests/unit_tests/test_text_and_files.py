@@ -4,6 +4,7 @@ import os
 import stat
 
 import pytest
+from fakes import ScriptedModel
 from hypothesis import given, strategies as st
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, HumanMessage
@@ -15,8 +16,6 @@ from langchain_markovscale.recording.past_runs import traces_from_messages
 from langchain_markovscale.recording.questions import as_questions, parse_questions
 from langchain_markovscale.verifiers.base import text_of, to_verdict
 from langchain_markovscale.verifiers.documents import documents_of
-
-from fakes import ScriptedModel  # isort: skip
 
 HALVES = ["\ud83d", "\ude00", "a\ud83d", "\udce9b", "\ude00\ud83d", "x" * 1000 + "\udfff"]
 
