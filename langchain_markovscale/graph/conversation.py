@@ -15,6 +15,7 @@ from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMes
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.utils import convert_to_messages
 
+from langchain_markovscale._text import all_valid, valid
 from langchain_markovscale.graph.metering import UsageByPurpose
 from langchain_markovscale.graph.state import Run
 from langchain_markovscale.theory.criterion import Criterion
@@ -65,9 +66,10 @@ def open_question(values: Mapping[str, Any]) -> Opening:
             "question is missing: invoke the graph with {'question': '…'}, or with "
             "{'messages': […]} whose last human message is the question."
         )
-    text = given_question if given_question is not None else str(last_human.text)  # type: ignore[union-attr]
+    text = given_question if given_question is not None else last_human.text  # type: ignore[union-attr]
     if not isinstance(text, str) or not text.strip():
         raise ValueError(f"question must be a string with text, got {text!r}.")
+    text = valid(text)
 
     has_stopped = _has_stopped(values)
     if current is not None and not has_stopped and _is_same_question(current, text, messages):
@@ -76,7 +78,7 @@ def open_question(values: Mapping[str, Any]) -> Opening:
         return Opening(current, _without_old_answer(messages, current), False, None)
     added = None
     if given_question is not None and not (
-        messages and messages[-1] is last_human and last_human.text == given_question
+        messages and messages[-1] is last_human and last_human.text == text
     ):
         added = last_human = HumanMessage(text, id=str(uuid4()))
         messages = [*messages, added]
@@ -94,9 +96,17 @@ def answer_id(run: Run) -> str | None:
 
 def _messages(values: Mapping[str, Any]) -> list[AnyMessage]:
     messages: Sequence[Any] = values.get("messages") or ()
-    if all(isinstance(message, BaseMessage) for message in messages):
-        return list(messages)
-    return convert_to_messages(messages)  # type: ignore[return-value]
+    if not all(isinstance(message, BaseMessage) for message in messages):
+        messages = convert_to_messages(messages)
+    return [_made_valid(message) for message in messages]
+
+
+def _made_valid(message: AnyMessage) -> AnyMessage:
+    """Return a message whose text can be sent, the same one where that is so already."""
+    content = all_valid(message.content)
+    if content == message.content:
+        return message
+    return message.model_copy(update={"content": content})
 
 
 def _last_human(messages: list[AnyMessage]) -> HumanMessage | None:

@@ -14,6 +14,7 @@ from langchain_core.runnables import Runnable, RunnableLambda, RunnableWithFallb
 from langchain_core.runnables.base import RunnableBindingBase
 
 from langchain_markovscale._models import resolve_model
+from langchain_markovscale._text import valid
 from langchain_markovscale.answers.reading import Answered, read_answer
 from langchain_markovscale.graph.metering import UNKNOWN_CALL
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
@@ -127,7 +128,7 @@ def _unchanged(request: Request) -> Request:
 
 
 def read_reply(output: object) -> Reply:
-    """Return the answer in what a writer returned, and what came beside it.
+    """Return the answer in what a writer returned, made valid, and what came beside it.
 
     Args:
         output: A string, a message, or a dictionary with the text or message under `answer`,
@@ -193,7 +194,7 @@ def _answer_key(output: Mapping[str, Any]) -> str | None:
 
 def _answered(answer: object) -> Answered:
     if isinstance(answer, BaseMessage):
-        text = str(answer.text)
+        text = valid(answer.text)
         if not text.strip() and isinstance(answer, AIMessage) and answer.tool_calls:
             names = ", ".join(repr(call["name"]) for call in answer.tool_calls)
             raise EmptyReplyError(
@@ -201,7 +202,7 @@ def _answered(answer: object) -> Answered:
                 "a Runnable that runs them (an agent) as generate= and revise=."
             )
     elif isinstance(answer, str):
-        text = str(answer)
+        text = valid(answer)
     else:
         raise TypeError(
             "A generator or reviser must return a string, a message, or a dictionary with one "

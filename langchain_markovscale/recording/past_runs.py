@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.messages.utils import convert_to_messages
 from langgraph.types import StateSnapshot
 
+from langchain_markovscale._text import valid
 from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
 from langchain_markovscale.answers.reading import joined_key, read_answer, read_key
 from langchain_markovscale.display.wording import counted
@@ -137,7 +138,7 @@ def _conversation(
     attempts: list[LabelledAttempt] = []
     spent = no_usage()  # since the last attempt
     for message in messages:
-        text = str(message.text)
+        text = valid(message.text)
         if isinstance(message, HumanMessage):
             if not attempts:
                 question = text
@@ -180,7 +181,7 @@ def _add_scores(
 
 
 def _last_human(messages: Sequence[AnyMessage]) -> str | None:
-    humans = [str(message.text) for message in messages if isinstance(message, HumanMessage)]
+    humans = [valid(message.text) for message in messages if isinstance(message, HumanMessage)]
     return humans[-1] if humans else None
 
 

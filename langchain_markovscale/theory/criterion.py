@@ -241,30 +241,47 @@ class Criterion:
             scored: Whether the verifier is to be counted on.
             tables: Whether the run is one of fresh draws, whose optimum is in a table.
         """
-        plans: list[Plan] = []
         most = min(left, _FARTHEST)
+        revisions = draws = optimal = None
         if "revise" in self.actions:
-            cost = self._costs["revise"]
-            if scored:
-                revised = posterior.revised(hand.answer, hand.depth)
-                plans.append(verified(revised, most).best("revise", cost))
-            chains = posterior.chains(hand.answer, hand.depth)
-            plans.append(blind(chains, most).best("revise", cost))
+            revisions = self._revisions(posterior, hand, most, scored=scored)
+        covered = False
         if "generate" in self.actions:
-            cost = self._costs["generate"]
-            covered = False
             if isinstance(posterior, KeyedPosterior) and tables:
-                plan, covered = self._optimal(posterior, hand.belief, left, scored=scored)
-                plans += [plan] if plan else []
-            if not covered:
-                drawn = posterior.drawn(hand.answer)
-                if scored:
-                    plans.append(verified(drawn, most).best("generate", cost))
-                plans.append(one_draw(drawn).best("generate", cost))
-                if isinstance(posterior, KeyedPosterior):
-                    votes = vote_on(posterior.ballot(min(left, _MOST_VOTES)), hand.answer)
-                    ballots = Commitments(votes - hand.belief, np.arange(1.0, len(votes) + 1))
-                    plans.append(ballots.best("generate", cost))
+                optimal, covered = self._optimal(posterior, hand.belief, left, scored=scored)
+            if not covered or revisions:
+                votes = 0 if covered else min(left, _MOST_VOTES)
+                draws = self._draws(posterior, hand, most, votes, scored=scored)
+        plans = [plan for plan in (revisions, draws, optimal) if plan]
+        best = max(plans, key=self._worth)
+        if revisions and draws and optimal and self._worth(revisions) > self._worth(draws):
+            # The optimum knows of later decisions and commitments do not: whether to go on is for
+            # the best plan to say, but what to do is decided by like and like.
+            return best._replace(action="revise") if self._pays(best) else revisions
+        return best
+
+    def _revisions(self, posterior: Posterior, hand: "_InHand", most: int, *, scored: bool) -> Plan:
+        """Return the best commitment that begins with a revision."""
+        cost = self._costs["revise"]
+        plans = [blind(posterior.chains(hand.answer, hand.depth), most).best("revise", cost)]
+        if scored:
+            revised = posterior.revised(hand.answer, hand.depth)
+            plans.append(verified(revised, most).best("revise", cost))
+        return max(plans, key=self._worth)
+
+    def _draws(
+        self, posterior: Posterior, hand: "_InHand", most: int, votes: int, *, scored: bool
+    ) -> Plan:
+        """Return the best commitment that begins with a fresh draw; `votes` draws are voted on."""
+        cost = self._costs["generate"]
+        drawn = posterior.drawn(hand.answer)
+        plans = [one_draw(drawn).best("generate", cost)]
+        if scored:
+            plans.append(verified(drawn, most).best("generate", cost))
+        if votes and isinstance(posterior, KeyedPosterior):
+            won = vote_on(posterior.ballot(votes), hand.answer)
+            ballots = Commitments(won - hand.belief, np.arange(1.0, votes + 1))
+            plans.append(ballots.best("generate", cost))
         return max(plans, key=self._worth)
 
     def _optimal(

@@ -33,6 +33,8 @@ class Room(NamedTuple):
 
 ROOMS = (
     Room("_extras"),
+    Room("_files"),
+    Room("_text"),
     Room("types", ("typing_extensions",)),
     Room("answers", (), ("math_verify", "sympy")),
     Room("theory", ("numpy",)),
