@@ -9,7 +9,7 @@ iff b < π − c/(α+β).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from langchain_markovscale.theory.belief import Belief
 from langchain_markovscale.theory.decision_cache import Cache, Pattern, pattern_of
 from langchain_markovscale.theory.delivery import Delivery
+from langchain_markovscale.theory.in_hand import InHand, in_hand
 from langchain_markovscale.theory.optimum import (
     MOST_DRAWS,
     MOST_SCORED_DRAWS,
@@ -184,7 +185,7 @@ class Criterion:
         except (KeyError, TypeError, AttributeError):
             check_attempts(attempts)
             raise
-        hand = _in_hand(posterior, attempts)
+        hand = in_hand(posterior, attempts)
         best, belief = hand.attempt, hand.belief
         left = self.max_rounds - len(attempts)
         if left <= 0:
@@ -220,7 +221,7 @@ class Criterion:
         posterior = self.belief.posterior([first], class_weights)
         scored = not self.rates.verdicts_say_nothing
         tables = class_weights is None
-        hand = _in_hand(posterior, [first])
+        hand = in_hand(posterior, [first])
         return self._best_plan(posterior, hand, self.max_rounds - 1, scored=scored, tables=tables)
 
     def _pays(self, plan: Plan) -> bool:
@@ -230,7 +231,7 @@ class Criterion:
         return plan.gain - self._costs[plan.action] * plan.rounds
 
     def _best_plan(
-        self, posterior: Posterior, hand: "_InHand", left: int, *, scored: bool, tables: bool
+        self, posterior: Posterior, hand: "InHand", left: int, *, scored: bool, tables: bool
     ) -> Plan:
         """Return the plan that is worth most.
 
@@ -260,7 +261,7 @@ class Criterion:
             return best._replace(action="revise") if self._pays(best) else revisions
         return best
 
-    def _revisions(self, posterior: Posterior, hand: "_InHand", most: int, *, scored: bool) -> Plan:
+    def _revisions(self, posterior: Posterior, hand: "InHand", most: int, *, scored: bool) -> Plan:
         """Return the best commitment that begins with a revision."""
         cost = self._costs["revise"]
         plans = [blind(posterior.chains(hand.answer, hand.depth), most).best("revise", cost)]
@@ -270,7 +271,7 @@ class Criterion:
         return max(plans, key=self._worth)
 
     def _draws(
-        self, posterior: Posterior, hand: "_InHand", most: int, votes: int, *, scored: bool
+        self, posterior: Posterior, hand: "InHand", most: int, votes: int, *, scored: bool
     ) -> Plan:
         """Return the best commitment that begins with a fresh draw; `votes` draws are voted on."""
         cost = self._costs["generate"]
@@ -325,58 +326,6 @@ class Criterion:
 
     def _anew(self, scored: bool) -> bool:
         return scored and self.belief.verdicts_anew
-
-
-class _InHand(NamedTuple):
-    """The best answer so far.
-
-    Attributes:
-        answer: Which of the posterior's answers; None where it is wrong for want of a key.
-        attempt: The latest attempt that carries it.
-        depth: How many revisions lie between that and its fresh draw.
-        belief: The chance that it is right.
-    """
-
-    answer: int | None
-    attempt: int
-    depth: int
-    belief: float
-
-
-def _in_hand(posterior: Posterior, attempts: Sequence[Attempt]) -> _InHand:
-    beliefs = posterior.beliefs
-    if not len(beliefs):
-        scores = [attempt["score"] or 0.0 for attempt in attempts]
-        attempt = max(range(len(attempts)), key=lambda index: (scores[index], index))
-        return _InHand(None, attempt, posterior.depths[attempt], 0.0)
-    answer = _best_scored(attempts, posterior, int(beliefs.argmax()))
-    attempt = posterior.latest[answer]
-    return _InHand(answer, attempt, posterior.depths[attempt], _clipped(float(beliefs[answer])))
-
-
-def _best_scored(attempts: Sequence[Attempt], posterior: Posterior, answer: int) -> int:
-    """Among answers believed as much as `answer`, return the one that was scored highest.
-
-    A verifier of which only a threshold is known leaves accepted answers equally likely, and an
-    exact one those that it rejected.
-    """
-    beliefs = posterior.beliefs
-    alike = np.flatnonzero(beliefs >= beliefs[answer] - TOLERANCE).tolist()
-    if len(alike) < 2:
-        return answer
-
-    def highest(index: int) -> float:
-        latest = posterior.latest[index]
-        key = attempts[latest]["key"]
-        same = [attempts[latest]] if key is None else [a for a in attempts if a["key"] == key]
-        return max((each["score"] or 0.0 for each in same), default=0.0)
-
-    return max(alike, key=highest)
-
-
-def _clipped(belief: float) -> float:
-    """Return a belief without what rounding adds to certainty or takes from it."""
-    return 1.0 if belief > 1 - TOLERANCE else belief
 
 
 def _check_actions(actions: Sequence[Action]) -> tuple[Action, ...]:
