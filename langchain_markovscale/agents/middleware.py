@@ -100,7 +100,8 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
 
     Each call of the agent is a turn of its own, also on a thread. The user's question, the settings
     and the usage are pinned when it begins, and kept when it is resumed: whatever other middleware
-    does to the messages, the verifier is asked the user's question, and the limits hold. A turn
+    does to the messages, the verifier is asked what the user wrote (also where another redacts it:
+    keep a judge that must not see that on your own machines), and the limits hold. A turn
     that has stopped stays stopped: who asks for another reply then gets the same answer, without a
     call. Put this middleware first in `middleware=[…]`: then it sees the user's messages before the
     others change them, and an answer as they have changed it.
