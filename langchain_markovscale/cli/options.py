@@ -60,7 +60,8 @@ CalibrationFile = Annotated[
     str | None,
     typer.Option(
         "--calibration",
-        help="File of measured rates. Without it, general rates are assumed, not measured.",
+        help="File of measured rates, or preset:code_with_tests (rates of public loops that revise "
+        "programs by tests). Without it, general rates are assumed, not measured.",
     ),
 ]
 Temperature = Annotated[
