@@ -90,6 +90,17 @@ def without_thoughts(text: str) -> str:
     return split_thoughts(text).text
 
 
+def has_tags(text: str) -> bool:
+    """Return whether a text has any tag of thoughts, even where it only talks about it."""
+    return any(_is_tag(tag) for tag in _TAG.finditer(text)) or "<|channel|>" in text
+
+
+def opens_with_thoughts(text: str) -> bool:
+    """Return whether a text begins with a tag that opens thoughts."""
+    tag = _TAG.match(text.lstrip())
+    return tag is not None and _is_tag(tag) and _opens(tag)
+
+
 def split_thoughts(text: str) -> Spoken:
     """Take the thoughts off a reply, in linear time.
 
@@ -104,7 +115,7 @@ def split_thoughts(text: str) -> Spoken:
         return _spoken([text[bare.end() :]], [bare["thoughts"]]) if bare else _silent(text)
     if "<|channel|>" in text and (channels := _channels(text)) is not None:
         return channels
-    tags = [tag for tag in _TAG.finditer(text) if tag["token"] or tag["name"].lower() in _NAMES]
+    tags = [tag for tag in _TAG.finditer(text) if _is_tag(tag)]
     if len(tags) > _MOST_TAGS:  # no reply of a model: what follows the last closing tag is kept
         last = max((tag.end() for tag in tags if not _opens(tag)), default=len(text))
         return _spoken([text[last:]], [text[:last]])
@@ -152,6 +163,10 @@ def _spoken(kept: list[str], thoughts: list[str]) -> Spoken:
 
 def _joined(thoughts: list[str]) -> str:
     return "\n\n".join(stripped for part in thoughts if (stripped := part.strip()))
+
+
+def _is_tag(tag: re.Match[str]) -> bool:
+    return tag["token"] is not None or tag["name"].lower() in _NAMES
 
 
 def _opens(tag: re.Match[str]) -> bool:
