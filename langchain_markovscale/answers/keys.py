@@ -10,13 +10,14 @@ The conventions are the field's: where a text holds several candidates, the *las
 """
 
 import json
+import re
 import unicodedata
 from collections.abc import Callable
 from functools import partial
 from typing import Any, overload
 
 from langchain_markovscale.answers.boxes import last_box, normalized_latex
-from langchain_markovscale.answers.json_text import json_objects
+from langchain_markovscale.answers.json_text import last_json_object
 from langchain_markovscale.answers.letters import Choice, choice_patterns, chosen_letter
 from langchain_markovscale.answers.mathematics import MathKey
 from langchain_markovscale.answers.numbers import last_numeral
@@ -28,9 +29,15 @@ _FOLDED_AT_ONCE = 500  # characters
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u2032`\u00b4", "'"))
 
 
+_HAS_APOSTROPHE = re.compile("[\u2018\u2019\u02bc\u2032`\u00b4]")
+
+
 def folded(text: str) -> str:
     """Return a text in NFKC, case folded, every apostrophe straight; in linear time."""
-    text = text.translate(_APOSTROPHES)  # first, because NFKC takes an acute accent apart
+    if _HAS_APOSTROPHE.search(text):  # first, because NFKC takes an acute accent apart
+        text = text.translate(_APOSTROPHES)
+    if text.isascii():
+        return text.casefold()
     # Piece by piece, because normalising a long run of combining marks takes quadratic time.
     pieces = (text[i : i + _FOLDED_AT_ONCE] for i in range(0, len(text), _FOLDED_AT_ONCE))
     together = (unicodedata.normalize("NFKC", piece).casefold() for piece in pieces)
@@ -130,6 +137,9 @@ def normalized_text(text: str) -> str | None:
 
 
 def _trimmed(word: str) -> str:
+    bare = word.lstrip(_EDGE_PUNCTUATION).rstrip(_EDGE_PUNCTUATION + "!")
+    if bare.isalpha():
+        return bare
     core = word.rstrip(_EDGE_PUNCTUATION)
     if not core[:-1].rstrip("!")[-1:].isdigit():
         core = core.rstrip(_EDGE_PUNCTUATION + "!")  # but "5!" is a number of its own
@@ -162,10 +172,10 @@ def json_field(name: str, *, as_sets: bool = False) -> AnswerKey:
 
 def json_key(name: str, text: str, *, as_sets: bool = False) -> str | None:
     """Return the key of a field of the last JSON object of a text; "" is the whole object."""
-    objects = json_objects(without_thoughts(text))
-    if not objects:
+    last = last_json_object(without_thoughts(text))
+    if last is None:
         return None
-    value: Any = objects[-1].value
+    value: Any = last.value
     for part in [] if not name else [name] if name in value else name.split("."):
         if isinstance(value, list) and part.isdecimal() and len(part) < 9:
             value = value[int(part)] if int(part) < len(value) else None

@@ -110,7 +110,8 @@ def split_thoughts(text: str) -> Spoken:
     Returns:
         Answer and thoughts. A reply without thoughts is returned as it is.
     """
-    if _MAY_HOLD_TAG.search(text) is None:
+    marked = "<" in text or "[" in text or "\u25c1" in text  # for speed
+    if not marked or _MAY_HOLD_TAG.search(text) is None:
         bare = _BARE_CHANNELS.match(text) if "assistant" in text else None
         return _spoken([text[bare.end() :]], [bare["thoughts"]]) if bare else _silent(text)
     if "<|channel|>" in text and (channels := _channels(text)) is not None:
