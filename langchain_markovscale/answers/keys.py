@@ -137,6 +137,8 @@ def normalized_text(text: str) -> str | None:
 
 
 def _trimmed(word: str) -> str:
+    if word.isalnum():
+        return word
     bare = word.lstrip(_EDGE_PUNCTUATION).rstrip(_EDGE_PUNCTUATION + "!")
     if bare.isalpha():
         return bare
