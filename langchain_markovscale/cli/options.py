@@ -38,7 +38,7 @@ AnswerKeyName = Annotated[
     typer.Option(
         "--answer-key",
         help="How to read an answer: last_number, boxed, choice, choice:<letters>, text, "
-        "json:<field>. Equal keys are the same answer.",
+        "math, json, json:<field>, json_set:<field>. Equal keys are the same answer.",
     ),
 ]
 CostPerRound = Annotated[
