@@ -275,7 +275,8 @@ class Calibration:
         Raises:
             ValueError: If the level leaves its range.
         """
-        return rate_table(self.rates, self.draws, self.fitted, self.source, level)
+        scores = (self.decision or self.rates).scores
+        return rate_table(self.rates, self.draws, self.fitted, self.source, level, scores)
 
     def conf_int(self, level: float = 0.9) -> dict[str, tuple[float, float] | None]:
         """Return the interval of each rate by its name, as in `summary`.
