@@ -19,13 +19,13 @@ from langchain_markovscale.graph.class_weights import (
     weights_in,
 )
 from langchain_markovscale.graph.conversation import final_update, open_question
-from langchain_markovscale.graph.metering import UNKNOWN_CALL, UsageByPurpose
+from langchain_markovscale.graph.metering import UNKNOWN_CALL, UsageByPurpose, with_unscored
 from langchain_markovscale.graph.paid_call import LoopNode, Safety, Update, Work
 from langchain_markovscale.graph.prompts import Prompts
 from langchain_markovscale.graph.settings import PerRun
 from langchain_markovscale.graph.state import Run
 from langchain_markovscale.graph.steps import Call, Steps
-from langchain_markovscale.graph.telemetry import emit
+from langchain_markovscale.graph.telemetry import emit, warn_without_evidence
 from langchain_markovscale.graph.writers import (
     ChatLike,
     Writer,
@@ -247,6 +247,9 @@ class VerifyProxyNode(LoopNode):
             return None
         return (result and result["usage"]) or UNKNOWN_CALL
 
+    def _counted(self, cost: Usage | None, result: Verdict) -> Usage | None:
+        return with_unscored(cost, result)
+
     def _update(
         self, work: Work, result: Verdict, cost: Usage | None, usage: UsageByPurpose
     ) -> Update:
@@ -270,6 +273,7 @@ class VerifyProxyNode(LoopNode):
         decision = self._per_run.now().criterion.decide(attempts, work.class_weights)
         emit(attempt_event, {"type": "decision", "decision": decision, "question": question})
         if decision["action"] == "stop":
+            warn_without_evidence(decision)
             return {"attempts": attempts, **final_update(work.run, attempts, decision, usage)}
         return {"attempts": attempts, "decision": decision}
 
