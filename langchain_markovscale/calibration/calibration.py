@@ -73,6 +73,11 @@ class Calibration:
         rates = replace(self.rates, coincidence=kappa, plausible_wrong=plausible)
         return Rates.pooled(rates, self.draws[:DECISION_DRAWS])
 
+    @property
+    def class_rates(self) -> Rates:
+        """The rates whose classes a predictor predicts: those that decide, but of one fit alone."""
+        return self.decision or self.rates
+
     def __repr__(self) -> str:
         rates = (
             f"{name} {', '.join(f'{value:.2f}' for value in getattr(self.rates, name)[:4])}"
@@ -206,7 +211,7 @@ class Calibration:
         """
         if weights is None:
             by_class = (initial, repair, corruption, sensitivity, specificity, retention)
-            n_classes = max(np.size(rate) for rate in by_class)
+            n_classes = max(np.size(rate) for rate in by_class if rate is not None)
             weights = [1 / n_classes] * n_classes
         rates = Rates(
             weights=weights,
@@ -270,7 +275,8 @@ class Calibration:
         Raises:
             ValueError: If the level leaves its range.
         """
-        return rate_table(self.rates, self.draws, self.fitted, self.source, level)
+        scores = (self.decision or self.rates).scores
+        return rate_table(self.rates, self.draws, self.fitted, self.source, level, scores)
 
     def conf_int(self, level: float = 0.9) -> dict[str, tuple[float, float] | None]:
         """Return the interval of each rate by its name, as in `summary`.
@@ -303,4 +309,5 @@ class Calibration:
             ValueError: If the file is not a calibration, is of another version, lacks a field, or
                 holds a value out of range; the message names the file and the field.
         """
-        return calibration_file.read(cls, path)
+        calibration: Calibration = calibration_file.read(cls, path)
+        return calibration

@@ -42,7 +42,7 @@ def read(kind: type[Any], path: str | Path) -> Any:
     """Read a `Calibration`, the class given as `kind`; see `Calibration.load`."""
     content = read_document(path, _KIND, _VERSION, "calibrate again")
     try:
-        given = content.get("rates")
+        given: Any = content.get("rates")
         rates = content["rates"] = _rates(given, "rates.")
         content["draws"] = _draws(rates, content.get("draws"))
         if content.get("decision") is not None:

@@ -41,7 +41,9 @@ def rules_section(findings: ComparisonFindings) -> Section:
         f"Means over questions. Tokens are those {tokens}. Tokens and calls include those of the "
         "verifier where a rule looks at scores. Exhausted is the share of runs that ended because "
         "the pool had no more attempts. An oracle knows which answers are right: it is a bound, "
-        "and not a rule that could be used."
+        "and not a rule that could be used. A learned policy looks up what paid most on the other "
+        "half of the questions after the same number of attempts, with the same votes and scores: "
+        "it shows what there is to be learned, and is no rule to beat either."
     ]
     if findings.left_out:
         words.append(f"Left out: {'; '.join(findings.left_out)}.")

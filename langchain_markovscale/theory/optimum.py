@@ -40,7 +40,9 @@ MOST_DRAWS = 16
 
 MOST_SCORED_DRAWS = 8
 
+# Every state stays possible, whatever the rates say, for runs that contradict them are decided too.
 _CERTAIN = 1 - 1e-9  # ρ stays below: a verdict that surely repeats makes other states impossible
+_NEARLY = 1e-12  # chances stay so far from 0 and 1
 
 
 class DrawModel(NamedTuple):
@@ -228,6 +230,7 @@ class _MarkChances(NamedTuple):
             nothing = np.zeros((len(states.marks), 2, n_classes, 1))
             return cls(np.ones(1), nothing, np.ones((2, 1, n_classes, 1)), None)
         weights, levels, correlation = model.scores
+        levels = _possible(levels)
         if correlation is None:
             logs = log_chance(levels)
             log = np.array([logs[:, level] for _, level in states.marks])
@@ -265,16 +268,19 @@ class _Chances:
         possible = np.concatenate([here, np.ones((len(votes), 1), dtype=np.bool_)], axis=1)
         # P(draws | h, k), P(wrong values | h), and the same with one more wrong draw.
         draws = np.arange(n + 1)[:, None]
-        chance = model.initial**draws * (1 - model.initial) ** (n - draws)  # (n + 1, K)
+        initial = _possible(model.initial)
+        chance = initial**draws * (1 - initial) ** (n - draws)  # (n + 1, K)
         distinct = here.sum(axis=1, keepdims=True) - np.concatenate(
             [here, np.zeros((len(votes), 1), dtype=np.bool_)], axis=1
         )
         pattern = np.zeros(right.shape)
         self._seen = np.zeros((*right.shape, votes.shape[1]))  # (S, H, D): a seen wrong one again
         self._unseen = np.zeros(right.shape)
-        for weight, urn in model.urns:
-            each = weight * np.exp(_log_pattern(urn, votes, n)) * possible
-            total = urn.total(wrong)
+        logs = [_log_pattern(urn, votes, n) for _, urn in model.urns]
+        largest = np.where(possible, np.max(logs, axis=0), -np.inf).max(axis=1, keepdims=True)
+        for (weight, urn), log in zip(model.urns, logs, strict=True):
+            each = weight * np.exp(np.where(possible, log - largest, -np.inf))
+            total = urn.total(wrong, distinct)
             pattern += each
             self._unseen += each * urn.unseen(distinct) / total
             share = each / total
@@ -334,14 +340,17 @@ class _Chances:
 
 def _log_pattern(urn: Urn, votes: Ints, n: int) -> Floats:
     """Return ln P(the wrong values | h), shape (S, H), every order of them alike."""
-    with np.errstate(divide="ignore"):
-        steps = np.arange(n)
-        opened = np.cumsum([0.0, *np.log(urn.unseen(steps))])
-        repeated = np.cumsum([0.0, 0.0, *np.log(urn.seen(np.arange(1, max(n, 1))))])
-        everything = np.cumsum([0.0, *np.log(urn.total(steps))])
+    steps = np.arange(n)
+    opened = np.cumsum([0.0, *log_chance(urn.unseen(steps))])
+    repeated = np.cumsum([0.0, 0.0, *np.log(urn.seen(np.arange(1, max(n, 1))))])
+    everything = np.cumsum([0.0, *np.log(urn.total(steps))])
     here = votes > 0
     none = np.zeros((len(votes), 1), dtype=np.int64)
     right = np.concatenate([votes, none], axis=1)
     distinct = here.sum(axis=1, keepdims=True) - (right > 0)
     stuck = repeated[votes].sum(axis=1, keepdims=True) - repeated[right]
     return np.asarray(opened[distinct] + stuck - everything[n - right])
+
+
+def _possible(chances: Floats) -> Floats:
+    return np.clip(chances, _NEARLY, 1 - _NEARLY)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from langchain_markovscale.theory.intercept import (
     GradedScores,
     TwoValuedScores,
+    even_nodes,
     log_chance,
     log_odds,
     nodes,
@@ -34,7 +35,8 @@ Scored = tuple[int, Sequence[float]]
 without a key, which no hypothesis calls right."""
 
 _NODES = 15  # five are not enough for two-valued verdicts: beliefs were off by .1 to .2
-_TABLE_NODES = 9  # of graded scores, which are smooth in z
+_TABLE_NODES = 9  # of levels of graded scores, which are smooth in z
+_REACH, _STEP = 6.0, 0.2  # of z given graded scores, which may leave little room for it
 _ROOT_HALF = 0.5**0.5
 
 
@@ -280,7 +282,7 @@ class GradedModel:
         self._log_variances = np.log(self._variances)
         self._cuts = np.array(law.cuts)
         self._accept_from = law.quantile(threshold)
-        points, self.weights = nodes(_NODES)
+        points, self.weights = even_nodes(_REACH, _STEP)
         self._at_nodes = self._means[:, :, None] + law.intercept * points  # (2, K, Z)
         self.accepted = 1 - self._below_at(self._accept_from, self._at_nodes)
 

@@ -88,9 +88,16 @@ class Urn:
         each, whole, _ = self.law
         return np.maximum(whole - each * np.asarray(distinct, dtype=np.float64), 0.0)
 
-    def total(self, drawn: ArrayLike) -> Floats:
-        """Return what everything weighs after so many draws; a chance is a weight over this."""
-        return self.law.whole + self.law.step * np.asarray(drawn, dtype=np.float64)
+    def total(self, drawn: ArrayLike, distinct: ArrayLike = 0) -> Floats:
+        """Return what everything weighs after so many draws; a chance is a weight over this.
+
+        Args:
+            drawn: How many wrong answers were drawn.
+            distinct: How many different ones, which may be more than were thought plausible.
+        """
+        each, whole, step = self.law
+        values = np.maximum(whole, each * np.asarray(distinct, dtype=np.float64))
+        return np.asarray(values + step * np.asarray(drawn, dtype=np.float64))
 
     def log_chance(self, draws: Iterable[Draw]) -> float:
         """Return the logarithm of the chance of a sequence of wrong answers, see `read`."""
@@ -100,7 +107,8 @@ class Urn:
         """Return what a sequence of wrong answers leaves in the urn, and its chance.
 
         A revision from the wrong value p to another wrong one has chance urn(v)/(1 − urn(p)); the
-        draws of p that it passed over count m_p/(n+θ−m_p) more for p.
+        draws of p that it passed over count m_p/(n+θ−m_p) more for p. Where more values are drawn
+        than were thought plausible, M is as many as were drawn from then on.
 
         Args:
             draws: The wrong answers, in the order in which they were made.
@@ -122,6 +130,8 @@ class Urn:
             total += log(chance / rest) if possible else _LOG_IMPOSSIBLE
             weights[value] = (each if weight is None else weights[value]) + step
             whole += step
+            if weight is None:
+                whole += max(0.0, min(each, each * len(weights) - start))
         return Drawn(total, weights, whole, max(start - each * len(weights), 0.0))
 
 

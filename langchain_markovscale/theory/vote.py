@@ -22,7 +22,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _MOST = 32  # draws ahead that anybody plans for
-_UNLIKELY = 1e-9  # hypotheses that weigh less are left out
+_NEARLY_WHOLE = 1e-9  # M need not be whole, but so many values are left
+_UNLIKELY = 1e-13  # hypotheses that weigh less are left out
 
 
 def vote_on(ballot: Ballot, answer: int | None) -> Floats:
@@ -78,9 +79,11 @@ def _unseen(urns: Urns, likely: Ints, level: Ints, n: int) -> Floats:
             reach = np.arange(1, i + 1) <= level[..., None]
             series[..., i] = whole / i * (series[..., i - 1 :: -1][..., :i] * reach).sum(axis=-1)
     else:
-        one = np.where(sizes <= level[..., None], _rising(step, np.array([each]), n), 0.0)
-        many = np.maximum(whole / each - urns.distinct[likely], 0.0)
-        series = _power(one, np.broadcast_to(many[:, None], level.shape))
+        left = np.maximum(whole - each * urns.distinct[likely], 0.0)
+        many = np.ceil(left / each - _NEARLY_WHOLE)
+        one = _rising(step, left / np.maximum(many, 1), n)
+        kept = np.where(sizes <= level[..., None], one[:, None], 0.0)
+        series = _power(kept, np.broadcast_to(many[:, None], level.shape))
     return np.where((level >= 0)[..., None], series, 0.0)
 
 

@@ -333,16 +333,16 @@ def _nearest(cost: float, costs: tuple[float, ...]) -> float:
 def _cost_curve(
     calibration: "Calibration", costs: tuple[float, ...], max_rounds: int, seed: int, keyed: bool
 ) -> tuple[PolicyOutcome, ...]:
-    rates, deciding = calibration.rates, calibration.decision_rates
-    fitted = calibration.fitted
+    rates, deciding = calibration.decision or calibration.rates, calibration.decision_rates
+    fitted, law = calibration.fitted, None
     if fitted and rates.verdicts_say_nothing:  # so the loop runs without a verifier
         rates, deciding = rates.without_verifier(), deciding.without_verifier()
-    law = verdict_law(rates)
-    if rates.score_cuts:
+    if rates.score_cuts:  # fitted by version 0.1
         if fitted and fitted.reliability:
             law = graded_law(rates, fitted.reliability)
         else:  # how often each score comes is unknown: accept and reject are all that is left
             deciding = replace(deciding, score_cuts=(), score_log_ratios=())
+            law = verdict_law(rates)
     return tuple(
         simulate(
             Criterion(deciding, cost, max_rounds).decide,

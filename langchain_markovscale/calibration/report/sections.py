@@ -206,19 +206,50 @@ def verifier_section(found: Findings) -> Section:
             "right. Decisions use them."
         )
         return Section(title, (words,), Table(("", ""), tuple(rows), left=1))
-    auc = Estimate(fitted.auc, fitted.auc_interval)
-    rows.insert(0, ("scores a right answer above a wrong one (AUC)", auc.percent))
-    words = (
-        f"It tells right from wrong: a right answer is scored above a wrong one {auc.percent} of "
-        "the time, where chance is 50%."
+    across = Estimate(fitted.auc, fitted.auc_interval)
+    areas = [("scores a right answer above a wrong one (AUC)", across.percent)]
+    if fitted.auc_within is not None:
+        within = Estimate(fitted.auc_within, fitted.auc_within_interval)
+        areas.append(("the same of answers to one question (AUC within)", within.percent))
+    words = " ".join([_tells(fitted, across), _tells_within(fitted, across)])
+    return Section(title, (words,), Table(("", ""), (*areas, *rows), left=1), "verifier")
+
+
+def _tells(fitted: FitSummary, across: Estimate) -> str:
+    """Say how well the verifier tells right from wrong across all questions."""
+    often = (
+        f"a right answer is scored above a wrong one {across.percent} of the time, where chance is "
+        "50%."
     )
-    if fitted.auc_interval[0] <= _BETTER:
-        words = (
-            "It is no better than chance: a right answer is scored above a wrong one "
-            f"{auc.percent} of the time, where chance is 50%. Its scores are given no weight "
-            "(sensitivity and specificity are set to 50%)."
+    if fitted.auc_interval[0] > _BETTER:
+        return f"It tells right from wrong: {often}"
+    if fitted.auc_within_interval[0] > _BETTER:
+        return f"Across questions it is no better than chance: {often}"
+    return (
+        f"It is no better than chance: {often} Its scores are given no weight (sensitivity and "
+        "specificity are set to 50%)."
+    )
+
+
+def _tells_within(fitted: FitSummary, across: Estimate) -> str:
+    """Say how well it tells the answers to one question apart."""
+    if fitted.auc_within is None:
+        return (
+            "No question has both a right and a wrong answer scored, so that how well it tells the "
+            "answers to one question apart is unknown."
         )
-    return Section(title, (words,), Table(("", ""), tuple(rows), left=1), "verifier")
+    low, high = fitted.auc_within_interval
+    within = Estimate(fitted.auc_within, (low, high))
+    words = (
+        "of a right and a wrong answer to the same question, the right one is scored higher "
+        f"{within.percent} of the time"
+    )
+    if high < across.value:
+        less = points(across.value - within.value)
+        words = f"it knows questions better than answers: {words}, {less} less"
+    if low <= _BETTER:
+        words += ", which is not better than one half within a question"
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def _by_class(found: Findings, name: str) -> str:

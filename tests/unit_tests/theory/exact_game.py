@@ -90,14 +90,15 @@ class Game:
                 to_right = (
                     1 - np.array(rates.corruption) if before == truth else np.array(rates.repair)
                 )
+            sigma = np.array(rates.retention)
             for answer in range(self.answers):
                 if answer == truth:
                     share = to_right
                 elif before in (None, truth):
                     share = (1 - to_right) / wrong
                 elif answer == before:
-                    share = (1 - to_right) * rates.retention
+                    share = (1 - to_right) * sigma
                 else:
-                    share = (1 - to_right) * (1 - rates.retention) / (wrong - 1)
+                    share = (1 - to_right) * (1 - sigma) / (wrong - 1)
                 moves[truth, answer] = share
         return moves

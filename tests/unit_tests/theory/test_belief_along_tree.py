@@ -6,23 +6,41 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from by_enumeration import over_labels
-from hypothesis import given, strategies as st
-from runs import rates, runs
+from hypothesis import given, settings, strategies as st
+from runs import graded_scores, rates, runs, scored_rates, two_valued_scores
 from worlds import ACCEPT, REJECT, attempt
 
 from langchain_markovscale import Belief, Rates
+from langchain_markovscale.theory.posterior import KeyedPosterior
 
 ONE = Rates((1.0,), (0.6,), (0.3,), (0.1,), (0.85,), (0.8,), verdict_correlation=0.0)
 
 
-@given(rates(), runs(keys=(None,)))
-def test_posterior_is_the_sum_over_all_labels_of_the_tree(known, attempts):
+def check_against_labels(known, attempts, within=1e-9):
     found = Belief(known).posterior(attempts)
     joint, classes = over_labels(known, attempts)
-    np.testing.assert_allclose(found.joint, joint, atol=1e-9)
-    np.testing.assert_allclose(found.classes, classes, atol=1e-9)
+    np.testing.assert_allclose(found.joint, joint, atol=within)
+    np.testing.assert_allclose(found.classes, classes, atol=within)
+
+
+@given(rates(), runs(keys=(None,)))
+def test_posterior_is_the_sum_over_all_labels_of_the_tree(known, attempts):
+    check_against_labels(known, attempts)
+    found = Belief(known).posterior(attempts)
     assert found.latest == list(range(len(attempts)))
-    assert not found.keyed
+    assert not isinstance(found, KeyedPosterior)
+
+
+@settings(max_examples=15, deadline=None)
+@given(scored_rates(two_valued_scores), runs(keys=(None,), most=4))
+def test_two_valued_scores_share_the_intercept_of_their_question(known, attempts):
+    check_against_labels(known, attempts, within=1e-4)
+
+
+@settings(max_examples=15, deadline=None)
+@given(scored_rates(graded_scores), runs(keys=(None,), most=4))
+def test_graded_scores_share_the_intercept_of_their_question(known, attempts):
+    check_against_labels(known, attempts, within=1e-4)
 
 
 @given(st.floats(0.05, 0.95), st.floats(0, 1), st.floats(0, 1), st.lists(st.booleans(), max_size=6))

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from by_enumeration import over_candidates, over_keys
 from hypothesis import assume, given, settings, strategies as st
-from runs import rates, runs
+from runs import graded_scores, rates, runs, scored_rates, two_valued_scores, unlimited
 from worlds import ACCEPT, REJECT, RIGHT, Question, World, attempt
 
 from langchain_markovscale import Belief, Rates
+from langchain_markovscale.theory.posterior import KeyedPosterior
 
 ONE = Rates(
     weights=(1.0,),
@@ -21,21 +22,32 @@ ONE = Rates(
     sensitivity=(0.85,),
     specificity=(0.8,),
     coincidence=1 / 3,
+    plausible_wrong=3,
     retention=0.4,
+    verdict_correlation=0.0,
+)
+SEVEN = Rates(
+    weights=[1 / 7] * 7,
+    initial=(0.03, 0.12, 0.3, 0.5, 0.7, 0.88, 0.97),
+    repair=0.15,
+    corruption=0.1,
+    sensitivity=0.8,
+    specificity=0.7,
+    coincidence=0.25,
     verdict_correlation=0.0,
 )
 
 
-def check_against_enumeration(known, attempts, choices=None):
+def check_against_enumeration(known, attempts, choices=None, within=1e-9):
     found = Belief(known, choices).posterior(attempts)
     expected, keys = over_keys(known, attempts, choices)
-    np.testing.assert_allclose(found.joint, [expected[key] for key in keys], atol=1e-9)
-    np.testing.assert_allclose(found.classes, np.sum(list(expected.values()), axis=0), atol=1e-9)
-    np.testing.assert_allclose(found.beliefs, [sum(expected[key]) for key in keys], atol=1e-9)
+    np.testing.assert_allclose(found.joint, [expected[key] for key in keys], atol=within)
+    np.testing.assert_allclose(found.classes, np.sum(list(expected.values()), axis=0), atol=within)
+    np.testing.assert_allclose(found.beliefs, [sum(expected[key]) for key in keys], atol=within)
     last = {one["key"]: i for i, one in enumerate(attempts) if one["key"] is not None}
     assert [attempts[i]["key"] for i in found.latest] == keys
     assert found.latest == [last[key] for key in keys]
-    assert found.keyed
+    assert isinstance(found, KeyedPosterior)
 
 
 @given(rates(coincidences=(0.5, 1 / 3, 0.37, 0.05)), runs())
@@ -64,13 +76,29 @@ def test_posterior_where_more_answers_were_seen_than_thought_possible(known, att
     check_against_enumeration(known, attempts)
 
 
+@settings(max_examples=25, deadline=None)
+@given(scored_rates(graded_scores, coincidences=(0.25,)), runs())
+def test_graded_scores_share_an_intercept_that_is_summed_out_exactly(known, attempts):
+    assume(any(one["key"] for one in attempts))
+    check_against_enumeration(known, attempts)
+
+
+@settings(max_examples=25, deadline=None)
+@given(scored_rates(two_valued_scores, coincidences=(0.25,)), runs())
+def test_two_valued_scores_share_an_intercept_that_is_summed_over_nodes(known, attempts):
+    assume(any(one["key"] for one in attempts))
+    check_against_enumeration(known, attempts, within=1e-4)
+
+
 @settings(max_examples=50)
 @given(rates(), runs(), st.sampled_from([None, 4, 6]))
 def test_chances_are_chances_and_classes_sum_to_one(known, attempts, choices):
     found = Belief(known, choices).posterior(attempts)
     assert np.all(found.joint >= 0)
     assert found.classes.sum() == pytest.approx(1)
-    assert np.all(found.joint.sum(axis=0) <= found.classes + 1e-12) or not found.keyed
+    assert np.all(found.joint.sum(axis=0) <= found.classes + 1e-12) or not isinstance(
+        found, KeyedPosterior
+    )
     assert np.all(found.beliefs <= 1 + 1e-12)
 
 
@@ -78,7 +106,8 @@ def test_chances_are_chances_and_classes_sum_to_one(known, attempts, choices):
 @given(st.data(), st.integers(2, 5))
 def test_posterior_is_that_of_a_right_answer_drawn_evenly_from_all_candidates(data, wrong):
     known = replace(
-        data.draw(rates(coincidences=(1 / wrong,))),
+        data.draw(rates(coincidences=(1 / wrong,), plausible=unlimited)),
+        plausible_wrong=wrong,
         settling=1.0,
         verdict_correlation=0.0,
         specificity=0.7,
@@ -105,6 +134,57 @@ def test_answers_not_yet_seen_keep_a_rejected_first_answer_from_being_believed()
     assert pytest.approx(0.66, abs=0.005) == 0.569 * 0.5 / (0.569 * 0.5 + 0.431 / 3)
 
 
+def test_a_wrong_answer_that_keeps_coming_back_is_not_believed_for_it():
+    # A question has its own tempting wrong answers: what is rejected each time it comes is one.
+    even = replace(SEVEN, plausible_wrong=4)
+    tempting, alike = (
+        [Belief(known).posterior([attempt("7", REJECT)] * n).beliefs[0] for n in (1, 6, 9)]
+        for known in (SEVEN, even)
+    )
+    assert tempting[0] == alike[0]
+    assert tempting[2] < tempting[1] < 0.05
+    assert alike[2] > 0.4  # as if no answer were likelier than another
+
+
+@pytest.mark.parametrize("votes", [(2, 1), (3, 2), (5, 3), (5, 4, 1)])
+def test_the_plurality_of_draws_is_the_answer_believed_most(votes):
+    run = [attempt(key) for key, many in zip("abc", votes, strict=False) for _ in range(many)]
+    beliefs = Belief(SEVEN).posterior(run).beliefs
+    assert beliefs.argmax() == 0
+    assert np.all(np.diff(beliefs) < 0)
+
+
+@given(rates(coincidences=(0.5, 0.25, 0.05)), runs(keys=("a", "b", None), most=5), st.floats(0, 1))
+def test_a_higher_score_never_lowers_the_belief_in_its_answer(known, attempts, score):
+    # What better scores say of a class may point the other way, so of one class.
+    known = replace(known, **of_one_class(known))
+    index = next((i for i, one in enumerate(attempts) if one["key"] == "a"), None)
+    assume(index is not None)
+    beliefs = []
+    for each in sorted({score, 0.5, 1.0}):
+        scored = [*attempts]
+        scored[index] = {**attempts[index], "score": each}
+        posterior = Belief(known).posterior(scored)
+        beliefs.append(posterior.beliefs[scored_key(posterior, scored, "a")])
+    assert np.all(np.diff(beliefs) >= -1e-12)
+
+
+def of_one_class(known):
+    """The first class alone, with a verifier that is better than chance."""
+    s, u = sorted((known.sensitivity[0], 1 - known.specificity[0]))[::-1]
+    by_class = ("initial", "repair", "corruption", "retention")
+    return {
+        **{name: getattr(known, name)[0] for name in by_class},
+        "weights": (1.0,),
+        "sensitivity": s,
+        "specificity": 1 - u,
+    }
+
+
+def scored_key(posterior, attempts, key):
+    return [attempts[index]["key"] for index in posterior.latest].index(key)
+
+
 def test_a_closed_list_all_of_which_was_seen_leaves_nothing_else_to_be_right():
     found = Belief(ONE, choices=3).posterior([attempt(key) for key in "abc"])
     assert found.beliefs.sum() == pytest.approx(1)
@@ -120,7 +200,7 @@ def test_with_two_choices_doubt_in_one_is_belief_in_the_other():
 def test_agreement_raises_belief_and_rare_coincidence_raises_it_more():
     alone = Belief(ONE).posterior([attempt("7")]).beliefs[0]
     twice = Belief(ONE).posterior([attempt("7"), attempt("7")]).beliefs[0]
-    rare = Belief(replace(ONE, coincidence=0.01))
+    rare = Belief(replace(ONE, coincidence=0.01, plausible_wrong=100))
     assert alone < twice < rare.posterior([attempt("7"), attempt("7")]).beliefs[0]
 
 

@@ -15,7 +15,7 @@ from worlds import ACCEPT, REJECT, World, attempt
 from langchain_markovscale import Criterion, Rates
 
 BOTH = ("revise", "generate")
-ONE = Rates((1.0,), (0.6,), (0.3,), (0.1,), (0.85,), (0.8,), coincidence=1 / 3)
+ONE = Rates((1.0,), (0.6,), (0.3,), (0.1,), (0.85,), (0.8,), coincidence=1 / 3, plausible_wrong=3)
 costs = st.floats(0, 0.2)
 some_actions = st.sampled_from([BOTH, ("revise",), ("generate",)])
 any_rates = rates(most_classes=3)
@@ -163,10 +163,21 @@ def test_a_verifier_that_never_speaks_is_not_counted_on():
     rates = World().rates()
     told = Criterion(rates, 0.0, 8, ("revise",))
     silent = Criterion(rates.without_verifier(), 0.0, 8, ("revise",))
-    run = [attempt(None, None), attempt(None, None, 0)]
+    run = [attempt("7", None), attempt("8", None, 0)]
     assert told.decide(run) == silent.decide(run)
-    spoken = [attempt(None, REJECT), attempt(None, None, 0)]
+    spoken = [attempt("7", REJECT), attempt("8", None, 0)]
     assert told.decide(spoken) != silent.decide(spoken)
+
+
+def test_without_a_key_or_a_score_there_is_no_evidence_and_nothing_is_revised_on_hope():
+    run = [attempt(None), attempt(None, parent=0)]
+    decision = Criterion(World().rates(), 0.0, 8).decide(run)
+    assert (decision["action"], decision["reason"]) == ("stop", "no_evidence")
+    assert (
+        Criterion(World().rates(), 0.0, 8).decide([*run, attempt("7")])["reason"] != "no_evidence"
+    )
+    # Where nothing is scored on purpose, rounds are blind, and the paper's rule decides.
+    assert Criterion(World().rates().without_verifier(), 0.0, 8).decide(run)["action"] != "stop"
 
 
 @pytest.mark.parametrize("wrong", ["calibration.json", None, {}])
@@ -343,7 +354,7 @@ def test_attempts_never_exceed_the_limit(most):
 
 @pytest.mark.parametrize(("coincidence", "most"), [(1e-9, 48), (0.25, 180)])
 def test_far_limits_and_answers_without_number_are_no_trouble(coincidence, most):
-    rule = Criterion(replace(ONE, coincidence=coincidence), 0.01, most)
+    rule = Criterion(replace(ONE, coincidence=coincidence, plausible_wrong=None), 0.01, most)
     assert rule.decide([attempt("7", REJECT)])["action"] != "stop"
 
 

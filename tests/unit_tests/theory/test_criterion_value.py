@@ -20,6 +20,7 @@ def game(answers, sensitivity, specificity, cost, sticky):
         sensitivity=(sensitivity,) * 2,
         specificity=(specificity,) * 2,
         coincidence=1 / (answers - 1),
+        plausible_wrong=answers - 1,
         retention=0.5,
         verdict_correlation=float(sticky),
     )

@@ -28,7 +28,7 @@ def test_values_are_plain_whatever_they_came_as():
     rates = Rates(**{name: np.array(values) for name, values in TWO.items()})
     for name, value in asdict(rates).items():
         for each in value if isinstance(value, tuple) else (value,):
-            assert type(each) is float, name
+            assert type(each) in (float, bool, type(None)), name
 
 
 def test_weights_that_sum_to_one_but_for_rounding_are_taken():
@@ -55,12 +55,15 @@ def test_without_a_verifier_every_answer_is_accepted_and_says_nothing():
 def test_a_closed_list_of_choices_sets_how_wrong_answers_coincide():
     assert Rates(**TWO).among(None) == Rates(**TWO)
     assert Rates(**TWO).among(5).coincidence == pytest.approx(1 / 4)
+    assert Rates(**TWO).among(5).plausible_wrong == 4
+    assert Rates(**TWO).among(3).coincidence == pytest.approx(1 / 2)  # as often as they can
+    assert Rates(**TWO, coincidence=0.6).among(5).coincidence == 0.6  # some tempt more than others
     assert Rates(**TWO).among(2).coincidence == 1
 
 
 def test_where_there_is_one_wrong_answer_it_is_always_kept():
-    assert Rates(**TWO, coincidence=1.0, retention=0.2).retention == 1.0
-    assert Rates(**TWO, retention=0.2).among(2).retention == 1.0
+    assert Rates(**TWO, coincidence=1.0, retention=0.2).retention == (1.0, 1.0)
+    assert Rates(**TWO, retention=0.2).among(2).retention == (1.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +84,12 @@ def test_where_there_is_one_wrong_answer_it_is_always_kept():
         ("settling", 1.01),
         ("coincidence", 0.0),
         ("coincidence", 1.2),
+        ("plausible_wrong", 3.9),
+        ("plausible_wrong", math.inf),
+        ("plausible_wrong", (4, 5)),
+        ("plausible_wrong", "many"),
         ("retention", -0.1),
+        ("retention", (0.5, 1.5)),
         ("verdict_correlation", 1.5),
         ("verdict_correlation", math.nan),
     ],
