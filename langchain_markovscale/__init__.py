@@ -21,7 +21,7 @@ _NAMES_BY_MODULE = {
     "graph.budget": ("Budget",),
     "graph.builder": ("create_markovscale_graph",),
     "graph.human": ("HumanVerifier",),
-    "graph.nodes": ("generate_node", "revise_node", "verify_proxy_node"),
+    "graph.single_nodes": ("generate_node", "revise_node", "verify_proxy_node"),
     "graph.prompts": ("Prompts",),
     "graph.router": ("MarkovScaleRouter",),
     "graph.settings": ("MarkovScaleContext", "RuleOptions"),
@@ -73,11 +73,6 @@ if TYPE_CHECKING:
     )
     from langchain_markovscale.graph.chat_model import ChatMarkovScale as ChatMarkovScale
     from langchain_markovscale.graph.human import HumanVerifier as HumanVerifier
-    from langchain_markovscale.graph.nodes import (
-        generate_node as generate_node,
-        revise_node as revise_node,
-        verify_proxy_node as verify_proxy_node,
-    )
     from langchain_markovscale.graph.prompts import Prompts as Prompts
     from langchain_markovscale.graph.router import MarkovScaleRouter as MarkovScaleRouter
     from langchain_markovscale.graph.settings import (
@@ -85,6 +80,11 @@ if TYPE_CHECKING:
         RuleOptions as RuleOptions,
     )
     from langchain_markovscale.graph.show import show as show
+    from langchain_markovscale.graph.single_nodes import (
+        generate_node as generate_node,
+        revise_node as revise_node,
+        verify_proxy_node as verify_proxy_node,
+    )
     from langchain_markovscale.graph.state import MarkovScaleState as MarkovScaleState
     from langchain_markovscale.graph.wrapping import with_markovscale as with_markovscale
     from langchain_markovscale.graph.writers import EmptyReplyError as EmptyReplyError

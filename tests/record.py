@@ -9,7 +9,6 @@ in README.md anew:
 """
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,9 +42,7 @@ SETTINGS = {
         "arithmetic, a weak judge", "arithmetic.jsonl", 3, ("revise", "generate")
     ),
     "dates": Setting("dates of BIG-bench, no judge", "pools/date.jsonl", 8, ("generate",)),
-    "math500": Setting(
-        "MATH-500, a reward model", "pools/math500_prm.jsonl", 8, ("generate",)
-    ),
+    "math500": Setting("MATH-500, a reward model", "pools/math500_prm.jsonl", 8, ("generate",)),
     "programs": Setting("program repair, visible tests", "pools/ldb.jsonl", 8, ("revise",)),
 }
 
@@ -72,9 +69,7 @@ def split_of(name: str, split: int) -> list[Row]:
     ]
 
 
-def _played(
-    setting: Setting, pool: Pool, fit: list[int], play: list[int], start: int
-) -> list[Row]:
+def _played(setting: Setting, pool: Pool, fit: list[int], play: list[int], start: int) -> list[Row]:
     calibration = Calibration.fit([pool.traces[index] for index in fit], seed=0)
     learned, tried = ([pool[index] for index in half] for half in (fit, play))
     fixed = _fixed_rules(setting, pool, calibration)
@@ -154,8 +149,6 @@ def main() -> None:
     record = {}
     for name in SETTINGS:
         record[name] = [split_of(name, split) for split in range(SPLITS)]
-        for row in means(record[name]):
-            print(name, row, file=sys.stderr)
     RECORD.write_text(json.dumps(record, indent=1) + "\n")
     text = README.read_text()
     before, rest = text.split(BEGIN)

@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any, NamedTuple
 
-from langchain_markovscale.answers.numbers import canonical_number
+from langchain_markovscale.answers.numerals import canonical_number
 
 _BRACES_AND_STRINGS = re.compile(r'\\.|"(?:[^"\\\n]|\\.)*+"|[{}]', re.DOTALL)
 _BRACES = re.compile(r"[{}]")

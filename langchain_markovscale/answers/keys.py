@@ -17,8 +17,11 @@ from typing import Any, overload
 
 from langchain_markovscale.answers.boxes import last_box, normalized_latex
 from langchain_markovscale.answers.json_text import json_objects
-from langchain_markovscale.answers.letters import choice_patterns, chosen_letter
-from langchain_markovscale.answers.numbers import canonical_number, last_numeral
+from langchain_markovscale.answers.letters import Choice, choice_patterns, chosen_letter
+from langchain_markovscale.answers.mathematics import MathKey
+from langchain_markovscale.answers.numbers import last_numeral
+from langchain_markovscale.answers.numerals import canonical_number
+from langchain_markovscale.answers.thoughts import without_thoughts
 from langchain_markovscale.types import ArgumentError
 
 _FOLDED_AT_ONCE = 500  # characters
@@ -52,7 +55,7 @@ def last_number(text: str) -> str | None:
     Returns:
         The canonical number, or None where the text holds no number.
     """
-    return last_numeral(text)
+    return last_numeral(without_thoughts(text))
 
 
 def boxed(text: str) -> str | None:
@@ -68,7 +71,7 @@ def boxed(text: str) -> str | None:
     Returns:
         The normalised content, or None where there is no closed, non-empty box.
     """
-    content = last_box(text)
+    content = last_box(without_thoughts(text))
     return None if content is None else normalized_latex(content)
 
 
@@ -91,7 +94,12 @@ def choice_letter(text: str, letters: str = "ABCDE") -> str | None:
     Raises:
         ValueError: If `letters` are not distinct letters from A to Z.
     """
-    return chosen_letter(text, choice_patterns(letters))
+    return letter_of(text, letters).letter
+
+
+def letter_of(text: str, letters: str = "ABCDE") -> Choice:
+    """Return what `choice_letter` finds, and whether it was several letters."""
+    return chosen_letter(without_thoughts(text), choice_patterns(letters))
 
 
 _EDGE_PUNCTUATION = ".,;:?…\"'\u201c\u201d\u2018\u2019«»()[]{}*_`~\u3002\u3001"
@@ -111,7 +119,7 @@ def normalized_text(text: str) -> str | None:
     Returns:
         The folded text, or None where nothing is left of it.
     """
-    whole = folded(text)
+    whole = folded(without_thoughts(text))
     number = canonical_number(whole)
     if number is not None:
         return number
@@ -148,11 +156,12 @@ def json_field(name: str) -> AnswerKey:
     """
     if not name.strip():
         raise ValueError(f"name must be the name of a field, such as 'answer', got {name!r}.")
-    return partial(_json_key, name.strip())
+    return partial(json_key, name.strip())
 
 
-def _json_key(name: str, text: str) -> str | None:
-    objects = json_objects(text)
+def json_key(name: str, text: str) -> str | None:
+    """Return the key of one field of the last JSON object of a text."""
+    objects = json_objects(without_thoughts(text))
     if not objects:
         return None
     value: Any = objects[-1].value
@@ -179,7 +188,7 @@ _NAMED: dict[str, AnswerKey] = {
     "text": normalized_text,
     "normalized_text": normalized_text,
 }
-_VALID = "last_number, boxed, choice, choice:<letters>, text, json:<field>"
+_VALID = "last_number, boxed, math, choice, choice:<letters>, text, json:<field>"
 
 
 @overload
@@ -190,7 +199,7 @@ def resolve_answer_key(answer_key: str | AnswerKey | None) -> AnswerKey | None:
     """Turn what a user gives for an answer key into a key function.
 
     Args:
-        answer_key: None (answers have no keys), a name (`last_number`, `boxed`, `choice`,
+        answer_key: None (answers have no keys), a name (`last_number`, `boxed`, `math`, `choice`,
             `choice:ABCD`, `text`, `json:field`), or a callable from text to key.
 
     Returns:
@@ -200,13 +209,15 @@ def resolve_answer_key(answer_key: str | AnswerKey | None) -> AnswerKey | None:
     Raises:
         ValueError: If the name is unknown.
         TypeError: If the answer key is of no accepted type.
+        ModuleNotFoundError: If it is `math` and the extra `math` is not installed.
     """
     if answer_key is None:
         return None
     if isinstance(answer_key, str):
         return _named_key(answer_key)
     if callable(answer_key):
-        is_checked = answer_key in _NAMED.values() or isinstance(answer_key, _CheckedKey)
+        checked_kinds = (_CheckedKey, MathKey)
+        is_checked = answer_key in _NAMED.values() or isinstance(answer_key, checked_kinds)
         return answer_key if is_checked else _CheckedKey(answer_key)
     raise TypeError(
         f"answer_key must be None, a name ({_VALID}) or a callable from text to key, "
@@ -221,6 +232,8 @@ def _named_key(name: str) -> AnswerKey:
     if kind in ("choice", "choice_letter") and detail:
         choice_patterns(detail)  # wrong letters are an error here, not at the first answer
         return partial(choice_letter, letters=detail)
+    if kind == "math" and not detail:
+        return MathKey()
     if kind in _NAMED and not detail:
         return _NAMED[kind]
     raise ArgumentError(

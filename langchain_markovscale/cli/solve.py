@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from langchain_markovscale.cli import options
-from langchain_markovscale.cli.console import FAILED, INTERRUPTED, results, say
+from langchain_markovscale.cli.console import FAILED, INTERRUPTED, remarks, results, say
 from langchain_markovscale.cli.files import check_input
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def solve(
     )
     runs = [WatchedRun(question) for question in asked]
     if not as_json:
-        say(f"Deciding with: {loop.source}.\n", style="dim")
+        say(f"Deciding with: {loop.source}.", style="dim")
+        remarks().print()
     if as_json:
         watcher: Watcher = JsonLines(runs, loop.answer_key)
     elif file is None:

@@ -11,6 +11,8 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
+from langchain_markovscale._text import valid
+
 _ROLES = {"system": "system", "human": "user", "ai": "assistant", "tool": "tool"}
 
 # Fast tokenizers complain ("Already borrowed") when two threads encode with different settings at
@@ -41,13 +43,19 @@ def prompt_ids(tokenizer: Any, messages: Sequence[BaseMessage]) -> list[int]:
         )
     chat = [{"role": _role(message), "content": _text(message)} for message in messages]
     text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
-    return encode(tokenizer, text)
+    ids = encode(tokenizer, text)
+    if not ids:
+        raise ValueError(
+            f"messages make an empty prompt by the chat template of {tokenizer.name_or_path!r}: "
+            "give a message with text."
+        )
+    return ids
 
 
 def encode(tokenizer: Any, text: str) -> list[int]:
     """Encode a text without adding special tokens: a chat template has written them already."""
     with _encoding:
-        ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids: list[int] = tokenizer(valid(text), add_special_tokens=False)["input_ids"]
     return ids
 
 

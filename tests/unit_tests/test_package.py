@@ -33,8 +33,10 @@ class Room(NamedTuple):
 
 ROOMS = (
     Room("_extras"),
+    Room("_files"),
+    Room("_text"),
     Room("types", ("typing_extensions",)),
-    Room("answers"),
+    Room("answers", (), ("math_verify", "sympy")),
     Room("theory", ("numpy",)),
     Room("display", (), ("matplotlib",)),
     Room("traces"),
@@ -58,7 +60,7 @@ ROOMS = (
         ),
     ),
     Room("integrations"),
-    Room("recording", ("tqdm",), ("math_verify",)),
+    Room("recording", ("tqdm",)),
     Room("comparison", (), ("matplotlib",)),
     Room("demo"),
     Room("cli", ("rich", "typer")),
