@@ -51,12 +51,12 @@ from langchain_markovscale.agents.updates import (
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.budget import Budget
 from langchain_markovscale.graph.conversation import stop_decision
-from langchain_markovscale.graph.metering import UNKNOWN_CALL, Meter
+from langchain_markovscale.graph.metering import UNKNOWN_CALL, Meter, with_unscored
 from langchain_markovscale.graph.nodes import VerifierLike
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
 from langchain_markovscale.graph.settings import PerRun, RuleOptions, rule_of_loop
 from langchain_markovscale.graph.steps import Call, Steps, arun_steps, run_steps
-from langchain_markovscale.graph.telemetry import emit, labelled
+from langchain_markovscale.graph.telemetry import emit, labelled, warn_without_evidence
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.types import (
     Attempt,
@@ -347,6 +347,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         cost = None
         if not isinstance(self._verifier, NoVerifier):
             cost = (meter and meter.usage) or verdict["usage"] or UNKNOWN_CALL
+            cost = with_unscored(cost, verdict)
         turn: Turn = {**now.turn, "attempts": attempts}
         calls = with_cost(now.calls, "verify", cost, seconds)
         decision = self._limits.settings(turn, calls).criterion.decide(attempts)
@@ -378,6 +379,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         question = now.turn["run"]["question"]
         emit({"type": "decision", "decision": decision, "question": question})
         if decision["action"] == "stop":
+            warn_without_evidence(decision)
             return stopping(now, decision, self._restore)
         critique = None
         if decision["action"] == "revise":

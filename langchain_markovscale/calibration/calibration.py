@@ -232,7 +232,14 @@ class Calibration:
 
     @classmethod
     def training_free(cls) -> "Calibration":
-        """Return MarkovScale⁰: a broad prior over rates, updated only by the current run."""
+        """Return MarkovScale⁰: a broad prior over rates, updated only by the current run.
+
+        Its `rates` are 63 chains, p₀ × α × β, with what is expected of the rest, for forecasts and
+        for `dataclasses.replace`. Untouched they stand for the whole prior, whose other factors (σ,
+        θ, and how lenient and how good the verifier is) are weighed by the run as well: so decides
+        `Criterion(Calibration.training_free())`, also after saving and loading. Rates with any
+        change are a mixture like any other. See `theory/prior_factors.py`.
+        """
         return cls(
             training_free_rates(),
             "training-free prior (MarkovScale⁰): nothing was measured",
