@@ -53,6 +53,7 @@ ROOMS = (
             "accelerate",
             "gguf",
             "huggingface_hub",
+            "jinja2",
             "langchain_huggingface",
             "psutil",
             "torch",
