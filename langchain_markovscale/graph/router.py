@@ -94,8 +94,7 @@ class MarkovScaleRouter(Runnable[Any, str]):
             rule["actions"] = ("revise",)
         self.criterion = criterion_of(MarkovScaleRouter, criterion, rule)
         if reads_other_keys and scores_key is None:
-            unscored = self.criterion.rates.without_verifier()
-            self.criterion = self.criterion.replace(calibration=unscored)
+            self.criterion = self.criterion.without_verifier()
         self._per_run = PerRun(self.criterion)
         self.answer_key = key_for(answer_key, rule.get("choices"))
         allowed = self.criterion.actions

@@ -146,6 +146,15 @@ class Criterion:
             arguments["delivery"] = replaced or self.delivery
         return type(self)(**arguments)
 
+    def without_verifier(self) -> "Criterion":
+        """Return a criterion for a loop in which nothing is scored.
+
+        The default prior stays as it is, for it expects no score before it has seen one.
+        """
+        if not self.belief.measured:
+            return self
+        return self.replace(calibration=self.rates.without_verifier())
+
     @property
     def rates(self) -> Rates:
         """The rates that decisions are made with."""
