@@ -13,6 +13,7 @@ from runs import chances, rates, runs
 from worlds import ACCEPT, REJECT, World, attempt
 
 from langchain_markovscale import Criterion, Rates
+from langchain_markovscale.theory.rates import RateArrays
 
 BOTH = ("revise", "generate")
 ONE = Rates((1.0,), (0.6,), (0.3,), (0.1,), (0.85,), (0.8,), coincidence=1 / 3, plausible_wrong=3)
@@ -295,7 +296,7 @@ def alike(one, other):
 
 
 def with_classes(known, order):
-    names = ("weights", "initial", "repair", "corruption", "sensitivity", "specificity")
+    names = RateArrays._fields
     return replace(known, **{name: tuple(getattr(known, name)[i] for i in order) for name in names})
 
 
@@ -320,8 +321,7 @@ def test_permuting_classes_changes_nothing(known, attempts, cost, random):
 @settings(max_examples=50)
 @given(rates(most_classes=1), runs(), costs, st.integers(2, 5))
 def test_equal_classes_are_one_class(known, attempts, cost, n):
-    per_class = ("initial", "repair", "corruption", "sensitivity", "specificity")
-    copies = {name: getattr(known, name) * n for name in per_class}
+    copies = {name: getattr(known, name) * n for name in RateArrays._fields[1:]}
     weights = tuple((i + 1) / (n * (n + 1) / 2) for i in range(n))
     many = replace(known, weights=weights, **copies)
     decisions = [Criterion(r, cost, 9).decide(attempts) for r in (known, many)]
