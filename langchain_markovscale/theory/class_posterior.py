@@ -4,7 +4,7 @@ See `theory/posterior.py` for what each method returns.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,8 @@ from langchain_markovscale.theory.urn import Drawn
 from langchain_markovscale.types import Attempt
 
 Floats = NDArray[np.float64]
-Tallies = list[tuple[int, int]]
+
+_TINY = 1e-300
 
 
 class KeyedByClass(KeyedPosterior):
@@ -105,63 +106,60 @@ class KeyedByClass(KeyedPosterior):
     def next_draw(self, *, scored: bool = True) -> NextDraw:
         """Return what the next fresh draw may be."""
         full, initial = self.full, self._rates.arrays.initial
-        right = full.dot(initial)
-        fails = full * (1 - initial)
-        wrong = np.add.reduce(fails, axis=1)
+        right = full * initial
+        wrong = full - right
         seen, unseen = self._shares
-        again = right[:-1] + wrong.dot(seen)
+        again = np.add.reduce(right[:-1], axis=1) + np.add.reduce(wrong, axis=1).dot(seen)
+        fresh = unseen.dot(wrong)
         if not scored:
-            new = wrong.dot(unseen) + right[-1]
-            return NextDraw(again[:, None], np.array([new]))
-        fresh = fails * unseen[:, None]
-        none = full[-1] * initial
+            return NextDraw(again[:, None], np.array([fresh.sum() + right[-1].sum()]))
         if not self._model.anew:
-            of_wrong, of_right = (
-                self._evidence.levels(0),
-                self._evidence.levels(1, len(full) - 1)[:, 0],
-            )
-            new = np.einsum("lhk,hk->l", of_wrong, fresh) + of_right.dot(none)
-            return NextDraw(again[:, None], new)
-        of_wrong, of_right = self._evidence.accepted()
-        accepted = (full * initial * of_right).sum(axis=1)[:-1]
-        accepted += (fails * of_wrong).sum(axis=1).dot(seen)
-        rho = self._rates.verdict_correlation
-        tallies = np.array(self._tallies, dtype=np.float64)
-        tried = tallies.sum(axis=1)
-        known = rho * tallies[:, 0] * again + (1 - rho) * accepted
-        accepted = np.where(tried > 0, known / (1 + np.maximum(tried - 1, 0) * rho), accepted)
-        new = (fresh * of_wrong).sum() + none.dot(of_right[-1])
-        whole = fresh.sum() + none.sum()
+            levels = self._evidence.levels()
+            new = (levels[:, 0] * wrong * unseen[:, None]).sum(axis=(1, 2))
+            return NextDraw(again[:, None], new + levels[:, 1, -1].dot(right[-1]))
+        of_wrong, of_right = self._accepted
+        right_accepted = np.add.reduce(right * of_right, axis=1)
+        wrong_accepted = np.add.reduce(wrong * of_wrong, axis=1)
+        accepted = right_accepted[:-1] + wrong_accepted.dot(seen)
+        pull, own = self._repeats
+        accepted = pull * again + own * accepted
+        new = wrong_accepted.dot(unseen) + right_accepted[-1]
+        whole = fresh.sum() + right[-1].sum()
         return NextDraw(
             np.stack([again - accepted, accepted], axis=1), np.array([whole - new, new])
         )
 
     def drawn(self, answer: int | None) -> Candidates:
         """Return what fresh draws depend on while that answer is in hand."""
-        candidate = np.broadcast_to(self._rates.arrays.initial, self.full.shape)
-        same = 0.0 if answer is None else self._shares[0][:, answer, None]
-        return self._candidates(answer, candidate, same)
+        of_wrong = self._accepted[0]
+        pull, own = self._repeats
+        seen = self._shares[0]
+        accept = seen.dot(pull)[:, None] + (1 - seen.dot(1 - own))[:, None] * of_wrong
+        return self._candidates(answer, self._rates.arrays.initial, accept)
 
     def revised(self, answer: int | None, depth: int) -> Candidates:
         """Return what revisions of that answer depend on, each of them verified."""
         repair, corruption = self._rates.at_depth(depth)
-        candidate = np.tile(repair, (len(self.full), 1))
-        if answer is not None:
-            candidate[answer] = 1 - corruption
-        return self._candidates(answer, candidate, self._rates.arrays.retention)
+        of_wrong = self._accepted[0]
+        if answer is None:
+            return self._candidates(answer, repair, of_wrong)
+        candidate = np.empty(self.full.shape)
+        candidate[:] = repair
+        candidate[answer] = 1 - corruption
+        pull, own = self._repeats[:, answer]
+        stuck = self._rates.arrays.retention
+        accept = stuck * pull + (1 - stuck * (1 - own)) * of_wrong
+        accept[answer] = of_wrong[answer]
+        return self._candidates(answer, candidate, accept)
 
     def chains(self, answer: int | None, depth: int) -> Chains:
         """Return what blind revisions of that answer depend on."""
         right = np.zeros_like(self.classes) if answer is None else self.full[answer]
-        rates = self._rates.at_depth(depth)
-        return _chains(right, self.classes - right, *rates)
+        return _chains(right, self.classes, *self._rates.at_depth(depth))
 
     def ballot(self, draws: int) -> Ballot:
         """Return what a vote after up to so many more fresh draws depends on."""
-        initial = self._rates.arrays.initial
-        powers = np.arange(draws + 1)[:, None]
-        chances = (initial**powers)[:, None] * ((1 - initial) ** powers)  # (n + 1, n + 1, K)
-        by_split = self.full.dot(chances.reshape(-1, len(initial)).T)
+        by_split = self.full.dot(_splits(self._rates.initial, draws))
         seen, whole, distinct = self._weights
         urns = Urns(self._rates.urn, np.ones(len(whole)), seen, whole, distinct)
         shape = (len(whole), draws + 1, draws + 1)
@@ -183,55 +181,81 @@ class KeyedByClass(KeyedPosterior):
         return seen / whole[:, None], np.array([urn.unseen for urn in self._urns]) / whole
 
     @cached_property
-    def _tallies(self) -> Tallies:
+    def _accepted(self) -> Floats:
+        """P(an answer not scored yet is accepted | wrong or right, h, k), shape (2, H, K)."""
+        return self._evidence.accepted()
+
+    @cached_property
+    def _tallies(self) -> list[tuple[int, int]]:
         """How often each answer was accepted, and rejected."""
         return [
             self._model.accepts(self._scores.get(answer, ())) for answer in range(len(self.latest))
         ]
 
-    def _candidates(
-        self, answer: int | None, candidate: Floats, same: Floats | float
-    ) -> Candidates:
-        """Return candidates by class and hypothesis, and by what a right one's verdict will be.
+    @cached_property
+    def _repeats(self) -> Floats:
+        """What a verdict on each answer owes to those before it, shape (2, A).
 
-        A verdict repeats itself with chance ρ: a right answer that was seen once with verdict v
-        accepts with v (weight ρ) or s (1−ρ), one not yet seen always (ρs), never (ρ(1−s)) or with
-        s (1−ρ); after m verdicts, r of them accepting, the next accepts with
-        (ρr + (1−ρ)s)/(1+(m−1)ρ), and so does a wrong candidate that is the answer in hand.
+        After m verdicts, r of them accepting, one that is accepted with chance s anew is accepted
+        with (ρr + (1−ρ)s)/(1+(m−1)ρ): the first row is added to the second times s.
+        """
+        rho = self._rates.verdict_correlation
+        pull, own = [], []
+        for accepted, rejected in self._tallies:
+            tried = accepted + rejected
+            size = 1 + (tried - 1) * rho
+            pull.append(rho * accepted / size if tried else 0.0)
+            own.append((1 - rho) / size if tried else 1.0)
+        return np.array([pull, own])
+
+    @cached_property
+    def _right_cases(self) -> tuple[Floats, Floats]:
+        """P(case, h and k), and P(the right answer is accepted), each of shape (3, H, K).
+
+        A verdict repeats itself with chance ρ: an answer that was seen once with verdict v accepts
+        with v (weight ρ) or s (1−ρ), one not yet seen always (ρs), never (ρ(1−s)) or with s (1−ρ);
+        for more verdicts see `_repeats`.
+        """
+        rho, s = self._rates.verdict_correlation, self._accepted[1]
+        rows = []
+        for (accepted, rejected), pull, own in zip(
+            [*self._tallies, (0, 0)],
+            [*self._repeats[0], 0.0],
+            [*self._repeats[1], 1.0],
+            strict=True,
+        ):
+            tried = accepted + rejected
+            if tried == 0:
+                rows.append((rho, 0.0, rho, 1 - rho, 0.0, 1.0))
+            elif tried == 1:
+                rows.append((0.0, rho * accepted, rho * rejected, 1 - rho, 0.0, 1.0))
+            else:
+                rows.append((0.0, 0.0, 0.0, 1.0, pull, own))
+        turns, always, never, anew, pulls, owns = np.array(rows).T[:, :, None]
+        weights, accept = np.empty((2, 3, *s.shape))
+        weights[0] = always + turns * s
+        weights[1] = never - turns * s
+        weights[2] = anew
+        weights *= self.full
+        accept[0], accept[1] = 1.0, 0.0
+        accept[2] = pulls + owns * s
+        return weights, accept
+
+    def _candidates(
+        self, answer: int | None, candidate: Floats, accept_wrong: Floats
+    ) -> Candidates:
+        """Return candidates by what the right answer's verdict will be, hypothesis and class.
 
         Args:
             answer: Which is in hand; None for one without a key, which is wrong.
-            candidate: P(a candidate is right | h, k), shape (H, K).
-            same: P(a wrong candidate is the answer in hand | h, k), broadcast to (H, K).
+            candidate: P(a candidate is right | h, k), shape (H, K) or (K,).
+            accept_wrong: P(a wrong candidate is accepted | h, k), shape (H, K).
         """
-        full, rho = self.full, self._rates.verdict_correlation
-        of_wrong, s = self._evidence.accepted()
-        reject = 1 - of_wrong
-        accepted, rejected = (0, 0) if answer is None else self._tallies[answer]
-        if tried := accepted + rejected:
-            again = 1 - (rho * accepted + (1 - rho) * of_wrong) / (1 + (tried - 1) * rho)
-            reject = reject + same * (again - reject)
-            reject[answer] = 1 - of_wrong[answer]
-        accept = np.stack([np.ones_like(s), np.zeros_like(s), s])
-        weights = np.stack([rho * s, rho * (1 - s), np.broadcast_to(1 - rho, s.shape)])
-        for seen, (accepted, rejected) in enumerate(self._tallies):
-            tried = accepted + rejected
-            if tried == 1:
-                weights[0, seen], weights[1, seen] = rho * accepted, rho * rejected
-            elif tried:
-                weights[:2, seen], weights[2, seen] = 0.0, 1.0
-                accept[2, seen] = (rho * accepted + (1 - rho) * s[seen]) / (1 + (tried - 1) * rho)
-        in_hand = np.zeros(full.shape)
+        weights, accept = self._right_cases
+        in_hand = np.zeros((len(self.full), 1))
         if answer is not None:
             in_hand[answer] = 1.0
-        shape = weights.shape
-
-        def flat(values: Floats) -> Floats:
-            return np.broadcast_to(values, shape).ravel()
-
-        return Candidates(
-            (weights * full).ravel(), flat(in_hand), flat(candidate), accept.ravel(), flat(reject)
-        )
+        return Candidates(weights, in_hand, candidate, accept, 1 - accept_wrong)
 
 
 class TreeByClass(Posterior):
@@ -280,31 +304,31 @@ class TreeByClass(Posterior):
     def chains(self, answer: int | None, depth: int) -> Chains:
         """Return what blind revisions of that answer depend on."""
         right = self._right_cases(answer).sum(axis=1)
-        rates = self._rates.at_depth(depth)
-        return _chains(right, self.classes - right, *rates)
+        return _chains(right, self.classes, *self._rates.at_depth(depth))
 
     def _right_cases(self, answer: int | None) -> Floats:
         """P(class k, node z and the answer is right), shape (K, Z)."""
         return np.zeros_like(self._cases) if answer is None else self._right[answer]
 
     def _candidates(self, answer: int | None, if_right: Floats, if_wrong: Floats) -> Candidates:
-        shape = (2, *self._cases.shape)
         right = self._right_cases(answer)
         of_wrong, of_right = self._model.accepted
-
-        def flat(values: Floats) -> Floats:
-            return np.broadcast_to(values, shape).ravel()
-
-        candidate = np.stack([if_right, if_wrong])[..., None]
-        in_hand = np.array([1.0, 0.0])[:, None, None]
-        weights = np.stack([right, self._cases - right]).ravel()
         return Candidates(
-            weights, flat(in_hand), flat(candidate), flat(of_right), flat(1 - of_wrong)
+            np.stack([right, self._cases - right]),
+            np.array([1.0, 0.0])[:, None, None],
+            np.stack([if_right, if_wrong])[..., None],
+            of_right,
+            1 - of_wrong,
         )
 
 
-def _chains(right: Floats, wrong: Floats, repair: Floats, corruption: Floats) -> Chains:
-    in_hand = np.repeat([1.0, 0.0], len(right))
-    return Chains(
-        np.concatenate([right, wrong]), in_hand, np.tile(repair, 2), np.tile(corruption, 2)
-    )
+def _chains(right: Floats, classes: Floats, repair: Floats, corruption: Floats) -> Chains:
+    return Chains(classes, right / np.maximum(classes, _TINY), repair, corruption)
+
+
+@lru_cache(maxsize=64)
+def _splits(initial: tuple[float, ...], draws: int) -> Floats:
+    """Return p₀ᴿ (1−p₀)ʷ for R and w from 0 to `draws`, shape (K, (draws + 1)²)."""
+    p, powers = np.array(initial)[:, None], np.arange(draws + 1)
+    right, wrong = p**powers, (1 - p) ** powers
+    return (right[:, :, None] * wrong[:, None]).reshape(len(p), -1)

@@ -313,12 +313,12 @@ class Criterion:
         if drawn >= horizon:
             return None, False
         table = self._optimum(horizon, scored=scored)
-        order = sorted(range(len(marks)), key=marks.__getitem__, reverse=True)
         layer, ahead = table.lattice.layers[drawn], drawn + 1
-        row = layer.rows[tuple(marks[each] for each in order)]
+        state = tuple(sorted(marks, reverse=True))
+        row, kinds = layer.rows[state], list(dict.fromkeys(state))
         chances = posterior.next_draw(scored=scored)
-        again, new = layer.again[row, : len(order)], layer.new[row]
-        old = chances.again[order]
+        again, new = layer.again[row, [kinds.index(mark) for mark in marks]], layer.new[row]
+        old = chances.again
         values, rounds = table.values[ahead], table.rounds[ahead]
         on = float((old * values[again]).sum() + chances.new.dot(values[new]))
         later = float((old * rounds[again]).sum() + chances.new.dot(rounds[new]))

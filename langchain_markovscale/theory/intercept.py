@@ -10,6 +10,7 @@ of a graded score's rank among the scores it was fitted to:
 ω = γ = 0 is a verifier of which only sensitivity and specificity are known.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -113,7 +114,14 @@ class GradedScores:
 
     def quantile(self, score: float) -> float:
         """Return x, the normal quantile of a score's rank."""
-        return float(np.interp(score, self.scores, self.quantiles))
+        above = bisect_right(self.scores, score)
+        if above == 0:
+            return self.quantiles[0]
+        if above == len(self.scores):
+            return self.quantiles[-1]
+        low, high = self.scores[above - 1 : above + 1]
+        low_x, high_x = self.quantiles[above - 1 : above + 1]
+        return low_x + (high_x - low_x) * (score - low) / (high - low)
 
 
 @dataclass(frozen=True)

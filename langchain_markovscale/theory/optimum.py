@@ -14,10 +14,10 @@ is how often it was accepted and rejected: after m verdicts, r of them accepting
 with chance (ρr + (1−ρ)s)/(1+(m−1)ρ).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,19 +62,19 @@ class DrawModel(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """The states of n draws, S of them, of up to D answers.
+    """The states of n draws, S of them; answers with the same mark are of a kind, up to D of them.
 
     Attributes:
         rows: The row of each state.
-        votes: Of each answer, 0 where there is none, shape (S, D).
-        marks: The number of each answer's mark, shape (S, D).
-        again: The next layer's row when an answer is drawn again, shape (S, D, B).
+        kinds: The number of each kind's mark, shape (S, D).
+        counts: How many answers are of it, 0 where there is no such kind, shape (S, D).
+        again: The next layer's row when one of them is drawn again, shape (S, D, B).
         new: The next layer's row when a new one is drawn, shape (S, L).
     """
 
     rows: dict[State, int]
-    votes: Ints
-    marks: Ints
+    kinds: Ints
+    counts: Ints
     again: Ints
     new: Ints
 
@@ -85,10 +85,12 @@ class Lattice(NamedTuple):
     Attributes:
         layers: By the number of draws, from 0.
         marks: The marks that occur, in the order of their numbers.
+        votes: How often an answer with each mark was drawn, shape (marks,).
     """
 
     layers: tuple[Layer, ...]
     marks: tuple[Mark, ...]
+    votes: Ints
 
 
 class Optimum(NamedTuple):
@@ -121,29 +123,27 @@ def solve(model: DrawModel, horizon: int, cost: float) -> Optimum:
     anew = model.scores is not None and model.scores.correlation is not None
     levels = 1 if model.scores is None else model.scores.levels.shape[1]
     states = lattice(horizon, levels, anew=anew)
-    marks = _MarkChances.of(model, states)
+    cases = _Cases.of(model, states)
     values: list[Floats] = []
     rounds: list[Floats] = []
     for n in range(horizon, -1, -1):
         layer = states.layers[n]
-        chances = _Chances(model, marks, layer, n)
-        best = chances.beliefs.max(axis=1, initial=0.0)
+        best, again, new = _next_draw(model, states, cases, n)
         if n == horizon:
             values.append(best)
             rounds.append(np.zeros_like(best))
             continue
-        again, new = chances.next_draw()
-        ahead, later = values[-1], rounds[-1]
 
         def expected(
-            by_state: Floats, again: Floats = again, new: Floats = new, layer: Layer = layer
+            ahead: Floats, again: Floats = again, new: Floats = new, layer: Layer = layer
         ) -> Floats:
-            old = (again * by_state[layer.again]).sum(axis=(1, 2))
-            return np.asarray(old + (new * by_state[layer.new]).sum(axis=1))
+            old = (again * ahead[layer.again]).sum(axis=(1, 2))
+            return np.asarray(old + (new * ahead[layer.new]).sum(axis=1))
 
-        on = expected(ahead) - cost
+        on = expected(values[-1]) - cost
+        later = 1 + expected(rounds[-1])
         values.append(np.maximum(best, on))
-        rounds.append(np.where(on > best, 1 + expected(later), 0.0))
+        rounds.append(np.where(on > best, later, 0.0))
     return Optimum(states, tuple(reversed(values)), tuple(reversed(rounds)))
 
 
@@ -157,199 +157,217 @@ def lattice(horizon: int, levels: int, *, anew: bool) -> Lattice:
         anew: Whether an answer's verdict is drawn anew each time, where L is 2.
     """
     first: list[Mark] = [(0, 1), (1, 0)] if anew else [(1, level) for level in range(levels)]
-
-    def after(mark: Mark) -> list[Mark]:
-        votes, level = mark
-        return [(votes, level + 1), (votes + 1, level)] if anew else [(votes + 1, level)]
-
+    outcomes = 2 if anew else 1
     numbers: dict[Mark, int] = {}
-    rows: list[dict[State, int]] = [{(): 0}]
-    successors: list[list[tuple[list[list[State]], list[State]]]] = []
-    for _ in range(horizon):
-        following: dict[State, int] = {}
-        moves = []
-        for state in rows[-1]:
-            again = [
-                [_with(state, place, mark) for mark in after(state[place])]
-                for place in range(len(state))
-            ]
-            new = [_with(state, None, mark) for mark in first]
-            for each in chain(*again, new):
-                following.setdefault(each, len(following))
-            moves.append((again, new))
-        rows.append(following)
-        successors.append(moves)
     layers = []
-    outcomes = len(after(first[0]))
-    for n, index in enumerate(rows):
-        width = max(n, 1)
-        votes = np.zeros((len(index), width), dtype=np.int64)
-        marks = np.zeros_like(votes)
-        again_to = np.zeros((len(index), width, outcomes), dtype=np.int64)
-        new_to = np.zeros((len(index), len(first)), dtype=np.int64)
-        for row, state in enumerate(index):
-            for place, mark in enumerate(state):
-                votes[row, place] = sum(mark) if anew else mark[0]
-                marks[row, place] = numbers.setdefault(mark, len(numbers))
-        if n < horizon:
-            following = rows[n + 1]
-            for row, (again, new) in enumerate(successors[n]):
-                for place, states in enumerate(again):
-                    again_to[row, place] = [following[each] for each in states]
-                new_to[row] = [following[each] for each in new]
-        layers.append(Layer(index, votes, marks, again_to, new_to))
-    return Lattice(tuple(layers), tuple(numbers))
+    states: dict[State, int] = {(): 0}
+    for n in range(horizon + 1):
+        following: dict[State, int] = {}
+        kinds, counts, again, new = [], [], [], []
+        for state in states:
+            tally = Counter(state)
+            kinds.append([numbers.setdefault(mark, len(numbers)) for mark in tally])
+            counts.append(list(tally.values()))
+            if n == horizon:
+                continue
+            again.append(
+                [
+                    [
+                        following.setdefault(each, len(following))
+                        for each in _again(state, mark, anew)
+                    ]
+                    for mark in tally
+                ]
+            )
+            new.append(
+                [following.setdefault(_sorted([*state, mark]), len(following)) for mark in first]
+            )
+        shape = len(states), max(map(len, kinds)) or 1
+        layers.append(
+            Layer(
+                states,
+                _padded(kinds, shape),
+                _padded(counts, shape),
+                _padded(again, (*shape, outcomes)),
+                _padded(new, (len(states), len(first))),
+            )
+        )
+        states = following
+    votes = [sum(mark) if anew else mark[0] for mark in numbers]
+    return Lattice(tuple(layers), tuple(numbers), np.array(votes, dtype=np.int64))
 
 
-def _with(state: State, place: int | None, mark: Mark) -> State:
-    """Return a state with one answer's mark changed, or one more answer."""
-    rest = state if place is None else state[:place] + state[place + 1 :]
-    return tuple(sorted((*rest, mark), reverse=True))
+def _again(state: State, mark: Mark, anew: bool) -> list[State]:
+    """Return the states in which one answer with that mark was drawn again, by outcome."""
+    rest = list(state)
+    rest.remove(mark)
+    votes, level = mark
+    after = [(votes, level + 1), (votes + 1, level)] if anew else [(votes + 1, level)]
+    return [_sorted([*rest, each]) for each in after]
 
 
-class _MarkChances(NamedTuple):
-    """What marks say of their answers, by label, class and node.
+def _sorted(marks: list[Mark]) -> State:
+    return tuple(sorted(marks, reverse=True))
+
+
+def _padded(rows: list[Any], shape: tuple[int, ...]) -> Ints:
+    """Return rows of different lengths as one array, 0 where there is nothing."""
+    padded = np.zeros(shape, dtype=np.int64)
+    for row, values in enumerate(rows):
+        if values:
+            padded[row, : len(values)] = values
+    return padded
+
+
+class _Cases(NamedTuple):
+    """What marks say in every case, a class and a node of the intercept, N of them together.
 
     Attributes:
-        weights: P(z), shape (Z,).
-        log: ln P(mark's scores | wrong or right, k, z), shape (marks, 2, K, Z).
-        first: P(first level | wrong or right, k, z), shape (2, L, K, Z).
-        then: P(outcome when the answer is drawn again | …), shape (marks, B, 2, K, Z), or None
-            where there is only one.
+        log_before: ln P(case), shape (N,).
+        log_wrong: ln P(an answer's scores | wrong), and of its draws being wrong, by mark, shape
+            (marks, N).
+        ratios: How much likelier its draws and scores are if it is right, by mark, and last of no
+            answer, shape (marks + 1, N).
+        asked: 1, then P(the next draw is right), P(wrong), and of a new answer P(wrong, and level
+            of its score), P(right, and level), shape (3 + 2L, N).
     """
 
-    weights: Floats
-    log: Floats
-    first: Floats
-    then: Floats | None
+    log_before: Floats
+    log_wrong: Floats
+    ratios: Floats
+    asked: Floats
 
     @classmethod
-    def of(cls, model: DrawModel, states: Lattice) -> "_MarkChances":
+    def of(cls, model: DrawModel, states: Lattice) -> "_Cases":
+        nodes, by_level, log_scores = _score_chances(model, states)
+        shape = len(model.initial), len(nodes)
+        right = np.broadcast_to(_possible(model.initial)[:, None], shape).ravel()
+        votes = states.votes[:, None]
+        log_wrong = log_scores[:, 0] + votes * np.log(1 - right)
+        log_right = log_scores[:, 1] + votes * np.log(right)
+        asked = [np.ones_like(right), right, 1 - right, *(1 - right) * by_level[0]]
+        asked += [*right * by_level[1]]
+        ratios = np.vstack([np.exp(log_right - log_wrong), np.ones_like(right)])
+        before = log_chance(model.weights)[:, None] + log_chance(nodes)
+        return cls(before.ravel(), log_wrong, ratios, np.array(asked))
+
+
+def _score_chances(model: DrawModel, states: Lattice) -> tuple[Floats, Floats, Floats]:
+    """Return what scores say in each of N cases, a class and a node.
+
+    Returns:
+        P(node), shape (Z,); P(level of a new answer's score | wrong or right), shape (2, L, N);
+        ln P(an answer's scores | wrong or right) by mark, shape (marks, 2, N).
+    """
+    if model.scores is None:
         n_classes = len(model.initial)
-        if model.scores is None:
-            nothing = np.zeros((len(states.marks), 2, n_classes, 1))
-            return cls(np.ones(1), nothing, np.ones((2, 1, n_classes, 1)), None)
-        weights, levels, correlation = model.scores
-        levels = _possible(levels)
-        if correlation is None:
-            logs = log_chance(levels)
-            log = np.array([logs[:, level] for _, level in states.marks])
-            return cls(weights, log, levels, None)
-        rho = min(correlation, _CERTAIN)
-        rejects, accepts = levels[:, 0], levels[:, 1]  # (2, K, Z)
-        counts = np.array(states.marks)  # accepted, rejected
-        tried = counts.sum(axis=1)
+        nothing = np.zeros((len(states.marks), 2, n_classes))
+        return np.ones(1), np.ones((2, 1, n_classes)), nothing
+    nodes, levels, correlation = model.scores
+    levels = _possible(levels).reshape(*levels.shape[:2], -1)
+    if correlation is None:
+        logs = np.log(levels)
+        return nodes, levels, np.array([logs[:, level] for _, level in states.marks])
+    rho = min(correlation, _CERTAIN)
+    most = int(states.votes.max())
+    counts = np.array(states.marks)
 
-        def rising(chance: Floats, times: int) -> Floats:
-            steps = [log_chance(rho * i + (1 - rho) * chance) for i in range(times)]
-            return np.cumsum([np.zeros_like(chance), *steps], axis=0)
+    def rising(chances: Floats) -> Floats:
+        steps = [np.log(rho * i + (1 - rho) * chances) for i in range(most)]
+        return np.cumsum([np.zeros_like(chances), *steps], axis=0)
 
-        most = int(tried.max(initial=1))
-        whole = np.cumsum([0.0, *(np.log(1 + (i - 1) * rho) for i in range(most))])
-        log = rising(accepts, most)[counts[:, 0]] + rising(rejects, most)[counts[:, 1]]
-        log -= whole[tried][:, None, None, None]
-        size = (1 + (tried - 1) * rho)[:, None, None, None]
-        accepted = (rho * counts[:, 0, None, None, None] + (1 - rho) * accepts) / size
-        return cls(weights, log, levels, np.stack([1 - accepted, accepted], axis=1))
+    whole = np.cumsum([0.0, *(np.log(1 + (i - 1) * rho) for i in range(most))])
+    logs = rising(levels[:, 1])[counts[:, 0]] + rising(levels[:, 0])[counts[:, 1]]
+    return nodes, levels, logs - whole[states.votes][:, None, None]
 
 
-class _Chances:
-    """The posterior of every state of a layer, and what the next draw may be.
+def _next_draw(
+    model: DrawModel, states: Lattice, cases: _Cases, n: int
+) -> tuple[Floats, Floats, Floats]:
+    """Return the best belief of the states of n draws, and what the next draw may be.
 
-    Hypotheses are that each answer is right, then that none is: H = D + 1.
+    Hypotheses are that an answer of each kind is right, then that none is: H = D + 1.
+
+    Returns:
+        The belief, shape (S,); P(an answer of a kind again), by outcome, shape (S, D, B); P(a new
+        answer), by level, shape (S, L).
+    """
+    layer = states.layers[n]
+    size, width = layer.kinds.shape
+    # Not products of matrices: BLAS starts threads for them, which cost more than they save.
+    logs = np.einsum("sd,sdn->sn", layer.counts, cases.log_wrong[layer.kinds])
+    logs += cases.log_before
+    all_wrong = np.exp(logs - logs.max(axis=1, keepdims=True))
+    none = np.full((size, 1), len(states.marks))
+    joint = all_wrong[:, None] * cases.ratios[np.hstack([layer.kinds, none])]
+    asked = np.einsum("shn,cn->shc", joint, cases.asked)
+    values = _WrongValues.of(model, states, layer, n)
+    asked *= values.chances[..., None]
+    asked /= asked[..., 0].sum(axis=1)[:, None, None]
+    beliefs = asked[:, :width, 0] / np.maximum(layer.counts, 1)
+    right, wrong = asked[..., 1], asked[..., 2]
+    levels = (asked.shape[-1] - 3) // 2
+    wrong_level, right_level = asked[..., 3 : 3 + levels], asked[..., 3 + levels :]
+    again = right[:, :width] + np.einsum("sh,shd->sd", wrong, values.seen)
+    new = np.einsum("shl,sh->sl", wrong_level, values.unseen) + right_level[:, -1]
+    best = beliefs.max(axis=1, initial=0.0)
+    if model.scores is None or model.scores.correlation is None:
+        return best, again[..., None], new
+    accepted = right_level[:, :width, 1]
+    accepted = accepted + np.einsum("sh,shd->sd", wrong_level[..., 1], values.seen)
+    rho = min(model.scores.correlation, _CERTAIN)
+    before = np.array([accepting for accepting, _ in states.marks])[layer.kinds]
+    known = rho * before * again + (1 - rho) * accepted
+    accepted = known / (1 + np.maximum(states.votes[layer.kinds] - 1, 0) * rho)
+    return best, np.stack([again - accepted, accepted], axis=-1), new
+
+
+class _WrongValues(NamedTuple):
+    """Wrong values under each hypothesis, of the states of a layer.
+
+    Attributes:
+        chances: P(these values | h), times how many answers h may mean, shape (S, H).
+        seen: P(the next wrong draw is of a kind | h), shape (S, H, D).
+        unseen: P(it is a new one | h), shape (S, H).
     """
 
-    def __init__(self, model: DrawModel, marks: _MarkChances, layer: Layer, n: int) -> None:
-        self._model, self._marks, self._layer = model, marks, layer
-        votes = layer.votes
-        here = votes > 0
-        right = np.concatenate([votes, np.zeros((len(votes), 1), dtype=np.int64)], axis=1)  # (S, H)
-        wrong = n - right
-        possible = np.concatenate([here, np.ones((len(votes), 1), dtype=np.bool_)], axis=1)
-        # P(draws | h, k), P(wrong values | h), and the same with one more wrong draw.
-        draws = np.arange(n + 1)[:, None]
-        initial = _possible(model.initial)
-        chance = initial**draws * (1 - initial) ** (n - draws)  # (n + 1, K)
-        distinct = here.sum(axis=1, keepdims=True) - np.concatenate(
-            [here, np.zeros((len(votes), 1), dtype=np.bool_)], axis=1
-        )
-        pattern = np.zeros(right.shape)
-        self._seen = np.zeros((*right.shape, votes.shape[1]))  # (S, H, D): a seen wrong one again
-        self._unseen = np.zeros(right.shape)
-        logs = [_log_pattern(urn, votes, n) for _, urn in model.urns]
-        largest = np.where(possible, np.max(logs, axis=0), -np.inf).max(axis=1, keepdims=True)
+    chances: Floats
+    seen: Floats
+    unseen: Floats
+
+    @classmethod
+    def of(cls, model: DrawModel, states: Lattice, layer: Layer, n: int) -> "_WrongValues":
+        size, width = layer.kinds.shape
+        counts = layer.counts
+        votes = states.votes[layer.kinds] * (counts > 0)
+        right = np.hstack([votes, np.zeros((size, 1), dtype=np.int64)])
+        many = np.hstack([counts, np.ones((size, 1), dtype=np.int64)])
+        distinct = counts.sum(axis=1, keepdims=True) - (right > 0)
+        logs = np.array([_log_pattern(urn, right, counts, distinct, n) for _, urn in model.urns])
+        largest = np.where(many > 0, logs, -np.inf).max(axis=(0, 2))[:, None]
+        # Under a hypothesis all answers of a kind but the right one are wrong.
+        others = np.repeat(counts[:, None], width + 1, axis=1)
+        others[:, np.arange(width), np.arange(width)] -= 1
+        chances, unseen = np.zeros(right.shape), np.zeros(right.shape)
+        seen = np.zeros(others.shape)
         for (weight, urn), log in zip(model.urns, logs, strict=True):
-            each = weight * np.exp(np.where(possible, log - largest, -np.inf))
-            total = urn.total(wrong, distinct)
-            pattern += each
-            self._unseen += each * urn.unseen(distinct) / total
-            share = each / total
-            self._seen += share[:, :, None] * (urn.seen(votes) * here)[:, None]
-        # An answer that is right is not in the urn.
-        own = np.arange(votes.shape[1])
-        self._seen[:, own, own] = 0.0
-        with np.errstate(divide="ignore", invalid="ignore"):
-            self._seen = np.where(pattern[..., None] > 0, self._seen / pattern[..., None], 0.0)
-            self._unseen = np.where(pattern > 0, self._unseen / pattern, 0.0)
-        # Scores: all answers wrong, times what calling one of them right changes.
-        counts = np.zeros((len(votes), len(marks.log)))
-        np.add.at(counts, (np.arange(len(votes))[:, None], layer.marks), here.astype(np.float64))
-        n_classes, n_nodes = marks.log.shape[2:]
-        log_wrong = (counts @ marks.log[:, 0].reshape(len(marks.log), -1)).reshape(
-            len(votes), n_classes, n_nodes
-        )
-        log_wrong -= log_wrong.max(axis=(1, 2), keepdims=True)
-        all_wrong = np.exp(log_wrong) * marks.weights * model.weights[:, None]
-        ratio = np.exp(marks.log[:, 1] - marks.log[:, 0])  # (marks, K, Z)
-        joint = np.empty((*right.shape, n_classes, n_nodes))
-        joint[:, :-1] = all_wrong[:, None] * ratio[layer.marks]
-        joint[:, -1] = all_wrong
-        joint *= (pattern[..., None] * chance[right])[..., None]
-        total = joint.sum(axis=(1, 2, 3), keepdims=True)
-        joint /= np.where(total > 0, total, 1.0)  # more answers than there can be have no chance
-        self._joint = joint  # (S, H, K, Z)
-
-    @property
-    def beliefs(self) -> Floats:
-        """P(each answer is right), shape (S, D)."""
-        return np.asarray(self._joint[:, :-1].sum(axis=(2, 3)))
-
-    def next_draw(self) -> tuple[Floats, Floats]:
-        """Return chances of each answer again, by outcome, and of new ones by level.
-
-        Returns:
-            Shapes (S, D, B) and (S, L).
-        """
-        p = self._model.initial[:, None]
-        marks, joint = self._marks, self._joint
-        first = marks.first
-        fails = joint * (1 - p)  # the next draw is wrong
-        fresh = np.einsum("shkz,sh->skz", fails, self._unseen)
-        new = np.einsum("skz,lkz->sl", fresh, first[0])
-        new += np.einsum("skz,lkz->sl", joint[:, -1] * p, first[1])
-        if marks.then is None:
-            again = (joint[:, :-1] * p).sum(axis=(2, 3))
-            again += np.einsum("sh,shd->sd", fails.sum(axis=(2, 3)), self._seen)
-            return again[..., None], new
-        then = marks.then[self._layer.marks]  # (S, D, B, 2, K, Z)
-        again = np.einsum("sdkz,sdbkz->sdb", joint[:, :-1] * p, then[:, :, :, 1])
-        repeated = np.einsum("shkz,shd->sdkz", fails, self._seen)
-        again += np.einsum("sdkz,sdbkz->sdb", repeated, then[:, :, :, 0])
-        return again, new
+            each = weight * np.exp(np.where(many > 0, log - largest, -np.inf))
+            share = each / urn.total(n - right, distinct)
+            chances += each
+            unseen += share * urn.unseen(distinct)
+            seen += share[..., None] * urn.seen(votes)[:, None]
+        known = np.where(chances > 0, chances, 1.0)
+        return cls(chances * many, seen * others / known[..., None], unseen / known)
 
 
-def _log_pattern(urn: Urn, votes: Ints, n: int) -> Floats:
+def _log_pattern(urn: Urn, right: Ints, counts: Ints, distinct: Ints, n: int) -> Floats:
     """Return ln P(the wrong values | h), shape (S, H), every order of them alike."""
     steps = np.arange(n)
     opened = np.cumsum([0.0, *log_chance(urn.unseen(steps))])
     repeated = np.cumsum([0.0, 0.0, *np.log(urn.seen(np.arange(1, max(n, 1))))])
     everything = np.cumsum([0.0, *np.log(urn.total(steps))])
-    here = votes > 0
-    none = np.zeros((len(votes), 1), dtype=np.int64)
-    right = np.concatenate([votes, none], axis=1)
-    distinct = here.sum(axis=1, keepdims=True) - (right > 0)
-    stuck = repeated[votes].sum(axis=1, keepdims=True) - repeated[right]
-    return np.asarray(opened[distinct] + stuck - everything[n - right])
+    together = (counts * repeated[right[:, :-1]]).sum(axis=1, keepdims=True)
+    return np.asarray(opened[distinct] + together - repeated[right] - everything[n - right])
 
 
 def _possible(chances: Floats) -> Floats:

@@ -63,15 +63,18 @@ def verified(cases: Candidates, most: int) -> Commitments:
         most: The most rounds, at least 1.
     """
     weights, right, candidate, accept, reject = cases
-    rejected = candidate * (1 - accept) + (1 - candidate) * reject
-    powers = np.empty((most + 1, len(weights)))
+    rejected = reject + candidate * (1 - accept - reject)
+    powers = np.empty((most + 1, weights.size))
     powers[0] = 1.0
-    powers[1:] = rejected
+    powers[1:] = rejected.ravel()
     np.multiply.accumulate(powers, axis=0, out=powers)
-    length = np.add.accumulate(powers[:-1], axis=0)
-    kept = powers[1:].dot(weights * right)
-    gains = length.dot(weights * candidate * accept) + kept - weights.dot(right)
-    return Commitments(gains, length.dot(weights))
+    worths = np.empty((3, *weights.shape))
+    worths[0] = weights * candidate * accept
+    worths[1] = weights * right
+    worths[2] = weights
+    taken, kept, still = worths.reshape(3, -1).dot(powers.T)
+    length = np.add.accumulate(np.stack([taken, still])[:, :-1], axis=1)
+    return Commitments(length[0] + kept[1:] - kept[0], length[1])
 
 
 def blind(cases: Chains, most: int) -> Commitments:
@@ -95,5 +98,5 @@ def blind(cases: Chains, most: int) -> Commitments:
 
 def one_draw(cases: Candidates) -> Commitments:
     """Return the commitment to draw once and take what comes."""
-    gain = cases.weights.dot(cases.candidate - cases.right)
+    gain = (cases.weights * (cases.candidate - cases.right)).sum()
     return Commitments(np.array([gain]), np.ones(1))

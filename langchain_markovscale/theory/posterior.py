@@ -31,10 +31,10 @@ class NextDraw(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """What an answer drawn or revised until the verifier accepts depends on, in N cases.
+    """What an answer drawn or revised until the verifier accepts depends on, by case.
 
     Attributes:
-        weights: P(case); sums to 1.
+        weights: P(case), of any shape; sums to 1. The others broadcast with it.
         right: 1 where the answer in hand is right, else 0.
         candidate: P(a candidate is right).
         accept: P(a right candidate is accepted).
@@ -53,7 +53,7 @@ class Chains(NamedTuple):
 
     Attributes:
         weights: P(case); sums to 1.
-        right: 1 where the answer in hand is right, else 0.
+        right: P(the answer in hand is right | case).
         repair: α of the next revision.
         corruption: β of the next revision.
     """

@@ -14,8 +14,9 @@ m/(1+(m−1)ρ) times their mean log density, which is exact at ρ = 0 and 1.
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from math import erfc
-from typing import Any, NamedTuple, Protocol
+from math import erfc, log
+from operator import add, sub
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,13 +66,8 @@ class ScoreEvidence(Protocol):
     def accepted(self) -> Floats:
         """P(an answer not yet scored is accepted | wrong or right, h, k), shape (2, H, K)."""
 
-    def levels(self, label: int, hypothesis: int | None = None) -> Floats:
-        """Return P(level of its score | wrong (0) or right (1), h, k), shape (L, H, K).
-
-        Args:
-            label: Of which answers.
-            hypothesis: Only under this one, shape (L, 1, K).
-        """
+    def levels(self) -> Floats:
+        """P(level of its score | wrong or right, h, k), shape (L, 2, H, K)."""
 
 
 class ScoreModel(Protocol):
@@ -241,22 +237,23 @@ class SteppedModel:
 
 class _SteppedEvidence:
     def __init__(self, log_joint: Floats, accepted: Floats) -> None:
-        self._log_joint, self._accepted = log_joint, accepted
-        one = log_joint.shape[-1] == 1
-        self.log_chances: Floats = (
-            log_joint[..., 0] if one else np.logaddexp.reduce(log_joint, axis=-1)
-        )
+        self._accepted = accepted
+        self._one = log_joint.shape[-1] == 1
+        if self._one:
+            self.log_chances = log_joint[..., 0]
+            return
+        largest = log_joint.max(axis=-1, keepdims=True)
+        self._joint = np.exp(log_joint - largest)
+        self._total = np.add.reduce(self._joint, axis=-1)
+        self.log_chances = largest[..., 0] + np.log(self._total)
 
     def accepted(self) -> Floats:
-        if self._log_joint.shape[-1] == 1:
+        if self._one:
             return np.broadcast_to(self._accepted[:, None, :, 0], (2, *self.log_chances.shape))
-        z = np.exp(self._log_joint - self.log_chances[..., None])
-        return np.asarray(np.einsum("hkz,ykz->yhk", z, self._accepted))
+        return np.asarray(np.einsum("hkz,ykz->yhk", self._joint, self._accepted) / self._total)
 
-    def levels(self, label: int, hypothesis: int | None = None) -> Floats:
-        accepted = self.accepted()[label]
-        if hypothesis is not None:
-            accepted = accepted[hypothesis][None]
+    def levels(self) -> Floats:
+        accepted = self.accepted()
         return np.stack([1 - accepted, accepted])
 
 
@@ -278,45 +275,48 @@ class GradedModel:
         self._law, self._threshold, self._correlation = law, threshold, correlation
         self._shared = law.difficulty * log_odds(initial)
         self._means = np.array([law.wrong, law.right])[:, None] + self._shared  # (2, K)
+        self._powers = -0.5 * np.stack([np.ones_like(initial), self._shared, self._shared**2])
         self._variances = np.array([law.wrong_spread, law.right_spread]) ** 2
-        self._log_variances = np.log(self._variances)
+        self._log_variances = np.log(self._variances).tolist()
         self._cuts = np.array(law.cuts)
-        self._accept_from = law.quantile(threshold)
+        self._accept_from = np.array([law.quantile(threshold)])
         points, self.weights = even_nodes(_REACH, _STEP)
         self._at_nodes = self._means[:, :, None] + law.intercept * points  # (2, K, Z)
         self.accepted = 1 - self._below_at(self._accept_from, self._at_nodes)
 
     def evidence(self, scored: Sequence[Scored], hypotheses: int) -> "_GradedEvidence":
-        """Return what the scores of a run say, see `ScoreModel.evidence`."""
-        law, n_classes = self._law, len(self._shared)
-        precision = np.zeros(hypotheses)  # S
-        pull = np.zeros((hypotheses, n_classes))  # T
-        squares = np.zeros((hypotheses, n_classes))
-        logs = np.zeros(hypotheses)
-        if scored:
-            x = np.array([self._mean(scores) for _, scores in scored])
-            many = np.array([len(scores) for _, scores in scored], dtype=np.float64)
-            inverse = many / (1 + (many - 1) * self._correlation) / self._variances[:, None]
-            residual = x[:, None] - self._means[:, None]  # (2, D, K)
-            weighed = residual * inverse[..., None]
-            squared = residual * weighed
-            precision += inverse[0].sum()
-            pull += weighed[0].sum(axis=0)
-            squares += squared[0].sum(axis=0)
-            own = np.array([hypothesis for hypothesis, _ in scored])
-            called = own >= 0
-            rows = own[called]
-            precision[rows] += (inverse[1] - inverse[0])[called]
-            pull[rows] += (weighed[1] - weighed[0])[called]
-            squares[rows] += (squared[1] - squared[0])[called]
-            logs[rows] += self._log_variances[1] - self._log_variances[0]
-        spread = law.intercept**2
-        shrunk = 1 + spread * precision
-        log_chances = -0.5 * (
-            squares - spread * pull**2 / shrunk[:, None] + (np.log(shrunk) + logs)[:, None]
-        )
-        mean = law.intercept * pull / shrunk[:, None]
-        return _GradedEvidence(log_chances, mean, 1 / shrunk, self)
+        """Return what the scores of a run say, see `ScoreModel.evidence`.
+
+        With g = γη_k, S, A = Σ (x−μ)/s², B = Σ (x−μ)²/s² and V = Σ ln s²,
+
+            ln f = −½ [ B − ω²A²/(1+ω²S) + ln(1+ω²S) + V − 2gA/(1+ω²S) + g²S/(1+ω²S) ]
+        """
+        law, spread = self._law, self._law.intercept**2
+        nothing = (0.0, 0.0, 0.0, 0.0)
+        all_wrong = nothing
+        if_right = [nothing] * hypotheses
+        for hypothesis, scores in scored:
+            x, many = self._mean(scores), len(scores)
+            size = many / (1 + (many - 1) * self._correlation)
+            wrong = self._moments(x - law.wrong, size, 0)
+            all_wrong = tuple(map(add, all_wrong, wrong))
+            if hypothesis >= 0:
+                right = self._moments(x - law.right, size, 1)
+                if_right[hypothesis] = tuple(map(sub, right, wrong))
+        rows, shares = [], []
+        for change in if_right:
+            precision, pull, squares, logs = map(add, all_wrong, change)
+            shrunk = 1 + spread * precision
+            apart = squares - spread * pull**2 / shrunk + log(shrunk) + logs
+            rows.append((apart, -2 * pull / shrunk, precision / shrunk))
+            shares.append((pull / shrunk, precision / shrunk, 1 / shrunk))
+        return _GradedEvidence(np.array(rows).dot(self._powers), np.array(shares), self)
+
+    def _moments(self, residual: float, size: float, label: int) -> tuple[float, ...]:
+        """Return what an answer adds to S, A, B and V."""
+        inverse = size / self._variances[label]
+        pull = residual * inverse
+        return inverse, pull, residual * pull, self._log_variances[label]
 
     def log_chances(self, score: float) -> Floats:
         """Return ln f(x) of a wrong and of a right answer, shape (2, K, Z), up to a constant."""
@@ -353,12 +353,18 @@ class GradedModel:
     def _mean(self, scores: Sequence[float]) -> float:
         return sum(map(self._law.quantile, scores)) / len(scores)
 
-    def below(self, cut: float, label: int, mean: Floats, variance: Floats) -> Floats:
-        """Return P(x < cut | label, h, k) where z ~ N(mean, variance), of the shape of `mean`."""
-        law = self._law
-        centre = self._means[label] + law.intercept * mean
-        spread = np.sqrt(self._variances[label] + law.intercept**2 * variance)
-        return _normal_below((cut - centre) / spread[:, None])
+    def below(self, cuts: Floats, shares: Floats) -> Floats:
+        """Return P(x < cut | wrong or right, h, k), shape (cuts, 2, H, K).
+
+        Args:
+            cuts: Values of x.
+            shares: A/(1+ω²S), S/(1+ω²S) and 1/(1+ω²S) of z, see `evidence`, shape (H, 3).
+        """
+        spread = self._law.intercept**2
+        pull, precision, variance = shares.T[:, :, None]
+        centres = self._means[:, None] + spread * (pull - precision * self._shared)
+        spreads = np.sqrt(self._variances[:, None, None] + spread * variance)
+        return _normal_below((cuts[:, None, None, None] - centres) / spreads)
 
     @property
     def cuts(self) -> Floats:
@@ -366,35 +372,31 @@ class GradedModel:
         return self._cuts
 
     @property
-    def accept_from(self) -> float:
-        """The x from which a score accepts."""
+    def accept_from(self) -> Floats:
+        """The x from which a score accepts, shape (1,)."""
         return self._accept_from
 
 
 class _GradedEvidence:
-    def __init__(
-        self, log_chances: Floats, mean: Floats, variance: Floats, model: GradedModel
-    ) -> None:
-        self.log_chances, self._mean, self._variance, self._model = (
-            log_chances,
-            mean,
-            variance,
-            model,
-        )
+    def __init__(self, log_chances: Floats, shares: Floats, model: GradedModel) -> None:
+        self.log_chances, self._shares, self._model = log_chances, shares, model
 
     def accepted(self) -> Floats:
-        return 1 - np.array([self._below(self._model.accept_from, label) for label in (0, 1)])
+        return np.asarray(1 - self._model.below(self._model.accept_from, self._shares)[0])
 
-    def levels(self, label: int, hypothesis: int | None = None) -> Floats:
-        rows = slice(None) if hypothesis is None else [hypothesis]
-        low, high = (self._below(cut, label, rows) for cut in self._model.cuts)
+    def levels(self) -> Floats:
+        low, high = self._model.below(self._model.cuts, self._shares)
         return np.stack([low, high - low, 1 - high])
-
-    def _below(self, cut: float, label: int, rows: Any = slice(None)) -> Floats:
-        return self._model.below(cut, label, self._mean[rows], self._variance[rows])
 
 
 def _normal_below(values: Floats) -> Floats:
-    # One by one: numpy has no error function, and scipy takes a tenth of a second to import.
-    flat = [0.5 * erfc(value) for value in (values * -_ROOT_HALF).ravel().tolist()]
-    return np.array(flat).reshape(values.shape)
+    """Return P(x < value) of x ~ N(0, 1), to six digits.
+
+    Between steps of a table: numpy has no error function, and scipy takes a tenth of a second to
+    import.
+    """
+    return np.interp(values, _AT, _BELOW)
+
+
+_AT = np.arange(-8, 8.001, 1 / 512)
+_BELOW = np.array([erfc(-at * _ROOT_HALF) / 2 for at in _AT.tolist()])

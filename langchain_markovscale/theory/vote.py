@@ -11,19 +11,18 @@ where a negative t makes the term 0 and y^(J) = y(y+1)…(y+J−1). With M plaus
 stands for m_j, aM for θ, and [Σ_{J≤t₀} a^(J) xᴶ/J!]^(M−D) for the exponential.
 """
 
-from math import comb
+from functools import lru_cache
+from math import comb, log2
 
 import numpy as np
 from numpy.typing import NDArray
 
 from langchain_markovscale.theory.posterior import Ballot, Urns
+from langchain_markovscale.theory.urn import Law
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
-_MOST = 32  # draws ahead that anybody plans for
 _NEARLY_WHOLE = 1e-9  # M need not be whole, but so many values are left
-_UNLIKELY = 1e-13  # hypotheses that weigh less are left out
 
 
 def vote_on(ballot: Ballot, answer: int | None) -> Floats:
@@ -37,92 +36,122 @@ def vote_on(ballot: Ballot, answer: int | None) -> Floats:
         V_n for n = 1 … N, shape (N,).
     """
     most = ballot.chances.shape[1] - 1
-    sizes = np.arange(most + 1)
-    by_split = np.zeros((most + 1, most + 1))  # at [R, w]
+    wins = np.zeros(ballot.chances.shape)
     for urns in ballot.urns:
-        weights = urns.weights * ballot.chances[:, 0, 0]
-        likely = np.flatnonzero(weights > _UNLIKELY)
-        wins = _wins(ballot.votes, urns, likely, answer, most)
-        chances = ballot.chances[likely] * urns.weights[likely, None, None]
-        by_split += (chances * wins).sum(axis=0)
-    by_split *= _CHOICES[sizes[:, None] + sizes, sizes[:, None]]
-    return np.array([np.trace(by_split[:, ::-1], most - n) for n in range(1, most + 1)])
+        wins += urns.weights[:, None, None] * _wins(ballot.votes, urns, answer, most)
+    by_split = np.add.reduce(ballot.chances * wins, axis=0)
+    choices, draws = _ways(most)
+    return np.bincount(draws, (choices * by_split).ravel())[1 : most + 1]
 
 
-def _wins(votes: Floats, urns: Urns, likely: Ints, answer: int | None, most: int) -> Floats:
-    """Return B at [h, R, w] for the likely hypotheses, shape (len(likely), N + 1, N + 1)."""
-    own = np.append(votes, 0.0)[likely]
-    in_hand = -1 if answer is None else answer
+def _wins(votes: Floats, urns: Urns, answer: int | None, most: int) -> Floats:
+    """Return B at [h, R, w], shape (H, N + 1, N + 1)."""
+    step, seen, whole = urns.urn.law.step, urns.seen, urns.whole
+    hypotheses, answers = seen.shape
     sizes = np.arange(most + 1)
-    level = (own[:, None] + sizes - (likely != in_hand)[:, None]).astype(np.int64)
-    # Polynomials in x for each hypothesis and R, cut at degree N.
-    product = _unseen(urns, likely, level, most)
-    for j, cast in enumerate(votes.tolist()):
-        series = _rising(urns.urn.law.step, urns.seen[likely, j], most)
-        kept = sizes <= (level - int(cast))[..., None]
-        factor = np.where(kept, series[:, None, :], 0.0)
-        factor[likely == j] = np.eye(1, most + 1)[0]  # the right answer is not in the urn
-        product = _times(product, factor)
-    total = _log_rising(urns.urn.law.step, urns.whole[likely], most)
-    return np.asarray(product * np.exp(_LOG_FACTORIALS[sizes] - total)[:, None])
+    # Of each hypothesis and R: how many votes more the right answer has than one without any may
+    # have, t₀, then than each other may have, t_j.
+    own = np.append(votes, 0.0)
+    own -= 1
+    if answer is not None:
+        own[answer] += 1
+    level = (own[:, None] + sizes).astype(np.int64)
+    room = level[..., None] - votes
+    room[range(answers), :, range(answers)] = most  # what is right is not in the urn
+    # Polynomials in x, first of each answer, then of all that were not drawn; cut at degree N.
+    series = np.empty((hypotheses, answers, most + 1))
+    series[..., 0] = 1.0
+    series[..., 1:] = (seen[..., None] + step * sizes[:-1]) / sizes[1:]
+    np.multiply.accumulate(series, axis=-1, out=series)
+    factors = np.empty((hypotheses, most + 1, answers + 1, most + 1))
+    factors[:, :, :-1] = series[:, None] * (sizes <= room[..., None])
+    unseen = [_unseen(urns.urn.law, distinct, most) for distinct in urns.distinct.tolist()]
+    rows = np.minimum(level, most) + 1
+    factors[:, :, -1] = np.array(unseen)[np.arange(hypotheses)[:, None], rows]
+    totals = np.empty((hypotheses, most + 1))
+    totals[:, 0] = 1.0
+    totals[:, 1:] = sizes[1:] / (whole[:, None] + step * sizes[:-1])
+    np.multiply.accumulate(totals, axis=1, out=totals)
+    return np.asarray(_product(factors, float(whole.max())) * totals[:, None])
 
 
-def _unseen(urns: Urns, likely: Ints, level: Ints, n: int) -> Floats:
-    """Return the series of all values not drawn yet, none of which may pass its level."""
-    each, whole, step = urns.urn.law
-    sizes = np.arange(n + 1)
-    series = np.zeros((*level.shape, n + 1))
-    if step and not each:
-        # g₀ = 1, g_i = (θ/i) Σ_{s ≤ min(t₀, i)} g_{i−s}
-        series[..., 0] = 1.0
-        for i in range(1, n + 1):
-            reach = np.arange(1, i + 1) <= level[..., None]
-            series[..., i] = whole / i * (series[..., i - 1 :: -1][..., :i] * reach).sum(axis=-1)
-    else:
-        left = np.maximum(whole - each * urns.distinct[likely], 0.0)
-        many = np.ceil(left / each - _NEARLY_WHOLE)
-        one = _rising(step, left / np.maximum(many, 1), n)
-        kept = np.where(sizes <= level[..., None], one[:, None], 0.0)
-        series = _power(kept, np.broadcast_to(many[:, None], level.shape))
-    return np.where((level >= 0)[..., None], series, 0.0)
+def _product(factors: Floats, whole: float) -> Floats:
+    """Return products of D polynomials, (..., D, N + 1), cut at degree N: (..., N + 1).
 
-
-def _rising(step: float, weights: Floats, n: int) -> Floats:
-    """Return y(y+s)…(y+(J−1)s)/J! for J = 0 … n, shape (..., n + 1)."""
-    steps = np.arange(n)
-    factors = (weights[..., None] + step * steps) / (steps + 1)
-    one = np.ones((*weights.shape, 1))
-    return np.concatenate([one, np.cumprod(factors, axis=-1)], axis=-1)
-
-
-def _log_rising(step: float, whole: Floats, n: int) -> Floats:
-    """Return ln of the weights of everything over J more draws, J = 0 … n, shape (h, n + 1)."""
-    totals = np.log(whole[:, None] + step * np.arange(n))
-    return np.concatenate([np.zeros((len(whole), 1)), np.cumsum(totals, axis=1)], axis=1)
-
-
-def _times(a: Floats, b: Floats) -> Floats:
-    """Product of polynomials along the last axis, cut at their length."""
-    product = a * b[..., :1]
-    for i in range(1, a.shape[-1]):
-        product[..., i:] += a[..., : a.shape[-1] - i] * b[..., i, None]
-    return np.asarray(product)
-
-
-def _power(series: Floats, exponents: Floats) -> Floats:
-    """Return polynomials that begin with 1 to real powers, cut at their length.
-
-    From p = f^q follows f p' = q f' p, which gives the coefficients one after the other.
+    By their values on a circle, so small that high powers, which are cut, weigh little.
     """
-    n = series.shape[-1]
-    power = np.zeros_like(series)
-    power[..., 0] = 1.0
-    for i in range(1, n):
-        k = np.arange(1, i + 1)
-        terms = (exponents[..., None] * k - (i - k)) * series[..., 1 : i + 1]
-        power[..., i] = (terms * power[..., i - 1 :: -1][..., :i]).sum(axis=-1) / i
-    return power
+    *shape, count, length = factors.shape
+    scale, there, back = _circle(count, length, round(log2(length / (length + whole))))
+    values = (factors * scale).reshape(-1, length).dot(there)
+    half = values.shape[1] // 2
+    pairs = values[:, :half] + 1j * values[:, half:]
+    product = np.multiply.reduce(pairs.reshape(-1, count, half), axis=1)
+    cut = np.concatenate([product.real, product.imag], axis=1).dot(back) / scale
+    return cut.reshape(*shape, length)
 
 
-_LOG_FACTORIALS = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, _MOST + 1)))])
-_CHOICES = np.array([[comb(n, k) for k in range(_MOST + 1)] for n in range(2 * _MOST + 1)], float)
+@lru_cache(maxsize=256)
+def _circle(count: int, length: int, radius: int) -> tuple[Floats, Floats, Floats]:
+    """Return what takes coefficients to values on half a circle, and values to coefficients.
+
+    Args:
+        count: D, how many polynomials are multiplied.
+        length: N + 1, how many coefficients each has.
+        radius: The circle's, as a power of 2.
+
+    Returns:
+        What coefficients are scaled by, shape (N + 1,), and two matrices.
+    """
+    points = count * (length - 1) + 1
+    half = points // 2 + 1
+    angles = 2 * np.pi * np.outer(np.arange(length), np.arange(half)) / points
+    there = np.hstack([np.cos(angles), np.sin(angles)])
+    weights = np.full(half, 2.0)
+    weights[0] = 1.0
+    if points % 2 == 0:
+        weights[-1] = 1.0
+    return (
+        2.0 ** (radius * np.arange(length)),
+        there,
+        there.T * np.tile(weights, 2)[:, None] / points,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _unseen(law: Law, distinct: float, n: int) -> Floats:
+    """Return the series of all values not drawn yet, none of which passes t₀.
+
+    Args:
+        law: What values weigh.
+        distinct: How many were drawn.
+        n: The degree at which series are cut.
+
+    Returns:
+        For t₀ from −1 to n, shape (n + 2, n + 1); 0 where t₀ is −1.
+    """
+    each, whole, step = law
+    table = np.zeros((n + 2, n + 1))
+    table[1:, 0] = 1.0
+    left = max(whole - each * distinct, 0.0)
+    many = np.ceil(left / each - _NEARLY_WHOLE) if each else 0.0
+    weight = left / max(many, 1.0)
+    for most in range(n + 1):
+        row = table[most + 1]
+        if each:
+            one = np.cumprod([1.0, *(weight + step * np.arange(n)) / np.arange(1, n + 1)])
+            one[most + 1 :] = 0.0
+        for i in range(1, n + 1):
+            if each:  # from p = f^q follows f p′ = q f′ p
+                k = np.arange(1, i + 1)
+                row[i] = ((many * k - (i - k)) * one[1 : i + 1] * row[i - k]).sum() / i
+            else:  # g_i = (θ/i) Σ_{s ≤ min(t₀, i)} g_{i−s}
+                row[i] = whole / i * row[max(i - most, 0) : i].sum()
+    return table
+
+
+@lru_cache(maxsize=64)
+def _ways(most: int) -> tuple[Floats, NDArray[np.int64]]:
+    """Return C(R+w, R) at [R, w], and R + w of each, flat."""
+    sizes = range(most + 1)
+    choices = [[float(comb(right + wrong, right)) for wrong in sizes] for right in sizes]
+    return np.array(choices), np.add.outer(sizes, sizes).ravel()

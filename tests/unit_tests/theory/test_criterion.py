@@ -3,16 +3,19 @@
 import json
 import math
 from dataclasses import replace
+from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from by_enumeration import depth_of, over_keys, over_labels
+from by_enumeration import depth_of, over_keys, over_labels, run_chance
+from continuations import vote
 from hypothesis import assume, given, settings, strategies as st
 from runs import chances, rates, runs
 from worlds import ACCEPT, REJECT, World, attempt
 
 from langchain_markovscale import Criterion, Rates
+from langchain_markovscale.theory.rates import RateArrays
 
 BOTH = ("revise", "generate")
 ONE = Rates((1.0,), (0.6,), (0.3,), (0.1,), (0.85,), (0.8,), coincidence=1 / 3, plausible_wrong=3)
@@ -195,10 +198,9 @@ def test_anything_with_rates_will_do_as_a_calibration():
 # How much the steps are worth
 
 
-def gains_of_one_round(known, right, wrong, factor, keyed):
+def gains_of_one_round(known, right, wrong, factor):
     """What each plan of one round adds, from P(class, best is right) and P(class, it is wrong)."""
-    of_votes = [0.0, 0.0] if keyed else [-1.0, -1.0]
-    gains = {"revise": [0.0, 0.0], "generate": [0.0, 0.0, *of_votes]}
+    gains = {"revise": [0.0, 0.0], "generate": [0.0, 0.0]}
     for k in range(known.n_classes):
         s, u, p = known.sensitivity[k], known.specificity[k], known.initial[k]
         for weight, y, revised in (
@@ -209,27 +211,46 @@ def gains_of_one_round(known, right, wrong, factor, keyed):
                 rejected = new * (1 - s) + (1 - new) * u
                 gains[action][0] += weight * (new * s + rejected * y - y)  # taken if accepted
                 gains[action][1] += weight * (new - y)  # taken as it comes
-            if keyed:  # the draw and the answer in hand share where they differ
-                gains["generate"][2] += weight * ((p + y) / 2 - y)
-                accepted_right, accepted_wrong = p * s, (1 - p) * (1 - u)
-                votes = accepted_right + accepted_wrong
-                shared = accepted_right * (1 + y) / 2 + accepted_wrong * y / 2
-                gains["generate"][3] += weight * (shared + (1 - votes) * y - y)
-    return {action: max(values) for action, values in gains.items()}
+    return gains
 
 
+def gain_of_a_draw(known, attempts, belief):
+    """What one more draw adds: the best belief after its verdict, less the one now."""
+    joint, keys = over_keys(known, attempts)
+    now = sum(run_chance(known, attempts, h, k) for h in joint for k in range(known.n_classes))
+    ahead = 0.0
+    for key, score in product([*keys, "new"], (ACCEPT, REJECT)):
+        after = [*attempts, attempt(key, score)]
+        ahead += max(
+            sum(run_chance(known, after, right, k) for k in range(known.n_classes))
+            for right in {*keys, key}
+        )
+    return ahead / now - belief
+
+
+@settings(deadline=None)
 @given(any_rates, runs(most=4), st.floats(0, 0.2), st.floats(0, 0.2))
 def test_with_one_round_left_the_step_that_brings_most_is_taken(known, attempts, revise, draw):
+    # Verdicts drawn anew and all given, so that every gain can be written out.
+    known = replace(known, verdict_correlation=0.0, score_cuts=(), score_log_ratios=())
+    attempts = [{**one, "score": one["score"] or 0.0} for one in attempts]
+    assume(not known.verdicts_say_nothing)
     rule = Criterion(known, {"revise": revise, "generate": draw}, len(attempts) + 1)
     decision = rule.decide(attempts)
     rows, classes = by_attempt(known, attempts)
     right = np.array(rows[decision["best"]])
-    keyed = any(one["key"] for one in attempts)
     factor = known.settling ** depth_of(attempts, decision["best"])
-    unheard = len(attempts) > 1 and all(one["score"] is None for one in attempts)
-    judge = known.without_verifier() if unheard else known
-    gains = gains_of_one_round(judge, right, classes - right, factor, keyed)
-    worth = {"stop": 0.0, "revise": gains["revise"] - revise, "generate": gains["generate"] - draw}
+    gains = gains_of_one_round(known, right, classes - right, factor)
+    if all(one["key"] and one["parent"] is None for one in attempts):
+        gains["generate"] = [gain_of_a_draw(known, attempts, right.sum())]
+    elif any(one["key"] for one in attempts):
+        best = attempts[decision["best"]]["key"]
+        gains["generate"].append(vote(known, attempts, best, 1) - right.sum())
+    worth = {
+        "stop": 0.0,
+        "revise": max(gains["revise"]) - revise,
+        "generate": max(gains["generate"]) - draw,
+    }
     first, second, _ = sorted(worth.values(), reverse=True)
     assume(first - second > 1e-8)
     assert decision["action"] == max(worth, key=worth.get)
@@ -295,7 +316,7 @@ def alike(one, other):
 
 
 def with_classes(known, order):
-    names = ("weights", "initial", "repair", "corruption", "sensitivity", "specificity")
+    names = RateArrays._fields
     return replace(known, **{name: tuple(getattr(known, name)[i] for i in order) for name in names})
 
 
@@ -320,8 +341,7 @@ def test_permuting_classes_changes_nothing(known, attempts, cost, random):
 @settings(max_examples=50)
 @given(rates(most_classes=1), runs(), costs, st.integers(2, 5))
 def test_equal_classes_are_one_class(known, attempts, cost, n):
-    per_class = ("initial", "repair", "corruption", "sensitivity", "specificity")
-    copies = {name: getattr(known, name) * n for name in per_class}
+    copies = {name: getattr(known, name) * n for name in RateArrays._fields[1:]}
     weights = tuple((i + 1) / (n * (n + 1) / 2) for i in range(n))
     many = replace(known, weights=weights, **copies)
     decisions = [Criterion(r, cost, 9).decide(attempts) for r in (known, many)]
