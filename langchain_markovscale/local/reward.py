@@ -58,6 +58,9 @@ class ScoringBatch:
         self._pad_token = pad_token
         self._results: list[tuple[Scored, list[list[float]]]] = []
 
+    def __reduce__(self) -> tuple[type["ScoringBatch"], tuple[Any, int]]:
+        return type(self), (self._model, self._pad_token)  # a copy is empty
+
     def cost(self, jobs: Sequence[Scored]) -> float:
         """Return the cells of the padded batch; see `Batch`."""
         return len(jobs) * max(len(job.ids) for job in jobs)

@@ -100,6 +100,12 @@ class EntailmentVerifier(Verifier):
         self.passage_chars = passage_chars
         self._one_at_a_time = Lock()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_one_at_a_time"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _one_at_a_time=Lock())
+
     def verify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:
         """Read every claim together with every document; keyword arguments go to `predict`."""
         documents = documents_of(given, self.documents_key, self.get_name())
