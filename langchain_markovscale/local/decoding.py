@@ -159,6 +159,9 @@ class DecodingBatch:
         self._logits: torch.Tensor | None = None  # (rows, vocabulary), of each row's next token
         self._reader = PromptReader(model)
 
+    def __reduce__(self) -> tuple[type["DecodingBatch"], tuple[Any]]:
+        return type(self), (self._model,)  # a copy is empty
+
     def cost(self, jobs: Sequence[Prompted]) -> float:
         """Return the cells that the jobs' keys and values take; see `Batch`."""
         if self._jobs and not self._cache.can_join and len(jobs) > len(self._jobs):
