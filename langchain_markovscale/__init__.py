@@ -46,8 +46,10 @@ _NAMES_BY_MODULE = {
     "graph.show": ("show",),
 }
 _MODULE_OF = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
-
-__all__ = [*sorted(_MODULE_OF), "__version__"]
+_NEEDED = {  # by folders that cannot be imported without an extra
+    "agents": ("langchain",),
+    "local": ("langchain_huggingface", "psutil", "torch", "transformers"),
+}
 
 # Type checkers take this name as true, and it costs no import of `typing`.
 TYPE_CHECKING = False
@@ -135,10 +137,12 @@ if TYPE_CHECKING:
 else:  # hidden from type checkers, which would otherwise accept any name
 
     def __getattr__(name: str) -> object:
+        if name == "__all__":  # what `import *` brings: the names that can be loaded
+            return [*sorted(filter(_can_be_loaded, _MODULE_OF)), "__version__"]
         if name == "__version__":
             from importlib.metadata import version
 
-            value = version("langchain-markovscale")
+            value: object = version("langchain-markovscale")
         elif name in _MODULE_OF:
             value = _load(name)
         else:
@@ -149,7 +153,17 @@ else:  # hidden from type checkers, which would otherwise accept any name
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *_MODULE_OF, "__all__", "__version__"})
+
+
+def _can_be_loaded(name: str) -> bool:
+    from importlib.util import find_spec
+
+    folder = _MODULE_OF[name].partition(".")[0]
+    try:
+        return all(find_spec(library) is not None for library in _NEEDED.get(folder, ()))
+    except ImportError:
+        return False
 
 
 def _load(name: str) -> object:

@@ -181,12 +181,15 @@ class Usage(TypedDict):
         input_tokens: Input tokens of the calls that reported usage.
         output_tokens: Output tokens of the calls that reported usage.
         unknown: How many calls reported no usage.
+        unscored: How many verdicts came without a score: it could not be read, or the verifier
+            abstained. Left out where there was none.
     """
 
     calls: int
     input_tokens: int
     output_tokens: int
     unknown: int
+    unscored: NotRequired[int]
 
 
 def usage_of(message: object) -> Usage:
@@ -219,12 +222,15 @@ def no_usage() -> Usage:
 def add_usage(left: Usage | None, right: Usage | None) -> Usage:
     """Return the sum of two usages as a new dictionary; None counts as nothing."""
     left, right = left or no_usage(), right or no_usage()
-    return Usage(
+    total = Usage(
         calls=left["calls"] + right["calls"],
         input_tokens=left["input_tokens"] + right["input_tokens"],
         output_tokens=left["output_tokens"] + right["output_tokens"],
         unknown=left["unknown"] + right["unknown"],
     )
+    if unscored := left.get("unscored", 0) + right.get("unscored", 0):
+        total["unscored"] = unscored
+    return total
 
 
 class AttemptEvent(TypedDict):

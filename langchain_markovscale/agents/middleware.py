@@ -51,12 +51,12 @@ from langchain_markovscale.agents.updates import (
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.budget import Budget
 from langchain_markovscale.graph.conversation import stop_decision
-from langchain_markovscale.graph.metering import UNKNOWN_CALL, Meter
+from langchain_markovscale.graph.metering import UNKNOWN_CALL, Meter, with_unscored
 from langchain_markovscale.graph.nodes import VerifierLike
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
 from langchain_markovscale.graph.settings import PerRun, RuleOptions, rule_of_loop
 from langchain_markovscale.graph.steps import Call, Steps, arun_steps, run_steps
-from langchain_markovscale.graph.telemetry import emit, labelled
+from langchain_markovscale.graph.telemetry import emit, labelled, warn_without_evidence
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.types import (
     Attempt,
@@ -100,7 +100,8 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
 
     Each call of the agent is a turn of its own, also on a thread. The user's question, the settings
     and the usage are pinned when it begins, and kept when it is resumed: whatever other middleware
-    does to the messages, the verifier is asked the user's question, and the limits hold. A turn
+    does to the messages, the verifier is asked what the user wrote (also where another redacts it:
+    keep a judge that must not see that on your own machines), and the limits hold. A turn
     that has stopped stays stopped: who asks for another reply then gets the same answer, without a
     call. Put this middleware first in `middleware=[…]`: then it sees the user's messages before the
     others change them, and an answer as they have changed it.
@@ -346,6 +347,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         cost = None
         if not isinstance(self._verifier, NoVerifier):
             cost = (meter and meter.usage) or verdict["usage"] or UNKNOWN_CALL
+            cost = with_unscored(cost, verdict)
         turn: Turn = {**now.turn, "attempts": attempts}
         calls = with_cost(now.calls, "verify", cost, seconds)
         decision = self._limits.settings(turn, calls).criterion.decide(attempts)
@@ -377,6 +379,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         question = now.turn["run"]["question"]
         emit({"type": "decision", "decision": decision, "question": question})
         if decision["action"] == "stop":
+            warn_without_evidence(decision)
             return stopping(now, decision, self._restore)
         critique = None
         if decision["action"] == "revise":

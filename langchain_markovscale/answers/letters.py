@@ -20,7 +20,7 @@ from langchain_markovscale.answers.languages import (
     named_answers,
 )
 
-_READ_CLOSELY = 3_000  # characters at the end of a text in which unstated letters are looked for
+_READ_CLOSELY = 2_000  # characters at the end of a text in which unstated letters are looked for
 _RANGES = ((0xFF01, 0xFF5F), (0x249C, 0x24EA), (0x1D400, 0x1D6A4), (0x1F110, 0x1F14A))
 _COMPATIBLE = {  # full-width, bracketed, circled and mathematical letters, and their punctuation
     code: unicodedata.normalize("NFKC", chr(code))

@@ -122,11 +122,16 @@ _NOT_DIGITS = re.compile(r"\D+")
 _LONGEST_FRACTION_TERM = 300  # digits; longer terms are compared as they are written, not reduced
 
 
+_MAY_BE_NUMBER = re.compile(r"[^\w\u00bc-\u00be\u2150-\u215e]{0,40}(?:[dtc]?frac|[\W\d])")
+
+
 def canonical_number(text: str) -> str | None:
     """Return the canonical form of a text that is one number and nothing else, or None.
 
     Surrounding space, `$…$`, a currency or percent sign and a trailing period are allowed.
     """
+    if not _MAY_BE_NUMBER.match(text):
+        return None
     bare = plain_digits(text).strip().strip("$").strip().removesuffix(".").rstrip()
     bare = bare.removesuffix("%").rstrip("\\ \u00a0").rstrip(CURRENCY).rstrip()
     match = NUMERAL.fullmatch(bare)

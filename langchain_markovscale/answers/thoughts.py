@@ -90,6 +90,17 @@ def without_thoughts(text: str) -> str:
     return split_thoughts(text).text
 
 
+def has_tags(text: str) -> bool:
+    """Return whether a text has any tag of thoughts, even where it only talks about it."""
+    return any(_is_tag(tag) for tag in _TAG.finditer(text)) or "<|channel|>" in text
+
+
+def opens_with_thoughts(text: str) -> bool:
+    """Return whether a text begins with a tag that opens thoughts."""
+    tag = _TAG.match(text.lstrip())
+    return tag is not None and _is_tag(tag) and _opens(tag)
+
+
 def split_thoughts(text: str) -> Spoken:
     """Take the thoughts off a reply, in linear time.
 
@@ -99,12 +110,13 @@ def split_thoughts(text: str) -> Spoken:
     Returns:
         Answer and thoughts. A reply without thoughts is returned as it is.
     """
-    if _MAY_HOLD_TAG.search(text) is None:
+    marked = "<" in text or "[" in text or "\u25c1" in text  # for speed
+    if not marked or _MAY_HOLD_TAG.search(text) is None:
         bare = _BARE_CHANNELS.match(text) if "assistant" in text else None
         return _spoken([text[bare.end() :]], [bare["thoughts"]]) if bare else _silent(text)
     if "<|channel|>" in text and (channels := _channels(text)) is not None:
         return channels
-    tags = [tag for tag in _TAG.finditer(text) if tag["token"] or tag["name"].lower() in _NAMES]
+    tags = [tag for tag in _TAG.finditer(text) if _is_tag(tag)]
     if len(tags) > _MOST_TAGS:  # no reply of a model: what follows the last closing tag is kept
         last = max((tag.end() for tag in tags if not _opens(tag)), default=len(text))
         return _spoken([text[last:]], [text[:last]])
@@ -152,6 +164,10 @@ def _spoken(kept: list[str], thoughts: list[str]) -> Spoken:
 
 def _joined(thoughts: list[str]) -> str:
     return "\n\n".join(stripped for part in thoughts if (stripped := part.strip()))
+
+
+def _is_tag(tag: re.Match[str]) -> bool:
+    return tag["token"] is not None or tag["name"].lower() in _NAMES
 
 
 def _opens(tag: re.Match[str]) -> bool:

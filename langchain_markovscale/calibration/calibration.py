@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from langchain_markovscale.calibration import calibration_file
 from langchain_markovscale.calibration.estimate import fit_traces
+from langchain_markovscale.calibration.presets import path_of
 from langchain_markovscale.calibration.summary import FitSummary, RateTable, rate_table
 from langchain_markovscale.replay.measured_delivery import measure_delivery
 from langchain_markovscale.theory.delivery import Delivery
@@ -231,11 +232,30 @@ class Calibration:
 
     @classmethod
     def training_free(cls) -> "Calibration":
-        """Return MarkovScale⁰: a broad prior over rates, updated only by the current run."""
+        """Return MarkovScale⁰: a broad prior over rates, updated only by the current run.
+
+        Its `rates` are 63 chains, p₀ × α × β, with what is expected of the rest, for forecasts and
+        for `dataclasses.replace`. Untouched they stand for the whole prior, whose other factors (σ,
+        θ, and how lenient and how good the verifier is) are weighed by the run as well: so decides
+        `Criterion(Calibration.training_free())`, also after saving and loading. Rates with any
+        change are a mixture like any other. See `theory/prior_factors.py`.
+        """
         return cls(
             training_free_rates(),
             "training-free prior (MarkovScale⁰): nothing was measured",
         )
+
+    @classmethod
+    def preset(cls, name: str) -> "Calibration":
+        """Return the rates of a kind of loop, where none of your own were measured.
+
+        `"code_with_tests"`: programs that are revised by the tests that they fail. Its metadata
+        lists the public loops that the rates come from, with their sources.
+
+        Raises:
+            ValueError: If there is no preset of that name.
+        """
+        return cls.load(path_of(name))
 
     def report(
         self, *, cost_per_round: float = 0.01, max_rounds: int = 8, seed: int = 0

@@ -46,12 +46,13 @@ def solve(
     as_json: options.AsJson = False,
 ) -> None:
     """Answer questions, and stop when another round is not worth its cost."""
+    from langchain_markovscale.calibration.presets import PREFIX
     from langchain_markovscale.cli.loop import build_loop, check_names
     from langchain_markovscale.cli.runs import WatchedRun, check_references, run_until_done
     from langchain_markovscale.cli.watchers import JsonLines, Lines, LiveTables
 
     asked = _questions(questions or [], file)
-    if calibration is not None:
+    if calibration is not None and not calibration.startswith(PREFIX):
         check_input("--calibration", Path(calibration), "calibration")
     check_names(model, verifier)
     check_references(answer_key, asked)

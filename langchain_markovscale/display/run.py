@@ -95,6 +95,8 @@ def usage_in_words(usage: Mapping[Purpose, Usage], seconds: float | None = None)
         unknown = f"unknown for {counted(total['unknown'], 'call')}"
         some = total["input_tokens"] + total["output_tokens"] > 0
         tokens = f"{tokens}, {unknown}" if some else f"tokens {unknown}"
+    if unscored := total.get("unscored", 0):
+        tokens = f"{tokens}; {counted(unscored, 'verdict')} without a score"
     calls = f"{counted(answers, 'call')} for answers, {checks} for checks"
     time = "" if seconds is None else f"; {seconds:.1f} seconds"
     return f"{calls}; {tokens}{time}"

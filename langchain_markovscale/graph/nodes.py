@@ -15,12 +15,12 @@ from langchain_markovscale.graph.class_weights import (
     weights_in,
 )
 from langchain_markovscale.graph.conversation import final_update, open_question
-from langchain_markovscale.graph.metering import UNKNOWN_CALL, UsageByPurpose
+from langchain_markovscale.graph.metering import UNKNOWN_CALL, UsageByPurpose, with_unscored
 from langchain_markovscale.graph.paid_call import LoopNode, Safety, Update, Work
 from langchain_markovscale.graph.settings import PerRun
 from langchain_markovscale.graph.state import Run
 from langchain_markovscale.graph.steps import Call, Steps
-from langchain_markovscale.graph.telemetry import emit
+from langchain_markovscale.graph.telemetry import emit, warn_without_evidence
 from langchain_markovscale.graph.writers import Writer, read_reply, usage_in
 from langchain_markovscale.types import (
     Action,
@@ -284,6 +284,9 @@ class VerifyProxyNode(LoopNode):
             return None
         return (result and result["usage"]) or UNKNOWN_CALL
 
+    def _counted(self, cost: Usage | None, result: Verdict) -> Usage | None:
+        return with_unscored(cost, result)
+
     def _update(
         self, work: Work, result: Verdict, cost: Usage | None, usage: UsageByPurpose
     ) -> Update:
@@ -333,6 +336,7 @@ class VerifyProxyNode(LoopNode):
             {"type": "decision", "decision": decision, "question": work.run["question"]},
         )
         if decision["action"] == "stop":
+            warn_without_evidence(decision)
             return {**update, **final_update(work.run, attempts, decision, usage, work.replies)}
         return {**update, "decision": decision}
 

@@ -142,6 +142,10 @@ class LoopNode(Runnable[Any, Update]):
         `output` is None where it failed, `result` where its output could not be read.
         """
 
+    def _counted(self, cost: Usage | None, result: Any) -> Usage | None:
+        """Return the usage of a call with what else of its result is counted."""
+        return cost
+
     @abstractmethod
     def _update(self, work: Work, result: Any, cost: Usage | None, usage: UsageByPurpose) -> Update:
         """Return what the result adds to the state, and emit its events."""
@@ -229,7 +233,7 @@ class LoopNode(Runnable[Any, Update]):
 
     def _succeeded(self, work: Work, output: Any, meter: Meter | None) -> Update:
         result = self._read(output)
-        cost = _metered_usage(meter) or self._cost(output, result)
+        cost = self._counted(_metered_usage(meter) or self._cost(output, result), result)
         usage = add_usage_for(work.usage, self._purpose, cost)
         if self._pending_usage:
             usage = add_usage_for(usage, self._purpose, self._pending_usage.take(_task_id()))

@@ -1,7 +1,8 @@
 """The options of a loop's decisions: those that are set when it is made, and those of one run.
 
 The options of a run are given with the call, `graph.invoke(…, context={"max_rounds": 3})`, and are
-no part of the state: a call that resumes a run has to give them again.
+no part of a graph's state: a call that resumes a run has to give them again. An agent's middleware
+keeps them with its turn.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -4,14 +4,17 @@ LangChain's callbacks pass tags and metadata to their handlers: LangSmith, OpenT
 LangSmith's exporter, `astream_events`. Nothing is sent from here.
 """
 
+import logging
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime, get_runtime
 
-from langchain_markovscale.types import Action, Event, Purpose
+from langchain_markovscale.types import Action, Decision, Event, Purpose
 from langchain_markovscale.verifiers.base import quiet
+
+logger = logging.getLogger(__name__)
 
 
 def current_runtime() -> Runtime[Any]:
@@ -27,6 +30,15 @@ def emit(*events: Event) -> None:
     write = current_runtime().stream_writer
     for event in events:
         write(event)
+
+
+def warn_without_evidence(decision: Decision) -> None:
+    """Log that a run ends for want of evidence; it ends once, and so warns once."""
+    if decision["reason"] == "no_evidence":
+        logger.warning(
+            "No answer has a key and no score could be read, so that nothing tells answers apart: "
+            "the first one is returned. Give answer_key, or a verifier whose scores can be read."
+        )
 
 
 TAG = "markovscale"

@@ -12,6 +12,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable, RunnableLambda, RunnableWithFallbacks
 from langchain_core.runnables.base import RunnableBindingBase
+from pydantic import BaseModel
 
 from langchain_markovscale._models import resolve_model
 from langchain_markovscale._text import valid
@@ -131,8 +132,9 @@ def read_reply(output: object) -> Reply:
     """Return the answer in what a writer returned, made valid, and what came beside it.
 
     Args:
-        output: A string, a message, or a dictionary with the text or message under `answer`,
-            `output` or `text`, or as the last of `messages`.
+        output: A string, a message, a pydantic object (`with_structured_output`), which becomes
+            JSON, or a dictionary with one of them under `answer`, `output` or `text`, or as the
+            last of `messages`.
 
     Raises:
         EmptyReplyError: If there is no text, and neither a refusal nor thoughts.
@@ -203,9 +205,12 @@ def _answered(answer: object) -> Answered:
             )
     elif isinstance(answer, str):
         text = valid(answer)
+    elif isinstance(answer, BaseModel):
+        text = valid(answer.model_dump_json())
     else:
         raise TypeError(
-            "A generator or reviser must return a string, a message, or a dictionary with one "
+            "A generator or reviser must return a string, a message, a pydantic object (which "
+            "becomes JSON, for answer_key='json' or 'json:field'), or a dictionary with one "
             f"under 'answer', 'output', 'text' or last in 'messages'; got {type(answer).__name__}."
         )
     answered = read_answer(text, answer)

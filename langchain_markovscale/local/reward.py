@@ -11,6 +11,7 @@ from statistics import fmean
 from typing import Any, Literal
 
 import torch
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableConfig
 from transformers import (
     AutoConfig,
@@ -20,7 +21,7 @@ from transformers import (
     AutoTokenizer,
 )
 
-from langchain_markovscale.local.chat_template import encode
+from langchain_markovscale.local.chat_template import conversation_text, encode
 from langchain_markovscale.local.memory import check_finite, memory_errors
 from langchain_markovscale.local.scheduler import Job, Scheduler
 from langchain_markovscale.local.weights import find_source, placement, without_loading_bars
@@ -265,11 +266,9 @@ class RewardModelVerifier(Verifier):
             answer = "".join(step + self.step_token for step in steps)
         if not getattr(self.tokenizer, "chat_template", None):
             return f"{question}\n\n{answer}"
-        chat = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-        if self.system is not None:
-            chat.insert(0, {"role": "system", "content": self.system})
-        text: str = self.tokenizer.apply_chat_template(chat, tokenize=False)
-        return text
+        system = [] if self.system is None else [SystemMessage(self.system)]
+        messages = [*system, HumanMessage(question), AIMessage(answer)]
+        return conversation_text(self.tokenizer, messages, to_go_on=False)
 
     def _harmless(self, text: str) -> str:
         """Return a text without markers of its own, which would be scored as steps."""

@@ -28,6 +28,7 @@ from langchain_markovscale.theory.prior_evidence import (
     chances_given,
     event_logs,
     levels_of,
+    log_of_draws,
 )
 from langchain_markovscale.theory.prior_factors import (
     ACCEPT_THRESHOLD,
@@ -156,8 +157,7 @@ class PriorBelief:
         logs = np.empty((len(runs), len(before)))
         counts = np.array([run.counts for run in runs], dtype=np.float64)
         logs[:, : AT_RETENTION.stop] = counts.dot(event_logs(levels, self.choices == 2))
-        drawn = [[urn.read(run.draws) for urn in self._urns] for run in runs]
-        logs[:, AT_CONCENTRATION] = [[each.log_chance for each in row] for row in drawn]
+        logs[:, AT_CONCENTRATION] = [log_of_draws(self._urns, run.draws) for run in runs]
         log_scores, verdicts = _score_logs(scores, len(runs))
         logs[:, AT_NODE] = log_scores
         logs += before
@@ -165,7 +165,14 @@ class PriorBelief:
         chances = np.exp(log_chances - log_chances.max())
         chances /= chances.sum()
         return KeysPosterior(
-            chances, given, verdicts, votes, drawn, self._urns, list(latest.values()), depths
+            chances,
+            given,
+            verdicts,
+            votes,
+            [run.draws for run in runs],
+            self._urns,
+            list(latest.values()),
+            depths,
         )
 
 

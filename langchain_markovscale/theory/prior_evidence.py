@@ -1,5 +1,6 @@
 """What events say of the factors of the default prior, and how they are summed out."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -37,6 +38,7 @@ from langchain_markovscale.theory.prior_factors import (
     STARTS,
     Factor,
 )
+from langchain_markovscale.theory.urn import Draw, Drawn, Urn
 
 Floats = NDArray[np.float64]
 
@@ -73,6 +75,29 @@ def event_logs(levels: int, only_one_wrong: bool = False) -> Floats:
         table[[first + each for each in kept], AT_CORRUPTION] = events[kept]
         table[[first + each for each in repaired], AT_REPAIR] = events[repaired]
     return table
+
+
+def log_of_draws(urns: tuple[Urn, ...], draws: Sequence[Draw]) -> tuple[float, ...]:
+    """Return ln of the chance of a sequence of wrong answers by each urn."""
+    counts: dict[int, int] = {}
+    for value, left in draws:
+        if left is not None:
+            return tuple([drawn.log_chance for drawn in read_draws(urns, tuple(draws))])
+        counts[value] = counts.get(value, 0) + 1
+    return _log_of_counts(urns, tuple(sorted(counts.values())))
+
+
+@lru_cache(maxsize=4096)
+def read_draws(urns: tuple[Urn, ...], draws: tuple[Draw, ...]) -> tuple[Drawn, ...]:
+    """Return what a sequence of wrong answers leaves in each urn."""
+    return tuple([urn.read(draws) for urn in urns])
+
+
+@lru_cache(maxsize=4096)
+def _log_of_counts(urns: tuple[Urn, ...], counts: tuple[int, ...]) -> tuple[float, ...]:
+    """The order of fresh draws does not matter, only how often each value came."""
+    draws = [(value, None) for value, many in enumerate(counts) for _ in range(many)]
+    return tuple([urn.log_chance(draws) for urn in urns])
 
 
 def chances_given(logs: Floats) -> tuple[Floats, Floats]:

@@ -1,6 +1,8 @@
 """Belief over answers with keys, where nothing was measured: see `theory/prior.py`."""
 
-from functools import cached_property
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from langchain_markovscale.theory.posterior import (
     NextDraw,
     Urns,
 )
-from langchain_markovscale.theory.prior_evidence import chains_of, settled
+from langchain_markovscale.theory.prior_evidence import chains_of, read_draws, settled
 from langchain_markovscale.theory.prior_factors import (
     AT_CONCENTRATION,
     AT_CORRUPTION,
@@ -28,7 +30,7 @@ from langchain_markovscale.theory.prior_factors import (
     RETENTION,
     SCORES,
 )
-from langchain_markovscale.theory.urn import Drawn, Urn
+from langchain_markovscale.theory.urn import Draw, Urn
 
 Floats = NDArray[np.float64]
 
@@ -47,7 +49,7 @@ class KeysPosterior(KeyedPosterior):
         given: P(value of a factor | h), shape (H, 33).
         verdicts: Whether each answer was accepted; None where it has no score.
         votes: Fresh draws of each answer.
-        drawn: What is in the urn, for each hypothesis and θ.
+        draws: The wrong answers under each hypothesis, as `Urn.read` takes them.
         urns: The urn of each θ.
         latest: For each answer, the index of the latest attempt that carries it.
         depths: For each attempt, how many revisions lie between it and its fresh draw.
@@ -59,13 +61,13 @@ class KeysPosterior(KeyedPosterior):
         given: Floats,
         verdicts: list[int | None],
         votes: list[int],
-        drawn: list[list[Drawn]],
+        draws: Sequence[Sequence[Draw]],
         urns: tuple[Urn, ...],
         latest: list[int],
         depths: list[int],
     ) -> None:
         self._chances, self._given = chances, given
-        self._verdicts, self._votes, self._drawn, self._urns = verdicts, votes, drawn, urns
+        self._verdicts, self._votes, self._draws, self._urns = verdicts, votes, draws, urns
         self.latest, self.depths = latest, depths
 
     @property
@@ -106,12 +108,10 @@ class KeysPosterior(KeyedPosterior):
         judged = np.array([verdict is not None for verdict in self._verdicts])
         # A wrong draw that was seen before has its verdict already.
         always, by_node = self._seen.dot(rejects), 1 - self._seen.dot(judged)
-        same = (AT_INITIAL, _INITIAL)
-        return self._candidates(answer, same, same, always, by_node)
+        return self._candidates(answer, _of_draws(), always, by_node)
 
     def revised(self, answer: int | None, depth: int) -> Candidates:
         """Return what revisions of that answer depend on, each of them verified."""
-        kept, repaired = 1 - settled(CORRUPTION, depth), settled(REPAIR, depth)
         verdict, same = None, np.zeros(len(self._chances))
         if answer is not None:
             verdict = self._verdicts[answer]
@@ -120,9 +120,7 @@ class KeysPosterior(KeyedPosterior):
         # What comes back unchanged has its verdict already.
         always = same * (verdict == 0)
         by_node = 1 - same * (verdict is not None)
-        return self._candidates(
-            answer, (AT_CORRUPTION, kept), (AT_REPAIR, repaired), always, by_node
-        )
+        return self._candidates(answer, _of_revisions(depth), always, by_node)
 
     def chains(self, answer: int | None, depth: int) -> Chains:
         """Return what blind revisions of that answer depend on."""
@@ -155,25 +153,31 @@ class KeysPosterior(KeyedPosterior):
     @cached_property
     def _seen(self) -> Floats:
         """P(the next wrong draw is answer i | h), shape (H, A)."""
-        shares = [
-            each.weights[:, None] * each.seen / each.whole[:, None] for each in self._urns_now
-        ]
+        shares = [(each.weights / each.whole)[:, None] * each.seen for each in self._urns_now]
         return np.asarray(sum(shares))
 
     @cached_property
     def _urns_now(self) -> list[Urns]:
         """What is in the urn of each θ."""
-        answers = range(len(self._votes))
+        counts = np.zeros((len(self._draws), len(self._votes)))
+        moved = False
+        for row, draws in enumerate(self._draws):
+            for value, left in draws:
+                counts[row, value] += 1
+                moved = moved or left is not None
+        distinct = (counts > 0).sum(axis=1).astype(np.float64)
         found = []
+        weights = self._given[:, AT_CONCENTRATION]
         for column, urn in enumerate(self._urns):
-            drawn = [row[column] for row in self._drawn]
-            seen = np.array(
-                [[each.weights.get(answer, 0.0) for answer in answers] for each in drawn]
-            )
-            whole = np.array([each.whole for each in drawn])
-            distinct = np.array([float(len(each.weights)) for each in drawn])
-            weights = self._given[:, AT_CONCENTRATION.start + column]
-            found.append(Urns(urn, weights, seen, whole, distinct))
+            seen = urn.seen(counts) * (counts > 0)
+            whole = urn.total(counts.sum(axis=1))
+            if moved:  # what a revision passed over counts as well
+                for row, draws in enumerate(self._draws):
+                    drawn = read_draws(self._urns, tuple(draws))[column]
+                    whole[row] = drawn.whole
+                    for value, weight in drawn.weights.items():
+                        seen[row, value] = weight
+            found.append(Urns(urn, weights[:, column], seen, whole, distinct))
         return found
 
     @cached_property
@@ -183,23 +187,16 @@ class KeysPosterior(KeyedPosterior):
         return int(abs(np.log((1 - right) / (1 - wrong))) < abs(np.log(right / wrong)))
 
     def _candidates(
-        self,
-        answer: int | None,
-        if_right: tuple[slice, Floats],
-        if_wrong: tuple[slice, Floats],
-        always: Floats,
-        by_node: Floats,
+        self, answer: int | None, cases: "_Cases", always: Floats, by_node: Floats
     ) -> Candidates:
-        """Return the cases of candidates whose chance depends on a factor and on the node.
+        """Return candidates whose chance to be right depends on a factor, and on the node.
 
         A right answer has one verdict: that which it got or, where it has none yet, that which it
         will get at first.
 
         Args:
             answer: The answer in hand.
-            if_right: The factor that matters where the answer in hand is right, and P(a candidate
-                is right) at its values.
-            if_wrong: The same where it is wrong.
+            cases: What the chance depends on.
             always: P(a wrong candidate is surely rejected | h), shape (H,).
             by_node: P(its verdict is not known yet | h), shape (H,).
         """
@@ -207,18 +204,57 @@ class KeysPosterior(KeyedPosterior):
         accepted = nodes * _ACCEPTED_RIGHT
         for row, verdict in enumerate(self._verdicts):
             if verdict is not None:
-                accepted[row] = nodes[row] * verdict
-        split = np.stack([nodes - accepted, accepted])  # by the verdict of the right answer
+                accepted[row] = nodes[row] if verdict else 0.0
+        split = np.concatenate([nodes - accepted, accepted], axis=1)  # by the right one's verdict
         right = self._right(answer)
-        blocks = []
-        for in_hand, hypotheses, (at, chances) in (
-            (1.0, right, if_right),
-            (0.0, self._chances - right, if_wrong),
-        ):
-            weights = (self._given[:, at] * hypotheses[:, None]).T @ split  # (2, values, Z)
+        weights, rejects = [], []
+        for hypotheses, at in ((right, cases.if_right), (self._chances - right, cases.if_wrong)):
             known = hypotheses.dot(always), hypotheses.dot(by_node), hypotheses.sum()
             reject = (known[0] + known[1] * _REJECTED_WRONG) / max(known[2], _TINY)
-            accept = np.array([0.0, 1.0])[:, None, None]
-            columns = (weights, np.array(in_hand), chances[:, None], accept, reject)
-            blocks.append([np.broadcast_to(each, weights.shape).ravel() for each in columns])
-        return Candidates(*(np.concatenate(column) for column in zip(*blocks, strict=True)))
+            weights.append((self._given[:, at] * hypotheses[:, None]).T.dot(split).ravel())
+            rejects.append(np.concatenate([reject] * (len(weights[-1]) // len(reject))))
+        return Candidates(
+            np.concatenate(weights),
+            cases.right,
+            cases.candidate,
+            cases.accept,
+            np.concatenate(rejects),
+        )
+
+
+class _Cases(NamedTuple):
+    """What a candidate's chance depends on: values of a factor, the right one's verdict, nodes.
+
+    Attributes:
+        if_right: The factor that matters where the answer in hand is right.
+        if_wrong: The one that matters where it is wrong.
+        right: Whether the answer in hand is right.
+        candidate: P(a candidate is right).
+        accept: Whether a right candidate is accepted.
+    """
+
+    if_right: slice
+    if_wrong: slice
+    right: Floats
+    candidate: Floats
+    accept: Floats
+
+    @classmethod
+    def of(cls, if_right: slice, kept: Floats, if_wrong: slice, repaired: Floats) -> "_Cases":
+        """Return the cases of the chances at each value of the two factors."""
+        each = 2 * len(_REJECTED_WRONG)
+        right = np.repeat([1.0, 0.0], [each * len(kept), each * len(repaired)])
+        candidate = np.repeat(np.concatenate([kept, repaired]), each)
+        accept = np.tile(np.repeat([0.0, 1.0], each // 2), len(kept) + len(repaired))
+        return cls(if_right, if_wrong, right, candidate, accept)
+
+
+@lru_cache(maxsize=1)
+def _of_draws() -> _Cases:
+    return _Cases.of(AT_INITIAL, _INITIAL, AT_INITIAL, _INITIAL)
+
+
+@lru_cache(maxsize=64)
+def _of_revisions(depth: int) -> _Cases:
+    kept, repaired = 1 - settled(CORRUPTION, depth), settled(REPAIR, depth)
+    return _Cases.of(AT_CORRUPTION, kept, AT_REPAIR, repaired)

@@ -293,8 +293,8 @@ def training_free_rates() -> Rates:
 
     p₀ × α × β with the prior's weights and d = .5; what has no class is its expected value: s and u
     of the verifier whatever its leniency, κ, and σ. Untouched, these rates stand for the whole
-    prior, and decisions are made with its factorised form (`is_default_prior`). With any change
-    they are a mixture like any other.
+    prior, and decisions are made with its factorised form (see `is_default_prior`, and
+    `theory/prior.py`). With any change they are a mixture like any other.
     """
     grid = list(product(*(zip(*factor, strict=True) for factor in (INITIAL, REPAIR, CORRUPTION))))
     initial, repair, corruption = zip(*([value for value, _ in cell] for cell in grid), strict=True)
@@ -354,6 +354,8 @@ def rates_for(variant: Variant, calibration: HasRates | Rates) -> Rates:
     free = training_free_rates()
 
     def typical(values: tuple[float, ...]) -> float:
+        if len(set(values)) == 1:
+            return values[0]
         return float(np.clip(np.dot(rates.weights, values), 0, 1))  # rounding may leave [0, 1]
 
     return replace(

@@ -207,7 +207,9 @@ def test_without_restore_a_warning_names_the_channels_once(run, caplog):
 
 
 @pytest.mark.parametrize(
-    ("restore", "tools"), [((), [multiply]), (None, [multiply]), (None, [])], ids=str
+    ("restore", "tools"),
+    [((), [multiply]), (None, [multiply]), (None, [])],
+    ids=["no channel", "not given", "no tools"],
 )
 def test_there_is_no_warning_where_nothing_is_lost(restore, tools, run, caplog):
     ours = MarkovScaleMiddleware(

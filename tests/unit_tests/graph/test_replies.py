@@ -3,6 +3,7 @@
 import pytest
 from fakes import REPAIRING, ScriptedModel, accepts, always
 from langchain_core.messages import AIMessage
+from pydantic import BaseModel
 
 from langchain_markovscale import create_markovscale_graph, record_traces, show
 
@@ -75,6 +76,27 @@ def test_a_refusal_is_shown_and_not_retried():
     assert state["answer"] == "I cannot help with that. Call 911."
     assert state["attempts"][0]["key"] is None
     assert model.calls == 1
+
+
+class Person(BaseModel):
+    """What a model with structured output returns."""
+
+    name: str
+    age: int
+
+
+@pytest.mark.parametrize(("answer_key", "key"), [("json:age", "36"), ("json", None)])
+def test_a_pydantic_object_is_an_answer(answer_key, key):
+    graph = graph_of(
+        None,
+        generate=lambda request: Person(name="Ada", age=36),
+        actions=("generate",),
+        answer_key=answer_key,
+        max_rounds=1,
+    )
+    (attempt,) = graph.invoke(QUESTION)["attempts"]
+    assert attempt["text"] == '{"name":"Ada","age":36}'
+    assert attempt["key"] == (key or '{"age":"36","name":"ada"}')
 
 
 def test_reasons_are_counted_when_answers_are_recorded(tmp_path):
