@@ -21,7 +21,7 @@ _NAMES_BY_MODULE = {
     "graph.budget": ("Budget",),
     "graph.builder": ("create_markovscale_graph",),
     "graph.human": ("HumanVerifier",),
-    "graph.nodes": ("generate_node", "revise_node", "verify_proxy_node"),
+    "graph.single_nodes": ("generate_node", "revise_node", "verify_proxy_node"),
     "graph.prompts": ("Prompts",),
     "graph.router": ("MarkovScaleRouter",),
     "graph.settings": ("MarkovScaleContext", "RuleOptions"),
@@ -46,8 +46,10 @@ _NAMES_BY_MODULE = {
     "graph.show": ("show",),
 }
 _MODULE_OF = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
-
-__all__ = [*sorted(_MODULE_OF), "__version__"]
+_NEEDED = {  # by folders that cannot be imported without an extra
+    "agents": ("langchain",),
+    "local": ("langchain_huggingface", "psutil", "torch", "transformers"),
+}
 
 # Type checkers take this name as true, and it costs no import of `typing`.
 TYPE_CHECKING = False
@@ -73,11 +75,6 @@ if TYPE_CHECKING:
     )
     from langchain_markovscale.graph.chat_model import ChatMarkovScale as ChatMarkovScale
     from langchain_markovscale.graph.human import HumanVerifier as HumanVerifier
-    from langchain_markovscale.graph.nodes import (
-        generate_node as generate_node,
-        revise_node as revise_node,
-        verify_proxy_node as verify_proxy_node,
-    )
     from langchain_markovscale.graph.prompts import Prompts as Prompts
     from langchain_markovscale.graph.router import MarkovScaleRouter as MarkovScaleRouter
     from langchain_markovscale.graph.settings import (
@@ -85,6 +82,11 @@ if TYPE_CHECKING:
         RuleOptions as RuleOptions,
     )
     from langchain_markovscale.graph.show import show as show
+    from langchain_markovscale.graph.single_nodes import (
+        generate_node as generate_node,
+        revise_node as revise_node,
+        verify_proxy_node as verify_proxy_node,
+    )
     from langchain_markovscale.graph.state import MarkovScaleState as MarkovScaleState
     from langchain_markovscale.graph.wrapping import with_markovscale as with_markovscale
     from langchain_markovscale.graph.writers import EmptyReplyError as EmptyReplyError
@@ -135,10 +137,12 @@ if TYPE_CHECKING:
 else:  # hidden from type checkers, which would otherwise accept any name
 
     def __getattr__(name: str) -> object:
+        if name == "__all__":  # what `import *` brings: the names that can be loaded
+            return [*sorted(filter(_can_be_loaded, _MODULE_OF)), "__version__"]
         if name == "__version__":
             from importlib.metadata import version
 
-            value = version("langchain-markovscale")
+            value: object = version("langchain-markovscale")
         elif name in _MODULE_OF:
             value = _load(name)
         else:
@@ -149,7 +153,17 @@ else:  # hidden from type checkers, which would otherwise accept any name
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *_MODULE_OF, "__all__", "__version__"})
+
+
+def _can_be_loaded(name: str) -> bool:
+    from importlib.util import find_spec
+
+    folder = _MODULE_OF[name].partition(".")[0]
+    try:
+        return all(find_spec(library) is not None for library in _NEEDED.get(folder, ()))
+    except ImportError:
+        return False
 
 
 def _load(name: str) -> object:

@@ -1,7 +1,10 @@
-"""Chat models, given as objects or by name."""
+"""Chat models, given as objects or by name, and conversations in the roles that they know."""
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, merge_content
 from langchain_core.runnables import Runnable
 
 from langchain_markovscale._extras import naming_the_extra
@@ -34,3 +37,54 @@ def resolve_model(model: object) -> Runnable[Any, Any]:
         raise naming_the_extra(error) from error
     named: Runnable[Any, Any] = init_chat_model(model)
     return named
+
+
+_ROLES_REFUSED = re.compile(
+    r"roles? must alternate|(?:system|developer)\b.{0,40}\bnot\b.{0,20}\bsupport|"
+    r"\bnot support.{0,20}\bsystem\b|only user and assistant roles",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def refuses_roles(error: Exception) -> bool:
+    """Return whether a model refuses the roles of its messages, as by a strict chat template.
+
+    Args:
+        error: What the model raised: an error of the template, or a server's with its words.
+    """
+    return _ROLES_REFUSED.search(str(error)) is not None
+
+
+def in_two_roles(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """Return a conversation for models that know a user and an assistant who alternate.
+
+    Args:
+        messages: System messages are put before the first human message, or are one where there is
+            none; neighbours of one role become one message.
+    """
+    system = [message for message in messages if isinstance(message, SystemMessage)]
+    others = [message for message in messages if not isinstance(message, SystemMessage)]
+    first = next((i for i, each in enumerate(others) if isinstance(each, HumanMessage)), 0)
+    instructions = [HumanMessage(message.content) for message in system]
+    return joined([*others[:first], *instructions, *others[first:]])
+
+
+def joined(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """Return a conversation in which neighbours of one role are one message.
+
+    Args:
+        messages: Those that call tools or answer such a call stay as they are.
+    """
+    result: list[BaseMessage] = []
+    for message in messages:
+        if result and _can_join(result[-1], message):
+            both = merge_content(result[-1].content, "\n\n", message.content)
+            result[-1] = result[-1].model_copy(update={"content": both})
+        else:
+            result.append(message)
+    return result
+
+
+def _can_join(one: BaseMessage, other: BaseMessage) -> bool:
+    calls = any(getattr(message, "tool_calls", None) for message in (one, other))
+    return one.type == other.type and one.type in ("human", "ai", "system") and not calls

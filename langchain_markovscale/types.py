@@ -5,7 +5,7 @@ its streams: checkpointers store them, servers send them, and other people's gra
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, NotRequired
+from typing import Any, Literal, NotRequired, TypeGuard
 
 from typing_extensions import TypedDict
 
@@ -21,8 +21,39 @@ Reason = Literal[
 ]  # fmt: skip
 """Why a decision was taken; a closed set."""
 
+_IMPOSSIBLE_TOKENS = 10**9  # of one call: what reports so many is mistaken
+
 Purpose = Literal["generate", "revise", "verify"]
 """What a call is for; usage, time and prices are kept by purpose."""
+
+
+NoKey = Literal[
+    "truncated",
+    "thoughts_only",
+    "refusal",
+    "no_number",
+    "no_letter",
+    "several_letters",
+    "no_box",
+    "no_text",
+    "no_json",
+    "no_expression",
+    "time_limit",
+    "no_key",
+]
+"""Why an answer has no key; a closed set."""
+
+
+class AttemptMetadata(TypedDict, total=False):
+    """How an attempt's reply was read; nothing of it is shown to a model.
+
+    Attributes:
+        thoughts: What the model thought aloud, taken off the text.
+        no_key: Why the attempt has no key.
+    """
+
+    thoughts: str
+    no_key: NoKey
 
 
 class Attempt(TypedDict):
@@ -36,6 +67,7 @@ class Attempt(TypedDict):
         parent: Index of the attempt that was revised, None for a fresh draw.
         feedback: The verifier's critique, handed to the next revision.
         tokens: Tokens that the model wrote for it, or None where it did not report them.
+        metadata: How its reply was read, where there is something to say of it.
     """
 
     text: str
@@ -45,6 +77,7 @@ class Attempt(TypedDict):
     parent: int | None
     feedback: str | None
     tokens: int | None
+    metadata: NotRequired[AttemptMetadata]
 
 
 def new_attempt(
@@ -56,6 +89,7 @@ def new_attempt(
     parent: int | None = None,
     feedback: str | None = None,
     tokens: int | None = None,
+    metadata: AttemptMetadata | None = None,
 ) -> Attempt:
     """Return an attempt; what is left out is None.
 
@@ -67,10 +101,11 @@ def new_attempt(
         parent: Index of the attempt that was revised.
         feedback: The verifier's critique.
         tokens: Tokens that the model wrote for it.
+        metadata: How its reply was read; left out where it is None.
     """
     if action is None:
         action = "generate" if parent is None else "revise"
-    return {
+    attempt: Attempt = {
         "text": text,
         "key": key,
         "score": score,
@@ -79,6 +114,7 @@ def new_attempt(
         "feedback": feedback,
         "tokens": tokens,
     }
+    return attempt if metadata is None else {**attempt, "metadata": metadata}
 
 
 class Decision(TypedDict):
@@ -145,12 +181,15 @@ class Usage(TypedDict):
         input_tokens: Input tokens of the calls that reported usage.
         output_tokens: Output tokens of the calls that reported usage.
         unknown: How many calls reported no usage.
+        unscored: How many verdicts came without a score: it could not be read, or the verifier
+            abstained. Left out where there was none.
     """
 
     calls: int
     input_tokens: int
     output_tokens: int
     unknown: int
+    unscored: NotRequired[int]
 
 
 def usage_of(message: object) -> Usage:
@@ -161,14 +200,18 @@ def usage_of(message: object) -> Usage:
 
     Returns:
         One call with its tokens; one call of unknown usage where the reply does not report both
-        numbers.
+        numbers, or they are none that a call can take (negative, or 10⁹ and more).
     """
     metadata = getattr(message, "usage_metadata", None)
     if isinstance(metadata, Mapping):
         input_tokens, output_tokens = metadata.get("input_tokens"), metadata.get("output_tokens")
-        if isinstance(input_tokens, int) and isinstance(output_tokens, int):
+        if _is_token_count(input_tokens) and _is_token_count(output_tokens):
             return Usage(calls=1, input_tokens=input_tokens, output_tokens=output_tokens, unknown=0)
     return Usage(calls=1, input_tokens=0, output_tokens=0, unknown=1)
+
+
+def _is_token_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and 0 <= value < _IMPOSSIBLE_TOKENS
 
 
 def no_usage() -> Usage:
@@ -179,12 +222,15 @@ def no_usage() -> Usage:
 def add_usage(left: Usage | None, right: Usage | None) -> Usage:
     """Return the sum of two usages as a new dictionary; None counts as nothing."""
     left, right = left or no_usage(), right or no_usage()
-    return Usage(
+    total = Usage(
         calls=left["calls"] + right["calls"],
         input_tokens=left["input_tokens"] + right["input_tokens"],
         output_tokens=left["output_tokens"] + right["output_tokens"],
         unknown=left["unknown"] + right["unknown"],
     )
+    if unscored := left.get("unscored", 0) + right.get("unscored", 0):
+        total["unscored"] = unscored
+    return total
 
 
 class AttemptEvent(TypedDict):

@@ -6,14 +6,12 @@ end of the turn.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from time import monotonic
 from typing import Any, NamedTuple, Unpack
-from uuid import uuid4
 
 from langchain.agents.middleware import (
     AgentMiddleware,
-    ExtendedModelResponse,
     ModelRequest,
     ModelResponse,
     hook_config,
@@ -22,40 +20,47 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
-from langgraph.types import Command
 
+from langchain_markovscale.agents.limits import Limits
+from langchain_markovscale.agents.model_calls import Response, accounted, reported
+from langchain_markovscale.agents.side_effects import check_restorable, snapshot, warn_of_channels
+from langchain_markovscale.agents.transcript import (
+    final_answer,
+    has_answer,
+    reply_index,
+    text_of_answer,
+)
 from langchain_markovscale.agents.turn import (
     MarkovScaleAgentState,
-    Since,
     Trail,
     Turn,
-    action_of,
-    best_answer,
-    checked_response,
-    final_answer,
-    rewritten,
-    since_question,
-    text_of_answer,
-    turn_of,
+    is_asked_again,
+    last_turn,
+    new_calls,
+    new_turn,
     under_way,
-    with_model_usage,
-    with_seconds,
-    written_by_model,
+    with_cost,
+)
+from langchain_markovscale.agents.updates import (
+    Now,
+    continuing,
+    is_out_of_steps,
+    stopping,
+    with_answer_last,
 )
 from langchain_markovscale.answers.keys import AnswerKey
-from langchain_markovscale.graph.budget import Budget, why_over_budget
+from langchain_markovscale.graph.budget import Budget
 from langchain_markovscale.graph.conversation import stop_decision
-from langchain_markovscale.graph.metering import UNKNOWN_CALL, Meter, add_usage_for
+from langchain_markovscale.graph.metering import UNKNOWN_CALL, Meter, with_unscored
 from langchain_markovscale.graph.nodes import VerifierLike
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
 from langchain_markovscale.graph.settings import PerRun, RuleOptions, rule_of_loop
 from langchain_markovscale.graph.steps import Call, Steps, arun_steps, run_steps
-from langchain_markovscale.graph.telemetry import emit, labelled
+from langchain_markovscale.graph.telemetry import emit, labelled, warn_without_evidence
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.types import (
     Attempt,
     Decision,
-    Purpose,
     Reason,
     VerifierInput,
     new_attempt,
@@ -67,14 +72,12 @@ from langchain_markovscale.verifiers.function import as_verifier
 logger = logging.getLogger(__name__)
 
 Update = dict[str, Any]
-Response = ModelResponse[Any] | ExtendedModelResponse[Any]
 
 
 class _Pending(NamedTuple):
     """A final answer that is to be verified."""
 
-    turn: Turn
-    since: Since
+    now: Now
     request: VerifierInput
 
 
@@ -85,11 +88,23 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
     with the critique), to draw afresh (it starts again from the question), or to stop. At the end
     the conversation holds the question, the tool calls that led to the best answer, and that
     answer, whose `response_metadata["markovscale"]` has the number of attempts, the belief, the
-    reason and the usage. With structured output the structured response is verified, as JSON, and
-    that of the best answer is returned.
+    reason and the usage. With a response format only structured responses are answers: they are
+    verified, as JSON, and that of the best attempt is returned.
 
-    Put it first in `middleware=[…]`: then its hook is the last to run, and sees an answer as the
-    others have changed it. Every question is a turn of its own, also on a thread.
+    An agent with tools only revises, unless `actions` says otherwise: a fresh draw would call the
+    tools again, and what they did the first time (a mail that was sent) would be done twice, with
+    no trace of it in the conversation. Without tools an answer is drawn afresh as well.
+
+    What tools write into the agent's state (files, todos) is set back to what it was after the best
+    attempt where `restore` names the channel. Nothing else that tools do can be undone.
+
+    Each call of the agent is a turn of its own, also on a thread. The user's question, the settings
+    and the usage are pinned when it begins, and kept when it is resumed: whatever other middleware
+    does to the messages, the verifier is asked what the user wrote (also where another redacts it:
+    keep a judge that must not see that on your own machines), and the limits hold. A turn
+    that has stopped stays stopped: who asks for another reply then gets the same answer, without a
+    call. Put this middleware first in `middleware=[…]`: then it sees the user's messages before the
+    others change them, and an answer as they have changed it.
 
     A stream of messages shows drafts as the agent writes them, and the best answer last;
     `stream_mode="custom"` shows an event for each attempt and decision.
@@ -98,12 +113,13 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
     `MarkovScaleContext`.
 
     Nothing paid for is lost: if the verifier fails, or the model after a first answer (an empty
-    reply is a failure), the turn ends with the best answer so far and the reason `"error"`; if
-    another middleware or a tool ends the agent before that, with the reason `"interrupted"`. To
-    have them retried first, give `verifier.with_retry()` and, for the model,
-    `ModelRetryMiddleware(on_failure="error")`; its default, `"continue"`, makes an answer of the
-    error. Errors before the first answer rise, and so do those of tools. A turn that is interrupted
-    and never resumed leaves its last draft and critique in the conversation.
+    reply is a failure, and so is one that lacks the response format), the turn ends with the best
+    answer so far and the reason `"error"`; if another middleware, a tool or the recursion limit
+    ends the agent before that, with the reason `"interrupted"`. To have errors retried first, give
+    `verifier.with_retry()` and, for the model, `ModelRetryMiddleware(on_failure="error")`; its
+    default, `"continue"`, makes an answer of the error. Errors before the first answer rise, and so
+    do those of tools. A turn that is interrupted and never resumed leaves its last draft and
+    critique in the conversation.
 
     Example::
 
@@ -122,12 +138,17 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         answer_key: Makes the key of an answer: a function of its text, or a name.
         prompts: The prompts that ask for a revision; `system` is not used, because the agent has
             its own.
+        restore: Channels of the agent's state that belong to an answer, such as `("files",
+            "todos")`. None, the default, restores nothing, and warns once where tools could write
+            any; `()` restores nothing without a warning.
         **rule: How to decide: `calibration`, `variant` (all but `"map"`), `cost_per_round`,
-            `max_rounds`, `actions`, `choices` and `delivery`, described by
-            `help(langchain_markovscale.RuleOptions)`.
+            `max_rounds`, `actions`, `choices`, `delivery` and `exact_verifier`, described by
+            `help(langchain_markovscale.RuleOptions)`; `actions` is `("revise",)` by default where
+            the agent has tools.
 
     Raises:
-        ValueError: If there is neither a verifier nor a key, or a number is out of range.
+        ValueError: If there is neither a verifier nor a key, or a number is out of range; when the
+            agent is called, if `restore` names a channel that cannot be set back.
         TypeError: If the verifier or the calibration is of no accepted type, or an option is
             unknown.
     """
@@ -142,8 +163,10 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         budget: Budget | None = None,
         answer_key: AnswerKey | str | None = None,
         prompts: Prompts | None = None,
+        restore: Sequence[str] | None = None,
         **rule: Unpack[RuleOptions],
     ) -> None:
+        by_default = criterion is None and rule.get("actions") is None
         criterion, self._answer_key = rule_of_loop(
             MarkovScaleMiddleware, verifier, answer_key, criterion, rule
         )
@@ -154,10 +177,37 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
             )
         super().__init__()
         self.tools = ()
-        self._per_run = PerRun(criterion, budget)
         self._verifier = as_verifier(verifier) or NoVerifier()
-        self._free = isinstance(self._verifier, Verifier) and not self._verifier.asks_model
+        free = isinstance(self._verifier, Verifier) and not self._verifier.asks_model
+        self._per_run = with_tools = PerRun(criterion, budget)
+        if by_default:  # a fresh draw would repeat what tools did
+            with_tools = PerRun(criterion.replace(actions=("revise",)), budget)
+        self._limits = Limits(self._per_run, with_tools, free=free)
         self._prompts = prompts_or_default(prompts)
+        if isinstance(restore, str):
+            restore = (restore,)
+        self._restore = tuple(restore or ())
+        self._unwarned = criterion.max_rounds > 1
+        self._restores_by_choice = restore is not None
+
+    def before_agent(self, state: MarkovScaleAgentState, runtime: Runtime[Any]) -> Update | None:
+        """Pin the question, the settings and the accounts of the turn that begins."""
+        check_restorable(self._restore)
+        settings = self._per_run.given()
+        last = last_turn(state)
+        if last is not None and is_asked_again(last, state["messages"]):
+            turn, calls = under_way(state)
+            turn = {**turn, "settings": {**turn["settings"], **settings}}
+            return {"markovscale": turn, "markovscale_calls": calls}
+        turn = new_turn(state["messages"], last, settings, snapshot(state, self._restore))
+        turn["steps_left"] = state.get("remaining_steps")
+        return {"markovscale": turn, "markovscale_calls": new_calls()}
+
+    async def abefore_agent(
+        self, state: MarkovScaleAgentState, runtime: Runtime[Any]
+    ) -> Update | None:
+        """Pin the question, the settings and the accounts of the turn that begins."""
+        return self.before_agent(state, runtime)
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
@@ -187,20 +237,16 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
 
     def after_agent(self, state: MarkovScaleAgentState, runtime: Runtime[Any]) -> Update | None:
         """End with the best answer where another middleware or a tool has ended the agent."""
-        turn = state.get("markovscale")
-        if turn is None or not turn["attempts"]:
+        now = Now.of(state)
+        if (final := now.turn["final"]) is not None:
+            return None if has_answer(now.transcript, final) else with_answer_last(now, final)
+        if not now.turn["attempts"]:
             return None
-        since = since_question(state["messages"], turn)
-        if turn_of(since.question, turn) is not turn:
-            return None  # the turn of an earlier question, which was never resumed
         text = "The agent was ended before its next answer could be verified."
-        if since.messages and since.messages[-1].type == "ai":
-            text += f" The last message is: {since.messages[-1].text}"
-        logger.warning("%s The answer is the best of the %d before.", text, len(turn["attempts"]))
-        question = turn["run"]["question"]
-        emit({"type": "error", "node": "agent", "error": text, "try": 1, "question": question})
-        turn = {**with_model_usage(turn, written_by_model(since)), "error": text}
-        return self._end_turn(turn, since, "interrupted")
+        since = now.transcript.since
+        if since and since[-1].type == "ai":
+            text += f" The last message is: {since[-1].text}"
+        return self._interrupted(now, text)
 
     async def aafter_agent(
         self, state: MarkovScaleAgentState, runtime: Runtime[Any]
@@ -211,77 +257,64 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
     def _model_call(
         self, request: ModelRequest[Any]
     ) -> Generator[ModelRequest[Any], ModelResponse[Any], Response]:
-        """Time a model call where a budget limits time; keep its error where there is an answer.
+        if self._unwarned and request.tools:
+            self._unwarned = False
+            warn_of_channels(self._restore if self._restores_by_choice else None)
+        return accounted(request, self._limits)
 
-        The hook that follows ends the turn with the best answer.
-        """
-        budget = self._per_run.now().budget or {}  # refuses bad settings before anything is paid
-        response, began = None, monotonic()
-        try:
-            response = yield request
-            answered = checked_response(response)
-        except GraphBubbleUp:
-            raise
-        except Exception as error:
-            _, turn = under_way(request.state)
-            if not turn["attempts"]:
-                raise
-            turn = _with_error(turn, error, "model")
-            cost = UNKNOWN_CALL if response is None else usage_of(response.result[-1])
-            turn["usage"] = add_usage_for(turn["usage"], action_of(turn), cost)
-            answered = ModelResponse(result=[])
-        else:
-            if "seconds" not in budget:
-                return answered
-            _, turn = under_way(request.state)
-            turn = with_seconds(turn, action_of(turn), monotonic() - began)
-        return ExtendedModelResponse(answered, Command(update={"markovscale": turn}))
-
-    def _verification(self, state: MarkovScaleAgentState) -> Steps[Update | None]:
+    def _verification(self, state: Mapping[str, Any]) -> Steps[Update | None]:
         """Return the update that follows a model's reply."""
-        pending = self._pending(state)
+        pending = self._pending(Now.of(state))
         if not isinstance(pending, _Pending):
             return pending
         config, meter = self._call_config(pending)
         began = monotonic()
         try:
             returned = yield Call(self._verifier, pending.request, config)
-            return self._verified(pending, returned, meter, monotonic() - began)
+            return self._verified(pending.now, returned, meter, monotonic() - began)
         except GraphBubbleUp:
             raise
         except Exception as error:
-            return self._failed(pending, error, meter)
+            now, cost = pending.now, (meter and meter.usage) or UNKNOWN_CALL
+            now = now._replace(calls=with_cost(now.calls, "verify", cost, monotonic() - began))
+            return self._end_turn(now.with_error(reported(now.turn, error, "verifier")), "error")
 
-    def _pending(self, state: MarkovScaleAgentState) -> _Pending | Update | None:
+    def _pending(self, now: Now) -> _Pending | Update | None:
         """Return what is to be verified, or the update where there is nothing to verify."""
-        since, turn = under_way(state)
-        if turn["error"] is not None:
-            return self._end_turn(with_model_usage(turn, since), since)
-        trail = final_answer(since.messages, state.get("structured_response"), turn)
+        state, turn, calls, transcript = now
+        if (final := turn["final"]) is not None:
+            return with_answer_last(now, final)
+        if calls["error"] is not None:
+            return self._end_turn(now, "budget" if calls["over_budget"] else "error")
+        structured = state.get("structured_response") if calls["formatted"] is not None else None
+        trail = final_answer(transcript, turn, calls, structured)
         if trail is None:
+            if turn["attempts"] and reply_index(transcript, turn, calls) is None:
+                return self._interrupted(now, "Another middleware has removed the model's reply.")
             return None
-        counted = with_model_usage(turn, since)
+        trail["channels"] = snapshot(state, self._restore)
         try:
             attempt = self._attempt(turn, trail)
         except Exception as error:
             if not turn["attempts"]:
                 raise
-            return self._end_turn(_with_error(counted, error, "answer's key"), since)
+            return self._end_turn(now.with_error(reported(turn, error, "answer's key")), "error")
         turn = {
-            **counted,
+            **turn,
             "attempts": [*turn["attempts"], attempt],
             "trails": [*turn["trails"], trail],
         }
+        now = now._replace(turn=turn)
         request: VerifierInput = {
             "question": turn["run"]["question"],
             "answer": attempt["text"],
             "key": attempt["key"],
         }
-        if (exceeded := self._over_budget(turn, "verify")) is not None:
-            return self._end_turn({**turn, "error": exceeded}, since, "budget")
+        if (exceeded := self._limits.exceeded(turn, calls, "verify")) is not None:
+            return self._end_turn(now.with_error(exceeded, over_budget=True), "budget")
         if results := [str(m.text) for m in trail["steps"] if m.type == "tool"]:
             request["context"] = {"tools": results}
-        return _Pending(turn, since, request)
+        return _Pending(now, request)
 
     def _attempt(self, turn: Turn, trail: Trail) -> Attempt:
         text, decision = text_of_answer(trail), turn["decision"]
@@ -295,7 +328,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
 
     def _call_config(self, pending: _Pending) -> tuple[RunnableConfig, Meter | None]:
         """Return the verifier's config, whose output is kept out of the stream, and its meter."""
-        attempts = pending.turn["attempts"]
+        attempts = pending.now.turn["attempts"]
         index, action = len(attempts) - 1, attempts[-1]["action"]
         config = labelled(ensure_config(), "verify", index, action)
         if isinstance(self._verifier, Verifier):
@@ -303,73 +336,55 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         meter = Meter()
         return meter.metered_config(config), meter
 
-    def _verified(
-        self, pending: _Pending, returned: object, meter: Meter | None, seconds: float
-    ) -> Update:
-        turn = with_seconds(pending.turn, "verify", seconds)
+    def _verified(self, now: Now, returned: object, meter: Meter | None, seconds: float) -> Update:
         verdict = verdict_in(returned, self._verifier)
         latest: Attempt = {
-            **turn["attempts"][-1],
+            **now.turn["attempts"][-1],
             "score": verdict["score"],
             "feedback": verdict["feedback"],
         }
-        attempts = [*turn["attempts"][:-1], latest]
+        attempts = [*now.turn["attempts"][:-1], latest]
         cost = None
         if not isinstance(self._verifier, NoVerifier):
             cost = (meter and meter.usage) or verdict["usage"] or UNKNOWN_CALL
-        turn = {**turn, "attempts": attempts, "usage": add_usage_for(turn["usage"], "verify", cost)}
-        question = turn["run"]["question"]
-        index = len(attempts) - 1
+            cost = with_unscored(cost, verdict)
+        turn: Turn = {**now.turn, "attempts": attempts}
+        calls = with_cost(now.calls, "verify", cost, seconds)
+        decision = self._limits.settings(turn, calls).criterion.decide(attempts)
+        question, index = turn["run"]["question"], len(attempts) - 1
         emit({"type": "attempt", "index": index, "attempt": latest, "question": question})
-        decision = self._per_run.now().criterion.decide(attempts)
+        now = now._replace(turn=turn, calls=calls)
         if decision["action"] != "stop":
-            exceeded = self._over_budget(turn, decision["action"])
+            exceeded = self._limits.exceeded(turn, calls, decision["action"])
             if exceeded is not None:
-                return self._end_turn({**turn, "error": exceeded}, pending.since, "budget")
-        return self._decided(turn, pending.since, decision)
+                return self._end_turn(now.with_error(exceeded, over_budget=True), "budget")
+            if is_out_of_steps(now):
+                return self._interrupted(now, "The recursion_limit allows no further attempt.")
+        return self._decided(now, decision)
 
-    def _over_budget(self, turn: Turn, purpose: Purpose) -> str | None:
-        """Return why the budget does not allow the next call, and emit the event."""
-        budget = self._per_run.now().budget
-        if budget is None:
-            return None
-        usage, seconds = turn["usage"], turn.get("seconds", {})
-        free = self._free and purpose == "verify"
-        exceeded = why_over_budget(budget, purpose, turn["attempts"], usage, seconds, free=free)
-        if exceeded is not None:
-            logger.info("The call to %s was skipped. %s", purpose, exceeded)
-            question = turn["run"]["question"]
-            emit({"type": "budget", "node": purpose, "error": exceeded, "question": question})
-        return exceeded
+    def _interrupted(self, now: Now, text: str) -> Update:
+        turn = now.turn
+        logger.warning("%s The answer is the best of the %d before.", text, len(turn["attempts"]))
+        question = turn["run"]["question"]
+        emit({"type": "error", "node": "agent", "error": text, "try": 1, "question": question})
+        return self._end_turn(now.with_error(text), "interrupted")
 
-    def _failed(self, pending: _Pending, error: Exception, meter: Meter | None) -> Update:
-        cost = (meter and meter.usage) or UNKNOWN_CALL
-        turn = _with_error(pending.turn, error, "verifier")
-        turn["usage"] = add_usage_for(turn["usage"], "verify", cost)
-        return self._end_turn(turn, pending.since)
+    def _end_turn(self, now: Now, reason: Reason) -> Update:
+        turn = now.turn
+        criterion = self._limits.settings(turn, now.calls).criterion
+        decision = stop_decision(criterion, turn["attempts"], reason, last=turn["decision"])
+        return self._decided(now, decision)
 
-    def _end_turn(self, turn: Turn, since: Since, reason: Reason = "error") -> Update:
-        criterion = self._per_run.now().criterion
-        return self._decided(turn, since, stop_decision(criterion, turn["attempts"], reason))
-
-    def _decided(self, turn: Turn, since: Since, decision: Decision) -> Update:
-        emit({"type": "decision", "decision": decision, "question": turn["run"]["question"]})
-        turn = {**turn, "decision": decision, "critique_id": None}
+    def _decided(self, now: Now, decision: Decision) -> Update:
+        question = now.turn["run"]["question"]
+        emit({"type": "decision", "decision": decision, "question": question})
         if decision["action"] == "stop":
-            wanted, structured = best_answer(turn, decision)
-            update: Update = {"messages": rewritten(since.messages, wanted)}
-            if structured is not None:
-                update["structured_response"] = structured
-            # The drafts are not needed any more, and a thread should not keep them.
-            return {**update, "markovscale": {**turn, "attempts": [], "trails": []}}
-        if decision["parent"] is None:
-            messages = rewritten(since.messages, ())
-            return {"messages": messages, "markovscale": turn, "jump_to": "model"}
-        turn["critique_id"] = critique_id = str(uuid4())
-        parent = turn["trails"][decision["parent"]]
-        critique = {"role": "user", "content": self._critique(turn, decision), "id": critique_id}
-        messages = rewritten(since.messages, [*parent["steps"], *parent["answer"], critique])
-        return {"messages": messages, "markovscale": turn, "jump_to": "model"}
+            warn_without_evidence(decision)
+            return stopping(now, decision, self._restore)
+        critique = None
+        if decision["action"] == "revise":
+            critique = self._critique(now.turn, decision)
+        return continuing(now, decision, critique, self._restore)
 
     def _critique(self, turn: Turn, decision: Decision) -> str:
         attempt = turn["attempts"][decision["parent"] or 0]
@@ -381,16 +396,3 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
             "attempts": turn["attempts"],
         }
         return str(self._prompts.for_revision(request)[-1].text)
-
-
-def _with_error(turn: Turn, error: Exception, source: str) -> Turn:
-    """Log and emit an error that does not rise, and return the turn with it."""
-    logger.warning(
-        "The %s failed; the answer is the best of %d attempts.",
-        source,
-        len(turn["attempts"]),
-        exc_info=error,
-    )
-    text, question = f"{type(error).__name__}: {error}", turn["run"]["question"]
-    emit({"type": "error", "node": source, "error": text, "try": 1, "question": question})
-    return {**turn, "error": text}

@@ -1,127 +1,202 @@
-"""An agent's turn: one question, the attempts at it, and the messages that led to each.
+"""An agent's turn: one question, what was set for it, the attempts at it, and what they took.
 
-It is apart from the middleware because nothing is called here: conversations in, conversations out.
-The trail of an attempt is kept as well as its text, so that a revision continues from the tool
-calls that its parent was made with, and the answer that is returned follows its own tool calls.
+It is pinned when the agent is invoked and kept in the agent's private state, so that nothing that
+others do to the messages (summaries, reminders, critiques, new ids) starts another turn or changes
+what the verifier is asked.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, NamedTuple, NotRequired
+from typing import Annotated, Any, NotRequired
+from uuid import uuid4
 
-from langchain.agents.middleware import AgentState, ModelResponse
+from langchain.agents.middleware import AgentState
 from langchain.agents.middleware.types import PrivateStateAttr
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, ToolMessage
-from pydantic import TypeAdapter
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from langgraph.managed.is_last_step import RemainingStepsManager
 from typing_extensions import TypedDict
 
-from langchain_markovscale.graph.conversation import answer_id
-from langchain_markovscale.graph.metering import add_usage_for
+from langchain_markovscale.graph.metering import UsageByPurpose, add_usage_for
+from langchain_markovscale.graph.settings import RunSettings
 from langchain_markovscale.graph.state import Run
-from langchain_markovscale.graph.writers import EmptyReplyError
-from langchain_markovscale.types import Action, Attempt, Decision, Purpose, Usage, usage_of
+from langchain_markovscale.types import Action, Attempt, Decision, Purpose, usage_of
 
-_JSON: TypeAdapter[Any] = TypeAdapter(Any)
+SOURCE = "markovscale"
+"""The `lc_source` and the name of our critiques, by which others know that no user wrote them."""
 
 
 class Trail(TypedDict):
-    """The messages that led to an attempt.
+    """What led to an attempt, and what it did beside its words.
 
     Attributes:
         steps: Tool calls and their results, without the drafts and critiques between them.
         answer: The final AI message; with structured output by tool, the tool's message as well.
         structured: The structured response, or None.
+        channels: The channels of the agent's state that are restored, as they were after it.
     """
 
     steps: list[AnyMessage]
     answer: list[AnyMessage]
     structured: Any
+    channels: NotRequired[dict[str, Any]]
 
 
 class Turn(TypedDict):
     """One question to an agent, and the attempts at it.
 
     Attributes:
-        run: The question.
+        run: The question's text and the id of its message.
+        question: The message itself, as the user wrote it.
+        previous: Id of the message before it; None where it is the first.
+        settings: The settings of the run, checked.
+        channels: The channels that are restored, as they were before the first attempt.
+        steps_left: Steps that the agent's run might still take when the last attempt was made, or
+            when the turn began; None where that is unknown.
         attempts: All attempts, in the order in which they were made.
-        trails: The messages that led to each.
+        trails: What led to each.
         decision: The last decision; None before the first attempt.
-        usage: Calls and tokens by purpose.
-        critique_id: Id of the message that asks for the next revision; None where there is none.
-        error: The error where the turn ends for the reason `"error"` or `"interrupted"`, what was
-            used up where it is `"budget"`; else None.
-        seconds: Time in calls, by purpose.
+        critique: The message that asks for the next revision; None where there is none.
+        final: The answer with which the turn has stopped; None while it goes on.
     """
 
     run: Run
+    question: HumanMessage
+    previous: str | None
+    settings: RunSettings
+    channels: dict[str, Any]
+    steps_left: int | None
     attempts: list[Attempt]
     trails: list[Trail]
     decision: Decision | None
-    usage: dict[Purpose, Usage]
-    critique_id: str | None
+    critique: dict[str, Any] | None
+    final: Trail | None
+
+
+class Calls(TypedDict):
+    """What the calls of a turn have taken, and what the last one was.
+
+    It is apart from the turn because it is written with every call of the model.
+
+    Attributes:
+        usage: Calls and tokens by purpose.
+        seconds: Time in calls, by purpose.
+        reply: Id of the last reply; None where there is none.
+        formatted: Whether the last reply has the format that the agent's answers must have; None
+            where they need none.
+        tools: Whether the model has tools.
+        error: The error that ends the turn, or what was used up; else None.
+        over_budget: Whether it is the budget that ends the turn.
+    """
+
+    usage: UsageByPurpose
+    seconds: dict[Purpose, float]
+    reply: str | None
+    formatted: bool | None
+    tools: bool
     error: str | None
-    seconds: NotRequired[dict[Purpose, float]]
+    over_budget: bool
 
 
 class MarkovScaleAgentState(AgentState[Any]):
-    """An agent's state, and the turn, which only the middleware sees."""
+    """An agent's state, and the turn and its calls, which only the middleware sees.
 
-    markovscale: NotRequired[Annotated[Turn | None, PrivateStateAttr]]
-
-
-class Since(NamedTuple):
-    """A question, and what the conversation holds after it.
-
-    Attributes:
-        question: The last human message that is no critique of ours.
-        messages: The messages after it, a critique included.
+    LangGraph counts the steps that the agent's run may still take.
     """
 
-    question: HumanMessage
-    messages: list[AnyMessage]
+    markovscale: NotRequired[Annotated[Turn | None, PrivateStateAttr]]
+    markovscale_calls: NotRequired[Annotated[Calls | None, PrivateStateAttr]]
+    remaining_steps: NotRequired[Annotated[int, PrivateStateAttr, RemainingStepsManager]]
 
 
-def since_question(messages: Sequence[AnyMessage], turn: Turn | None) -> Since:
-    """Return the question of a conversation, and what came after it.
+def new_turn(
+    messages: Sequence[AnyMessage],
+    last: Turn | None,
+    settings: RunSettings,
+    channels: dict[str, Any],
+) -> Turn:
+    """Return the turn of the user's question in a conversation.
+
+    Args:
+        messages: The conversation.
+        last: The turn before.
+        settings: The settings of the run, checked.
+        channels: The channels that are restored, as they are now.
 
     Raises:
         ValueError: If there is no human message.
     """
-    critique_id = None if turn is None else turn["critique_id"]
-    for index in range(len(messages) - 1, -1, -1):
-        message = messages[index]
-        if isinstance(message, HumanMessage) and (message.id is None or message.id != critique_id):
-            return Since(message, list(messages[index + 1 :]))
+    return _turn_of(users_question(messages, last), messages, settings, channels)
+
+
+def new_calls() -> Calls:
+    """Return the calls of a turn that has made none."""
+    return Calls(
+        usage={},
+        seconds={},
+        reply=None,
+        formatted=None,
+        tools=False,
+        error=None,
+        over_budget=False,
+    )
+
+
+def under_way(state: Mapping[str, Any]) -> tuple[Turn, Calls]:
+    """Return the turn of a state, and its calls.
+
+    Raises:
+        ValueError: If there is neither a turn nor a human message.
+    """
+    turn, calls = state.get("markovscale"), state.get("markovscale_calls")
+    if turn is not None and "final" in turn and calls is not None:
+        return turn, calls
+    converted, counted = _turn_of_0_1(state["messages"], turn)
+    return converted, counted if calls is None else calls
+
+
+def last_turn(state: Mapping[str, Any]) -> Turn | None:
+    """Return the turn that a state was left with; None where there is none."""
+    turn = state.get("markovscale")
+    if turn is None or "final" in turn:
+        return turn
+    has_stopped = turn["decision"] is not None and turn["decision"]["action"] == "stop"
+    return None if has_stopped else _turn_of_0_1(state["messages"], turn)[0]
+
+
+def users_question(messages: Sequence[AnyMessage], turn: Turn | None = None) -> HumanMessage:
+    """Return the last message that the user wrote.
+
+    Args:
+        messages: The conversation. Human messages with an `lc_source` are no user's: summaries,
+            critiques of graders.
+        turn: The last turn, whose question it is where the conversation has lost it.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    humans = [message for message in messages if isinstance(message, HumanMessage)]
+    for message in reversed(humans):
+        if "lc_source" not in message.additional_kwargs:
+            return message
+    if turn is not None:
+        return turn["question"]
+    if humans:
+        return humans[-1]
     raise ValueError(
         "messages has no human message, so there is no question to verify the answer against: "
         "invoke the agent with {'messages': [HumanMessage('…')]}."
     )
 
 
-def turn_of(question: HumanMessage, turn: Turn | None) -> Turn:
-    """Return the turn of a question: the current one, or a new one."""
-    if turn is not None and turn["run"]["message_id"] == question.id and not _stopped(turn):
-        return turn
-    run: Run = {"question": str(question.text), "message_id": question.id}
-    return Turn(
-        run=run,
-        attempts=[],
-        trails=[],
-        decision=None,
-        usage={},
-        critique_id=None,
-        error=None,
-    )
-
-
-def under_way(state: Mapping[str, Any]) -> tuple[Since, Turn]:
-    """Return what a state holds after its question, and the question's turn.
-
-    Raises:
-        ValueError: If there is no human message.
-    """
-    stored = state.get("markovscale")
-    since = since_question(state["messages"], stored)
-    return since, turn_of(since.question, stored)
+def is_asked_again(turn: Turn, messages: Sequence[AnyMessage]) -> bool:
+    """Return whether a conversation asks the question of a turn that has not stopped."""
+    if turn["final"] is not None:
+        return False
+    question, pinned = users_question(messages, turn), turn["run"]["message_id"]
+    if question.id == pinned:
+        return True
+    # Others may have given it another id; then the one that was pinned is gone.
+    is_gone = all(message.id != pinned for message in messages)
+    return is_gone and question.content == turn["question"].content
 
 
 def action_of(turn: Turn) -> Action:
@@ -130,125 +205,75 @@ def action_of(turn: Turn) -> Action:
     return "revise" if decision is not None and decision["action"] == "revise" else "generate"
 
 
-def with_model_usage(turn: Turn, since: Since) -> Turn:
-    """Return the turn with the usage of the model calls that belong to no attempt yet."""
-    trails = [message for trail in turn["trails"] for message in trail["steps"] + trail["answer"]]
-    counted, usage = {message.id for message in trails}, turn["usage"]
-    for message in since.messages:
+def with_cost(calls: Calls, purpose: Purpose, cost: Any, seconds: float = 0.0) -> Calls:
+    """Return the calls with the usage and the time of another one."""
+    before = calls["seconds"]
+    return {
+        **calls,
+        "usage": add_usage_for(calls["usage"], purpose, cost),
+        "seconds": {**before, purpose: before.get(purpose, 0.0) + seconds},
+    }
+
+
+def _turn_of(
+    question: HumanMessage,
+    messages: Sequence[AnyMessage],
+    settings: RunSettings,
+    channels: dict[str, Any],
+) -> Turn:
+    before = None
+    for message in messages:
+        if message.id == question.id:
+            break
+        before = message.id
+    return Turn(
+        run={"question": str(question.text), "message_id": question.id},
+        question=question.model_copy(deep=True),  # others may edit theirs in place
+        previous=before,
+        settings=settings,
+        channels=channels,
+        steps_left=None,
+        attempts=[],
+        trails=[],
+        decision=None,
+        critique=None,
+        final=None,
+    )
+
+
+def _turn_of_0_1(messages: Sequence[AnyMessage], kept: Any) -> tuple[Turn, Calls]:
+    """Return the turn of a checkpoint that version 0.1 has written, before or within a turn."""
+    critique_id = kept and kept["critique_id"]
+    question = users_question([m for m in messages if critique_id is None or m.id != critique_id])
+    turn, calls = _turn_of(question, messages, {}, {}), new_calls()
+    counted: set[str | None] = set()
+    decision = kept and kept["decision"]
+    if (
+        kept
+        and kept["run"]["message_id"] == question.id
+        and (decision or {}).get("action") != "stop"
+    ):
+        turn |= {name: kept[name] for name in ("run", "attempts", "trails", "decision")}  # type: ignore[typeddict-item]
+        turn["critique"] = next(
+            ({"content": m.content, "id": m.id} for m in messages if m.id == critique_id), None
+        )
+        calls |= {"usage": kept["usage"], "seconds": kept.get("seconds", {})}
+        calls["error"] = kept["error"]
+        counted = {m.id for trail in turn["trails"] for m in trail["steps"] + trail["answer"]}
+    since = list(messages)[list(messages).index(question) + 1 :]
+    for message in since:
         if isinstance(message, AIMessage) and message.id not in counted:
-            usage = add_usage_for(usage, action_of(turn), usage_of(message))
-    return {**turn, "usage": usage}
+            calls = with_cost(calls, action_of(turn), usage_of(message))
+            calls["reply"] = message.id
+    return turn, calls
 
 
-def with_seconds(turn: Turn, purpose: Purpose, seconds: float) -> Turn:
-    """Return the turn with the time that a call has taken."""
-    before = turn.get("seconds", {})
-    return {**turn, "seconds": {**before, purpose: before.get(purpose, 0.0) + seconds}}
-
-
-def written_by_model(since: Since) -> Since:
-    """Leave out the message by which a middleware ends an agent: no model call wrote it."""
-    model_replies = [
-        m for m in since.messages if getattr(m, "tool_calls", None) or not usage_of(m)["unknown"]
-    ]
-    return Since(since.question, model_replies)
-
-
-def checked_response(response: ModelResponse[Any]) -> ModelResponse[Any]:
-    """Return a model's response as it is.
-
-    Raises:
-        EmptyReplyError: If the reply has neither text nor tool calls.
-    """
-    ai_messages = [message for message in response.result if isinstance(message, AIMessage)]
-    if ai_messages and response.structured_response is None:
-        last = ai_messages[-1]
-        if not (last.text.strip() or last.tool_calls or last.invalid_tool_calls):
-            raise EmptyReplyError("The model replied without text.")
-    return response
-
-
-def final_answer(
-    messages: Sequence[AnyMessage], structured: Any, turn: Turn | None
-) -> Trail | None:
-    """Return the answer that ends the conversation, with its trail; None where there is none.
-
-    An AI message is final if all its tool calls are answered, and it has none but those that make
-    the structured response.
-
-    Args:
-        messages: What came after the question.
-        structured: The structured response, None where there is none.
-        turn: The turn before this answer.
-    """
-    last = max((i for i, m in enumerate(messages) if isinstance(m, AIMessage)), default=None)
-    if last is None:
-        return None
-    answer = list(messages[last:])
-    replied = {m.tool_call_id for m in answer if isinstance(m, ToolMessage)}
-    calls = messages[last].tool_calls  # type: ignore[union-attr]
-    if any(call["id"] not in replied for call in calls) or (calls and structured is None):
-        return None
-    steps = list(messages[:last])
-    if turn is not None and turn["critique_id"] is not None:
-        steps = _steps_of_revision(steps, turn)
-    return Trail(steps=steps, answer=answer, structured=structured)
-
-
-def text_of_answer(trail: Trail) -> str:
-    """Return the text to verify: the structured response as JSON, else the message's text."""
-    if trail["structured"] is not None:
-        return _JSON.dump_json(trail["structured"]).decode()
-    return str(trail["answer"][0].text)
-
-
-def rewritten(
-    present: Sequence[AnyMessage], wanted: Sequence[AnyMessage | Mapping[str, Any]]
-) -> list[Any]:
-    """Return the update of the messages after a question, so that they become `wanted`.
-
-    Removals are dictionaries, because `stream_mode="messages"` shows the messages that a node
-    writes.
-    """
-    kept = {message.id for message in wanted if isinstance(message, BaseMessage)}
-    removals = [{"role": "remove", "content": "", "id": m.id} for m in present if m.id not in kept]
-    present_ids = {id(message) for message in present}
-    return [*removals, *(message for message in wanted if id(message) not in present_ids)]
-
-
-def best_answer(turn: Turn, decision: Decision) -> tuple[list[AnyMessage], Any]:
-    """Return the messages that stay after the question, and the structured response.
-
-    The answer has a summary of the decision in its metadata. An answer that was not the last to be
-    written gets a new id, so that it is also the last in a stream of messages.
-    """
-    best = decision["best"] or 0
-    trail = turn["trails"][best]
-    message = trail["answer"][0]
-    summary = {
-        "attempts": len(turn["attempts"]),
-        "belief": decision["belief"],
-        "reason": decision["reason"],
-        "usage": turn["usage"],
-        "error": turn["error"],
+def critique_message(content: str) -> dict[str, Any]:
+    """Return a critique as a message that says by its source that no user wrote it."""
+    return {
+        "role": "user",
+        "content": content,
+        "id": str(uuid4()),
+        "name": SOURCE,
+        "additional_kwargs": {"lc_source": SOURCE},
     }
-    updates: dict[str, Any] = {
-        "response_metadata": {**message.response_metadata, "markovscale": summary}
-    }
-    if best != len(turn["trails"]) - 1:
-        updates["id"] = answer_id(turn["run"])
-    answer = [message.model_copy(update=updates), *trail["answer"][1:]]
-    return [*trail["steps"], *answer], trail["structured"]
-
-
-def _steps_of_revision(steps: list[AnyMessage], turn: Turn) -> list[AnyMessage]:
-    """Return the steps of the parent, and those that were taken after the critique."""
-    ids = [message.id for message in steps]
-    new_steps = steps[ids.index(turn["critique_id"]) + 1 :] if turn["critique_id"] in ids else []
-    decision = turn["decision"]
-    parent = None if decision is None else decision["parent"]
-    return [*(turn["trails"][parent]["steps"] if parent is not None else ()), *new_steps]
-
-
-def _stopped(turn: Turn) -> bool:
-    return turn["decision"] is not None and turn["decision"]["action"] == "stop"

@@ -2,7 +2,7 @@ r"""The content of LaTeX's `\boxed{…}`, which marks a final answer, and its no
 
 import re
 
-from langchain_markovscale.answers.numbers import canonical_number
+from langchain_markovscale.answers.numerals import canonical_number, number_with_unit
 
 _BOX_TOKEN = re.compile(r"\\f?boxed\s*+\{|\\[\\{}]|[{}]")
 _NOISE = re.compile(
@@ -12,8 +12,11 @@ _NOISE = re.compile(
 _TEXT = re.compile(
     r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|operatorname)\s?\{([^{}]*)\}"
 )
-_UNIT = re.compile(r"\s?\\(?:text|textrm|mathrm|mbox)\s?\{[^{}]*\}(?:\^\{?\d\}?)?$")
-_LEFT_SIDE = re.compile(r"[A-Za-z]\s?=\s?(?=.)")
+_NAME = r"\\?[A-Za-z]{1,20}'?(?:\s?_\s?(?:\{[^{}]{1,20}\}|\w))?(?:\([A-Za-z]\))?"
+_LEFT_SIDE = re.compile(
+    rf"(?:\\(?:angle|text|mathrm)\s?)?\{{?{_NAME}(?:\s{_NAME})?\}}?\s?=\s?(?=[^=\s])"
+)
+_OPTION = re.compile(r"[(\[{]?\s?([A-Za-z])\s?[)\]}.]?")
 
 
 def last_box(text: str) -> str | None:
@@ -37,16 +40,23 @@ def last_box(text: str) -> str | None:
 def normalized_latex(content: str) -> str | None:
     r"""Return a canonical number, or LaTeX without what does not change its meaning.
 
-    A unit in `\text{…}` after a number and a left side such as `x =` are dropped; so are
-    spacing, `\left`, `\right` and `\text`. The case is kept. None where nothing is left.
+    A unit after a number (`25 cm`, `\text{18 dollars}`) and a left side such as `x_1 =` are
+    dropped; so are spacing, `\left`, `\right` and `\text`, and the brackets of an option, `(B)`.
+    The case is kept. None where nothing is left.
     """
     content = content.replace("{,}", ",").replace(",\\!", ",")
-    content = _NOISE.sub("", content).replace("\\%", "%").replace("\\$", "$").strip()
-    value = _LEFT_SIDE.sub("", content, count=1) if _LEFT_SIDE.match(content) else content
-    unwrapped = _TEXT.sub(r"\1", value)
-    for candidate in (value, _UNIT.sub("", value), unwrapped):
+    content = _NOISE.sub(" ", content).replace("\\%", "%").replace("\\$", "$").strip()
+    left = _LEFT_SIDE.match(content)
+    value = content[left.end() :] if left and "=" not in content[left.end() :] else content
+    unwrapped = " ".join(_TEXT.sub(r" \1 ", value).split())
+    for candidate in (value, unwrapped):
         number = canonical_number(candidate)
         if number is not None:
             return number
-    plain = unwrapped.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac")
+    number = number_with_unit(unwrapped)
+    if number is not None:
+        return number
+    if option := _OPTION.fullmatch(unwrapped):
+        return option[1]
+    plain = _TEXT.sub(r"\1", value).replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac")
     return "".join(plain.strip("$").removesuffix(".").split()) or None

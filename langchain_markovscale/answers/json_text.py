@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any, NamedTuple
 
-from langchain_markovscale.answers.numbers import canonical_number
+from langchain_markovscale.answers.numerals import canonical_number
 
 _BRACES_AND_STRINGS = re.compile(r'\\.|"(?:[^"\\\n]|\\.)*+"|[{}]', re.DOTALL)
 _BRACES = re.compile(r"[{}]")
@@ -34,6 +34,26 @@ def json_objects(text: str) -> list[JsonObject]:
         return []
     # Quotation marks of the prose around an object can hide its braces: then braces alone must do.
     return _parsed(text, _spans_outside_strings(text)) or _parsed(text, _spans(text))
+
+
+def last_json_object(text: str) -> JsonObject | None:
+    """Return the last of the outermost JSON objects of a text, without reading the others."""
+    if "}" not in text or _OBJECT_OPENS.search(text) is None:
+        return None
+    return _last_parsed(text, _spans_outside_strings(text)) or _last_parsed(text, _spans(text))
+
+
+def _last_parsed(text: str, spans: list[tuple[int, int]]) -> JsonObject | None:
+    characters_left = _MOST_FAILED_PARSING * len(text)
+    # What ends last comes first; of two that end together, the one that encloses the other.
+    for start, end in sorted(spans, key=lambda span: (-span[1], span[0])):
+        if characters_left < 0:
+            return None
+        if _OBJECT_OPENS.match(text, start):
+            if value := _loads(text[start:end]):
+                return JsonObject(value, start, end)
+            characters_left -= end - start
+    return None
 
 
 def _parsed(text: str, spans: list[tuple[int, int]]) -> list[JsonObject]:
@@ -82,13 +102,23 @@ def _spans_outside_strings(text: str) -> list[tuple[int, int]]:
     """Return all balanced `{…}`, not counting braces within the strings of an object."""
     spans: list[tuple[int, int]] = []
     opened: list[int] = []
-    position = 0
-    while match := _BRACES_AND_STRINGS.search(text, position):
-        token = match[0]
-        _step(token, match.start(), opened, spans)
-        # Outside an object a quotation mark is prose, and what it encloses may be the object.
-        position = match.start() + 1 if token[0] == '"' and not opened else match.end()
+    position: int | None = 0
+    while position is not None:
+        position = _step_through(text, position, opened, spans)
     return spans
+
+
+def _step_through(
+    text: str, position: int, opened: list[int], spans: list[tuple[int, int]]
+) -> int | None:
+    """Go through a text up to a string outside all objects, and return where to go on."""
+    for match in _BRACES_AND_STRINGS.finditer(text, position):
+        token = match[0]
+        if token[0] == '"' and not opened:
+            # Outside an object a quotation mark is prose, and what it encloses may be the object.
+            return match.start() + 1
+        _step(token, match.start(), opened, spans)
+    return None
 
 
 def _step(token: str, position: int, opened: list[int], spans: list[tuple[int, int]]) -> None:

@@ -10,24 +10,34 @@ The conventions are the field's: where a text holds several candidates, the *las
 """
 
 import json
+import re
 import unicodedata
 from collections.abc import Callable
 from functools import partial
 from typing import Any, overload
 
 from langchain_markovscale.answers.boxes import last_box, normalized_latex
-from langchain_markovscale.answers.json_text import json_objects
-from langchain_markovscale.answers.letters import choice_patterns, chosen_letter
-from langchain_markovscale.answers.numbers import canonical_number, last_numeral
+from langchain_markovscale.answers.json_text import last_json_object
+from langchain_markovscale.answers.letters import Choice, choice_patterns, chosen_letter
+from langchain_markovscale.answers.mathematics import MathKey
+from langchain_markovscale.answers.numbers import last_numeral
+from langchain_markovscale.answers.numerals import canonical_number
+from langchain_markovscale.answers.thoughts import without_thoughts
 from langchain_markovscale.types import ArgumentError
 
 _FOLDED_AT_ONCE = 500  # characters
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u2032`\u00b4", "'"))
 
 
+_HAS_APOSTROPHE = re.compile("[\u2018\u2019\u02bc\u2032`\u00b4]")
+
+
 def folded(text: str) -> str:
     """Return a text in NFKC, case folded, every apostrophe straight; in linear time."""
-    text = text.translate(_APOSTROPHES)  # first, because NFKC takes an acute accent apart
+    if _HAS_APOSTROPHE.search(text):  # first, because NFKC takes an acute accent apart
+        text = text.translate(_APOSTROPHES)
+    if text.isascii():
+        return text.casefold()
     # Piece by piece, because normalising a long run of combining marks takes quadratic time.
     pieces = (text[i : i + _FOLDED_AT_ONCE] for i in range(0, len(text), _FOLDED_AT_ONCE))
     together = (unicodedata.normalize("NFKC", piece).casefold() for piece in pieces)
@@ -52,7 +62,7 @@ def last_number(text: str) -> str | None:
     Returns:
         The canonical number, or None where the text holds no number.
     """
-    return last_numeral(text)
+    return last_numeral(without_thoughts(text))
 
 
 def boxed(text: str) -> str | None:
@@ -68,7 +78,7 @@ def boxed(text: str) -> str | None:
     Returns:
         The normalised content, or None where there is no closed, non-empty box.
     """
-    content = last_box(text)
+    content = last_box(without_thoughts(text))
     return None if content is None else normalized_latex(content)
 
 
@@ -91,7 +101,12 @@ def choice_letter(text: str, letters: str = "ABCDE") -> str | None:
     Raises:
         ValueError: If `letters` are not distinct letters from A to Z.
     """
-    return chosen_letter(text, choice_patterns(letters))
+    return letter_of(text, letters).letter
+
+
+def letter_of(text: str, letters: str = "ABCDE") -> Choice:
+    """Return what `choice_letter` finds, and whether it was several letters."""
+    return chosen_letter(without_thoughts(text), choice_patterns(letters))
 
 
 _EDGE_PUNCTUATION = ".,;:?…\"'\u201c\u201d\u2018\u2019«»()[]{}*_`~\u3002\u3001"
@@ -111,7 +126,7 @@ def normalized_text(text: str) -> str | None:
     Returns:
         The folded text, or None where nothing is left of it.
     """
-    whole = folded(text)
+    whole = folded(without_thoughts(text))
     number = canonical_number(whole)
     if number is not None:
         return number
@@ -122,6 +137,11 @@ def normalized_text(text: str) -> str | None:
 
 
 def _trimmed(word: str) -> str:
+    if word.isalnum():
+        return word
+    bare = word.lstrip(_EDGE_PUNCTUATION).rstrip(_EDGE_PUNCTUATION + "!")
+    if bare.isalpha():
+        return bare
     core = word.rstrip(_EDGE_PUNCTUATION)
     if not core[:-1].rstrip("!")[-1:].isdigit():
         core = core.rstrip(_EDGE_PUNCTUATION + "!")  # but "5!" is a number of its own
@@ -130,33 +150,35 @@ def _trimmed(word: str) -> str:
     return f".{bare}" if decimal else bare
 
 
-def json_field(name: str) -> AnswerKey:
+def json_field(name: str, *, as_sets: bool = False) -> AnswerKey:
     """Make the key that reads one field of the last JSON object of a text.
 
     Code fences and prose around the object are allowed.
 
     Args:
         name: The field, such as `answer`; a path goes deeper: `result.value`, `answers.0`.
+        as_sets: Whether lists are sets: their order and repetitions do not count.
 
     Returns:
         The key function. Strings are folded as by `normalized_text`, numbers as by `last_number`;
-        lists and objects become compact JSON with sorted names. None where there is no object, no
-        such field, or null.
+        lists and objects become compact JSON with sorted names, so that the order of names does
+        not count. None where there is no object, no such field, or null.
 
     Raises:
         ValueError: If `name` is empty.
     """
     if not name.strip():
         raise ValueError(f"name must be the name of a field, such as 'answer', got {name!r}.")
-    return partial(_json_key, name.strip())
+    return partial(json_key, name.strip(), as_sets=as_sets)
 
 
-def _json_key(name: str, text: str) -> str | None:
-    objects = json_objects(text)
-    if not objects:
+def json_key(name: str, text: str, *, as_sets: bool = False) -> str | None:
+    """Return the key of a field of the last JSON object of a text; "" is the whole object."""
+    last = last_json_object(without_thoughts(text))
+    if last is None:
         return None
-    value: Any = objects[-1].value
-    for part in [name] if name in value else name.split("."):
+    value: Any = last.value
+    for part in [] if not name else [name] if name in value else name.split("."):
         if isinstance(value, list) and part.isdecimal() and len(part) < 9:
             value = value[int(part)] if int(part) < len(value) else None
         else:
@@ -166,9 +188,27 @@ def _json_key(name: str, text: str) -> str | None:
     if isinstance(value, str):
         return normalized_text(value) or value.strip() or None
     try:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return _compact_json(_folded_json(value, as_sets) if as_sets or not name else value)
     except RecursionError:
         return None
+
+
+def _compact_json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _folded_json(value: Any, as_sets: bool) -> Any:
+    """Fold the strings within a value, and sort its lists where they are sets."""
+    if isinstance(value, str):
+        return normalized_text(value) or value.strip()
+    if isinstance(value, dict):
+        return {name: _folded_json(part, as_sets) for name, part in value.items()}
+    if isinstance(value, list):
+        parts = [_folded_json(part, as_sets) for part in value]
+        if as_sets:
+            return [json.loads(part) for part in sorted(set(map(_compact_json, parts)))]
+        return parts
+    return value
 
 
 _NAMED: dict[str, AnswerKey] = {
@@ -179,7 +219,9 @@ _NAMED: dict[str, AnswerKey] = {
     "text": normalized_text,
     "normalized_text": normalized_text,
 }
-_VALID = "last_number, boxed, choice, choice:<letters>, text, json:<field>"
+_VALID = (
+    "last_number, boxed, choice, choice:<letters>, text, math, json, json:<field>, json_set:<field>"
+)
 
 
 @overload
@@ -190,8 +232,9 @@ def resolve_answer_key(answer_key: str | AnswerKey | None) -> AnswerKey | None:
     """Turn what a user gives for an answer key into a key function.
 
     Args:
-        answer_key: None (answers have no keys), a name (`last_number`, `boxed`, `choice`,
-            `choice:ABCD`, `text`, `json:field`), or a callable from text to key.
+        answer_key: None (answers have no keys), a name (`last_number`, `boxed`, `math`, `choice`,
+            `choice:ABCD`, `text`, `json` for a whole object, `json:field`, `json_set:field` where
+            the lists in it are sets), or a callable from text to key.
 
     Returns:
         The key function, or None. A user's callable is wrapped: an empty key counts as None, a key
@@ -200,13 +243,15 @@ def resolve_answer_key(answer_key: str | AnswerKey | None) -> AnswerKey | None:
     Raises:
         ValueError: If the name is unknown.
         TypeError: If the answer key is of no accepted type.
+        ModuleNotFoundError: If it is `math` and the extra `math` is not installed.
     """
     if answer_key is None:
         return None
     if isinstance(answer_key, str):
         return _named_key(answer_key)
     if callable(answer_key):
-        is_checked = answer_key in _NAMED.values() or isinstance(answer_key, _CheckedKey)
+        checked_kinds = (_CheckedKey, MathKey)
+        is_checked = answer_key in _NAMED.values() or isinstance(answer_key, checked_kinds)
         return answer_key if is_checked else _CheckedKey(answer_key)
     raise TypeError(
         f"answer_key must be None, a name ({_VALID}) or a callable from text to key, "
@@ -216,11 +261,13 @@ def resolve_answer_key(answer_key: str | AnswerKey | None) -> AnswerKey | None:
 
 def _named_key(name: str) -> AnswerKey:
     kind, _, detail = name.strip().partition(":")
-    if kind == "json" and detail.strip():
-        return json_field(detail)
+    if kind in ("json", "json_set") and (detail.strip() or kind == name.strip()):
+        return partial(json_key, detail.strip(), as_sets=kind == "json_set")
     if kind in ("choice", "choice_letter") and detail:
         choice_patterns(detail)  # wrong letters are an error here, not at the first answer
         return partial(choice_letter, letters=detail)
+    if kind == "math" and not detail:
+        return MathKey()
     if kind in _NAMED and not detail:
         return _NAMED[kind]
     raise ArgumentError(

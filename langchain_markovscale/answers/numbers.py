@@ -1,165 +1,273 @@
-"""Numbers as answers write them, read into one exact canonical form.
+r"""The number that a text gives as its answer.
 
-Models write the same number in many ways ("75", "75.00", "+75", "$1,000", "3/4", "1.5e3"). Equal
-numbers must become equal strings, and unequal ones must stay apart, so nothing here passes through
-a float: digits are kept as text, and fractions are exact.
+A stated result ("#### 12", "the answer is 12", "\boxed{12}", "**12**") is clearer than a number
+that comes later, and a correction ("wait, it is 15") is worth more than what it corrects; without
+either the last number counts. Where the number that counts is not understood ("10:30", "2^{10}",
+"fifteen"), there is no answer: any other number of the text, or a piece of this one, would be a
+wrong one.
 """
 
 import re
-import unicodedata
-from collections import deque
-from fractions import Fraction
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-_MINUS = "-\u2212\u2013\ufe63\uff0d"  # hyphen, minus, en dash, small and full-width hyphen
-_SIGN = f"[{_MINUS}+]"
-_SEPARATOR = r"(?:\{,\}|,\\!|\\,|[,\u00a0\u202f\u2009])"  # also LaTeX's, and unbreakable spaces
-_EXPONENT = (
-    rf"(?:[eE]{_SIGN}?\d{{1,3}}(?!\d)"
-    r"|\s?(?:\u00d7|\\times|\\cdot|\*|x)\s?10\s?(?:\^|\*\*)\s?"
-    rf"\{{?{_SIGN}?\d{{1,3}}(?!\d)\}}?)"
+from langchain_markovscale.answers.languages import COPULA, FILL, MOST_FORMS, named_answers
+from langchain_markovscale.answers.numerals import (
+    CURRENCY,
+    NUMERAL,
+    plain_digits,
+    read_numeral,
 )
-_NUMERAL = rf"(?:\d++(?:{_SEPARATOR}\d++)*+(?:\.\d++)?+|\.\d++){_EXPONENT}?+"
-_SLASH = r"\s?[/\u2044]\s?"
-
-_NUMBER = re.compile(
-    rf"""
-    (?:(?<![A-Za-z_)\]}}\d])(?P<sign>{_SIGN}))?+          # "10-12" is a range, "= -5" is negative
-    (?:\\?[$\u20ac\u00a3\u00a5\u20b9]\s?(?P<inner>{_SIGN})?+)?+       # "-$5" and "$-5"
-    (?<![A-Za-z\d])(?<!\d[.,])                            # not in "m2", nor the end of "3.11.2"
-    (?:(?P<whole>\d{{1,9}})[ ](?=\d{{1,9}}{_SLASH}\d))?+  # a mixed number: "2 1/2"
-    (?P<ratio>{_NUMERAL}(?:{_SLASH}{_NUMERAL})*+)
-    """,
-    re.VERBOSE,
-)
-_PARTS = re.compile(
-    rf"(?P<integer>\d*(?:{_SEPARATOR}\d+)*)(?:\.(?P<decimals>\d+))?(?P<exponent>{_EXPONENT})?"
-)
-_POWER = re.compile(rf"{_SIGN}?\d{{1,3}}\}}?$")
-_LATEX_FRACTION = re.compile(
-    r"(?:(?<=\d)\s?)?\\[dtc]?frac\s?"
-    rf"(?:\{{\s?({_SIGN}?{_NUMERAL})\s?\}}\s?\{{\s?({_NUMERAL})\s?\}}|(\d)(\d))"
-)
-_VULGAR_FRACTION = re.compile("[\u00bc-\u00be\u2150-\u215e]")
-_LONGEST_FRACTION_TERM = 300  # digits; longer terms are compared as they are written, not reduced
 
 
 def last_numeral(text: str) -> str | None:
-    """Return the last number of a text in canonical form, or None where there is none."""
-    last = deque(_NUMBER.finditer(_with_plain_fractions(text)), maxlen=1)
-    return _canonical(last[0]) if last else None
+    """Return the number that a text gives, in canonical form, or None; in linear time.
 
-
-def canonical_number(text: str) -> str | None:
-    """Return the canonical form of a text that is one number and nothing else, or None.
-
-    Surrounding space, `$…$`, a currency or percent sign and a trailing period are allowed.
+    Args:
+        text: An answer without its thoughts.
     """
-    bare = _with_plain_fractions(text.strip()).strip("$").strip()
-    bare = bare.removesuffix(".").rstrip().removesuffix("%").rstrip().removesuffix("\\")
-    match = _NUMBER.fullmatch(bare)
-    if match is None or not _well_formed(match):
-        return None
-    return _canonical(match)
+    run_on = _RUN_ON.search(text) if "\n" in text else None
+    if run_on is not None and (stated := _stated(text[: run_on.start()])) is not None:
+        return stated.value
+    if (stated := _stated(text)) is not None:
+        return stated.value
+    return _last(text)
 
 
-def _with_plain_fractions(text: str) -> str:
-    r"""Write `\frac{3}{4}` and U+00BE as `3/4`, after a digit as part of a mixed number."""
-    if "frac" in text:
-        text = _LATEX_FRACTION.sub(_plain_latex_fraction, text)
-    for char in set(_VULGAR_FRACTION.findall(text)):
-        text = text.replace(char, " " + unicodedata.normalize("NFKC", char))
-    return text
+class _Stated(NamedTuple):
+    """A stated number: where, and its value, which is None where it is not understood."""
+
+    position: int
+    value: str | None
 
 
-def _plain_latex_fraction(match: re.Match[str]) -> str:
-    before = match.string[match.start() - 1 : match.start()] if match.start() else ""
-    space = " " if before.isdecimal() else ""
-    return f"{space}{match[1] or match[3]}/{match[2] or match[4]}"
+# The model goes on with a question of its own after it has answered.
+_RUN_ON = re.compile(
+    r"\n[ \t]*(?:[#*_]{0,4}[ \t]?)(?:Question|Q|Problem|User|Human|Instruction|Exercise|Example)"
+    r"[ \t]?\d{0,3}[ \t]?[:\uff1a]|<\|(?:im_start|start_header_id|user|eot_id)\|>|\[INST\]"
+)
+
+# ---- Stated results
+
+_SHORT_FILL = re.compile(r"[\s:*]{0,4}(?:is[\s:*]{1,4})?(?=\d)")  # for speed
+_LONGEST_LEAD = 200  # characters between the form of a statement and its number
+_SENTENCE_END = re.compile(r"[.!?](?=\s|$|\*)|[\u3002\uff01\uff1f]|\n")
+_NUMBER_WORD = re.compile(
+    r"(?:minus |negative )?(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+    r"|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty"
+    r"|seventy|eighty|ninety|a hundred|one hundred|a dozen|half|none)\b"
+)
+_DENIED = re.compile(r"\b(?:not|never)\b|n['\u2019]t\b")
+_OPERATION = re.compile(
+    r"[ \u00a0]?[A-Za-z%\u20ac$]{0,10}[ \u00a0]?"
+    r"(?:[+*/\u00d7\u00b7\u00f7\u2212-]|x(?=[ ]?\d)|\\times|\\cdot|\\div)"
+    rf"[ \u00a0]?[$(]?[{CURRENCY}]?\d"
+)
+_SEVERAL = re.compile(
+    r"[ ]?(?:,|\band\b|&|\bor\b|\bto\b|\bou\b|\boder\b|\bund\b|或|[\u2013\u2014])[ ]?\$?"
+    r"(?:[a-z][ ]?=[ ]?)?"
+    r"(?:\\boxed\{)?-?\d"
+)
+_HASHES = re.compile(r"^[ \t]*####(?!#)[ \t]*", re.MULTILINE)
+_BOX = re.compile(r"\\f?boxed[ ]?\{")
+_BOLD = re.compile(r"\*\*([^*\n]{1,60})\*\*")
+_LEADS_TO_BOLD = re.compile(
+    r"(?:[=:\u2248]|\b(?:is|are|was|costs?|totals?|has|have|makes?|equals?|gives?|needs?|got|gets?|of|left"
+    r"|with|earns?|spent|spends?|pays?|takes?))[ ]?(?:(?:about|a total of|only|exactly)[ ])?\Z"
+)
+_GOES_ON = re.compile(r"=|\b(?:so|therefore|thus|hence|total|altogether|in all|finally)\b")
+_CORRECTION = re.compile(
+    r"\b(?:wait|actually|correction|sorry|oops|scratch that|i mean|i meant|make that|rather"
+    r"|no(?=[,:!\u2014]))(?!\w)[\s,.!:;\u2014\u2026-]{0,6}"
+    r"(?:(?:it|that|this|i|it['\u2019]s|that['\u2019]s|a|my|mistake|made|one|number|value|result|sum"
+    r"|amount|total|no|wrong|incorrect|actually|wait|sorry|recheck|so)[\s,.!:\u2014]{1,3}){0,8}+"
+)
+_CORRECTION_STEMS = (
+    "wait",
+    "actually",
+    "correction",
+    "sorry",
+    "oops",
+    "scratch",
+    "i mean",
+    "make that",
+    "no,",
+    "rather",
+)
+_RESULT = re.compile(
+    r"=|\b(?:is|makes|gives|leaves|equals|becomes|gets?|totals|should be|must be)(?!\w)"
+)
 
 
-def _well_formed(match: re.Match[str]) -> bool:
-    """Whether a match reads as one number: thousands in threes, at most one slash, no x/0."""
-    terms = re.split(_SLASH, match["ratio"])
-    if len(terms) > 2 or (len(terms) == 2 and _decimal(terms[1]) == "0"):
+def _stated(text: str) -> _Stated | None:
+    """Return the last stated number of a text; None where it states none."""
+    raw, text = text, text.lower()
+    if len(raw) != len(text):  # some letters have no lower case of the same length
+        raw = text
+    found: list[_Stated] = []
+    if "####" in text:
+        found += _after(raw, text, list(_HASHES.finditer(text))[-MOST_FORMS:])
+    if "boxed" in text:
+        found += _after(raw, text, list(_BOX.finditer(text))[-MOST_FORMS:], sure=True)
+    found += _after(raw, text, named_answers(text))
+    last = max(found, default=None)
+    if any(stem in text for stem in _CORRECTION_STEMS):
+        last = _correction(raw, text, -1 if last is None else last.position) or last
+    return last if last is not None or "**" not in text else _bold(raw)
+
+
+def _after(
+    raw: str, text: str, forms: Iterable[re.Match[str]], *, sure: bool = False
+) -> Iterator[_Stated]:
+    """Yield what is stated after each of the last forms of a kind.
+
+    Args:
+        raw: The text.
+        text: The same in lower case.
+        forms: What stands before a statement, each where it is found.
+        sure: Whether what follows is the answer even where it is no number.
+    """
+    for form in forms:
+        position, end = form.span()
+        fill = _SHORT_FILL.match(text, end) or FILL.match(text, end, end + _LONGEST_LEAD)
+        begin = fill.end() if fill else end
+        number = _numeral_at(raw, begin)
+        if number is not None and not _is_label(number, raw, begin):
+            yield _Stated(position, _equation(number))
+        elif sure or _NUMBER_WORD.match(text, begin):
+            yield _Stated(position, None)
+        elif COPULA.search(text, end, begin):
+            stop = _SENTENCE_END.search(text, begin, begin + 400)
+            sentence = text[begin : stop.start() if stop else begin + 400]
+            if not _DENIED.search(sentence) or " but " in sentence:
+                matches = list(NUMERAL.finditer(plain_digits(raw[begin : begin + len(sentence)])))
+                if matches:
+                    yield _Stated(position, read_numeral(matches[-1]))
+
+
+def _numeral_at(text: str, begin: int) -> re.Match[str] | None:
+    for length in (240, len(text)):  # a numeral is seldom longer
+        window = plain_digits(text[begin : begin + length])
+        match = NUMERAL.match(window)
+        if match is None or match.end() < len(window) - 40 or begin + length >= len(text):
+            return match
+    return None
+
+
+def _is_label(match: re.Match[str], text: str, begin: int) -> bool:
+    """Whether a numeral that begins at a position is the label of an item: "3. Add them"."""
+    if len(match[0]) > 2 or not _LABEL_AFTER.match(match.string, match.end()):
         return False
-    return all(_grouped_in_threes(_integer_pieces(term)) for term in terms)
+    line = text[max(0, begin - 80) : begin].rpartition("\n")[2]
+    if line.strip().startswith("####"):
+        end = text.find("\n", begin)
+        return text[begin : end if end >= 0 else len(text)].rstrip()[-1:] not in (".", "!", "?")
+    if line.strip(" \t>*_-"):
+        return False
+    return len(_LABEL_LINE.findall(text[begin : begin + 1_000])) > 1
 
 
-def _integer_pieces(term: str) -> list[str]:
-    parts = _PARTS.fullmatch(term)
-    return re.split(_SEPARATOR, parts["integer"]) if parts else [term]
+def _equation(match: re.Match[str]) -> str | None:
+    """Return the value of a stated numeral, or of the equation that it begins."""
+    window, end = match.string, match.end()
+    stop = _SENTENCE_END.search(window, end)
+    rest = window[end : stop.start() if stop else len(window)]
+    if _OPERATION.match(rest):
+        *_, right = rest.rpartition("=")
+        results = list(NUMERAL.finditer(right)) if "=" in rest else []
+        return (
+            read_numeral(results[0])
+            if results and not _OPERATION.match(right, results[0].end())
+            else None
+        )
+    return None if _SEVERAL.match(rest) else read_numeral(match)
 
 
-def _grouped_in_threes(pieces: list[str]) -> bool:
-    if len(pieces) == 1:
-        return True
-    return 1 <= len(pieces[0]) <= 3 and all(len(piece) == 3 for piece in pieces[1:])
+def _correction(raw: str, text: str, after: int) -> _Stated | None:
+    """Return the number of the last correction after a position, or None."""
+    marks = [m for m in _CORRECTION.finditer(text) if m.start() > after][-MOST_FORMS:]
+    for mark in reversed(marks):
+        fill = FILL.match(text, mark.end(), mark.end() + _LONGEST_LEAD)
+        begin = fill.end() if fill else mark.end()
+        number = _numeral_at(raw, begin)
+        if number is not None and not _is_label(number, raw, begin):
+            return _Stated(mark.start(), _equation(number))
+    if marks and after >= 0:
+        begin = marks[0].start()
+        results = list(_after(raw, text, list(_RESULT.finditer(text, begin))[-MOST_FORMS:]))
+        return results[-1] if results else None
+    return None
 
 
-def _canonical(match: re.Match[str]) -> str:
-    terms = [_decimal(term) for term in re.split(_SLASH, match["ratio"])]
-    if not _well_formed(match):
-        return terms[-1]  # a list "12,34", a date, a path: its last part is the last number
-    value = terms[0] if len(terms) == 1 else _fraction(terms[0], terms[1], match["whole"])
-    negative = any(sign and sign in _MINUS for sign in (match["sign"], match["inner"]))
-    return f"-{value}" if negative and value != "0" else value
+def _bold(text: str) -> _Stated | None:
+    """Return the number in bold: the only one, or one that a verb leads to."""
+    found: list[tuple[re.Match[str], str | None]] = []
+    for match in list(_BOLD.finditer(text))[-MOST_FORMS:]:
+        fill = FILL.match(match[1].lower())
+        number = _numeral_at(match[1], fill.end() if fill else 0)
+        label = number is None or _LABEL_AFTER.match(number.string, number.end())
+        if number is None or label or match[1].rstrip().endswith(":"):
+            continue
+        rest = number.string[number.end() :]
+        if not re.search(r"\d", _POWERS.sub("", rest)) or _OPERATION.match(rest):
+            found.append((match, _equation(number)))
+    if not found or _GOES_ON.search(text.lower(), found[-1][0].end()):
+        return None
+    last, value = found[-1]
+    if len({each for _, each in found}) == 1 or _LEADS_TO_BOLD.search(
+        text[: last.start()][-40:].lower()
+    ):
+        return _Stated(last.start(), value)
+    return None
 
 
-def _decimal(term: str) -> str:
-    """Write a numeral as plain digits: no separators, exponent, leading or trailing zeros."""
-    parts = _PARTS.fullmatch(term)
-    if parts is None:
-        return term
-    pieces = re.split(_SEPARATOR, parts["integer"])
-    integer = "".join(pieces) if _grouped_in_threes(pieces) else pieces[-1]
-    integer, decimals = _ascii_digits(integer), _ascii_digits(parts["decimals"] or "")
-    if parts["exponent"]:
-        integer, decimals = _shifted(integer, decimals, _exponent(parts["exponent"]))
-    integer, decimals = integer.lstrip("0") or "0", decimals.rstrip("0")
-    return f"{integer}.{decimals}" if decimals else integer
+_POWERS = re.compile(r"[A-Za-z)}]\^?\{?-?\d")
+
+# ---- The last number
+
+_DIGIT = re.compile("[\\d\u00bc-\u00be\u2150-\u215e]")
+_LABEL_LINE = re.compile(r"^[ \t>*_-]{0,8}\d{1,2}[.)][ \t]+[^\s\d]", re.MULTILINE)
+_LABEL_BEFORE = re.compile(r"(?:\A|\n)[ \t>*_-]{0,8}\Z")
+_LABEL_AFTER = re.compile(r"[.)][ \t]+[^\s\d]")
+_CONFIDENCE = re.compile(
+    r"(?:\A|\n)[^\w\n]{0,8}(?:my |overall )?(?:confidence|certainty)\b[^\n]*\Z", re.I
+)
 
 
-def _ascii_digits(digits: str) -> str:
-    if digits.isascii():
-        return digits
-    return "".join(str(unicodedata.decimal(digit)) for digit in digits)
+_MOST_PASSED = 20
+_ENDLESS = re.compile(r"[\d.,]+")  # what a numeral of thousands of characters consists of
 
 
-def _exponent(text: str) -> int:
-    power = _POWER.search(text)
-    written = power[0].rstrip("}") if power else "0"
-    size = int(written.lstrip("+" + _MINUS))
-    return -size if written[0] in _MINUS else size
+def _last(text: str) -> str | None:
+    """Return the value of the last numeral, which is seldom far from the last digit."""
+    last_digit = _DIGIT.search(text[::-1])
+    if last_digit is None:
+        return None
+    end = min(len(text), len(text) - last_digit.start() + 40)
+    for size, margin in ((80, 20), (1_000, 60), (8_000, 60), (len(text), 0)):
+        begin = max(0, end - size)
+        window = plain_digits(text[begin:end])
+        matches = list(NUMERAL.finditer(window))
+        # A numeral near the beginning of the window may begin before it.
+        sure = [match for match in matches if match.start() >= margin or not begin][-_MOST_PASSED:]
+        for match in reversed(sure):
+            if not _passed_over(match):
+                return read_numeral(match)
+        if begin == 0 or len(sure) >= _MOST_PASSED:
+            return None
+        crossing = matches[: len(matches) - len(sure)]
+        if size == 8_000 and not any(_ENDLESS.fullmatch(match["run"]) for match in crossing):
+            return None
+    return None
 
 
-def _shifted(integer: str, decimals: str, places: int) -> tuple[str, str]:
-    """Move the decimal point `places` to the right (to the left if negative)."""
-    digits, point = integer + decimals, len(integer) + places
-    if point <= 0:
-        return "0", "0" * -point + digits
-    digits = digits.ljust(point, "0")
-    return digits[:point], digits[point:]
-
-
-def _fraction(numerator: str, denominator: str, whole: str | None) -> str:
-    """Write a fraction as a decimal where that is exact, else in lowest terms."""
-    if max(len(numerator), len(denominator)) > _LONGEST_FRACTION_TERM:
-        return f"{numerator}/{denominator}"
-    value = Fraction(numerator) / Fraction(denominator)
-    if whole is not None and value < 1:
-        value += int(whole)
-    twos, rest = _factor_out(value.denominator, 2)
-    fives, rest = _factor_out(rest, 5)
-    if rest != 1:
-        return f"{value.numerator}/{value.denominator}"
-    places = max(twos, fives)
-    digits = str(value.numerator * 10**places // value.denominator).rjust(places + 1, "0")
-    return f"{digits[:-places]}.{digits[-places:]}" if places else digits
-
-
-def _factor_out(number: int, prime: int) -> tuple[int, int]:
-    count = 0
-    while number % prime == 0:
-        number //= prime
-        count += 1
-    return count, number
+def _passed_over(match: re.Match[str]) -> bool:
+    """Whether a numeral is no result: the label of a list's item, or a confidence."""
+    text, start = match.string, match.start()
+    before = text[max(0, start - 80) : start]
+    if len(match[0]) < 3 and _LABEL_BEFORE.search(before):
+        if not _LABEL_AFTER.match(text, match.end()):
+            return False
+        near = (text[max(0, start - 1_000) : start], text[match.end() : match.end() + 1_000])
+        return any(_LABEL_LINE.search(part) for part in near)
+    return "onfidence" in before and _CONFIDENCE.search(before) is not None

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from langchain_markovscale.calibration import calibration_file
 from langchain_markovscale.calibration.estimate import fit_traces
+from langchain_markovscale.calibration.presets import path_of
 from langchain_markovscale.calibration.summary import FitSummary, RateTable, rate_table
 from langchain_markovscale.replay.measured_delivery import measure_delivery
 from langchain_markovscale.theory.delivery import Delivery
@@ -72,6 +73,11 @@ class Calibration:
         plausible = None if self.rates.plausible_wrong is None else 1 / kappa
         rates = replace(self.rates, coincidence=kappa, plausible_wrong=plausible)
         return Rates.pooled(rates, self.draws[:DECISION_DRAWS])
+
+    @property
+    def class_rates(self) -> Rates:
+        """The rates whose classes a predictor predicts: those that decide, but of one fit alone."""
+        return self.decision or self.rates
 
     def __repr__(self) -> str:
         rates = (
@@ -206,7 +212,7 @@ class Calibration:
         """
         if weights is None:
             by_class = (initial, repair, corruption, sensitivity, specificity, retention)
-            n_classes = max(np.size(rate) for rate in by_class)
+            n_classes = max(np.size(rate) for rate in by_class if rate is not None)
             weights = [1 / n_classes] * n_classes
         rates = Rates(
             weights=weights,
@@ -226,11 +232,30 @@ class Calibration:
 
     @classmethod
     def training_free(cls) -> "Calibration":
-        """Return MarkovScale⁰: a broad prior over rates, updated only by the current run."""
+        """Return MarkovScale⁰: a broad prior over rates, updated only by the current run.
+
+        Its `rates` are 63 chains, p₀ × α × β, with what is expected of the rest, for forecasts and
+        for `dataclasses.replace`. Untouched they stand for the whole prior, whose other factors (σ,
+        θ, and how lenient and how good the verifier is) are weighed by the run as well: so decides
+        `Criterion(Calibration.training_free())`, also after saving and loading. Rates with any
+        change are a mixture like any other. See `theory/prior_factors.py`.
+        """
         return cls(
             training_free_rates(),
             "training-free prior (MarkovScale⁰): nothing was measured",
         )
+
+    @classmethod
+    def preset(cls, name: str) -> "Calibration":
+        """Return the rates of a kind of loop, where none of your own were measured.
+
+        `"code_with_tests"`: programs that are revised by the tests that they fail. Its metadata
+        lists the public loops that the rates come from, with their sources.
+
+        Raises:
+            ValueError: If there is no preset of that name.
+        """
+        return cls.load(path_of(name))
 
     def report(
         self, *, cost_per_round: float = 0.01, max_rounds: int = 8, seed: int = 0
@@ -270,7 +295,8 @@ class Calibration:
         Raises:
             ValueError: If the level leaves its range.
         """
-        return rate_table(self.rates, self.draws, self.fitted, self.source, level)
+        scores = (self.decision or self.rates).scores
+        return rate_table(self.rates, self.draws, self.fitted, self.source, level, scores)
 
     def conf_int(self, level: float = 0.9) -> dict[str, tuple[float, float] | None]:
         """Return the interval of each rate by its name, as in `summary`.
@@ -303,4 +329,5 @@ class Calibration:
             ValueError: If the file is not a calibration, is of another version, lacks a field, or
                 holds a value out of range; the message names the file and the field.
         """
-        return calibration_file.read(cls, path)
+        calibration: Calibration = calibration_file.read(cls, path)
+        return calibration

@@ -16,14 +16,14 @@ _KIND, _VERSION = "calibration", 1
 # What differs between draws; the rest of each is that of the rates.
 _DRAWN = (
     "weights", "initial", "repair", "corruption", "sensitivity", "specificity", "settling",
-    "coincidence", "retention",
+    "coincidence", "plausible_wrong", "retention",
 )  # fmt: skip
 # Version 0.1 wrote none of these; a field without a value there has its default.
 _NEW = {
     "plausible_wrong", "scores", "keyed", "decision", "delivery", "auc_within",
     "auc_within_interval",
 }  # fmt: skip
-_NOT_DRAWN_IN_0_1 = "retention"
+_NOT_DRAWN_IN_0_1 = {"plausible_wrong", "retention"}
 _PLAYED = ("at_its_word", "in_force")  # the fields of a row of delivery that are objects
 
 logger = logging.getLogger("langchain_markovscale.calibration")
@@ -42,7 +42,7 @@ def read(kind: type[Any], path: str | Path) -> Any:
     """Read a `Calibration`, the class given as `kind`; see `Calibration.load`."""
     content = read_document(path, _KIND, _VERSION, "calibrate again")
     try:
-        given = content.get("rates")
+        given: Any = content.get("rates")
         rates = content["rates"] = _rates(given, "rates.")
         content["draws"] = _draws(rates, content.get("draws"))
         if content.get("decision") is not None:
@@ -81,10 +81,8 @@ def _with_equal_wrong_answers(rates: Rates) -> Rates:
 
 
 def _draws(rates: Rates, columns: Any) -> tuple[Rates, ...]:
-    expected = set(_DRAWN)
-    if isinstance(columns, dict) and _NOT_DRAWN_IN_0_1 not in columns:
-        expected.remove(_NOT_DRAWN_IN_0_1)
-    if not isinstance(columns, dict) or set(columns) != expected:
+    known = set(columns) if isinstance(columns, dict) else set()
+    if known not in (set(_DRAWN), set(_DRAWN) - _NOT_DRAWN_IN_0_1):
         raise ValueError(
             f"draws must hold {', '.join(_DRAWN)}, each a list with one entry a draw, got "
             f"{columns!r:.80}: calibrate again."

@@ -11,6 +11,7 @@ small steps.
 """
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -211,8 +212,7 @@ def fit(
 
 def log_likelihood(events: Events, parameters: Parameters) -> Floats:
     """Return ln P(group | parameters), shape (B, G)."""
-    scores = _row_scores(events, parameters)
-    return _log_sum(events, scores)
+    return _weighed(events, _row_scores(events, parameters))[0]
 
 
 def log_density(
@@ -225,8 +225,7 @@ def log_density(
 
 def responsibilities(events: Events, parameters: Parameters) -> Floats:
     """Return P(class, hypothesis | group) for each row, shape (B, R, K); sums to 1 in a group."""
-    scores = _row_scores(events, parameters)
-    return np.exp(scores - _spread(events, _log_sum(events, scores))[:, :, None])
+    return _weighed(events, _row_scores(events, parameters))[1]
 
 
 class _Fixed(NamedTuple):
@@ -240,14 +239,12 @@ def _step(
     events: Events, questions: Floats, now: Parameters, prior: Prior, fixed: _Fixed
 ) -> tuple[Parameters, Floats]:
     """One plain step, and the log density at the point that it starts from."""
-    scores = _row_scores(events, now)
-    total = _log_sum(events, scores)
+    total, shares = _weighed(events, _row_scores(events, now))
     density = (questions * total).sum(axis=1) + _log_prior(now, prior)
-    shares = np.exp(scores - _spread(events, total)[:, :, None])
     shares *= _spread(events, questions)[:, :, None]
     expected = np.matmul(events.counts.T, shares)  # (B, 4 + 4T, K)
 
-    in_class = shares.sum(axis=1) + prior.weights
+    in_class = np.ones(shares.shape[1]) @ shares + prior.weights
     weights = in_class / in_class.sum(axis=1, keepdims=True)
     initial = now.initial
     if not fixed.initial:
@@ -319,12 +316,19 @@ def _row_scores(events: Events, parameters: Parameters) -> Floats:
     )
 
 
-def _log_sum(events: Events, scores: Floats) -> Floats:
-    """Sum over classes and over the rows of each group, in logarithms, shape (B, G)."""
-    over_classes = np.logaddexp.reduce(scores, axis=2)
-    if len(events.starts) == over_classes.shape[1]:
-        return np.asarray(over_classes)
-    return np.asarray(np.logaddexp.reduceat(over_classes, events.starts, axis=1))
+def _weighed(events: Events, scores: Floats) -> tuple[Floats, Floats]:
+    """Return ln P(group), shape (B, G), and P(class, row | group), shape (B, R, K)."""
+    # By class, for numpy reduces a short last axis slowly.
+    highest = reduce(np.maximum, np.moveaxis(scores, 2, 0))
+    shares = np.exp(scores - highest[:, :, None])
+    of_row = np.einsum("brk->br", shares)
+    total = np.log(of_row) + highest
+    if len(events.starts) == total.shape[1]:
+        shares /= of_row[:, :, None]
+        return total, shares
+    total = np.logaddexp.reduceat(total, events.starts, axis=1)
+    shares *= np.exp(highest - _spread(events, total))[:, :, None]
+    return total, shares
 
 
 def _spread(events: Events, by_group: Floats) -> Floats:
@@ -363,7 +367,7 @@ def _extrapolate(start: Parameters, once: Parameters, twice: Parameters) -> Para
     weights /= weights.sum(axis=1, keepdims=True)
     *by_class, settling = (1 / (1 + np.exp(-np.clip(r, -30, 30))) for r in rates)
     d = np.where(start.settling == 1, 1.0, settling[:, 0])
-    return _inside(Parameters(weights, *by_class, d))
+    return _inside(Parameters(*(weights, *by_class, d)))
 
 
 def _flat(point: Parameters) -> Floats:
@@ -381,6 +385,9 @@ def _inside(p: Parameters) -> Parameters:
 
     return Parameters(
         weights / weights.sum(axis=1, keepdims=True),
-        *(clipped(rate) for rate in p[1:-1]),
+        clipped(p.initial),
+        clipped(p.repair),
+        clipped(p.corruption),
+        clipped(p.retention),
         np.where(p.settling == 1, 1.0, clipped(p.settling)),
     )

@@ -71,8 +71,8 @@ def fit_traces(
     statistics = _statistics(traces)
     check_identifiable(statistics)
     # A generator for each stage, so that an option of one does not change what another finds.
-    stages = np.random.SeedSequence(seed).spawn(7)
-    of_scores, of_fit, of_classes, of_bootstrap, of_grid, of_thetas, of_check = map(
+    stages = np.random.SeedSequence(seed).spawn(6)
+    of_scores, of_fit, of_classes, of_bootstrap, of_thetas, of_check = map(
         np.random.default_rng, stages
     )
     model = fit_scores(
@@ -96,23 +96,20 @@ def fit_traces(
     check_identified(statistics, model, mode, of_check, settling=settling)
     weights = selection.weighed_rows(problem, mode.parameters).sum(axis=1)
     wrong = wrong_draws(statistics, weights)
-    grid = fit_grid(problem, mode, resampled=n_bootstrap > 0, rng=of_grid)
-    resampled = (
-        selection.bootstrap(problem, mode, n_bootstrap, of_bootstrap) if n_bootstrap else None
-    )
+    grid = fit_grid(problem, mode) if n_classes == "auto" else None
+    resampled = None
+    if n_bootstrap:
+        resampled = selection.bootstrap(problem, mode, n_bootstrap, of_bootstrap)
     if not statistics.depths:
         mode = mode._replace(parameters=_untried(mode.parameters))
-        grid, resampled = _untried(grid), resampled and _untried(resampled)
+        grid, resampled = grid and _untried(grid), resampled and _untried(resampled)
 
     measured = np.array([evidence.sensitivity, evidence.specificity])
-    likeliest = 1 / (1 + wrong.concentration)
-    rates = _rates(mode.parameters, likeliest, measured, model)
+    rates = _rates(mode.parameters, 1 / (1 + wrong.concentration), measured, model)
     decision = None
-    if n_classes == "auto":
-        kappa = wrong.coincidence if n_bootstrap else likeliest
-        decision = _with_scores(
-            _rates(grid, kappa, measured, model), statistics, problem, model, grid
-        )
+    if grid:
+        plain = _rates(grid, wrong.coincidence, measured, model)
+        decision = _with_scores(plain, statistics, problem, model, grid)
         decision = replace(decision, keyed=statistics.needs_keys)
     draws = tuple(
         _rates(resampled.pick(np.array([index])), 1 / (1 + theta), verdicts, model)
@@ -122,7 +119,16 @@ def fit_traces(
         if resampled
     )
     summary = _summary(
-        statistics, problem, mode, resampled, model, tried, tried[chosen], seed, level, n_bootstrap
+        statistics,
+        problem,
+        mode,
+        resampled,
+        model,
+        tried,
+        tried[chosen],
+        seed,
+        level,
+        doubted=bool(n_bootstrap) or decision is not None,  # shrunk rates are doubted as well
     )
     return Fitted(rates, decision, draws, summary)
 
@@ -223,7 +229,8 @@ def _summary(
     held_out: selection.HeldOut,
     seed: int,
     level: float,
-    n_bootstrap: int,
+    *,
+    doubted: bool,
 ) -> FitSummary:
     revisions = max(problem.events.depths, statistics.seen.shape[1] - 1)
     tails = ((1 - level) / 2, (1 + level) / 2)
@@ -249,7 +256,7 @@ def _summary(
         auc_within=model.auc_within,
         auc_within_interval=model.auc_within_interval,
         reliability=tuple(map(_floats, model.reliability)),
-        warnings=tuple(_warnings(statistics, model, forecast, n_bootstrap)),
+        warnings=tuple(_warnings(statistics, model, forecast, doubted=doubted)),
     )
 
 
@@ -299,13 +306,13 @@ def _drift(problem: selection.Problem, parameters: em.Parameters) -> tuple[tuple
 
 
 def _warnings(
-    statistics: Statistics, model: ScoreModel, forecast: Floats, n_bootstrap: int
+    statistics: Statistics, model: ScoreModel, forecast: Floats, *, doubted: bool
 ) -> list[str]:
     messages = []
     if statistics.n_questions < FEW_QUESTIONS:
         care = (
             "decisions take that into account"
-            if n_bootstrap
+            if doubted
             else "decisions treat them as certain, since n_bootstrap is 0"
         )
         questions = counted(statistics.n_questions, "question")

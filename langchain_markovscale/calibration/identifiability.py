@@ -2,8 +2,7 @@
 
 Agreement can take the place of labels only as far as wrong answers do not agree, and how often they
 do is itself known by labels alone: on real traces the likelihood prefers one θ clearly, and a wrong
-one. So the fit is made again with other θ that are possible, and refused where that would change its
-answer.
+one. So the fit is made again with other possible θ, and refused where that would change its answer.
 """
 
 import numpy as np

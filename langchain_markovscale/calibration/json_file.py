@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from langchain_markovscale._files import write_text
+
 
 def write_document(path: str | Path, kind: str, version: int, content: dict[str, Any]) -> None:
     """Write plain JSON values, with the kind and version of the file before them.
@@ -27,9 +29,8 @@ def write_document(path: str | Path, kind: str, version: int, content: dict[str,
         )
     document = {"format": _format(kind), "version": version, **content}
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
-    draft = target.with_name(target.name + ".tmp")
-    draft.write_text(text + "\n", encoding="utf-8")
-    draft.replace(target)
+    # In JSON what `write_text` writes out, half of a surrogate pair, is an escape: it is read back.
+    write_text(target, text + "\n")
 
 
 def read_document(path: str | Path, kind: str, version: int, remedy: str) -> dict[str, Any]:

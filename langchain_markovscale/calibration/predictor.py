@@ -185,8 +185,7 @@ class ClassPredictor:
             from langchain_markovscale.calibration.predictor_training import evidence, train
         except ModuleNotFoundError as error:
             raise naming_the_extra(error) from error
-        known = isinstance(calibration, Rates)
-        rates = calibration if known else calibration.decision or calibration.rates
+        rates = calibration if isinstance(calibration, Rates) else calibration.class_rates
         questions, recorded, likelihoods = evidence(traces, rates)
         if embeddings is None and features is None and not columns_of(recorded):
             raise ValueError(

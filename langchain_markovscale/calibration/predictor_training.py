@@ -76,7 +76,7 @@ def _classes(rates: Rates) -> em.Parameters:
         [[rates.initial], [rates.repair], [rates.corruption], [rates.retention]], _EDGE, 1 - _EDGE
     )
     weights = np.full((1, rates.n_classes), 1 / rates.n_classes)
-    return em.Parameters(weights, *by_class, np.array([rates.settling]))
+    return em.Parameters(*(weights, *by_class, np.array([rates.settling])))
 
 
 def _evidence(rates: Rates) -> Evidence:

@@ -119,7 +119,8 @@ class Answers:
     def sums(self, values: Floats) -> Floats:
         """Sum values by question and label, wrong ones first, shape (Q, 2)."""
         cell = self.question * 2 + self.correct
-        return np.bincount(cell, values, 2 * len(self.classes)).reshape(-1, 2)
+        counts = np.bincount(cell, values, 2 * len(self.classes))
+        return counts.astype(np.float64).reshape(-1, 2)
 
     def difference(self, pooled: float) -> _Normal:
         """Return the prior of μ₁−μ₀, which is D across questions."""

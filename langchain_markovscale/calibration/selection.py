@@ -19,6 +19,18 @@ from langchain_markovscale.calibration.latent_labels import (
 )
 from langchain_markovscale.calibration.sufficient_statistics import Statistics
 from langchain_markovscale.calibration.verifier_scores import ScoreModel
+from langchain_markovscale.theory.likelihood import (
+    BROKEN,
+    DEPTH,
+    DRAWN_RIGHT,
+    DRAWN_WRONG,
+    KEPT,
+    MOVED,
+    REPAIRED,
+    REVISED,
+    STUCK,
+    UNREPAIRED,
+)
 from langchain_markovscale.theory.mixture import ChainMixture
 from langchain_markovscale.theory.urn import Urn
 
@@ -33,6 +45,7 @@ _FEW_TO_COMPARE = 20  # questions; the standard error from fewer says too little
 _ROUGHLY = 1e-4  # log density, far below what tells numbers of classes apart
 _ROUNDS = 30  # of weighing hypotheses and counting the evidence again
 _CLEARLY_BETTER = 2.0  # log density by which settling must help to be noticed
+_NEVER = 0.5  # expected events; of labelled traces a whole number
 _NOTICEABLE = 0.9  # settling nearer to 1 than this changes no plan of a few rounds
 
 
@@ -104,8 +117,9 @@ def fit_with_evidence(
         settling: Whether d is fitted.
         urn: Where wrong answers come from, if that is to be assumed.
     """
-    assumed = {} if urn is None else {"urn": urn}
-    evidence = first_evidence(statistics, model)._replace(**assumed)
+    evidence = first_evidence(statistics, model)
+    if urn is not None:
+        evidence = evidence._replace(urn=urn)
     settling = settling and statistics.depths > 1  # one depth says nothing of the next
     problem = Problem(*all_events(statistics, evidence), settling)
     mode = fit_mode(problem, n_classes, rng)
@@ -118,7 +132,9 @@ def fit_with_evidence(
     parameters = mode.parameters
     for _ in range(_ROUNDS):
         shares = weighed_rows(problem, parameters).sum(axis=1)
-        now = updated_evidence(statistics, evidence, shares)._replace(**assumed)
+        now = updated_evidence(statistics, evidence, shares)
+        if urn is not None:
+            now = now._replace(urn=urn)
         settled = now.is_near(evidence)
         evidence = now
         problem = Problem(*all_events(statistics, evidence), settling)
@@ -199,21 +215,50 @@ def bootstrap(
     """Refit on questions drawn with replacement, from the mode; a batch of `n_draws`.
 
     Pseudo-counts are drawn as well: resampling alone would repeat what the prior says of a rate
-    that was hardly seen, as if it were certain.
+    that was hardly seen, as if it were certain. Of what never happened they are worth a question
+    each, since nothing shows whether a question's attempts would have differed.
     """
     n = int(problem.questions.sum())
     questions = rng.multinomial(n, problem.questions / n, size=n_draws).astype(np.float64)
     start = em.Parameters(*(np.repeat(each, n_draws, axis=0) for each in mode.parameters))
     prior = em.random_prior(n_draws, start.weights.shape[1], rng)
+    worth = _worth_of_unseen(problem, mode.parameters)
+    prior = prior._replace(**{name: each * getattr(prior, name) for name, each in worth.items()})
     found = em.fit(problem.events, questions, start, settling=problem.settling, prior=prior)
     return in_order(found.parameters)
+
+
+def _worth_of_unseen(problem: Problem, parameters: em.Parameters) -> dict[str, Floats]:
+    """Return what a pseudo-count is worth for each rate, of the event and of its absence.
+
+    Returns:
+        By name of the rate, shape (2, 1, 1): 1, or the trials of a question that has any where
+        none of all trials came out so.
+    """
+    counts, weights = problem.events.counts, weighed_rows(problem, parameters).sum(axis=1)
+    revisions = counts[:, REVISED:].reshape(len(counts), -1, DEPTH).sum(axis=1)
+    outcomes = {
+        "initial": counts[:, [DRAWN_RIGHT, DRAWN_WRONG]],
+        "repair": revisions[:, [REPAIRED, UNREPAIRED]],
+        "corruption": revisions[:, [BROKEN, KEPT]],
+        "retention": counts[:, [STUCK, MOVED]],
+    }
+    worth = {}
+    for name, seen in outcomes.items():
+        total = weights @ seen
+        questions = weights @ (seen.sum(axis=1) > 0)
+        by_question = total.sum() / questions if questions else 1.0
+        worth[name] = np.where(total < _NEVER, by_question, 1.0)[:, None, None]
+    return worth
 
 
 def in_order(parameters: em.Parameters) -> em.Parameters:
     """Return the same mixtures with classes in falling order of p₀."""
     *by_class, settling = parameters
     order = np.argsort(-parameters.initial, axis=1, kind="stable")
-    return em.Parameters(*(np.take_along_axis(each, order, axis=1) for each in by_class), settling)
+    return em.Parameters(
+        *(*(np.take_along_axis(each, order, axis=1) for each in by_class), settling)
+    )
 
 
 def forecast(parameters: em.Parameters, revisions: int) -> Floats:

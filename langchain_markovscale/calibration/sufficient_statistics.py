@@ -192,8 +192,8 @@ class _Collector:
         self.answers += len(answers)
 
     def finish(self) -> Statistics:
-        groups = [one.counts for rivals in self.rivals for one in rivals.hypotheses]
-        width = max(len(counts) for counts in (*self.labelled, *groups))
+        guessed = [one.counts for rivals in self.rivals for one in rivals.hypotheses]
+        width = max(len(counts) for counts in (*self.labelled, *guessed))
         deepest = max((depth for depth, _ in self.seen), default=0)
         seen = np.zeros((2, deepest + 1))
         for (depth, label), many in self.seen.items():

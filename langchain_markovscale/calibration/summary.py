@@ -9,6 +9,7 @@ from langchain_markovscale.display.display import Display
 from langchain_markovscale.display.document import Document, Section, Table
 from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.display.wording import counted, sentence
+from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.validation import TOLERANCE, check_level
 
@@ -65,7 +66,9 @@ class FitSummary:
     auc_within_interval: tuple[float, float] = (0.0, 1.0)
 
 
-_NO_RATES = ("accept_threshold", "score_cuts", "score_log_ratios")  # of the fields of `Rates`
+# Of the fields of `Rates`; what scores say has rows of its own.
+_NO_RATES = ("accept_threshold", "score_cuts", "score_log_ratios", "scores", "keyed")
+_AVERAGED = ("initial", "repair", "corruption")  # whose means over questions have rows
 _ALIKE = ("sensitivity", "specificity")  # often the same in all classes, and then shown once
 _SYMBOLS = {
     "weights": "w",
@@ -76,9 +79,22 @@ _SYMBOLS = {
     "specificity": "u",
     "settling": "d",
     "coincidence": "κ",
+    "concentration": "θ",
+    "plausible_wrong": "M",
     "retention": "σ",
     "verdict_correlation": "ρ",
+    "mean_initial": "p₀",
+    "mean_repair": "α",
+    "mean_corruption": "β",
+    "scores.right": "μ₁",
+    "scores.wrong": "μ₀",
+    "scores.difficulty": "γ",
+    "scores.intercept": "ω",
+    "scores.right_spread": "s₁",
+    "scores.wrong_spread": "s₀",
 }
+_OF_VERDICTS = {"scores.right": "a₁", "scores.wrong": "a₀"}  # instead, where scores are two-valued
+_NO_PARAMETERS = ("scores", "quantiles", "cuts")  # of the fields of `GradedScores`
 _LEVEL = 0.9  # where no fit says
 _MOST = 40  # rows that are shown; of more, the first and the last
 
@@ -87,7 +103,10 @@ class RateRow(NamedTuple):
     """One rate with its interval.
 
     Attributes:
-        name: As in `Calibration.from_rates`; with several classes `repair[0]` and so on.
+        name: As in `Calibration.from_rates`; with several classes `repair[0]` and so on. Beside
+            those `concentration`, θ = 1/κ − 1; `mean_initial`, `mean_repair` and
+            `mean_corruption`, means over questions; `auc` and `auc_within`, as in `FitSummary`;
+            and what scores say, `scores.right` and so on, as in `theory/intercept.py`.
         estimate: Its value.
         low: Where its interval begins; None where nothing was resampled.
         high: Where its interval ends; None where nothing was resampled.
@@ -159,7 +178,7 @@ class RateTable(Display):
         if any(row.low is not None for row in self.rows):
             words = (
                 f"Low and high are the ends of the {self.level:.0%} interval over resampled "
-                "questions; a dash means that nothing was resampled."
+                "questions; a dash means that there is none."
             )
         if any(row.n is not None for row in self.rows):
             words += (
@@ -176,10 +195,12 @@ class RateTable(Display):
         )
 
     def _table(self) -> Table:
+        graded = any(row.name == "scores.right_spread" for row in self.rows)
+        symbols = _SYMBOLS if graded else _SYMBOLS | _OF_VERDICTS
         cells = [
             (
                 row.name,
-                _SYMBOLS.get(row.name.partition("[")[0], ""),
+                symbols.get(row.name.partition("[")[0], ""),
                 *Estimate(row.estimate, row.interval).columns,
                 "–" if row.n is None else f"{row.n:,}",
             )
@@ -196,6 +217,7 @@ def rate_table(
     fitted: FitSummary | None,
     source: str,
     level: float | None = None,
+    scores: GradedScores | TwoValuedScores | None = None,
 ) -> RateTable:
     """Return the rates of a calibration as a table; see `Calibration.summary`.
 
@@ -205,6 +227,7 @@ def rate_table(
         fitted: What the rates were fitted to; None where nothing was fitted.
         source: Where they come from.
         level: Coverage of the intervals; None for that of the fit.
+        scores: What scores say of an answer, where that was fitted.
     """
     if level is None:
         level = fitted.level if fitted else _LEVEL
@@ -213,16 +236,54 @@ def rate_table(
     rows = []
     for name in (each.name for each in fields(Rates) if each.name not in _NO_RATES):
         value = getattr(rates, name)
+        if value is None:  # any number of plausible wrong answers
+            continue
         if not isinstance(value, tuple):
             drawn = [getattr(draw, name) for draw in draws]
             rows.append(_row(name, value, drawn, level, numbers.get(name)))
+            if name == "coincidence" and rates.plausible_wrong is None:
+                thetas = [draw.urn.concentration for draw in draws]
+                rows.append(_row("concentration", rates.urn.concentration, thetas, level, None))
             continue
         once = name in _ALIKE and max(value) - min(value) <= TOLERANCE
         for k, each in enumerate(value[:1] if once else value):
             full = name if once or rates.n_classes == 1 else f"{name}[{k}]"
             drawn = [getattr(draw, name)[k] for draw in draws]
             rows.append(_row(full, each, drawn, level, numbers.get(name)))
+    if rates.n_classes > 1:
+        for name in _AVERAGED:
+            drawn = [_mean(draw, name) for draw in draws]
+            rows.append(_row(f"mean_{name}", _mean(rates, name), drawn, level, numbers.get(name)))
+    rows += _areas(fitted, level if draws else None)
+    if scores is not None:
+        rows += _parameters(scores)
     return RateTable(tuple(rows), level, source)
+
+
+def _mean(rates: Rates, name: str) -> float:
+    """Return the mean of a rate over questions, Σ w_k rate_k."""
+    values: tuple[float, ...] = getattr(rates, name)
+    return float(sum(w * value for w, value in zip(rates.weights, values, strict=True)))
+
+
+def _areas(fitted: FitSummary | None, level: float | None) -> Iterator[RateRow]:
+    """Yield both AUCs, with their intervals if the level is that of the fit."""
+    if fitted is None:
+        return
+    measured = {
+        "auc": (fitted.auc, fitted.auc_interval),
+        "auc_within": (fitted.auc_within, fitted.auc_within_interval),
+    }
+    for name, (value, interval) in measured.items():
+        if value is not None:
+            low, high = interval if level == fitted.level else (None, None)
+            yield RateRow(name, value, low, high, None)
+
+
+def _parameters(scores: GradedScores | TwoValuedScores) -> Iterator[RateRow]:
+    for each in fields(scores):
+        if each.name not in _NO_PARAMETERS:
+            yield RateRow(f"scores.{each.name}", getattr(scores, each.name), None, None, None)
 
 
 def _row(

@@ -265,22 +265,25 @@ def _correlation(scores: Scores, accepted: NDArray[np.bool_]) -> float:
     value = accepted.astype(np.float64)
     if len(np.unique(scores.score)) > 2:
         value = np.interp(scores.score, *knots(scores.score))
-    named = scores.answer * 2 + scores.correct
-    _, first, answer, sizes = np.unique(
-        named, return_index=True, return_inverse=True, return_counts=True
-    )
-    _, kind = np.unique((scores.question * 2 + scores.correct)[first], return_inverse=True)
-    of_kind = np.bincount(kind, sizes)
-    total = np.bincount(answer, value)
-    mean = total / sizes
-    apart = mean - (np.bincount(kind, total) / of_kind)[kind]
-    n, answers, kinds = len(value), len(sizes), len(of_kind)
-    repeats, several = n - answers, answers - kinds
+    _, kind = np.unique(scores.question * 2 + scores.correct, return_inverse=True)
+    _, answer = np.unique(scores.answer * 2 + scores.correct, return_inverse=True)
+    of_answer = np.zeros(answer.max() + 1, dtype=np.int64)
+    of_answer[answer] = kind
+    used = np.bincount(of_answer)[kind] > 1
+    value, kind, answer = value[used], kind[used], answer[used]
+    n, n_answers, n_kinds = len(value), len(np.unique(answer)), len(np.unique(kind))
+    repeats, several = n - n_answers, n_answers - n_kinds
     if not repeats or not several:
         return _PRIOR_CORRELATION
-    between = (sizes * apart**2).sum() / several
-    within = ((value - mean[answer]) ** 2).sum() / repeats
-    size = (n - (np.bincount(kind, sizes**2) / of_kind).sum()) / several
+
+    def means(group: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        many = np.bincount(group)[group].astype(np.float64)
+        return np.bincount(group, value)[group] / many, many
+
+    (of_kind, in_kind), (mean, in_answer) = means(kind), means(answer)
+    between = ((mean - of_kind) ** 2).sum() / several
+    within = ((value - mean) ** 2).sum() / repeats
+    size = (n - (in_answer / in_kind).sum()) / several
     seen = min(repeats, several)
     weight = seen / (seen + _PRIOR_REPEATS)
     return weight * intraclass(between, within, size) + (1 - weight) * _PRIOR_CORRELATION

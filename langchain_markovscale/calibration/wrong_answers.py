@@ -59,7 +59,8 @@ class WrongDraws:
 
     def draws(self, count: int, rng: np.random.Generator) -> list[float]:
         """Return draws of θ from its posterior."""
-        return self._at(rng.random(count)).tolist()
+        drawn: list[float] = self._at(rng.random(count)).tolist()
+        return drawn
 
     def _at(self, levels: Floats) -> Floats:
         below = np.cumsum(self._posterior)

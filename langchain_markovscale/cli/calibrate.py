@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.progress import Progress
 
+from langchain_markovscale._text import name_of
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import remarks, results, say
-from langchain_markovscale.cli.files import check_input, check_output
+from langchain_markovscale.cli.files import check_input, check_outputs
 from langchain_markovscale.cli.terminal import print_document
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def calibrate(
     The cost and the number of attempts matter to what is recommended, not to the rates.
     """
     number = _number(n_classes)
-    check_output("--output", output)
+    check_outputs([("--output", output)], [("TRACES", traces)])
     check_input("TRACES", traces, "traces")
     questions = _lines(traces)
     _check_classes(number, questions)
@@ -89,7 +90,7 @@ def calibrate(
             n_bootstrap=n_bootstrap,
             level=level,
             seed=seed,
-            source=f"fitted to {traces.name}",
+            source=f"fitted to {name_of(traces.name)}",
             delivery=delivery,
         )
     say(str(counts))
@@ -100,7 +101,7 @@ def calibrate(
     if output is None:
         say("The calibration was not kept: --output calibration.json keeps it.")
     else:
-        say(f"The calibration is in {output}.")
+        say(f"The calibration is in {name_of(output)}.")
 
 
 def _number(classes: str) -> int | Literal["auto"]:

@@ -7,7 +7,7 @@ import typer
 
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import remarks, results, say, write_json
-from langchain_markovscale.cli.files import check_input, check_output, write_pages
+from langchain_markovscale.cli.files import check_input, check_outputs, write_pages
 from langchain_markovscale.cli.terminal import print_document
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ def compare(
 
     No model is called. What is learned from one half of the questions is tried on the other.
     """
-    check_output("--html", html)
-    check_output("--markdown", markdown)
+    check_outputs([("--html", html), ("--markdown", markdown)], [("POOL", pool)])
     check_input("POOL", pool, "traces")
     from langchain_markovscale.comparison.compare import COSTS, compare_strategies
 

@@ -8,7 +8,7 @@ import typer
 
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import FAILED, INTERRUPTED, results, say
-from langchain_markovscale.cli.files import check_output
+from langchain_markovscale.cli.files import check_outputs
 
 if TYPE_CHECKING:
     from langchain_markovscale.calibration.calibration import Calibration
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PACKAGED = "smollm2"
 _LEAST = 2  # questions that can be compared
+_TRACES = ".traces.jsonl"  # the ending of the file beside the rates
 _FRESH_STARTS, _REVISIONS = 2, 2  # of each question that rates are measured on
 
 
@@ -38,7 +39,8 @@ def demo(
     from langchain_markovscale.cli.loop import build_loop
     from langchain_markovscale.demo import setting
 
-    check_output("--measure", measure)
+    traces = None if measure is None else measure.with_suffix(_TRACES)
+    check_outputs([("--measure", measure), ("--measure", traces)])
     if measure is None:
         results().print(
             f"A dozen questions go to {model}; casting out nines, a cheap check that errs, looks "
@@ -113,7 +115,7 @@ def _measure(loop: "Loop", model: str, output: Path) -> None:
     from langchain_markovscale.recording.record import record_traces
     from langchain_markovscale.traces.trace import read_traces
 
-    traces = output.with_suffix(".traces.jsonl")
+    traces = output.with_suffix(_TRACES)
     questions = parse_questions(setting.questions_to_measure(), "the questions to measure on")
     recording = record_traces(
         loop.graph,
@@ -135,4 +137,5 @@ def _measure(loop: "Loop", model: str, output: Path) -> None:
             "measured": date.today().isoformat(),
         },
     ).save(output)
-    say(f"{recording}\nThe rates are in {output}; see them with `markovscale report {output}`.")
+    say(str(recording))
+    say(f"The rates are in {output}; see them with `markovscale report {output}`.")

@@ -2,9 +2,13 @@
 
 import json
 import os
+from collections.abc import Sequence
+from itertools import combinations, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from langchain_markovscale._files import is_same_file, write_text
+from langchain_markovscale._text import name_of
 from langchain_markovscale.cli.console import say
 
 if TYPE_CHECKING:
@@ -60,7 +64,7 @@ def check_input(name: str, path: Path, kind: Kind) -> None:
             else:
                 looks = f"it looks like {_NAMES[found]}, and {_READ_BY[found]}"
                 problem = f"it is not {_NAMES[kind]}: {looks}"
-    raise ValueError(f"{name} {path}: {problem}. For {_NAMES[kind]}: {_MADE_BY[kind]}.")
+    raise ValueError(f"{name} {name_of(path)}: {problem}. For {_NAMES[kind]}: {_MADE_BY[kind]}.")
 
 
 def _looks_like(path: Path) -> Kind | Literal["nothing"] | None:
@@ -82,18 +86,30 @@ def _looks_like(path: Path) -> Kind | Literal["nothing"] | None:
     return "questions" if "question" in record else None
 
 
-def check_output(option: str, path: Path | None) -> None:
-    """See that a file can be written where an option says.
+def check_outputs(
+    outputs: Sequence[tuple[str, Path | None]], inputs: Sequence[tuple[str, Path]] = ()
+) -> None:
+    """See that files can be written where options say, and that none is written over another one.
 
     Args:
-        option: The option, such as `--html`.
-        path: What it was given; None passes.
+        outputs: The files that are written, each after its option, such as `--html`; None passes.
+        inputs: The files that are read, each after its option or argument.
 
     Raises:
         ValueError: If it cannot; the message names the option, the path and what to do.
     """
-    if path is None:
-        return
+    written = [(option, path) for option, path in outputs if path is not None]
+    for option, path in written:
+        _check_output(option, path)
+    for (option, path), (other, there) in (*product(written, inputs), *combinations(written, 2)):
+        if is_same_file(path, there) and not path.is_char_device():
+            raise ValueError(
+                f"{option} {name_of(path)}: it is the file of {other} {name_of(there)}, which "
+                f"would be lost: give {option} another path."
+            )
+
+
+def _check_output(option: str, path: Path) -> None:
     folder = path.parent
     if path.is_dir():
         problem, remedy = "is a folder", "add the name of a file"
@@ -101,11 +117,11 @@ def check_output(option: str, path: Path | None) -> None:
         problem, remedy = f"lies in {folder}, which does not exist", f"mkdir -p {folder} makes it"
     elif not folder.is_dir():
         problem, remedy = f"lies in {folder}, which is not a folder", "give another path"
-    elif not os.access(path if path.exists() else folder, os.W_OK):
+    elif not all(os.access(each, os.W_OK) for each in (folder, path) if each.exists()):
         problem, remedy = "may not be written by you", "give another path, or change its rights"
     else:
         return
-    raise ValueError(f"{option} {path}: it {problem}: {remedy}.")
+    raise ValueError(f"{option} {name_of(path)}: it {problem}: {remedy}.")
 
 
 def write_pages(made: "Display", html: Path | None, markdown: Path | None) -> None:
@@ -117,8 +133,8 @@ def write_pages(made: "Display", html: Path | None, markdown: Path | None) -> No
         markdown: File for Markdown, if wanted.
     """
     if html is not None:
-        html.write_text(made.html(), encoding="utf-8")
-        say(f"The page is in {html}.")
+        write_text(html, made.html())
+        say(f"The page is in {name_of(html)}.")
     if markdown is not None:
-        markdown.write_text(made.markdown, encoding="utf-8")
-        say(f"The Markdown is in {markdown}.")
+        write_text(markdown, made.markdown)
+        say(f"The Markdown is in {name_of(markdown)}.")

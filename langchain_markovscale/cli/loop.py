@@ -14,6 +14,7 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 
 from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
 from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale.calibration.presets import PREFIX
 from langchain_markovscale.cli.console import say
 from langchain_markovscale.graph.builder import create_markovscale_graph
 from langchain_markovscale.graph.prompts import Prompts
@@ -263,7 +264,7 @@ def build_loop(
     """
     key = resolve_answer_key(answer_key)
     if calibration_file is not None:
-        calibration = Calibration.load(calibration_file)
+        calibration = calibration_named(calibration_file)
     elif calibration is None:
         calibration = Calibration.training_free()
     settings: dict[str, Any] = {
@@ -287,6 +288,21 @@ def build_loop(
         settings["revise"] = writers.writer(settings["prompts"].for_revision)
     graph = create_markovscale_graph(model, verifier=make_verifier(model), **settings)
     return Loop(model, graph, key, calibration.source)
+
+
+def calibration_named(name: str) -> Calibration:
+    """Return the calibration of a file, or a preset.
+
+    Args:
+        name: A path, or `preset:` and the preset's name.
+
+    Raises:
+        ValueError: If the file is not a calibration, or there is no such preset.
+        OSError: If the file cannot be read.
+    """
+    if name.startswith(PREFIX):
+        return Calibration.preset(name.removeprefix(PREFIX))
+    return Calibration.load(name)
 
 
 def check_names(model_name: str, verifier_name: str) -> None:

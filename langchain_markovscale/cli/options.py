@@ -38,7 +38,7 @@ AnswerKeyName = Annotated[
     typer.Option(
         "--answer-key",
         help="How to read an answer: last_number, boxed, choice, choice:<letters>, text, "
-        "json:<field>. Equal keys are the same answer.",
+        "math, json, json:<field>, json_set:<field>. Equal keys are the same answer.",
     ),
 ]
 CostPerRound = Annotated[
@@ -60,7 +60,8 @@ CalibrationFile = Annotated[
     str | None,
     typer.Option(
         "--calibration",
-        help="File of measured rates. Without it, general rates are assumed, not measured.",
+        help="File of measured rates, or preset:code_with_tests (rates of public loops that revise "
+        "programs by tests). Without it, general rates are assumed, not measured.",
     ),
 ]
 Temperature = Annotated[

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from langchain_markovscale._text import name_of
 from langchain_markovscale.cli import options
-from langchain_markovscale.cli.console import FAILED, results, say
-from langchain_markovscale.cli.files import check_input, check_output
+from langchain_markovscale.cli.console import FAILED, continued, results, say
+from langchain_markovscale.cli.files import check_input, check_outputs
 
 if TYPE_CHECKING:
     from langchain_markovscale.recording.graders import Grader
@@ -76,13 +77,14 @@ def record(
     from langchain_markovscale.cli.loop import build_loop, check_names
     from langchain_markovscale.recording.questions import read_questions
     from langchain_markovscale.recording.record import record_traces
-    from langchain_markovscale.recording.recording_file import unfinished
+    from langchain_markovscale.recording.recording_file import unfinished, unfinished_file
     from langchain_markovscale.recording.schedule import Schedule
 
     if rounds is not None:
         say(f"warning: --rounds is now called --revisions: write --revisions {rounds}.", "yellow")
         revisions = rounds
-    check_output("--output", output)
+    written = (output, unfinished_file(output))
+    check_outputs([("--output", path) for path in written], [("DATASET", dataset)])
     check_input("DATASET", dataset, "questions")
     check_names(model, verifier)
     schedule = Schedule(revisions, fresh_starts)
@@ -123,9 +125,9 @@ def record(
             progress=True,
         )
     except KeyboardInterrupt:
-        say(f"What was recorded is in {output}; the same command goes on from there.")
+        say(f"What was recorded is in {name_of(output)}; the same command goes on from there.")
         raise
-    results().print(str(recording), markup=False, soft_wrap=True)
+    results().print(continued(str(recording)), markup=False, soft_wrap=True)
     if recording.failed:
         raise typer.Exit(FAILED)
 

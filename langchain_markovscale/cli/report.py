@@ -7,7 +7,7 @@ import typer
 
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import results, say
-from langchain_markovscale.cli.files import check_input, check_output, write_pages
+from langchain_markovscale.cli.files import check_input, check_outputs, write_pages
 from langchain_markovscale.cli.terminal import print_document
 
 
@@ -23,8 +23,7 @@ def report(
     seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = 0,
 ) -> None:
     """Say whether revising pays, how sure that is, and what to do instead."""
-    check_output("--html", html)
-    check_output("--markdown", markdown)
+    check_outputs([("--html", html), ("--markdown", markdown)], [("CALIBRATION", calibration)])
     check_input("CALIBRATION", calibration, "calibration")
     from langchain_markovscale.calibration.calibration import Calibration
 

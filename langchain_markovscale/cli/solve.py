@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from langchain_markovscale.cli import options
-from langchain_markovscale.cli.console import FAILED, INTERRUPTED, results, say
+from langchain_markovscale.cli.console import FAILED, INTERRUPTED, remarks, results, say
 from langchain_markovscale.cli.files import check_input
 
 if TYPE_CHECKING:
@@ -46,12 +46,13 @@ def solve(
     as_json: options.AsJson = False,
 ) -> None:
     """Answer questions, and stop when another round is not worth its cost."""
+    from langchain_markovscale.calibration.presets import PREFIX
     from langchain_markovscale.cli.loop import build_loop, check_names
     from langchain_markovscale.cli.runs import WatchedRun, check_references, run_until_done
     from langchain_markovscale.cli.watchers import JsonLines, Lines, LiveTables
 
     asked = _questions(questions or [], file)
-    if calibration is not None:
+    if calibration is not None and not calibration.startswith(PREFIX):
         check_input("--calibration", Path(calibration), "calibration")
     check_names(model, verifier)
     check_references(answer_key, asked)
@@ -70,7 +71,8 @@ def solve(
     )
     runs = [WatchedRun(question) for question in asked]
     if not as_json:
-        say(f"Deciding with: {loop.source}.\n", style="dim")
+        say(f"Deciding with: {loop.source}.", style="dim")
+        remarks().print()
     if as_json:
         watcher: Watcher = JsonLines(runs, loop.answer_key)
     elif file is None:

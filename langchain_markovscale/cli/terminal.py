@@ -25,14 +25,15 @@ def print_document(display: "Display", console: Console) -> None:
         display: What to print.
         console: Where to; its width decides where words are wrapped.
     """
-    from langchain_markovscale.display.text import harmless, wrapped
+    from langchain_markovscale._text import harmless
+    from langchain_markovscale.display.text import wrapped
 
     width = min(console.width, _WIDEST)
 
     def say(words: str, style: str = "") -> None:
         console.print(Text(wrapped(words, width), style), soft_wrap=True)
 
-    document = display.document
+    document = display.document.changed(harmless)  # before lines and columns are measured
     verdict, *rest = document.summary
     framed = Text(wrapped(verdict, width - _FRAME), "bold")
     console.print(Panel(framed, border_style=_COLOURS[document.tone], expand=False))
@@ -52,7 +53,7 @@ def print_document(display: "Display", console: Console) -> None:
             console.print(_table(section.table))
         for quote in section.quotes:
             say(f"{quote.name}:")
-            console.print(Padding(Text(harmless(quote.text)), _INDENT))
+            console.print(Padding(Text(quote.text), _INDENT))
 
 
 def _table(table: "DocumentTable") -> Table:

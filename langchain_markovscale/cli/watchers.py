@@ -11,10 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from langchain_markovscale.answers.keys import AnswerKey
-from langchain_markovscale.cli.console import remarks, results, write_json
+from langchain_markovscale.cli.console import continued, remarks, results, write_json
 from langchain_markovscale.cli.runs import WatchedRun
 from langchain_markovscale.display.run import belief, brief, score, usage_in_words
-from langchain_markovscale.display.text import harmless
 from langchain_markovscale.display.wording import explain, explain_outcome, percent
 
 LONGEST = 14  # characters of an answer that has no key
@@ -35,7 +34,7 @@ def attempts_table(run: WatchedRun) -> Table:
         decided = index < len(run.decisions)
         table.add_row(
             str(index + 1),
-            Text(harmless(brief(attempt, LONGEST))),
+            Text(brief(attempt, LONGEST)),
             score(attempt),
             belief(run.attempts, run.decisions[index], index) if decided else "",
             _why(run, index) if decided else Text("…" if run.ended else "checking …", "dim"),
@@ -54,11 +53,12 @@ def outcome(run: WatchedRun) -> Text:
     """
     best, decision = run.best, run.decision
     if best is None or decision is None:
-        return Text(f"No answer: {run.error or 'the run was interrupted'}.", "red")
-    answer = harmless(best["text"].strip())
+        error = continued(run.error or "the run was interrupted")
+        return Text(f"No answer: {error}.", "red")
+    answer = continued(best["text"].strip())
     text = Text.assemble((f"Answer: {answer}\n", "bold"), explain_outcome(run.attempts, decision))
     if run.error:
-        text.append(f"\nWhat failed: {run.error}", "red")
+        text.append(f"\nWhat failed: {continued(run.error)}", "red")
     return text
 
 
@@ -89,7 +89,7 @@ class LiveTables:
         """Begin a table."""
         self._shown += 1
         number = f"[{self._shown}/{self._total}] " if self._total > 1 else ""
-        self._console.print(Text(f"{number}{harmless(run.question.text)}", "bold"))
+        self._console.print(Text(f"{number}{continued(run.question.text)}", "bold"))
         if self._console.is_terminal:
             self._live = Live(console=self._console, refresh_per_second=8, transient=True)
             self._live.start()
@@ -173,11 +173,11 @@ class Lines(BarWatcher):
     def finished(self, run: WatchedRun) -> None:
         """Write the lines."""
         best, decision = run.best, run.decision
-        self._console.print(Text(harmless(run.question.text)))
+        self._console.print(Text(continued(run.question.text)))
         if best is None or decision is None:
             self._console.print(Padding(outcome(run), _INDENT))
         else:
-            answer = Text(f"→ {harmless(brief(best, LONGEST))}  ", "bold")
+            answer = Text(f"→ {brief(best, LONGEST)}  ", "bold")
             if verdict := _verdict(run, self._answer_key):
                 answer.append_text(verdict)
             why = Text(f"believed {percent(decision['belief'])}; {explain(decision)}", "dim")
@@ -238,4 +238,4 @@ def _verdict(run: WatchedRun, answer_key: AnswerKey | None) -> Text | None:
         return None
     if correct:
         return Text("Right.", "green")
-    return Text(f"Wrong: it is {run.question.reference}.", "red")
+    return Text(f"Wrong: it is {continued(str(run.question.reference))}.", "red")

@@ -128,6 +128,8 @@ def rows(
             tokens=_mean_or_none(tally.tokens, repeats),
             exhausted=float(tally.exhausted.mean()) / repeats,
             belief=_mean_or_none(tally.belief, repeats),
+            promised=_mean_or_none(tally.promised, repeats),
+            delivered=float(tally.delivered.mean()) / repeats,
         )
         for place, (rule, tally) in enumerate(tallies.items())
     )

@@ -28,7 +28,7 @@ _WIDTH, _HEIGHT, _LINE = 5.6, 4.2, 0.18  # inches: of the figure, without its le
 
 _LINES = (BLUE, GREEN, ORANGE, INK)  # colours of MarkovScale's variants
 _RULES = tuple(product((VERMILION, GREY, GREEN), "os^vDP"))  # colours and marks of other rules
-_BOUNDS = tuple(product((INK,), "*X"))
+_BOUNDS = tuple(product((INK,), "*XDp"))
 _SHORT = 30  # letters: names that fit into two columns
 _APART = 0.06  # costs are written at points that lie this share of the axis from each other
 

@@ -24,6 +24,9 @@ class RuleResult(NamedTuple):
         exhausted: Share of runs that ended because the pool had no more.
         belief: What it believed of its answers, to be compared with its accuracy; None where it
             has no beliefs.
+        promised: Gain in accuracy that it expected when it first went on, before cost; None where
+            it expects none.
+        delivered: Gain that came of going on.
     """
 
     rule: ComparedRule
@@ -33,6 +36,8 @@ class RuleResult(NamedTuple):
     tokens: float | None
     exhausted: float
     belief: float | None
+    promised: float | None
+    delivered: float
 
     def spent(self, budget: BudgetUnit) -> float:
         """Return what it spends of the budget; NaN where that is unknown."""

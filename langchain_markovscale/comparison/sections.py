@@ -27,6 +27,7 @@ def sections(findings: ComparisonFindings) -> tuple[Section, ...]:
         regret_section(findings),
         rules_section(findings),
         costs_section(findings),
+        promise_section(findings),
     ]
     if len(findings.variants) > 1:
         parts.append(variants_section(findings))
@@ -40,7 +41,9 @@ def rules_section(findings: ComparisonFindings) -> Section:
         f"Means over questions. Tokens are those {tokens}. Tokens and calls include those of the "
         "verifier where a rule looks at scores. Exhausted is the share of runs that ended because "
         "the pool had no more attempts. An oracle knows which answers are right: it is a bound, "
-        "and not a rule that could be used."
+        "and not a rule that could be used. A learned policy looks up what paid most on the other "
+        "half of the questions after the same number of attempts, with the same votes and scores: "
+        "it shows what there is to be learned, and is no rule to beat either."
     ]
     if findings.left_out:
         words.append(f"Left out: {'; '.join(findings.left_out)}.")
@@ -71,6 +74,26 @@ def costs_section(findings: ComparisonFindings) -> Section:
     )
     headings = ("cost of a round\n(points)", "accuracy", "believed", *_SPENT)
     return Section("MarkovScale by cost", words, Table(headings, rows))
+
+
+def promise_section(findings: ComparisonFindings) -> Section:
+    """Return what MarkovScale promised at each cost, and what it delivered."""
+    rows = tuple(
+        (
+            points(row.rule.cost or 0.0, 2, unit=False),
+            "" if row.promised is None else points(row.promised, signed=True, unit=False),
+            points(row.delivered, signed=True, unit=False),
+        )
+        for row in findings.curve(findings.variants[0])
+        if row.rule.cost != NEVER
+    )
+    words = (
+        "Promised is the gain in accuracy that MarkovScale expects when it first goes on, "
+        "delivered is what comes of it, both before cost, per question. Where the rates are "
+        "right, the two are near each other.",
+    )
+    headings = ("cost of a round\n(points)", "promised\n(points)", "delivered\n(points)")
+    return Section("Promise and delivery", words, Table(headings, rows))
 
 
 def duels_section(findings: ComparisonFindings) -> Section:

@@ -4,6 +4,7 @@ Text, Markdown, HTML and the terminal are four outputs of the same document, so 
 can say what another does not.
 """
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 Tone = Literal["good", "bad", "unsure", "plain"]
@@ -81,3 +82,29 @@ class Document(NamedTuple):
     warnings: tuple[str, ...] = ()
     sections: tuple[Section, ...] = ()
     plot: str | None = None
+
+    def changed(self, change: Callable[[str], str]) -> "Document":
+        """Return the document with every string that it shows changed by a function."""
+
+        def all_of(strings: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(map(change, strings))
+
+        return self._replace(
+            title=change(self.title),
+            summary=all_of(self.summary),
+            basis=change(self.basis),
+            warnings=all_of(self.warnings),
+            sections=tuple(
+                section._replace(
+                    title=change(section.title),
+                    words=all_of(section.words),
+                    table=section.table
+                    and section.table._replace(
+                        headings=all_of(section.table.headings),
+                        rows=tuple(map(all_of, section.table.rows)),
+                    ),
+                    quotes=tuple(Quote(change(q.name), change(q.text)) for q in section.quotes),
+                )
+                for section in self.sections
+            ),
+        )

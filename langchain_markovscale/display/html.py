@@ -6,6 +6,7 @@ from html import escape
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from langchain_markovscale._text import harmless
 from langchain_markovscale.display import plotting
 from langchain_markovscale.display.document import Document, Quote, Section, Table
 from langchain_markovscale.display.interval import unbroken
@@ -120,6 +121,7 @@ def page(document: Document, draw: Draw) -> str:
         document: What to show.
         draw: Makes the plots that it names.
     """
+    document = document.changed(harmless)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -135,6 +137,7 @@ def fragment(document: Document, draw: Draw) -> str:
         document: What to show.
         draw: Makes the plots that it names.
     """
+    document = document.changed(harmless)
     summary = "\n".join(map(_paragraph, document.summary))
     accent = _ACCENT[document.tone]
     parts = [

@@ -1,7 +1,12 @@
-"""A document as Markdown; what others wrote can break out of neither its cell nor its fence."""
+"""A document as Markdown: the only markup in it is what is written here.
+
+Others may have written a word anywhere: an error, the source of a calibration, an answer. So words
+and cells are escaped and stay on their line, and quotes are fenced.
+"""
 
 import re
 
+from langchain_markovscale._text import harmless
 from langchain_markovscale.display.document import Document, Section, Table
 
 _MARKUP = re.compile(r"[\\`*_<|]|\](?=\()")
@@ -13,33 +18,35 @@ def as_markdown(document: Document) -> str:
     Args:
         document: What to show.
     """
-    verdict, *rest = document.summary
-    blocks = [f"# {document.title}", f"**{verdict}**", *rest]
+    document = document.changed(harmless)
+    verdict, *rest = map(_escaped, document.summary)
+    blocks = [f"# {_escaped(document.title)}", f"**{verdict}**", *rest]
     if document.basis:
-        blocks.append(document.basis)
+        blocks.append(_escaped(document.basis))
     if document.warnings:
-        blocks.append("\n".join(f"- **Warning:** {each}" for each in document.warnings))
+        blocks.append("\n".join(f"- **Warning:** {_escaped(each)}" for each in document.warnings))
     for section in document.sections:
         blocks += _section(section)
     return "\n\n".join(blocks) + "\n"
 
 
 def _section(section: Section) -> list[str]:
-    blocks = [f"## {section.title}", *section.words]
+    blocks = [f"## {_escaped(section.title)}", *map(_escaped, section.words)]
     if section.table:
         blocks.append(_pipes(section.table))
-    return [*blocks, *(f"{quote.name}:\n\n{_fenced(quote.text)}" for quote in section.quotes)]
+    quotes = (f"{_escaped(quote.name)}:\n\n{_fenced(quote.text)}" for quote in section.quotes)
+    return [*blocks, *quotes]
 
 
 def _pipes(table: Table) -> str:
-    headings = (heading.replace("\n", " ") for heading in table.headings)
+    headings = map(_escaped, table.headings)
     rule = (":--" if table.is_left(index) else "--:" for index in range(len(table.headings)))
     rows = [headings, rule, *(map(_escaped, row) for row in table.rows)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _escaped(cell: str) -> str:
-    return _MARKUP.sub(r"\\\g<0>", " ".join(cell.splitlines()))
+def _escaped(words: str) -> str:
+    return _MARKUP.sub(r"\\\g<0>", " ".join(words.splitlines()))
 
 
 def _fenced(text: str) -> str:

@@ -4,6 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 
+from langchain_markovscale.answers.reading import (
+    count_without_key,
+    reason_in_words,
+    without_key_in_words,
+)
 from langchain_markovscale.display.display import Display
 from langchain_markovscale.display.document import Document, Quote, Section, Table, Tone
 from langchain_markovscale.display.wording import (
@@ -43,6 +48,8 @@ def brief(attempt: Attempt, longest: int) -> str:
         longest: The most characters of a text.
     """
     key = attempt["key"]
+    if key is None and not attempt["text"].strip() and (reason := reason_in_words(attempt)):
+        return f"({reason})"
     line, longest = (attempt["text"], longest) if key is None else (key, _LONGEST_KEY)
     line = " ".join(line.split())
     return line if len(line) <= longest else line[: longest - 1] + "…"
@@ -88,6 +95,8 @@ def usage_in_words(usage: Mapping[Purpose, Usage], seconds: float | None = None)
         unknown = f"unknown for {counted(total['unknown'], 'call')}"
         some = total["input_tokens"] + total["output_tokens"] > 0
         tokens = f"{tokens}, {unknown}" if some else f"tokens {unknown}"
+    if unscored := total.get("unscored", 0):
+        tokens = f"{tokens}; {counted(unscored, 'verdict')} without a score"
     calls = f"{counted(answers, 'call')} for answers, {checks} for checks"
     time = "" if seconds is None else f"; {seconds:.1f} seconds"
     return f"{calls}; {tokens}{time}"
@@ -177,9 +186,13 @@ class RunDisplay(Display):
                 else outcome_sentences(self.attempts, decision)
             ),
             basis=f"{usage_in_words(self.usage)}." if self.usage else "",
-            warnings=(*went_wrong, *self.warnings),
+            warnings=(*went_wrong, *self._unread(), *self.warnings),
             sections=tuple(self._sections()),
         )
+
+    def _unread(self) -> tuple[str, ...]:
+        counts = count_without_key(self.attempts)
+        return (without_key_in_words(counts, len(self.attempts)),) if counts else ()
 
     def _sections(self) -> Iterator[Section]:
         asked = () if self.question is None else (Quote("Question", self.question),)

@@ -1,14 +1,13 @@
-"""A document as plain text, and text made harmless to a terminal."""
+"""A document as plain text, in which nothing steers a terminal."""
 
-import re
 from itertools import zip_longest
 from textwrap import fill, indent
 
+from langchain_markovscale._text import harmless
 from langchain_markovscale.display.document import Document, Quote, Table
 from langchain_markovscale.display.interval import unbroken
 
 _GAP = "  "
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def as_text(document: Document, width: int) -> str:
@@ -18,6 +17,7 @@ def as_text(document: Document, width: int) -> str:
         document: What to show.
         width: Where words are wrapped, in characters; tables keep their width.
     """
+    document = document.changed(harmless)
     basis = (document.basis,) if document.basis else ()
     blocks = [wrapped(paragraph, width) for paragraph in (*document.summary, *basis)]
     if document.warnings:
@@ -44,15 +44,10 @@ def wrapped(words: str, width: int, indent: str = "") -> str:
     return lines.replace("\u00a0", " ")
 
 
-def harmless(text: str) -> str:
-    """Return text without the control characters by which it could steer a terminal."""
-    return _CONTROL.sub("\ufffd", text)
-
-
 def _columns(table: Table) -> str:
     headings = [heading.split("\n") for heading in table.headings]
     lines = [line for line in zip_longest(*headings, fillvalue="") if any(line)]
-    rows = [*lines, *(tuple(map(harmless, row)) for row in table.rows)]
+    rows = [*lines, *(tuple(" ".join(cell.splitlines()) for cell in row) for row in table.rows)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     drawn = []
     for row in rows:
@@ -67,4 +62,4 @@ def _columns(table: Table) -> str:
 
 
 def _indented(quote: Quote) -> str:
-    return f"{quote.name}:\n{indent(harmless(quote.text), _GAP)}"
+    return f"{quote.name}:\n{indent(quote.text, _GAP)}"

@@ -49,7 +49,7 @@ def explain(decision: Decision) -> str:
 
 
 def explain_outcome(attempts: Sequence[Attempt], decision: Decision) -> str:
-    """Return what came out of a run, and why it ended, in two or three sentences.
+    """Return what came out of a run, and why it ended, in two to four sentences.
 
     Args:
         attempts: All attempts at the question, in order.
@@ -57,7 +57,7 @@ def explain_outcome(attempts: Sequence[Attempt], decision: Decision) -> str:
 
     Returns:
         Which answer is returned and how sure it is, whether an earlier one was preferred to the
-        last, and why the loop ended.
+        last, how many of several answers have no score, and why the loop ended.
     """
     return " ".join(outcome_sentences(attempts, decision))
 
@@ -74,10 +74,14 @@ def outcome_sentences(attempts: Sequence[Attempt], decision: Decision) -> tuple[
     if best is None:
         return (reason,)
     count = "its only answer" if len(attempts) == 1 else f"answer {best + 1} of {len(attempts)}"
-    returned = f"Returned {count}, right with a probability of {percent(decision['belief'])}."
-    if same_answer(attempts, best, len(attempts) - 1):
-        return returned, reason
-    return returned, "The last answer is less likely to be right.", reason
+    found = [f"Returned {count}, right with a probability of {percent(decision['belief'])}."]
+    if not same_answer(attempts, best, len(attempts) - 1):
+        found.append("The last answer is less likely to be right.")
+    unscored = sum(attempt["score"] is None for attempt in attempts)
+    if 0 < unscored < len(attempts):
+        have = "has" if unscored == 1 else "have"
+        found.append(f"{unscored} of {len(attempts)} answers {have} no score that could be read.")
+    return (*found, reason)
 
 
 def same_answer(attempts: Sequence[Attempt], one: int, other: int) -> bool:

@@ -5,12 +5,13 @@ it stops a run whose next call would go beyond it, and the best answer so far is
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from typing_extensions import TypedDict
 
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.graph.metering import UsageByPurpose
-from langchain_markovscale.theory.validation import non_negative, whole
+from langchain_markovscale.theory.validation import non_negative, single, whole
 from langchain_markovscale.types import Attempt, Purpose, Usage
 
 Price = float | Mapping[Purpose, float]
@@ -59,7 +60,7 @@ class Budget(TypedDict, total=False):
 
 
 def checked_budget(budget: Mapping[str, object] | None) -> Budget | None:
-    """Return a budget as it is, or None where it limits nothing.
+    """Return a budget with its numbers as plain ones, or None where it limits nothing.
 
     Raises:
         ValueError: If it has an unknown limit, a number out of range, or an amount of money
@@ -71,26 +72,28 @@ def checked_budget(budget: Mapping[str, object] | None) -> Budget | None:
         raise ValueError(
             f"budget must be a dictionary such as Budget(tokens=5000), got {budget!r}."
         )
-    if unknown := sorted(set(budget).difference(Budget.__annotations__)):
+    if unknown := sorted(set(map(str, budget)).difference(Budget.__annotations__)):
         raise ValueError(
             f"budget has no {', '.join(map(repr, unknown))}: its limits and prices are "
             f"{', '.join(map(repr, Budget.__annotations__))}."
         )
-    given: Budget = {**budget}  # type: ignore[typeddict-item]
-    for count in ("rounds", "tokens"):
-        if count in given:
-            whole(f"budget[{count!r}]", given[count], least=1)
-    for amount in ("usd", "seconds"):
-        if amount in given and not non_negative(f"budget[{amount!r}]", given[amount]) > 0:
-            raise ValueError(f"budget[{amount!r}] must be above 0, got {given[amount]!r}.")
+    checked: dict[str, Any] = {}
+    for name, value in budget.items():
+        argument = f"budget[{name!r}]"
+        if name in ("rounds", "tokens"):
+            checked[name] = int(single(argument, whole(argument, value, least=1)))  # type: ignore[arg-type]
+        elif name in ("usd", "seconds"):
+            checked[name] = _amount(argument, value)
+            if not checked[name] > 0:
+                raise ValueError(f"{argument} must be above 0, got {value!r}.")
+        else:
+            checked[name] = _checked_price(argument, value)
     for price in ("usd_per_input_token", "usd_per_output_token"):
-        if price in given:
-            _check_price(f"budget[{price!r}]", given[price])
-        elif "usd" in given:
+        if "usd" in checked and price not in checked:
             raise ValueError(
                 f"budget['usd'] needs the price of tokens: give {price!r}, 0 where it is free."
             )
-    return given or None
+    return Budget(**checked) or None  # type: ignore[typeddict-item]
 
 
 def why_over_budget(
@@ -179,17 +182,19 @@ def _estimate(usage: Usage, input_token: float, output_token: float) -> float:
 
 
 def _price(price: Price, purpose: Purpose) -> float:
-    return float(price[purpose] if isinstance(price, Mapping) else price)
+    return price[purpose] if isinstance(price, Mapping) else price
 
 
-def _check_price(name: str, price: object) -> None:
+def _checked_price(name: str, price: object) -> Price:
     if not isinstance(price, Mapping):
-        non_negative(name, price)  # type: ignore[arg-type]
-        return
+        return _amount(name, price)
     if missing := [purpose for purpose in _PURPOSES if purpose not in price]:
         raise ValueError(
             f"{name} has no price for {', '.join(map(repr, missing))}, got {dict(price)!r}: give "
             "one number for all calls, or one for each purpose."
         )
-    for purpose in _PURPOSES:
-        non_negative(f"{name}[{purpose!r}]", price[purpose])
+    return {purpose: _amount(f"{name}[{purpose!r}]", price[purpose]) for purpose in _PURPOSES}
+
+
+def _amount(name: str, value: object) -> float:
+    return single(name, non_negative(name, value))  # type: ignore[arg-type]

@@ -47,7 +47,6 @@ _LABELS: dict[Step, str] = {
 }
 _STEPS_PER_ATTEMPT = 2
 _STEPS_BESIDE = 5
-_ROUNDS_PER_RUN = 5_000  # a context may ask for as many, the steps being laid out in advance
 
 
 def create_markovscale_graph(
@@ -151,8 +150,7 @@ def create_markovscale_graph(
     criterion, key = rule_of_loop(create_markovscale_graph, verifier, answer_key, criterion, rule)
     check_predictor(predictor, criterion)
     policies = _policies(retry_policy)
-    rounds = max(_ROUNDS_PER_RUN, criterion.max_rounds)
-    per_run = PerRun(criterion, budget, rounds)
+    per_run = PerRun(criterion, budget)
     safety = Safety(per_run, policies)
     seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
 
@@ -179,7 +177,7 @@ def create_markovscale_graph(
     builder.add_conditional_edges("verify_proxy", router, router.path_map())
     answer_cache = None if cache is None else AnswerCache(cache)
     graph = builder.compile(checkpointer, cache=answer_cache, store=store, name=name)
-    limit = _STEPS_PER_ATTEMPT * rounds + _STEPS_BESIDE
+    limit = _STEPS_PER_ATTEMPT * per_run.most_rounds + _STEPS_BESIDE
     return graph.with_config(recursion_limit=limit, tags=[TAG])
 
 

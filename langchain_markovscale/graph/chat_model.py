@@ -10,6 +10,7 @@ from langchain_core.callbacks import (
     BaseCallbackManager,
     CallbackManager,
     CallbackManagerForLLMRun,
+    UsageMetadataCallbackHandler,
 )
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.base import LangSmithParams
@@ -19,6 +20,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 from pydantic import Field, field_validator
 
+from langchain_markovscale.graph.metering import Meter
+from langchain_markovscale.graph.steps import surrounded_by
 from langchain_markovscale.verifiers.base import quiet
 
 _PIECES = re.compile(r"\s*\S+\s*|\s+")
@@ -34,8 +37,9 @@ class ChatMarkovScale(BaseChatModel):
     `response_metadata["markovscale"]` has `attempts`, `belief`, `reason`, the whole `decision`, the
     `usage` by purpose and the `error`, if there was one.
 
-    The calls within are runs of their own below this one: the sum of the usage of all runs of a
-    trace counts them twice.
+    The calls within are runs of their own below this one, and `get_usage_metadata_callback` counts
+    those, each under the name of its model. The sum of the usage of all runs of a trace counts them
+    twice.
 
     Tools and structured output are not supported: give an agent `MarkovScaleMiddleware` instead.
     Options of the model (temperature, …) are set where the graph is made; of options at call time
@@ -74,7 +78,7 @@ class ChatMarkovScale(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         _reject_options(kwargs)
-        output = self.graph.invoke({"messages": messages}, _below(run_manager))
+        output = self._output(messages, run_manager)
         return ChatResult(generations=[ChatGeneration(message=self._message(output, stop))])
 
     async def _agenerate(
@@ -85,7 +89,7 @@ class ChatMarkovScale(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         _reject_options(kwargs)
-        output = await self.graph.ainvoke({"messages": messages}, _below(run_manager))
+        output = await self._aoutput(messages, run_manager)
         return ChatResult(generations=[ChatGeneration(message=self._message(output, stop))])
 
     def _stream(
@@ -96,7 +100,7 @@ class ChatMarkovScale(BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         _reject_options(kwargs)
-        output = self.graph.invoke({"messages": messages}, _below(run_manager))
+        output = self._output(messages, run_manager)
         yield from _chunks(self._message(output, stop))
 
     async def _astream(
@@ -107,9 +111,23 @@ class ChatMarkovScale(BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         _reject_options(kwargs)
-        output = await self.graph.ainvoke({"messages": messages}, _below(run_manager))
+        output = await self._aoutput(messages, run_manager)
         for chunk in _chunks(self._message(output, stop)):
             yield chunk
+
+    def _output(
+        self, messages: list[BaseMessage], run_manager: CallbackManagerForLLMRun | None
+    ) -> dict[str, Any]:
+        config = _below(run_manager)
+        with surrounded_by(config):
+            return self.graph.invoke({"messages": messages}, config)
+
+    async def _aoutput(
+        self, messages: list[BaseMessage], run_manager: AsyncCallbackManagerForLLMRun | None
+    ) -> dict[str, Any]:
+        config = _below(run_manager)
+        with surrounded_by(config):
+            return await self.graph.ainvoke({"messages": messages}, config)
 
     def _message(self, output: dict[str, Any], stop: Sequence[str] | None) -> AIMessage:
         answer: AIMessage = output["messages"][-1]
@@ -120,9 +138,14 @@ class ChatMarkovScale(BaseChatModel):
             "error": output.get("error"),
         }
         return AIMessage(
-            _cut(output["answer"], stop),
+            _cut(output["answer"], stop) if stop else answer.content,
+            additional_kwargs=answer.additional_kwargs,
             usage_metadata=answer.usage_metadata,
-            response_metadata={"model_name": self.model_name, "markovscale": summary},
+            response_metadata={
+                **answer.response_metadata,
+                "model_name": self.model_name,
+                "markovscale": summary,
+            },
         )
 
     def bind_tools(self, tools: Any, **kwargs: Any) -> NoReturn:
@@ -164,12 +187,22 @@ def _below(
     """Return the config of the graph's run: below this one, and out of the user's stream."""
     if run_manager is None:
         return quiet(None)
+    # Usage is counted once: by LangChain's handler from the calls within, which have the names of
+    # their models, by our own from this one, which knows what is unknown.
+    run_manager.handlers = [
+        handler
+        for handler in run_manager.handlers
+        if not isinstance(handler, UsageMetadataCallbackHandler)
+    ]
+    inherited = [
+        handler for handler in run_manager.inheritable_handlers if not isinstance(handler, Meter)
+    ]
     # LangChain makes no child manager of a model's run, because models rarely call anything.
     under_asyncio = isinstance(run_manager, AsyncCallbackManagerForLLMRun)
     manager: type[BaseCallbackManager] = AsyncCallbackManager if under_asyncio else CallbackManager
     callbacks = manager(
-        handlers=list(run_manager.inheritable_handlers),
-        inheritable_handlers=list(run_manager.inheritable_handlers),
+        handlers=inherited,
+        inheritable_handlers=list(inherited),
         parent_run_id=run_manager.run_id,
         inheritable_tags=list(run_manager.inheritable_tags),
         inheritable_metadata=dict(run_manager.inheritable_metadata),

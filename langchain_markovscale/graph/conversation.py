@@ -5,6 +5,7 @@ new if the last run has stopped, or if it is another question. Otherwise its run
 and it continues with the attempts that were already paid for.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
@@ -14,10 +15,13 @@ from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMes
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.utils import convert_to_messages
 
+from langchain_markovscale._text import all_valid, valid
 from langchain_markovscale.graph.metering import UsageByPurpose
 from langchain_markovscale.graph.state import Run
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.types import Attempt, Decision, Reason, Usage, add_usage
+
+logger = logging.getLogger(__name__)
 
 _ANSWER_NAMESPACE = uuid5(NAMESPACE_URL, "langchain-markovscale/answers")
 
@@ -62,9 +66,10 @@ def open_question(values: Mapping[str, Any]) -> Opening:
             "question is missing: invoke the graph with {'question': '…'}, or with "
             "{'messages': […]} whose last human message is the question."
         )
-    text = given_question if given_question is not None else str(last_human.text)  # type: ignore[union-attr]
+    text = given_question if given_question is not None else last_human.text  # type: ignore[union-attr]
     if not isinstance(text, str) or not text.strip():
         raise ValueError(f"question must be a string with text, got {text!r}.")
+    text = valid(text)
 
     has_stopped = _has_stopped(values)
     if current is not None and not has_stopped and _is_same_question(current, text, messages):
@@ -73,7 +78,7 @@ def open_question(values: Mapping[str, Any]) -> Opening:
         return Opening(current, _without_old_answer(messages, current), False, None)
     added = None
     if given_question is not None and not (
-        messages and messages[-1] is last_human and last_human.text == given_question
+        messages and messages[-1] is last_human and last_human.text == text
     ):
         added = last_human = HumanMessage(text, id=str(uuid4()))
         messages = [*messages, added]
@@ -91,9 +96,17 @@ def answer_id(run: Run) -> str | None:
 
 def _messages(values: Mapping[str, Any]) -> list[AnyMessage]:
     messages: Sequence[Any] = values.get("messages") or ()
-    if all(isinstance(message, BaseMessage) for message in messages):
-        return list(messages)
-    return convert_to_messages(messages)  # type: ignore[return-value]
+    if not all(isinstance(message, BaseMessage) for message in messages):
+        messages = convert_to_messages(messages)
+    return [_made_valid(message) for message in messages]
+
+
+def _made_valid(message: AnyMessage) -> AnyMessage:
+    """Return a message whose text can be sent, the same one where that is so already."""
+    content = all_valid(message.content)
+    if content == message.content:
+        return message
+    return message.model_copy(update={"content": content})
 
 
 def _last_human(messages: list[AnyMessage]) -> HumanMessage | None:
@@ -130,32 +143,86 @@ def stop_decision(
     attempts: Sequence[Attempt],
     reason: Reason,
     class_weights: Sequence[float] | None = None,
+    last: Decision | None = None,
 ) -> Decision:
-    """Return the decision to stop with the best attempt so far, for a given reason."""
-    decision = criterion.decide(attempts, class_weights)
+    """Return the decision to stop with the best attempt so far, for a given reason.
+
+    It never fails: where the criterion does, the best attempt is that of the last decision, else
+    the one with the best score, whose belief is that score, else the first.
+
+    Args:
+        criterion: Says which attempt is the best.
+        attempts: The attempts so far, at least one.
+        reason: Why the run stops.
+        class_weights: The question's class weights, where a predictor has predicted any.
+        last: The last decision, if there is one.
+    """
+    try:
+        decision = criterion.decide(attempts, class_weights)
+    except Exception:
+        logger.warning("The criterion failed; the last decision stands.", exc_info=True)
+        decision = _decision_without_criterion(attempts, last)
     return {**decision, "action": "stop", "parent": None, "reason": reason}
 
 
+def _decision_without_criterion(attempts: Sequence[Attempt], last: Decision | None) -> Decision:
+    best = None if last is None else last["best"]
+    if last is not None and best is not None and best < len(attempts):
+        belief = last["belief"]
+    else:
+        scores = [attempt.get("score") for attempt in attempts]
+        usable = [score if score is not None and 0 <= score <= 1 else -1.0 for score in scores]
+        belief = max(usable)
+        best, belief = usable.index(belief), max(belief, 0.0)
+    return {
+        "action": "stop",
+        "best": best,
+        "parent": None,
+        "belief": belief,
+        "expected_gain": 0.0,
+        "cost": 0.0,
+        "attempts": len(attempts),
+        "reason": "error",
+    }
+
+
 def final_update(
-    run: Run | None, attempts: Sequence[Attempt], decision: Decision, usage: UsageByPurpose
+    run: Run | None,
+    attempts: Sequence[Attempt],
+    decision: Decision,
+    usage: UsageByPurpose,
+    replies: Sequence[Mapping[str, Any] | None] = (),
 ) -> Mapping[str, Any]:
-    """Return the update of the state that ends a run with the best attempt as its answer."""
-    if decision["best"] is None:
+    """Return the update of the state that ends a run with the best attempt as its answer.
+
+    Args:
+        run: The question.
+        attempts: The attempts at it.
+        decision: The decision to stop.
+        usage: Their usage.
+        replies: Fields of the messages that they were, which the answer's message keeps.
+    """
+    index = decision["best"]
+    if index is None:
         return {"decision": decision}
-    best = attempts[decision["best"]]
+    best = attempts[index]
+    kept = (replies[index] if index < len(replies) else None) or {}
     message = AIMessage(
-        best["text"],
+        kept.get("content", best["text"]),
         id=answer_id(run) if run is not None else None,
         usage_metadata=_total(usage),
+        additional_kwargs=kept.get("additional_kwargs", {}),
         response_metadata={
+            **kept.get("response_metadata", {}),
             "markovscale": {
                 "attempts": len(attempts),
                 "belief": decision["belief"],
                 "reason": decision["reason"],
-            }
+            },
         },
     )
-    return {"decision": decision, "answer": best["text"], "messages": [message]}
+    update = {"decision": decision, "answer": best["text"], "messages": [message]}
+    return update | {"replies": []} if replies else update
 
 
 def _total(usage: UsageByPurpose) -> UsageMetadata | None:

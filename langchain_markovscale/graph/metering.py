@@ -14,7 +14,7 @@ from langchain_core.outputs import LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import merge_configs
 
-from langchain_markovscale.types import Purpose, Usage, add_usage, usage_of
+from langchain_markovscale.types import Purpose, Usage, Verdict, add_usage, usage_of
 
 UsageByPurpose = dict[Purpose, Usage]
 """The usage of a run, as its state keeps it under `usage`."""
@@ -106,6 +106,13 @@ class PendingUsage:
     def take(self, task: str | None) -> Usage | None:
         """Return the pending usage of a task, and remove it."""
         return None if task is None else self._by_task.pop(task, None)
+
+
+def with_unscored(cost: Usage | None, verdict: Verdict) -> Usage | None:
+    """Return the usage of a verification, with its verdict counted where that has no score."""
+    if cost is None or verdict["score"] is not None:
+        return cost
+    return {**cost, "unscored": cost.get("unscored", 0) + 1}
 
 
 def add_usage_for(usage: UsageByPurpose, purpose: Purpose, added: Usage | None) -> UsageByPurpose:

@@ -1,55 +1,54 @@
-"""The three nodes: draw an answer, verify the latest one, revise the best one.
+"""The three nodes of the loop: draw an answer, verify the latest one, revise the best one."""
 
-Each also works alone in a user's own graph whose state has the keys that it reads; LangGraph drops
-what it writes to keys that the state does not have.
-"""
-
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
+from langchain_markovscale.answers.keys import AnswerKey
+from langchain_markovscale.answers.reading import joined_key, read_key
 from langchain_markovscale.graph.class_weights import (
     CLASS_WEIGHTS_KEY,
-    PredictorLike,
-    as_predictor,
     plain_weights,
     weights_in,
 )
 from langchain_markovscale.graph.conversation import final_update, open_question
-from langchain_markovscale.graph.metering import UNKNOWN_CALL, UsageByPurpose
+from langchain_markovscale.graph.metering import UNKNOWN_CALL, UsageByPurpose, with_unscored
 from langchain_markovscale.graph.paid_call import LoopNode, Safety, Update, Work
-from langchain_markovscale.graph.prompts import Prompts
 from langchain_markovscale.graph.settings import PerRun
 from langchain_markovscale.graph.state import Run
 from langchain_markovscale.graph.steps import Call, Steps
-from langchain_markovscale.graph.telemetry import emit
-from langchain_markovscale.graph.writers import (
-    ChatLike,
-    Writer,
-    WriterLike,
-    generator,
-    read_reply,
-    reviser,
-    usage_in,
-)
-from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale.graph.telemetry import emit, warn_without_evidence
+from langchain_markovscale.graph.writers import Writer, read_reply, usage_in
 from langchain_markovscale.types import (
     Action,
     Attempt,
     AttemptEvent,
+    AttemptMetadata,
     Decision,
     Usage,
     Verdict,
     new_attempt,
 )
-from langchain_markovscale.verifiers.base import NoVerifier, Verifier, quiet, verdict_in
+from langchain_markovscale.verifiers.base import (
+    NoAnswer,
+    NoVerifier,
+    Verifier,
+    quiet,
+    verdict_in,
+)
 from langchain_markovscale.verifiers.function import as_verifier
+
+logger = logging.getLogger(__name__)
 
 VerifierLike = Runnable[Any, Any] | Callable[..., Any]
 """A verifier, any Runnable with the same input and output, or a function."""
+
+
+# One to write and one to verify; at the third LangGraph sees that nothing is left to do.
+_STEPS_OF_A_ROUND = 3
 
 
 class Draft(NamedTuple):
@@ -58,6 +57,8 @@ class Draft(NamedTuple):
     text: str
     key: str | None
     context: dict[str, Any] | None
+    message: dict[str, Any] | None
+    metadata: AttemptMetadata | None
 
 
 class WritingNode(LoopNode):
@@ -78,8 +79,8 @@ class WritingNode(LoopNode):
 
     def _read(self, output: Any) -> Draft:
         reply = read_reply(output)
-        key = None if self._answer_key is None else self._answer_key(reply.text)
-        return Draft(reply.text, key, reply.context)
+        key, metadata = read_key(reply.answered, self._answer_key)
+        return Draft(reply.text, key, reply.context, reply.message, metadata)
 
     def _cost(self, output: Any, result: Draft | None) -> Usage:
         return usage_in(output)
@@ -88,11 +89,20 @@ class WritingNode(LoopNode):
         self, work: Work, result: Draft, cost: Usage | None, usage: UsageByPurpose
     ) -> Update:
         tokens = None if cost is None or cost["unknown"] else cost["output_tokens"]
-        attempt = new_attempt(result.text, key=result.key, parent=work.parent, tokens=tokens)
+        attempt = new_attempt(
+            result.text,
+            key=joined_key(result.key, self._answer_key, work.attempts),
+            parent=work.parent,
+            tokens=tokens,
+            metadata=result.metadata,
+        )
         update: Update = {"attempts": [*work.attempts, attempt]}
         if result.context is not None and work.parent is None:
             missing = len(work.attempts) - len(work.contexts)
             update["contexts"] = [*work.contexts, *[None] * missing, result.context]
+        if result.message is not None:
+            missing = len(work.attempts) - len(work.replies)
+            update["replies"] = [*work.replies, *[None] * missing, result.message]
         return update
 
 
@@ -134,14 +144,13 @@ class GenerateNode(WritingNode):
     def _prepare(self, values: Mapping[str, Any]) -> Work | None:
         opening = open_question(values)
         attempts = [] if opening.new else list(values.get("attempts") or ())
-        if attempts and self._safety is not None and not _needs_draw(values, attempts):
+        if attempts and self._safety is not None and not self._needs_draw(values, attempts):
             return None  # the run was interrupted here, and its next step is not a draw
         update: Update = {}
         if opening.new:
             update = {"run": opening.run, "error": None}
             update |= {key: None for key in ("decision", "answer") if values.get(key)}
-            if values.get("contexts"):
-                update["contexts"] = []
+            update |= {key: [] for key in ("contexts", "replies") if values.get(key)}
             if values.get("seconds"):
                 update["seconds"] = {}
         if opening.added is not None:
@@ -157,11 +166,19 @@ class GenerateNode(WritingNode):
             attempts,
             usage={} if opening.new else values.get("usage") or {},
             contexts=() if opening.new else values.get("contexts") or (),
+            replies=() if opening.new else values.get("replies") or (),
             update=update,
             class_weights=None if opening.new else values.get(CLASS_WEIGHTS_KEY),
             seconds={} if opening.new else values.get("seconds") or {},
             prompt=self._writer.prompt,
+            last=None if opening.new else values.get("decision"),
         )
+
+    def _needs_draw(self, values: Mapping[str, Any], attempts: list[Attempt]) -> bool:
+        decision: Decision | None = values.get("decision")
+        if decision is None or not _covers(decision, attempts):
+            return False
+        return decision["action"] == "generate" and _is_allowed(decision, self._safety)
 
 
 class ReviseNode(WritingNode):
@@ -188,9 +205,11 @@ class ReviseNode(WritingNode):
             attempts,
             usage=values.get("usage") or {},
             parent=parent,
+            replies=values.get("replies") or (),
             class_weights=values.get(CLASS_WEIGHTS_KEY),
             seconds=values.get("seconds") or {},
             prompt=self._writer.prompt,
+            last=decision,
         )
 
 
@@ -218,10 +237,24 @@ class VerifyProxyNode(LoopNode):
         )
         self._per_run = per_run
 
+    def _steps(self, values: Mapping[str, Any], config: RunnableConfig) -> Steps[Update]:
+        decision: Decision | None = values.get("decision")
+        if decision is None or _is_allowed(decision, self._safety):
+            return (yield from super()._steps(values, config))
+        # It was kept by a graph whose actions were others: what was paid for is decided anew.
+        work = self._work(values)
+        if not _covers(decision, work.attempts):
+            return (yield from super()._steps(values, config))
+        return self._decided(work, work.attempts, work.usage)
+
     def _prepare(self, values: Mapping[str, Any]) -> Work | None:
         attempts = _attempts(values, self.name)
         if self._safety is not None and _covers(values.get("decision"), attempts):
             return None  # already decided: a resumed run, or one that an error has ended
+        return self._work(values)
+
+    def _work(self, values: Mapping[str, Any]) -> Work:
+        attempts = _attempts(values, self.name)
         run: Run = values.get("run") or open_question(values).run
         latest = attempts[-1]
         request = {
@@ -229,14 +262,18 @@ class VerifyProxyNode(LoopNode):
             "answer": latest["text"],
             "key": latest.get("key"),
         } | _context_of(len(attempts) - 1, attempts, values)
+        unanswered = not latest["text"].strip() and not isinstance(self._verifier, NoVerifier)
         return Work(
-            self._verifier,
+            NoAnswer() if unanswered else self._verifier,
             request,
             run,
             attempts,
             usage=values.get("usage") or {},
+            replies=values.get("replies") or (),
             class_weights=weights_in(values, None if self._per_run is None else self._per_run.own),
             seconds=values.get("seconds") or {},
+            last=values.get("decision"),
+            remaining_steps=values.get("remaining_steps"),
         )
 
     def _read(self, output: Any) -> Verdict:
@@ -246,6 +283,9 @@ class VerifyProxyNode(LoopNode):
         if isinstance(self._verifier, NoVerifier):
             return None
         return (result and result["usage"]) or UNKNOWN_CALL
+
+    def _counted(self, cost: Usage | None, result: Verdict) -> Usage | None:
+        return with_unscored(cost, result)
 
     def _update(
         self, work: Work, result: Verdict, cost: Usage | None, usage: UsageByPurpose
@@ -257,101 +297,48 @@ class VerifyProxyNode(LoopNode):
             "feedback": result["feedback"],
         }
         attempts = [*work.attempts[:index], attempt]
-        question = work.run["question"]
         attempt_event: AttemptEvent = {
             "type": "attempt",
             "index": index,
             "attempt": attempt,
-            "question": question,
+            "question": work.run["question"],
         }
         if self._per_run is None:
             emit(attempt_event)
             return {"attempts": attempts}
-        decision = self._per_run.now().criterion.decide(attempts, work.class_weights)
-        emit(attempt_event, {"type": "decision", "decision": decision, "question": question})
+        return self._decided(work, attempts, usage, attempt_event)
+
+    def _decided(
+        self,
+        work: Work,
+        attempts: list[Attempt],
+        usage: UsageByPurpose,
+        *events: AttemptEvent,
+    ) -> Update:
+        """Return what a decision about the attempts adds to the state, and emit its events."""
+        per_run = self._per_run
+        if per_run is None:
+            return {}
+        decision = per_run.now().criterion.decide(attempts, work.class_weights)
+        update: Update = {"attempts": attempts}
+        left = work.remaining_steps
+        if decision["action"] != "stop" and left is not None and left < _STEPS_OF_A_ROUND:
+            decision = {**decision, "action": "stop", "parent": None, "reason": "interrupted"}
+            update["error"] = (
+                "The recursion limit leaves no steps for another attempt: give the run, or the "
+                "graph that this one is a part of, a higher recursion_limit."
+            )
+            logger.warning(
+                "%s The answer is the best of %d attempts.", update["error"], len(attempts)
+            )
+        emit(
+            *events,
+            {"type": "decision", "decision": decision, "question": work.run["question"]},
+        )
         if decision["action"] == "stop":
-            return {"attempts": attempts, **final_update(work.run, attempts, decision, usage)}
-        return {"attempts": attempts, "decision": decision}
-
-
-def generate_node(
-    model: ChatLike | None = None,
-    *,
-    generate: WriterLike | None = None,
-    answer_key: AnswerKey | str | None = None,
-    prompts: Prompts | None = None,
-    predictor: PredictorLike | None = None,
-    timeout: float | None = None,
-) -> GenerateNode:
-    """Return a node that makes a fresh draw.
-
-    It reads `question` or `messages` and writes `attempts`, `usage` and `run`, and with a predictor
-    `class_weights`. Errors rise.
-
-    Args:
-        model: A chat model or a name for `init_chat_model`.
-        generate: A Runnable instead, called with `{"question", "messages"}`.
-        answer_key: Makes an answer's key, as for `create_markovscale_graph`.
-        prompts: Templates for the chat model.
-        predictor: Predicts the question's class weights, as for `create_markovscale_graph`.
-        timeout: Seconds that a call may take, under asyncio.
-
-    Raises:
-        ValueError: If there is neither a model nor a Runnable.
-    """
-    writer = generator(generate, model, prompts)
-    key = resolve_answer_key(answer_key)
-    return GenerateNode(writer, key, timeout=timeout, predictor=as_predictor(predictor))
-
-
-def verify_proxy_node(
-    verifier: VerifierLike | None,
-    *,
-    criterion: Criterion | None = None,
-    timeout: float | None = None,
-) -> VerifyProxyNode:
-    """Return a node that scores the latest attempt.
-
-    It reads `question` or `messages`, and `attempts`, and `class_weights` where the criterion uses
-    them; it writes the score and the feedback of the latest attempt and `usage`. Errors rise.
-
-    Args:
-        verifier: The verify-proxy; None where agreement between answers is the only evidence.
-        criterion: If given, the node also writes `decision` and, when that is to stop, `answer` and
-            the AI message in `messages`. The run's context may change its costs and rounds, see
-            `MarkovScaleContext`.
-        timeout: Seconds that a call may take, under asyncio.
-    """
-    per_run = None if criterion is None else PerRun(criterion)
-    return VerifyProxyNode(verifier, per_run, timeout=timeout)
-
-
-def revise_node(
-    model: ChatLike | None = None,
-    *,
-    revise: WriterLike | None = None,
-    answer_key: AnswerKey | str | None = None,
-    prompts: Prompts | None = None,
-    timeout: float | None = None,
-) -> ReviseNode:
-    """Return a node that revises an attempt.
-
-    It reads `question` or `messages`, `attempts` and `decision`, whose `parent` it revises (the
-    latest attempt where there is no decision); it writes `attempts` and `usage`. Errors rise.
-
-    Args:
-        model: A chat model or a name for `init_chat_model`.
-        revise: A Runnable instead, called with `{"question", "messages", "answer", "feedback",
-            "attempts"}` and, where the generator returned any, `"context"`.
-        answer_key: Makes an answer's key, as for `create_markovscale_graph`.
-        prompts: Templates for the chat model.
-        timeout: Seconds that a call may take, under asyncio.
-
-    Raises:
-        ValueError: If there is neither a model nor a Runnable.
-    """
-    writer = reviser(revise, model, prompts)
-    return ReviseNode("revise", writer, resolve_answer_key(answer_key), timeout=timeout)
+            warn_without_evidence(decision)
+            return {**update, **final_update(work.run, attempts, decision, usage, work.replies)}
+        return {**update, "decision": decision}
 
 
 def _attempts(values: Mapping[str, Any], node: str | None) -> list[Attempt]:
@@ -365,9 +352,9 @@ def _covers(decision: Decision | None, attempts: list[Attempt]) -> bool:
     return decision is not None and decision["attempts"] == len(attempts)
 
 
-def _needs_draw(values: Mapping[str, Any], attempts: list[Attempt]) -> bool:
-    decision: Decision | None = values.get("decision")
-    return decision is not None and _covers(decision, attempts) and decision["action"] == "generate"
+def _is_allowed(decision: Decision, safety: Safety | None) -> bool:
+    """Return whether the graph can still follow a decision that an earlier process has made."""
+    return safety is None or decision["action"] in ("stop", *safety.per_run.own.actions)
 
 
 def _context_of(index: int, attempts: list[Attempt], values: Mapping[str, Any]) -> dict[str, Any]:

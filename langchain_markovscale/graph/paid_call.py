@@ -27,7 +27,7 @@ from langchain_markovscale.graph.settings import PerRun, Settings
 from langchain_markovscale.graph.state import Run
 from langchain_markovscale.graph.steps import Call, Steps, arun_steps, run_steps
 from langchain_markovscale.graph.telemetry import current_runtime, emit, labelled
-from langchain_markovscale.types import Attempt, Purpose, Usage
+from langchain_markovscale.types import Attempt, Decision, Purpose, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -65,10 +65,13 @@ class Work(NamedTuple):
         usage: Their usage.
         parent: The attempt to revise.
         contexts: What the generator returned beside the attempts.
+        replies: Fields of the messages that the attempts were.
         update: What the node writes whatever the call returns.
         class_weights: The question's class weights, where a predictor has predicted any.
         seconds: Time that was spent on the attempts, where the budget limits it.
         prompt: Makes the input; an error that it raises is an error of the call.
+        last: The last decision about the attempts.
+        remaining_steps: Steps that the graph's run may still take; None where that is unknown.
     """
 
     runnable: Runnable[Any, Any]
@@ -78,10 +81,13 @@ class Work(NamedTuple):
     usage: UsageByPurpose
     parent: int | None = None
     contexts: Sequence[dict[str, Any] | None] = ()
+    replies: Sequence[dict[str, Any] | None] = ()
     update: Mapping[str, Any] = MappingProxyType({})
     class_weights: Sequence[float] | None = None
     seconds: Seconds = MappingProxyType({})
     prompt: Callable[[Any], Any] | None = None
+    last: Decision | None = None
+    remaining_steps: int | None = None
 
     def call_input(self) -> Any:
         """Return the input of the call."""
@@ -135,6 +141,10 @@ class LoopNode(Runnable[Any, Update]):
 
         `output` is None where it failed, `result` where its output could not be read.
         """
+
+    def _counted(self, cost: Usage | None, result: Any) -> Usage | None:
+        """Return the usage of a call with what else of its result is counted."""
+        return cost
 
     @abstractmethod
     def _update(self, work: Work, result: Any, cost: Usage | None, usage: UsageByPurpose) -> Update:
@@ -197,7 +207,7 @@ class LoopNode(Runnable[Any, Update]):
             return None
         logger.info("Node %r was not run. %s", self.name, exceeded)
         question = work.run["question"]
-        decision = stop_decision(criterion, work.attempts, "budget", work.class_weights)
+        decision = stop_decision(criterion, work.attempts, "budget", work.class_weights, work.last)
         emit(
             {"type": "budget", "node": self.name, "error": exceeded, "question": question},
             {"type": "decision", "decision": decision, "question": question},
@@ -205,7 +215,7 @@ class LoopNode(Runnable[Any, Update]):
         return {
             **work.update,
             "error": exceeded,
-            **final_update(work.run, work.attempts, decision, work.usage),
+            **final_update(work.run, work.attempts, decision, work.usage, work.replies),
         }
 
     def _call_config(
@@ -223,7 +233,7 @@ class LoopNode(Runnable[Any, Update]):
 
     def _succeeded(self, work: Work, output: Any, meter: Meter | None) -> Update:
         result = self._read(output)
-        cost = _metered_usage(meter) or self._cost(output, result)
+        cost = self._counted(_metered_usage(meter) or self._cost(output, result), result)
         usage = add_usage_for(work.usage, self._purpose, cost)
         if self._pending_usage:
             usage = add_usage_for(usage, self._purpose, self._pending_usage.take(_task_id()))
@@ -262,14 +272,16 @@ class LoopNode(Runnable[Any, Update]):
             exc_info=error,
         )
         usage = add_usage_for(work.usage, self._purpose, self._pending_usage.take(_task_id()))
-        decision = stop_decision(settings.criterion, work.attempts, "error", work.class_weights)
+        decision = stop_decision(
+            settings.criterion, work.attempts, "error", work.class_weights, work.last
+        )
         emit({"type": "decision", "decision": decision, "question": question})
         return {
             **work.update,
             "usage": usage,
             "error": text,
             **self._seconds_update(work, settings),
-            **final_update(work.run, work.attempts, decision, usage),
+            **final_update(work.run, work.attempts, decision, usage, work.replies),
         }
 
 

@@ -47,7 +47,8 @@ class MarkovScaleRouter(Runnable[Any, str]):
         answer_key: Makes the key of answers that come without one: a function, or a name such as
             `"last_number"`.
         attempts_key: Key of the state that holds a list of attempts.
-        decision_key: Key of a decision that was made before; used if made from as many attempts.
+        decision_key: Key of a decision that was made before; used if made from as many attempts,
+            and if its action is one of the router's.
         answers_key: Key of a list of answers, instead of `attempts_key`.
         scores_key: Key of their scores in [0, 1] or None, with `answers_key` or `messages_key`;
             without it nothing is scored.
@@ -119,7 +120,11 @@ class MarkovScaleRouter(Runnable[Any, str]):
         values = values_of(state)
         raw = self._reader.raw(values)
         stored = values.get(self._decision_key)
-        if isinstance(stored, Mapping) and stored.get("attempts") == len(raw):
+        if (
+            isinstance(stored, Mapping)
+            and stored.get("attempts") == len(raw)
+            and stored.get("action") in ("stop", *self.criterion.actions)  # those of today
+        ):
             return cast("Decision", stored)
         if not raw and "generate" not in self.criterion.actions:
             raise ValueError(

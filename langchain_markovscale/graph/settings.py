@@ -1,7 +1,8 @@
 """The options of a loop's decisions: those that are set when it is made, and those of one run.
 
 The options of a run are given with the call, `graph.invoke(…, context={"max_rounds": 3})`, and are
-no part of the state: a call that resumes a run has to give them again.
+no part of a graph's state: a call that resumes a run has to give them again. An agent's middleware
+keeps them with its turn.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +21,7 @@ from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.decision_cache import Cache
 from langchain_markovscale.theory.delivery import Delivery
 from langchain_markovscale.theory.rates import Rates, Variant
-from langchain_markovscale.theory.validation import costs_by_action, whole
+from langchain_markovscale.theory.validation import costs_by_action, single, whole
 from langchain_markovscale.types import Action
 from langchain_markovscale.verifiers.function import is_exact
 
@@ -177,22 +178,34 @@ def rule_of_loop(
     return Rule(criterion, key)
 
 
-class MarkovScaleContext(TypedDict, total=False):
+class RunSettings(TypedDict, total=False):
     """Settings of one run; what is left out is as the graph was made.
-
-    LangGraph passes the context of a graph to its subgraphs. It may therefore hold more than this,
-    or be an object with attributes.
 
     Attributes:
         cost_per_round: What a round must gain to be worth it, in units of accuracy; one number, or
             one for each action.
-        max_rounds: The most attempts, the first included; at least 1.
+        max_rounds: The most attempts, the first included; at least 1, and at most 64, or as many as
+            the graph itself makes where those are more.
         budget: The most that the run may use, in place of the graph's budget; None for no limit.
     """
 
     cost_per_round: float | dict[Action, float]
     max_rounds: int
     budget: Budget | None
+
+
+class MarkovScaleContext(RunSettings, total=False):
+    """The context of a run: its settings.
+
+    LangGraph passes the context of a graph to its subgraphs. It may therefore hold more than this,
+    or be an object with attributes. Where a parent has a `budget` of its own, or any other name of
+    `RunSettings`, give the settings together: `context={"markovscale": {"max_rounds": 3}, …}`.
+
+    Attributes:
+        markovscale: The settings; where they are given so, no other name of the context is read.
+    """
+
+    markovscale: RunSettings
 
 
 class Settings(NamedTuple):
@@ -207,7 +220,9 @@ class Settings(NamedTuple):
     budget: Budget | None
 
 
-_NAMES = tuple(MarkovScaleContext.__annotations__)
+_NAMES = tuple(RunSettings.__annotations__)
+_TOGETHER = "markovscale"
+_MOST_ROUNDS = 64  # that a context may ask for: what a decision takes grows with their number
 _CACHED_CRITERIA = 32  # for so many settings of runs a graph keeps its criteria and their caches
 
 
@@ -217,58 +232,99 @@ class PerRun:
     Args:
         criterion: The graph's own.
         budget: The graph's own.
-        most_rounds: The most that a run may ask for; None for any number.
 
     Attributes:
         own: The graph's own criterion.
+        most_rounds: The most that a run may ask for.
     """
 
-    def __init__(
-        self, criterion: Criterion, budget: Budget | None = None, most_rounds: int | None = None
-    ) -> None:
+    def __init__(self, criterion: Criterion, budget: Budget | None = None) -> None:
         self.own = criterion
+        self.most_rounds = max(_MOST_ROUNDS, criterion.max_rounds)
         self._settings = Settings(criterion, checked_budget(budget))
-        self._most_rounds = most_rounds
         self._criteria: Cache[tuple[Any, int], Criterion] = Cache(_CACHED_CRITERIA)
 
-    def now(self) -> Settings:
+    def given(self) -> RunSettings:
+        """Return the settings that the current run's context has, checked.
+
+        Raises:
+            ValueError: If a setting is out of range, or misspelt.
+        """
+        context = current_runtime().context
+        given = {} if context is None else _settings_in(context)
+        checked: RunSettings = {}
+        if "cost_per_round" in given:
+            checked["cost_per_round"] = costs_by_action(given["cost_per_round"], self.own.actions)
+        if "max_rounds" in given:
+            checked["max_rounds"] = self._rounds(given["max_rounds"])
+        if "budget" in given:
+            checked["budget"] = checked_budget(given["budget"])
+        return checked
+
+    def now(self, pinned: RunSettings | None = None) -> Settings:
         """Return the settings of the current run.
+
+        Args:
+            pinned: Settings that an earlier call of the run was given, for those that the context
+                of this one lacks.
 
         Raises:
             ValueError: If its context has a setting out of range, or a misspelt one.
         """
-        context = current_runtime().context
-        changes = {} if context is None else _settings_in(context)
-        if not changes:
+        given: RunSettings = self.given()
+        if pinned:
+            given = {**pinned, **given}
+        if not given:
             return self._settings
-        budget, own = self._settings.budget, self.own
-        if "budget" in changes:
-            budget = checked_budget(changes["budget"])
-        if changes.keys() == {"budget"}:
+        own, budget = self.own, given.get("budget", self._settings.budget)
+        if given.keys() == {"budget"}:
             return Settings(own, budget)
-        costs = costs_by_action(changes.get("cost_per_round", own.cost_per_round), own.actions)
-        rounds = int(whole("max_rounds", changes.get("max_rounds", own.max_rounds), least=1))
-        if self._most_rounds is not None and rounds > self._most_rounds:
-            raise ValueError(
-                f"max_rounds must be at most {self._most_rounds} in a context, got {rounds}: give "
-                "it to create_markovscale_graph, which then allows for as many steps."
-            )
+        costs = costs_by_action(given.get("cost_per_round", own.cost_per_round), own.actions)
+        rounds = given.get("max_rounds", own.max_rounds)
         criterion = self._criteria.get(
             (tuple(costs.items()), rounds),
             lambda: own.replace(cost_per_round=costs, max_rounds=rounds),
         )
         return Settings(criterion, budget)
 
+    def _rounds(self, value: Any) -> int:
+        rounds = int(single("max_rounds", whole("max_rounds", value, least=1)))
+        if rounds > self.most_rounds:
+            raise ValueError(
+                f"max_rounds must be at most {self.most_rounds} in a context, got {rounds}: where "
+                "a question may have more attempts, give max_rounds when the loop is made."
+            )
+        return rounds
+
 
 def _settings_in(context: Any) -> dict[str, Any]:
     """Return the settings that a context has, be it a dictionary or an object."""
+    together = _entry(context, _TOGETHER)
+    if together is None:
+        names = (*_NAMES, _TOGETHER)
+    elif isinstance(together, Mapping):
+        context, names = together, _NAMES
+        if unknown := sorted(set(map(str, together)).difference(_NAMES)):
+            raise ValueError(
+                f"context[{_TOGETHER!r}] has no setting {', '.join(map(repr, unknown))}: the "
+                f"settings are {', '.join(map(repr, _NAMES))}."
+            )
+    else:
+        raise ValueError(
+            f"context[{_TOGETHER!r}] must be a dictionary such as {{'max_rounds': 3}}, got "
+            f"{together!r:.80}."
+        )
     if not isinstance(context, Mapping):
         values = {name: getattr(context, name, None) for name in _NAMES}
         return {name: value for name, value in values.items() if value is not None}
     for name in context:
-        if name not in _NAMES and (similar := get_close_matches(str(name), _NAMES, cutoff=0.8)):
+        if name not in names and (similar := get_close_matches(str(name), names, cutoff=0.8)):
             raise ValueError(
                 f"context has no setting {name!r}, got {context[name]!r}: did you mean "
                 f"{similar[0]!r}? The settings are {', '.join(map(repr, _NAMES))}."
             )
     return {name: context[name] for name in _NAMES if name in context}
+
+
+def _entry(context: Any, name: str) -> Any:
+    return context.get(name) if isinstance(context, Mapping) else getattr(context, name, None)

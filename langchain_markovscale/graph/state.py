@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from langchain_core.messages import AnyMessage
 from langgraph.channels import EphemeralValue
 from langgraph.graph.message import add_messages
+from langgraph.managed import RemainingSteps
 from typing_extensions import TypedDict
 
 from langchain_markovscale.types import Attempt, Decision, Purpose, Usage
@@ -68,12 +69,17 @@ class MarkovScaleState(MarkovScaleInput, MarkovScaleOutput, total=False):
         run: The question of the current run.
         contexts: For each attempt, what the generator returned beside it (retrieved documents);
             None for revisions, which see the context of the draw that they go back to.
+        replies: For each attempt, fields of the model's message beside its text, until the best one
+            is the answer's message; None where there are none.
         class_weights: The question's class weights as predicted, one share for each class; None
             where there is no predictor.
         seconds: Time at work by purpose, where the run's budget limits it.
+        remaining_steps: Steps that LangGraph lets the run take, which it counts itself.
     """
 
     run: Run
     contexts: list[dict[str, Any] | None]
+    replies: list[dict[str, Any] | None]
     class_weights: list[float] | None
     seconds: dict[Purpose, float]
+    remaining_steps: RemainingSteps

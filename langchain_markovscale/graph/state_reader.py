@@ -8,13 +8,14 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.messages.utils import convert_to_messages
 from pydantic import BaseModel
 
+from langchain_markovscale._text import valid
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.graph.conversation import values_of
 from langchain_markovscale.types import Action, Attempt, new_attempt
 from langchain_markovscale.verifiers.base import to_verdict
 
-_FIELDS = frozenset(Attempt.__annotations__)
+_FIELDS = frozenset(Attempt.__required_keys__)
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class AttemptsReader:
         text, score = attempt.get("text"), attempt.get("score")
         if not isinstance(text, str):
             raise ValueError(f"attempts[{index}] must have its answer as 'text', got {attempt!r}.")
+        text = valid(text)
         action = attempt.get("action") or (self.action if index else "generate")
         if action is None:
             raise ValueError(
@@ -142,5 +144,5 @@ def _answers(messages: Sequence[Any]) -> list[str]:
         if isinstance(message, HumanMessage):
             question_seen = True
         elif question_seen and isinstance(message, AIMessage) and not message.tool_calls:
-            answers.append(str(message.text))
+            answers.append(valid(message.text))
     return answers

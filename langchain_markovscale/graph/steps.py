@@ -6,11 +6,13 @@ a thread or an event loop that is not there, and the logic before and after a ca
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
 from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.errors import NodeTimeoutError
 
 Requested = TypeVar("Requested")
@@ -59,6 +61,20 @@ async def arun_steps(
         return returned
 
 
+@contextmanager
+def surrounded_by(config: RunnableConfig) -> Iterator[None]:
+    """Make a config the surrounding one of the calls within.
+
+    A graph merges the callbacks of the surrounding config into those that it is called with, so
+    that a handler that was taken off the latter alone would come back.
+    """
+    token = var_child_runnable_config.set(config)
+    try:
+        yield
+    finally:
+        var_child_runnable_config.reset(token)
+
+
 class Call(NamedTuple):
     """A call to make.
 
@@ -78,7 +94,8 @@ class Call(NamedTuple):
 
     def run(self) -> Any:
         """Make the call and return its result."""
-        return self.runnable.invoke(self.input, self.config)
+        with surrounded_by(self.config):
+            return self.runnable.invoke(self.input, self.config)
 
     async def arun(self) -> Any:
         """Make the call and return its result.
@@ -86,6 +103,10 @@ class Call(NamedTuple):
         Raises:
             NodeTimeoutError: If it takes longer than it may.
         """
+        with surrounded_by(self.config):
+            return await self._arun()
+
+    async def _arun(self) -> Any:
         if self.timeout is None:
             return await self.runnable.ainvoke(self.input, self.config)
         began = monotonic()

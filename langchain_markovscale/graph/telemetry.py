@@ -4,13 +4,17 @@ LangChain's callbacks pass tags and metadata to their handlers: LangSmith, OpenT
 LangSmith's exporter, `astream_events`. Nothing is sent from here.
 """
 
+import logging
 from typing import Any
 
+from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime, get_runtime
 
-from langchain_markovscale.types import Action, Event, Purpose
+from langchain_markovscale.types import Action, Decision, Event, Purpose
 from langchain_markovscale.verifiers.base import quiet
+
+logger = logging.getLogger(__name__)
 
 
 def current_runtime() -> Runtime[Any]:
@@ -26,6 +30,15 @@ def emit(*events: Event) -> None:
     write = current_runtime().stream_writer
     for event in events:
         write(event)
+
+
+def warn_without_evidence(decision: Decision) -> None:
+    """Log that a run ends for want of evidence; it ends once, and so warns once."""
+    if decision["reason"] == "no_evidence":
+        logger.warning(
+            "No answer has a key and no score could be read, so that nothing tells answers apart: "
+            "the first one is returned. Give answer_key, or a verifier whose scores can be read."
+        )
 
 
 TAG = "markovscale"
@@ -52,4 +65,27 @@ def labelled(
         "markovscale_action": action,
     }
     tags = [*(config.get("tags") or ()), f"{TAG}:{purpose}"]
-    return quiet({**config, "tags": tags, "metadata": metadata})
+    return _without_message_stream(quiet({**config, "tags": tags, "metadata": metadata}))
+
+
+def _without_message_stream(config: RunnableConfig) -> RunnableConfig:
+    """Take LangGraph's stream of messages off a config.
+
+    Its tag for models keeps what they write out of the stream, and not the messages that the nodes
+    of a graph return: with `subgraphs=True` a generator that is an agent would show its drafts.
+    """
+    callbacks = config.get("callbacks")
+    if not isinstance(callbacks, BaseCallbackManager) or not any(
+        map(_streams_messages, callbacks.handlers)
+    ):
+        return config
+    callbacks = callbacks.copy()
+    for handler in [*callbacks.handlers]:
+        if _streams_messages(handler):
+            callbacks.remove_handler(handler)
+    return {**config, "callbacks": callbacks}
+
+
+def _streams_messages(handler: BaseCallbackHandler) -> bool:
+    # By name, because the class is none of LangGraph's public ones.
+    return any(each.__name__ == "StreamMessagesHandler" for each in type(handler).__mro__)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Unpack
 
+from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.runnables.config import merge_configs
 from langgraph.cache.base import BaseCache
@@ -69,12 +70,30 @@ class MarkovScaleChain(Runnable[Any, str]):
             config: The run's config.
             **kwargs: Passed to the graph, such as `context={"max_rounds": 3}`.
         """
+        return self._call_with_config(self._answer, input, config, **kwargs)
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+        """Return the answer, as `invoke` does."""
+        return await self._acall_with_config(self._aanswer, input, config, **kwargs)
+
+    def _answer(
+        self,
+        input: Any,
+        run_manager: CallbackManagerForChainRun,
+        config: RunnableConfig,
+        **kwargs: Any,
+    ) -> str:
         question = {"question": question_of(input, self._question)}
         output = self.graph.invoke(question, self.config_for(input, config), **kwargs)
         return str(output["answer"])
 
-    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
-        """Return the answer, as `invoke` does."""
+    async def _aanswer(
+        self,
+        input: Any,
+        run_manager: AsyncCallbackManagerForChainRun,
+        config: RunnableConfig,
+        **kwargs: Any,
+    ) -> str:
         question = {"question": question_of(input, self._question)}
         output = await self.graph.ainvoke(question, self.config_for(input, config), **kwargs)
         return str(output["answer"])

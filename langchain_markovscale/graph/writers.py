@@ -12,8 +12,11 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable, RunnableLambda, RunnableWithFallbacks
 from langchain_core.runnables.base import RunnableBindingBase
+from pydantic import BaseModel
 
 from langchain_markovscale._models import resolve_model
+from langchain_markovscale._text import valid
+from langchain_markovscale.answers.reading import Answered, read_answer
 from langchain_markovscale.graph.metering import UNKNOWN_CALL
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
 from langchain_markovscale.types import Usage, usage_of
@@ -28,6 +31,9 @@ Request = dict[str, Any]
 """What a writer gets: the question, the conversation and, for a revision, the answer."""
 
 _TEXT_KEYS = ("answer", "output", "text")
+_TOKEN_FIELDS = frozenset({"token_usage", "usage"})
+_CALL_FIELDS = frozenset({"tool_calls", "function_call", "reasoning_content", "parsed"})
+_CITATIONS = frozenset({"annotations", "citations"})
 _INPUT_KEYS = frozenset({"messages", "question", "input", "chat_history"})
 """Keys of a chain's input that chains repeat in their output."""
 
@@ -43,12 +49,19 @@ class Reply(NamedTuple):
     """The reply of a writer.
 
     Attributes:
-        text: The answer.
+        answered: The answer, without the thoughts that came with it.
         context: What came beside it, such as retrieved documents; None where there is nothing.
+        message: Fields of the message that it was, beside its text; None where there are none.
     """
 
-    text: str
+    answered: Answered
     context: dict[str, Any] | None
+    message: dict[str, Any] | None = None
+
+    @property
+    def text(self) -> str:
+        """The text of the answer; empty where the model did nothing but think."""
+        return self.answered.text
 
 
 @dataclass(frozen=True)
@@ -116,18 +129,19 @@ def _unchanged(request: Request) -> Request:
 
 
 def read_reply(output: object) -> Reply:
-    """Return the text of what a writer returned, and what came beside it.
+    """Return the answer in what a writer returned, made valid, and what came beside it.
 
     Args:
-        output: A string, a message, or a dictionary with the text or message under `answer`,
-            `output` or `text`, or as the last of `messages`.
+        output: A string, a message, a pydantic object (`with_structured_output`), which becomes
+            JSON, or a dictionary with one of them under `answer`, `output` or `text`, or as the
+            last of `messages`.
 
     Raises:
-        EmptyReplyError: If there is no text.
+        EmptyReplyError: If there is no text, and neither a refusal nor thoughts.
         TypeError: If the output has another form.
     """
     if not isinstance(output, Mapping):
-        return Reply(_text(output), None)
+        return Reply(_answered(output), None, message_fields(output))
     key = _answer_key(output)
     if key is None:
         raise TypeError(
@@ -135,13 +149,33 @@ def read_reply(output: object) -> Reply:
             f"'output', 'text' or last in 'messages'; got {sorted(map(str, output))}."
         )
     context = {k: v for k, v in output.items() if k != key and k not in _INPUT_KEYS}
-    return Reply(_text(_answer_in(output)), context or None)
+    answer = _answer_in(output)
+    return Reply(_answered(answer), context or None, message_fields(answer))
 
 
 def usage_in(output: object) -> Usage:
     """Return the usage that the message in a writer's output reports, even without text."""
     answer = _answer_in(output)
     return usage_of(answer) if isinstance(answer, BaseMessage) else UNKNOWN_CALL
+
+
+def message_fields(answer: object) -> dict[str, Any] | None:
+    """Return what the message of an answer says beside its text; None where it says nothing.
+
+    These are the metadata of the response (the model's name, why it ended, log probabilities), what
+    providers add (sources), and the content where its text has citations. Tokens are not among
+    them, because the answer's message reports those of the whole loop.
+    """
+    if not isinstance(answer, BaseMessage):
+        return None
+    metadata = {k: v for k, v in answer.response_metadata.items() if k not in _TOKEN_FIELDS}
+    extra = {k: v for k, v in answer.additional_kwargs.items() if k not in _CALL_FIELDS}
+    fields = {"response_metadata": metadata, "additional_kwargs": extra}
+    if isinstance(answer.content, list):
+        texts = [b for b in answer.content if isinstance(b, str) or b.get("type") == "text"]
+        if any(isinstance(b, dict) and not _CITATIONS.isdisjoint(b) for b in texts):
+            fields["content"] = texts  # type: ignore[assignment]
+    return {name: value for name, value in fields.items() if value} or None
 
 
 def _answer_in(output: object) -> object:
@@ -160,9 +194,9 @@ def _answer_key(output: Mapping[str, Any]) -> str | None:
     return "messages" if output.get("messages") else None
 
 
-def _text(answer: object) -> str:
+def _answered(answer: object) -> Answered:
     if isinstance(answer, BaseMessage):
-        text = str(answer.text)
+        text = valid(answer.text)
         if not text.strip() and isinstance(answer, AIMessage) and answer.tool_calls:
             names = ", ".join(repr(call["name"]) for call in answer.tool_calls)
             raise EmptyReplyError(
@@ -170,12 +204,16 @@ def _text(answer: object) -> str:
                 "a Runnable that runs them (an agent) as generate= and revise=."
             )
     elif isinstance(answer, str):
-        text = str(answer)
+        text = valid(answer)
+    elif isinstance(answer, BaseModel):
+        text = valid(answer.model_dump_json())
     else:
         raise TypeError(
-            "A generator or reviser must return a string, a message, or a dictionary with one "
+            "A generator or reviser must return a string, a message, a pydantic object (which "
+            "becomes JSON, for answer_key='json' or 'json:field'), or a dictionary with one "
             f"under 'answer', 'output', 'text' or last in 'messages'; got {type(answer).__name__}."
         )
-    if not text.strip():
+    answered = read_answer(text, answer)
+    if not answered.text.strip() and answered.no_key is None:
         raise EmptyReplyError("The model replied without text.")
-    return text
+    return answered

@@ -17,7 +17,7 @@ from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ContextThreadPoolExecutor, get_config_list
 from langchain_huggingface import ChatHuggingFace, HuggingFacePipeline
 from pydantic import AliasChoices, ConfigDict, Field, PrivateAttr, model_validator
@@ -31,6 +31,7 @@ from langchain_markovscale.local.generation_options import (
 )
 from langchain_markovscale.local.replies import Replies
 from langchain_markovscale.local.sequences import Completion, Continuation, TokenLogProbability
+from langchain_markovscale.local.tool_calls import shows_tools, tool_options
 from langchain_markovscale.local.weights import LOADING_OPTIONS, load_pipeline
 
 _UNSUPPORTED = ("frequency_penalty", "presence_penalty", "logit_bias", "n")
@@ -52,8 +53,8 @@ class BatchedChatHuggingFace(ChatHuggingFace):
     once as it has threads: a few, unless the config has `{"max_concurrency": 64}`. The size of the
     batch is in a reply's `response_metadata["mean_batch_size"]`.
 
-    Settings left out are those of the pipeline or of the model's own generation config. Tools and
-    structured output are not supported.
+    Settings left out are those of the pipeline or of the model's own generation config. Tools can
+    be bound where the chat template has them; structured output is not supported.
 
     Example:
         >>> model = BatchedChatHuggingFace.from_model_id("HuggingFaceTB/SmolLM2-135M-Instruct")
@@ -200,7 +201,8 @@ class BatchedChatHuggingFace(ChatHuggingFace):
         job.answer.add_done_callback(lambda _: pieces.put(None))
         with _cancelling(job.answer):
             while (piece := pieces.get()) is not None:
-                yield replies.chunk(*piece)
+                if not replies.calls_tools:
+                    yield replies.chunk(*piece)
             yield replies.last_chunk(job.answer.result())
 
     async def _astream(
@@ -225,7 +227,8 @@ class BatchedChatHuggingFace(ChatHuggingFace):
         job.answer.add_done_callback(lambda _: put(None))
         with _cancelling(job.answer):
             while (piece := await pieces.get()) is not None:
-                yield replies.chunk(*piece)
+                if not replies.calls_tools:
+                    yield replies.chunk(*piece)
             yield replies.last_chunk(job.answer.result())
 
     def _submit(
@@ -235,8 +238,9 @@ class BatchedChatHuggingFace(ChatHuggingFace):
         options: dict[str, Any],
         on_text: Callable[[str, list[TokenLogProbability]], Any] | None = None,
     ) -> tuple[Continuation, Replies]:
+        tools = (shows_tools(self.tokenizer) and options.pop("tools", None)) or ()
         settings = self._generation_options(stop, options)
-        prompt = prompt_ids(self.tokenizer, messages)
+        prompt = prompt_ids(self.tokenizer, messages, tools or None)
         tokens_left = self._engine.tokens_left(len(prompt))
         max_tokens = settings.max_tokens or DEFAULT_MAX_TOKENS
         job = Continuation(
@@ -250,7 +254,7 @@ class BatchedChatHuggingFace(ChatHuggingFace):
             on_text=on_text,
         )
         self._engine.submit(job)
-        return job, Replies(self.tokenizer, str(self.model_id), len(prompt))
+        return job, Replies(self.tokenizer, str(self.model_id), len(prompt), tools)
 
     def _generation_options(
         self, stop: list[str] | None, options: dict[str, Any]
@@ -312,15 +316,14 @@ class BatchedChatHuggingFace(ChatHuggingFace):
     def _workers(self, count: int) -> int:
         return max(1, min(count, 2 * self._engine.max_batch_size))
 
-    def bind_tools(self, tools: Any, **kwargs: Any) -> NoReturn:
-        """Raise NotImplementedError: every local model has its own way of calling tools."""
-        raise NotImplementedError(
-            "The local engine does not support tools: "
-            "serve the model with vLLM or TGI and use langchain-openai."
-        )
+    def bind_tools(
+        self, tools: Sequence[Any], *, tool_choice: Any = None, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Give the model tools, where its chat template shows them; see `tool_options`."""
+        return self.bind(**tool_options(self.tokenizer, tools, tool_choice), **kwargs)
 
     def with_structured_output(self, schema: Any = None, **kwargs: Any) -> NoReturn:
-        """Raise NotImplementedError, for the same reason as `bind_tools`."""
+        """Raise NotImplementedError: nothing makes a local model keep to a schema."""
         raise NotImplementedError(
             "The local engine does not support structured output: parse the text, "
             "or serve the model with vLLM or TGI and use langchain-openai."

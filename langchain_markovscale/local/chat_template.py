@@ -9,7 +9,11 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from langchain_core.messages import BaseMessage
+from jinja2 import TemplateError
+from langchain_core.messages import BaseMessage, ToolMessage
+
+from langchain_markovscale._models import in_two_roles, joined
+from langchain_markovscale._text import valid
 
 _ROLES = {"system": "system", "human": "user", "ai": "assistant", "tool": "tool"}
 
@@ -18,19 +22,24 @@ _ROLES = {"system": "system", "human": "user", "ai": "assistant", "tool": "tool"
 _encoding = threading.Lock()
 
 
-def prompt_ids(tokenizer: Any, messages: Sequence[BaseMessage]) -> list[int]:
+def prompt_ids(
+    tokenizer: Any,
+    messages: Sequence[BaseMessage],
+    tools: Sequence[dict[str, Any]] | None = None,
+) -> list[int]:
     """Encode a conversation up to where the model's turn begins.
 
     Args:
         tokenizer: The model's tokenizer.
         messages: At least one message, of text only.
+        tools: What the model may call, as the OpenAI API describes tools.
 
     Returns:
         Token ids.
 
     Raises:
-        ValueError: If there is no message, a message is not text or of an unknown type, or the
-            tokenizer has no chat template.
+        ValueError: If there is no message, a message is not text or of an unknown type, the
+            tokenizer has no chat template, or the template refuses the conversation.
     """
     if not messages:
         raise ValueError("messages is empty: give at least one message.")
@@ -39,15 +48,72 @@ def prompt_ids(tokenizer: Any, messages: Sequence[BaseMessage]) -> list[int]:
             f"The tokenizer of {tokenizer.name_or_path!r} has no chat template: "
             "take an instruction-tuned model, or set tokenizer.chat_template."
         )
-    chat = [{"role": _role(message), "content": _text(message)} for message in messages]
-    text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
-    return encode(tokenizer, text)
+    ids = encode(tokenizer, conversation_text(tokenizer, messages, tools=tools))
+    if not ids:
+        raise ValueError(
+            f"messages make an empty prompt by the chat template of {tokenizer.name_or_path!r}: "
+            "give a message with text."
+        )
+    return ids
+
+
+def conversation_text(
+    tokenizer: Any, messages: Sequence[BaseMessage], *, to_go_on: bool = True, **options: Any
+) -> str:
+    """Write a conversation by a chat template, in roles that the template knows.
+
+    Some templates refuse a system message or two human messages in a row, and some drop the system
+    message in silence: then neighbours of one role are joined, and if need be the system message
+    stands before the first human one.
+
+    Args:
+        tokenizer: A tokenizer with a chat template.
+        messages: The conversation, of text only.
+        to_go_on: Whether the model's turn begins at the end.
+        **options: Passed to the template.
+
+    Raises:
+        ValueError: If the template refuses the conversation in every form.
+    """
+    shown = [_text(message).strip() for message in messages if message.type == "system"]
+    refused: Exception | None = None
+    for form in (list, joined, in_two_roles):
+        chat = [_entry(message) for message in form(messages)]
+        try:
+            text: str = tokenizer.apply_chat_template(
+                chat, tokenize=False, add_generation_prompt=to_go_on, **options
+            )
+        except TemplateError as error:
+            refused = refused or error
+            continue
+        if form is in_two_roles or all(system in text for system in shown):
+            return text
+    raise ValueError(
+        f"messages are refused by the chat template of {tokenizer.name_or_path!r} ({refused}): "
+        "begin with a human message, and let human and AI messages alternate."
+    ) from refused
+
+
+def _entry(message: BaseMessage) -> dict[str, Any]:
+    entry: dict[str, Any] = {"role": _role(message), "content": _text(message)}
+    if isinstance(message, ToolMessage):
+        entry |= {"tool_call_id": message.tool_call_id, "name": message.name}
+    elif calls := getattr(message, "tool_calls", None):
+        entry["tool_calls"] = [
+            {
+                "type": "function",
+                "id": call["id"],
+                "function": {"name": call["name"], "arguments": call["args"]},
+            }
+            for call in calls
+        ]
+    return entry
 
 
 def encode(tokenizer: Any, text: str) -> list[int]:
     """Encode a text without adding special tokens: a chat template has written them already."""
     with _encoding:
-        ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids: list[int] = tokenizer(valid(text), add_special_tokens=False)["input_ids"]
     return ids
 
 

@@ -23,7 +23,7 @@ from langchain_markovscale.local.kv_cache import (
     layers_of,
     new_cache,
 )
-from langchain_markovscale.local.memory import memory_errors
+from langchain_markovscale.local.memory import check_finite, memory_errors
 from langchain_markovscale.local.sequences import (
     Continuation,
     Probe,
@@ -187,6 +187,7 @@ class DecodingBatch:
         if self._logits is None:
             return []
         with memory_errors():
+            check_finite(self._logits.amax(dim=-1), self._model)  # NaN is larger than any number
             finished = [*self._probed(self._logits), *self._written(self._logits)]
         self.leave([job for job, _ in finished])
         return finished

@@ -30,6 +30,22 @@ def _free(device: torch.device) -> int:
     return int(psutil.virtual_memory().available)
 
 
+def check_finite(numbers: torch.Tensor, model: Any) -> None:
+    """See that what a model computed are numbers.
+
+    Raises:
+        ValueError: If one is NaN or infinite; the message names the model and its number format.
+    """
+    if bool(torch.isfinite(numbers).all()):
+        return
+    name = getattr(model, "name_or_path", "") or type(model).__name__
+    raise ValueError(
+        f"The model {name!r} ({type(model).__name__}) computed NaN or infinity in {model.dtype}: "
+        "load it in another number format, such as dtype='float32' or 'bfloat16', and check that "
+        "its weights are whole."
+    )
+
+
 @contextlib.contextmanager
 def memory_errors() -> Iterator[None]:
     """Turn torch's various out-of-memory errors into `BatchTooLarge`."""

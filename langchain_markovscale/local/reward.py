@@ -11,6 +11,7 @@ from statistics import fmean
 from typing import Any, Literal
 
 import torch
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableConfig
 from transformers import (
     AutoConfig,
@@ -20,8 +21,8 @@ from transformers import (
     AutoTokenizer,
 )
 
-from langchain_markovscale.local.chat_template import encode
-from langchain_markovscale.local.memory import memory_errors
+from langchain_markovscale.local.chat_template import conversation_text, encode
+from langchain_markovscale.local.memory import check_finite, memory_errors
 from langchain_markovscale.local.scheduler import Job, Scheduler
 from langchain_markovscale.local.weights import find_source, placement, without_loading_bars
 from langchain_markovscale.types import Usage, Verdict, VerifierInput
@@ -75,6 +76,7 @@ class ScoringBatch:
             logits = output[0].float().cpu()
         for job, row in zip(jobs, logits, strict=True):
             rows = row[None] if job.positions is None else row[list(job.positions)]
+            check_finite(rows, self._model)
             self._results.append((job, rows.tolist()))
 
     def collect(self) -> list[tuple[Scored, list[list[float]]]]:
@@ -247,6 +249,12 @@ class RewardModelVerifier(Verifier):
         positions = None
         if self._marker is not None:
             positions = [i for i, token in enumerate(ids) if token == self._marker]
+        if not ids or positions == []:
+            missing = "no token" if not ids else f"no marker {self.step_token!r}"
+            raise ValueError(
+                f"{self.get_name()} has {missing} to score in the text that its tokenizer makes of "
+                "question and answer: check tokenizer.chat_template."
+            )
         job = Scored(ids, positions)
         self._scheduler.submit(job)
         return job
@@ -258,17 +266,13 @@ class RewardModelVerifier(Verifier):
             answer = "".join(step + self.step_token for step in steps)
         if not getattr(self.tokenizer, "chat_template", None):
             return f"{question}\n\n{answer}"
-        chat = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-        if self.system is not None:
-            chat.insert(0, {"role": "system", "content": self.system})
-        text: str = self.tokenizer.apply_chat_template(chat, tokenize=False)
-        return text
+        system = [] if self.system is None else [SystemMessage(self.system)]
+        messages = [*system, HumanMessage(question), AIMessage(answer)]
+        return conversation_text(self.tokenizer, messages, to_go_on=False)
 
     def _harmless(self, text: str) -> str:
         """Return a text without markers of its own, which would be scored as steps."""
-        while self.step_token is not None and self.step_token in text:
-            text = text.replace(self.step_token, "")
-        return visible(text)
+        return visible(text if self.step_token is None else _without(text, self.step_token))
 
     def _read_off(self, job: Scored, logits: Sequence[Sequence[float]]) -> Verdict:
         scores = [_probability(row) for row in logits]
@@ -290,6 +294,17 @@ def _probability(logits: Sequence[float]) -> float:
     if margin >= 0:
         return 1 / (1 + math.exp(-margin))
     return math.exp(margin) / (1 + math.exp(margin))
+
+
+def _without(text: str, marker: str) -> str:
+    """Remove a marker, also where what stood around another one makes it; in linear time."""
+    kept: list[str] = []
+    wanted, size = list(marker), len(marker)
+    for char in text:
+        kept.append(char)
+        if char == wanted[-1] and kept[-size:] == wanted:
+            del kept[-size:]
+    return "".join(kept)
 
 
 def _by_blank_lines(answer: str) -> list[str]:

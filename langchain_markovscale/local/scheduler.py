@@ -73,12 +73,28 @@ class SchedulerClosed(RuntimeError):
     """The scheduler was closed before it answered."""
 
 
+class JobFailed(RuntimeError):
+    """A job failed with what a future cannot carry to its caller, such as `SystemExit`."""
+
+
 class _Signals:
-    """What the thread holds while it sleeps: not the scheduler, so that it can be collected."""
+    """What the thread holds while it sleeps: not the scheduler, so that it can be collected.
+
+    Attributes:
+        work: Set when there is something to do.
+        closed: Whether the thread is to end.
+        unanswered: All jobs that a caller waits for, wherever they are.
+    """
 
     def __init__(self) -> None:
         self.work = threading.Event()
         self.closed = False
+        self.unanswered: dict[int, Job] = {}
+
+    def fail_all(self, error: BaseException) -> None:
+        """Fail all jobs that are not finished, so that no caller waits for ever."""
+        for job in list(self.unanswered.values()):
+            _fail(job, error)
 
 
 class Scheduler(Generic[J]):
@@ -125,6 +141,9 @@ class Scheduler(Generic[J]):
                 raise SchedulerClosed(
                     "The engine was closed: load the model again for more requests."
                 )
+            unanswered = self._signals.unanswered
+            unanswered[id(job)] = job
+            job.answer.add_done_callback(lambda _: unanswered.pop(id(job), None))
             self._waiting.append(job)
             if self._thread is None or not self._thread.is_alive():
                 self._start()
@@ -154,7 +173,7 @@ class Scheduler(Generic[J]):
         try:
             while not self._signals.closed and (self._running or self._waiting):
                 self._turn()
-        except Exception as error:  # an error of no single job; no caller may wait for ever
+        except BaseException as error:  # an error of no single job; no caller may wait for ever
             self._fail_all(error)
 
     def _turn(self) -> None:
@@ -170,7 +189,7 @@ class Scheduler(Generic[J]):
             self._answer(self._batch.collect())
             if self._running:
                 self._batch.advance()
-        except Exception as error:
+        except BaseException as error:  # also SystemExit: this thread has nobody to raise it to
             self._recover(joining, error)
         else:
             self._budget = min(self._max_cost, self._budget * _RECOVERY)
@@ -223,10 +242,12 @@ class Scheduler(Generic[J]):
         finished_ids = {id(job) for job, _ in finished}
         self._running = [job for job in self._running if id(job) not in finished_ids]
         for job, result in finished:
-            if job.answer.set_running_or_notify_cancel():
-                job.answer.set_result(result)
+            # A callback of one caller's that raises what is no Exception costs no other its answer.
+            with contextlib.suppress(BaseException):
+                if job.answer.set_running_or_notify_cancel():
+                    job.answer.set_result(result)
 
-    def _recover(self, joining: list[J], error: Exception) -> None:
+    def _recover(self, joining: list[J], error: BaseException) -> None:
         """After an error: all jobs are retried, but a job that failed alone has failed.
 
         Args:
@@ -247,21 +268,27 @@ class Scheduler(Generic[J]):
             for job in joining or all_jobs:
                 job.suspect = True
 
-    def _fail_all(self, error: Exception) -> None:
+    def _fail_all(self, error: BaseException) -> None:
         """Fail all jobs that are not finished."""
         with self._lock:
-            unfinished = [*self._running, *self._waiting]
             self._waiting.clear()
-        running, self._running = self._running, []
-        for job in unfinished:
-            _fail(job, error)
-        with contextlib.suppress(Exception):  # the batch may be broken, and all jobs have failed
+            running, self._running = self._running, []
+        self._signals.fail_all(error)
+        with contextlib.suppress(BaseException):  # the batch may be broken; all jobs have failed
             self._batch.leave(running)
 
 
-def _fail(job: Any, error: Exception) -> None:
-    if job.answer.set_running_or_notify_cancel():
-        job.answer.set_exception(error)
+def _fail(job: Job, error: BaseException) -> None:
+    # A caller must get an error that it can tell from its own Ctrl-C, and that asyncio takes.
+    if not isinstance(error, Exception) or isinstance(error, (StopIteration, StopAsyncIteration)):
+        failed = JobFailed(f"The engine failed with {type(error).__name__}: {error}")
+        failed.__cause__ = error
+        error = failed
+    with contextlib.suppress(BaseException):  # of the callers' own callbacks
+        if job.answer.running() or (
+            not job.answer.done() and job.answer.set_running_or_notify_cancel()
+        ):
+            job.answer.set_exception(error)
 
 
 def _serve(scheduler: "weakref.ref[Scheduler[Any]]", signals: _Signals) -> None:
@@ -271,6 +298,7 @@ def _serve(scheduler: "weakref.ref[Scheduler[Any]]", signals: _Signals) -> None:
         signals.work.clear()
         awake = scheduler()
         if awake is None or signals.closed:
+            signals.fail_all(SchedulerClosed("The engine was closed before it answered."))
             return
         awake.work()
         del awake

@@ -4,15 +4,12 @@ A grader is for recording and knows the truth; a verifier works while a question
 and does not.
 """
 
-import threading
 from collections.abc import Callable
 from fractions import Fraction
-from functools import partial
-from typing import Any
+from functools import lru_cache, partial
 
 import numpy as np
 
-from langchain_markovscale._extras import naming_the_extra
 from langchain_markovscale.answers.keys import (
     AnswerKey,
     choice_letter,
@@ -20,6 +17,10 @@ from langchain_markovscale.answers.keys import (
     normalized_text,
     resolve_answer_key,
 )
+from langchain_markovscale.answers.math_worker import WORKER, check_installed
+from langchain_markovscale.answers.mathematics import MathKey
+from langchain_markovscale.answers.reading import joined_key
+from langchain_markovscale.answers.thoughts import without_thoughts
 
 Grader = Callable[[str, str], bool | None]
 """A function of the answer's text and the reference: correct or not, or None if it cannot say."""
@@ -43,7 +44,9 @@ class ExactKey:
         Raises:
             ValueError: If no key can be read from the reference.
         """
-        return self._answer_key(answer) in self.read(reference)
+        key = self._answer_key(answer)
+        right = [{"key": each} for each in self.read(reference)]
+        return joined_key(key, self._answer_key, right) in [each["key"] for each in right]
 
     def read(self, reference: str) -> frozenset[str]:
         r"""Return the keys that are right.
@@ -55,13 +58,14 @@ class ExactKey:
         Raises:
             ValueError: If the reference has no key.
         """
-        key = self._answer_key(reference)
+        is_math = isinstance(self._answer_key, MathKey)
+        key = self._answer_key(_between_dollars(reference) if is_math else reference)
         if key is not None:
             return frozenset({key})
         function = self._answer_key
         function = function.func if isinstance(function, partial) else function
         keys: set[str | None] = set()
-        if function not in (last_number, choice_letter, normalized_text):
+        if not is_math and function not in (last_number, choice_letter, normalized_text):
             keys = {self._answer_key(rf"\boxed{{{reference}}}")}
             keys = keys - {None} or {reference.strip(), normalized_text(reference)}
         found = frozenset(key for key in keys if key)
@@ -128,23 +132,20 @@ class NumericTolerance:
 class MathVerify:
     """Correct if math-verify finds the answer mathematically equal to the reference (extra `math`).
 
-    Off the main thread math-verify cannot bound the time that it takes; recording therefore calls
-    it from the thread that records. Where the time is up, the grade is unknown.
+    It is asked in a process of its own, which is ended when the time is up; the grade is then
+    unknown.
 
     Args:
-        seconds: Most seconds for reading one expression, and for one comparison.
+        seconds: Most seconds for one comparison, in any thread.
 
     Raises:
         ModuleNotFoundError: If the extra `math` is not installed.
     """
 
-    def __init__(self, seconds: int = 5) -> None:
-        try:
-            import math_verify
-        except ModuleNotFoundError as error:
-            raise naming_the_extra(error) from error
-        self._library: Any = math_verify
+    def __init__(self, seconds: float = 5) -> None:
+        check_installed()
         self._seconds = seconds
+        WORKER.start()
 
     def __call__(self, answer: str, reference: str) -> bool | None:
         """Return whether they are equal; None where it took too long to find out.
@@ -152,39 +153,39 @@ class MathVerify:
         Raises:
             ValueError: If no expression can be read from the reference.
         """
-        from math_verify.errors import TimeoutException
-
-        wanted, seconds = self.read(reference), self._time_limit()
-        parse, verify = self._library.parse, self._library.verify
+        wanted = self.read(reference)
         try:
-            found = parse(answer, parsing_timeout=seconds, raise_on_error=True)
-            return bool(verify(wanted, found, timeout_seconds=seconds, raise_on_error=True))
-        except TimeoutException:
+            answer = without_thoughts(answer)
+            return bool(WORKER.ask(self._seconds, do="correct", reference=wanted, answer=answer))
+        except TimeoutError:
             return None
-        except Exception:
-            # One of several ways to read the answer failed; without raising the next one is tried.
-            found = parse(answer, parsing_timeout=seconds)
-            return bool(verify(wanted, found, timeout_seconds=seconds))
 
-    def read(self, reference: str) -> list[Any]:
-        """Return what math-verify reads in a reference, bare or between dollar signs.
+    def read(self, reference: str) -> str:
+        """Return a reference as math-verify can read it: between dollar signs if it is bare.
 
         Raises:
-            ValueError: If that is nothing.
+            ValueError: If it gives no expression.
         """
-        bare = "$" not in reference and "\\boxed" not in reference
-        text = f"${reference}$" if bare else reference
-        found: list[Any] = self._library.parse(text, parsing_timeout=self._time_limit())
-        if not found:
+        text = _between_dollars(reference)
+        if not _is_expression(text, self._seconds):
             raise ValueError(
                 f"reference {reference!r} is not a mathematical expression that math-verify could "
                 "read: correct it, or give another grader."
             )
-        return found
+        return text
 
-    def _time_limit(self) -> int | None:
-        on_main = threading.current_thread() is threading.main_thread()
-        return self._seconds if on_main else None
+
+def _between_dollars(reference: str) -> str:
+    bare = "$" not in reference and "\\boxed" not in reference
+    return f"${reference}$" if bare else reference
+
+
+@lru_cache(maxsize=4_096)
+def _is_expression(text: str, seconds: float) -> bool:
+    try:
+        return bool(WORKER.ask(seconds, do="is_expression", text=text))
+    except TimeoutError:
+        return False
 
 
 class CheckedGrader:

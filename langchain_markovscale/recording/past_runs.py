@@ -11,7 +11,9 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.messages.utils import convert_to_messages
 from langgraph.types import StateSnapshot
 
+from langchain_markovscale._text import valid
 from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
+from langchain_markovscale.answers.reading import joined_key, read_answer, read_key
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.graph.conversation import values_of
 from langchain_markovscale.graph.state_reader import AttemptsReader
@@ -136,7 +138,7 @@ def _conversation(
     attempts: list[LabelledAttempt] = []
     spent = no_usage()  # since the last attempt
     for message in messages:
-        text = str(message.text)
+        text = valid(message.text)
         if isinstance(message, HumanMessage):
             if not attempts:
                 question = text
@@ -145,14 +147,17 @@ def _conversation(
                 attempts[-1]["feedback"] = text if before is None else f"{before}\n\n{text}"
         elif isinstance(message, AIMessage) and question is not None:  # else it is a greeting
             spent = add_usage(spent, usage_of(message))
-            if message.tool_calls or not text.strip():
+            answered = read_answer(text, message)
+            if message.tool_calls or not (answered.text.strip() or answered.no_key):
                 continue
+            answer, metadata = read_key(answered, answer_key)
             reported = message.usage_metadata
             attempt = new_attempt(
-                text,
-                key=None if answer_key is None else answer_key(text),
+                answered.text,
+                key=joined_key(answer, answer_key, attempts),
                 parent=len(attempts) - 1 if attempts else None,
                 tokens=None if reported is None else reported["output_tokens"],
+                metadata=metadata,
             )
             usage: AttemptUsage = {attempt["action"]: {**spent, "seconds": None}}
             attempts.append(cast("LabelledAttempt", {**attempt, "usage": usage}))
@@ -176,7 +181,7 @@ def _add_scores(
 
 
 def _last_human(messages: Sequence[AnyMessage]) -> str | None:
-    humans = [str(message.text) for message in messages if isinstance(message, HumanMessage)]
+    humans = [valid(message.text) for message in messages if isinstance(message, HumanMessage)]
     return humans[-1] if humans else None
 
 

@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from langchain_markovscale._text import valid
 from langchain_markovscale.types import ArgumentError
 
 REFERENCE_FIELDS = ("reference", "answer")
@@ -176,9 +177,9 @@ def _question(item: Any, where: str) -> Question:
         )
     name = item.get("id")
     return Question(
-        "" if name is None else str(name),
-        question,
-        None if reference is None else str(reference),
+        "" if name is None else valid(str(name)),
+        valid(question),
+        None if reference is None else valid(str(reference)),
         item.get("features"),
     )
 
@@ -192,7 +193,7 @@ def _distinct(questions: list[Question]) -> list[Question]:
     for question in questions:
         name = question.id
         if not name:
-            digest = sha256(question.text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+            digest = sha256(valid(question.text).encode()).hexdigest()[:12]
             name, copies = digest, 1
             while name in seen:
                 copies += 1

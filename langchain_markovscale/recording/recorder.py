@@ -233,7 +233,7 @@ class Recorder:
         if self._file.has(run.question.id):
             return
         if self._is_whole(run) and not run.graded:
-            # Here and not in `work`, because math-verify needs the main thread.
+            # Here and not in `work`: our own graders are quick, and need no thread of their own.
             run.grade(self._grader)
         self._attempts += run.made
         if self._is_whole(run):

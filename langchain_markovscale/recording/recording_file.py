@@ -52,7 +52,7 @@ class RecordingFile:
         settings: Mapping[str, Any],
     ) -> None:
         self.path = Path(path)
-        self._beside = _beside(self.path)
+        self._beside = unfinished_file(self.path)
         self._schedule, self._settings = schedule, settings
         self._asked = {question.id: question.text for question in questions}
         self._writer = TraceWriter(self.path)
@@ -146,11 +146,12 @@ def unfinished(path: str | os.PathLike[str]) -> dict[str, int]:
     Raises:
         ValueError: If the file beside it is not a file of traces.
     """
-    beside = _beside(Path(path))
+    beside = unfinished_file(Path(path))
     if not beside.exists():
         return {}
     return {trace["question"]: len(trace["attempts"]) for trace in read_traces(beside)}
 
 
-def _beside(path: Path) -> Path:
+def unfinished_file(path: Path) -> Path:
+    """Return the file beside the traces that holds what is unfinished, there or not."""
     return path.with_name(f"{path.name}.partial")

@@ -15,10 +15,10 @@ from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from langchain_markovscale.replay.learned_rules import learned_rules
 from langchain_markovscale.replay.pool import Pool, PooledQuestion
 from langchain_markovscale.replay.replay import Outcome, Strategy, replay
 from langchain_markovscale.replay.strategies import (
-    OracleGate,
     Predicted,
     SinglePass,
     baselines,
@@ -285,9 +285,9 @@ class Crossfit(Generic[Fit]):
         )
 
     def _fold_rules(self, fold: Fold[Fit]) -> Iterator[tuple[ComparedRule, FoldRule]]:
-        named = {"single pass": SinglePass(), **self._named(fold.fitted)}
+        named = {"single pass": SinglePass(), **self._named(fold)}
         for name, strategy in named.items():
-            kind: Kind = "bound" if isinstance(strategy, OracleGate) else "rule"
+            kind: Kind = "bound" if getattr(strategy, "bound", False) else "rule"
             yield ComparedRule(name, kind), FoldRule(strategy, looks_at_scores(strategy))
         for variant in self.settings.variants:
             yield ComparedRule.markovscale(variant, NEVER), FoldRule(SinglePass(), verifies=False)
@@ -297,19 +297,28 @@ class Crossfit(Generic[Fit]):
                     fold.rule(variant, cost, self.settings),
                 )
 
-    def _named(self, fitted: Fit) -> Mapping[str, Strategy]:
+    def _named(self, fold: Fold[Fit]) -> Mapping[str, Strategy]:
         if self.strategies is None:
             pool, most = self.pool, self.settings.max_rounds
-            return baselines(
-                fitted.rates.accept_threshold,
-                rounds=min(most, pool.longest_chain),
-                draws=min(most, pool.most_draws),
+            rounds, draws = min(most, pool.longest_chain), min(most, pool.most_draws)
+            usual = baselines(
+                fold.fitted.rates.accept_threshold,
+                rounds=rounds,
+                draws=draws,
                 most=most,
                 keyed=pool.keyed,
                 scored=pool.scored,
                 criticised=pool.criticised,
             )
-        named = self.strategies(fitted) if callable(self.strategies) else self.strategies
+            learned = learned_rules(
+                fold.learned.scored,
+                rounds=rounds,
+                draws=draws,
+                keyed=pool.keyed,
+                scored=pool.scored,
+            )
+            return usual | learned
+        named = self.strategies(fold.fitted) if callable(self.strategies) else self.strategies
         before = [rule.name for rule in self.tallies if rule.kind != "markovscale"]
         if before and {*named, "single pass"} != set(before):
             raise ValueError(

@@ -24,7 +24,7 @@ class SinglePass:
 
     def decide(self, attempts: Sequence[Attempt]) -> Decision:
         """Stop after the first attempt."""
-        return _drawing(attempts, len(attempts) > 0, 0)
+        return drawing(attempts, len(attempts) > 0, 0)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class FixedRounds:
 
     def decide(self, attempts: Sequence[Attempt]) -> Decision:
         """Revise the last attempt until there are `rounds`."""
-        return _revising(attempts, len(attempts) >= self.rounds, len(attempts) - 1)
+        return revising(attempts, len(attempts) >= self.rounds, len(attempts) - 1)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class FixedRoundsBestScore:
 
     def decide(self, attempts: Sequence[Attempt]) -> Decision:
         """Revise the last attempt until there are `rounds`."""
-        return _revising(attempts, len(attempts) >= self.rounds, _best_score(attempts))
+        return revising(attempts, len(attempts) >= self.rounds, best_scored(attempts))
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class ScoreThreshold:
     def decide(self, attempts: Sequence[Attempt]) -> Decision:
         """Revise the last attempt while it is scored below the threshold."""
         done = _accepted(attempts, self.threshold) or len(attempts) >= self.rounds
-        return _revising(attempts, done, len(attempts) - 1)
+        return revising(attempts, done, len(attempts) - 1)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,25 @@ class CriticSilent:
         """Revise the last attempt while it is criticised."""
         silent = bool(attempts) and not attempts[-1]["feedback"]
         done = silent or _accepted(attempts, self.threshold) or len(attempts) >= self.rounds
-        return _revising(attempts, done, len(attempts) - 1)
+        return revising(attempts, done, len(attempts) - 1)
+
+
+@dataclass(frozen=True)
+class UntilUnchanged:
+    """Revise until a revision changes nothing, in at most `rounds`; return the last answer.
+
+    The loop that ends where it has converged: an answer equals the one before it.
+    """
+
+    rounds: int = 8
+    scored: ClassVar[bool] = False
+
+    def decide(self, attempts: Sequence[Attempt]) -> Decision:
+        """Revise the last attempt unless it has the key of the one before it."""
+        before, last = [None, None, *(attempt["key"] for attempt in attempts)][-2:]
+        unchanged = last is not None and last == before
+        done = unchanged or len(attempts) >= self.rounds
+        return revising(attempts, done, len(attempts) - 1)
 
 
 @dataclass(frozen=True)
@@ -109,7 +127,7 @@ class RestartUntilAccepted:
     def decide(self, attempts: Sequence[Attempt]) -> Decision:
         """Draw again while the last attempt is rejected."""
         done = _accepted(attempts, self.threshold) or len(attempts) >= self.draws
-        return _drawing(attempts, done, len(attempts) - 1)
+        return drawing(attempts, done, len(attempts) - 1)
 
 
 @dataclass(frozen=True)
@@ -124,7 +142,7 @@ class BestOfN:
 
     def decide(self, attempts: Sequence[Attempt]) -> Decision:
         """Draw until there are `draws`."""
-        return _drawing(attempts, len(attempts) >= self.draws, _best_score(attempts))
+        return drawing(attempts, len(attempts) >= self.draws, best_scored(attempts))
 
 
 @dataclass(frozen=True)
@@ -140,7 +158,7 @@ class SelfConsistency:
 
     def decide(self, attempts: Sequence[Attempt]) -> Decision:
         """Draw until there are `draws`."""
-        return _drawing(attempts, len(attempts) >= self.draws, _plurality(_votes(attempts)))
+        return drawing(attempts, len(attempts) >= self.draws, plurality(votes_by_key(attempts)))
 
 
 @dataclass(frozen=True)
@@ -160,7 +178,7 @@ class EarlyStoppingSelfConsistency:
         if not done and attempts and len(attempts) % self.window == 0:
             keys = {attempt["key"] for attempt in attempts[-self.window :]}
             done = len(keys) == 1 and None not in keys
-        return _drawing(attempts, done, _plurality(_votes(attempts)))
+        return drawing(attempts, done, plurality(votes_by_key(attempts)))
 
 
 @dataclass(frozen=True)
@@ -178,12 +196,12 @@ class AdaptiveConsistency:
 
     def decide(self, attempts: Sequence[Attempt]) -> Decision:
         """Draw while the lead may be chance."""
-        votes = _votes(attempts)
+        votes = votes_by_key(attempts)
         done = len(attempts) >= self.draws
         if not done and votes:
             first, second = (*sorted((n for _, n in votes.values()), reverse=True), 0)[:2]
-            done = _lead(first, second) > self.confidence
-        return _drawing(attempts, done, _plurality(votes))
+            done = chance_of_majority(first, second) > self.confidence
+        return drawing(attempts, done, plurality(votes))
 
 
 @dataclass(frozen=True)
@@ -197,11 +215,12 @@ class OracleGate:
     action: Action = "revise"
     rounds: int = 8
     scored: ClassVar[bool] = False
+    bound: ClassVar[bool] = True
 
     def decide(self, attempts: Sequence[Attempt]) -> Decision:
         """Stop at the first correct answer."""
         right = bool(attempts) and bool(attempts[-1].get("correct"))
-        step = _revising if self.action == "revise" else _drawing
+        step = revising if self.action == "revise" else drawing
         return step(attempts, right or len(attempts) >= self.rounds, len(attempts) - 1)
 
 
@@ -244,6 +263,8 @@ def baselines(
     if rounds > 1 and scored:
         named[f"{rounds} rounds, best score"] = FixedRoundsBestScore(rounds)
         named[f"revise until accepted, {rounds}"] = ScoreThreshold(threshold, rounds)
+    if rounds > 1 and keyed:
+        named[f"revise until unchanged, {rounds}"] = UntilUnchanged(rounds)
     if rounds > 1 and criticised:
         named[f"until critic is silent, {rounds}"] = CriticSilent(threshold, rounds)
     if draws > 1 and scored:
@@ -279,13 +300,15 @@ def looks_at_scores(strategy: Strategy) -> bool:
     return any(abs(s + u - 1) > TOLERANCE for s, u in verdicts)
 
 
-def _drawing(attempts: Sequence[Attempt], done: bool, best: int) -> Decision:
+def drawing(attempts: Sequence[Attempt], done: bool, best: int) -> Decision:
+    """Return the decision to draw again, or to stop where that is `done`."""
     if not attempts:
         return _decision("generate", None, 0)
     return _decision("stop" if done else "generate", best, len(attempts))
 
 
-def _revising(attempts: Sequence[Attempt], done: bool, best: int) -> Decision:
+def revising(attempts: Sequence[Attempt], done: bool, best: int) -> Decision:
+    """Return the decision to revise the last attempt, or to stop where that is `done`."""
     if not attempts:
         return _decision("generate", None, 0)
     if done:
@@ -312,13 +335,13 @@ def _accepted(attempts: Sequence[Attempt], threshold: float) -> bool:
     return bool(attempts) and (attempts[-1]["score"] or 0.0) >= threshold
 
 
-def _best_score(attempts: Sequence[Attempt]) -> int:
+def best_scored(attempts: Sequence[Attempt]) -> int:
     """Return the first of the attempts that were scored highest."""
     scores = [attempt["score"] or 0.0 for attempt in attempts]
     return scores.index(max(scores)) if scores else 0
 
 
-def _votes(attempts: Sequence[Attempt]) -> dict[str, tuple[int, int]]:
+def votes_by_key(attempts: Sequence[Attempt]) -> dict[str, tuple[int, int]]:
     """Return for each key the first attempt that has it, and how many have it."""
     votes: dict[str, tuple[int, int]] = {}
     for index, attempt in enumerate(attempts):
@@ -329,7 +352,7 @@ def _votes(attempts: Sequence[Attempt]) -> dict[str, tuple[int, int]]:
     return votes
 
 
-def _plurality(votes: dict[str, tuple[int, int]]) -> int:
+def plurality(votes: dict[str, tuple[int, int]]) -> int:
     """Return the first attempt with the most frequent key; the first of all where none has one."""
     best = most = 0
     for first, many in votes.values():
@@ -339,8 +362,8 @@ def _plurality(votes: dict[str, tuple[int, int]]) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _lead(first: int, second: int) -> float:
-    """P(p > 1/2) for p from Beta(first + 1, second + 1)."""
+def chance_of_majority(first: float, second: float) -> float:
+    """Return P(p > 1/2) for p from Beta(first + 1, second + 1)."""
     from scipy.special import betainc
 
     return float(1 - betainc(first + 1, second + 1, 0.5))

@@ -51,6 +51,8 @@ class Belief:
         ValueError: If `choices` is not a whole number of at least 2.
     """
 
+    measured = True
+
     def __init__(self, rates: Rates, choices: int | None = None) -> None:
         self.rates = rates.among(choices)
         self.choices = choices
@@ -80,6 +82,11 @@ class Belief:
                 f"got {len(weights)}: was the predictor trained for this calibration?"
             )
         return np.tile(weights / draws, draws)
+
+    @property
+    def verdicts_anew(self) -> bool:
+        """Whether an answer's verdict is drawn anew each time."""
+        return self._scores.anew
 
     def draws(
         self, class_weights: Sequence[float] | None = None, *, scored: bool = True

@@ -9,7 +9,7 @@ iff b < π − c/(α+β).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from langchain_markovscale.theory.belief import Belief
 from langchain_markovscale.theory.decision_cache import Cache, Pattern, pattern_of
 from langchain_markovscale.theory.delivery import Delivery
+from langchain_markovscale.theory.in_hand import InHand, in_hand
 from langchain_markovscale.theory.optimum import (
     MOST_DRAWS,
     MOST_SCORED_DRAWS,
@@ -25,7 +26,15 @@ from langchain_markovscale.theory.optimum import (
 )
 from langchain_markovscale.theory.plans import Commitments, Plan, blind, one_draw, verified
 from langchain_markovscale.theory.posterior import KeyedPosterior, Posterior
-from langchain_markovscale.theory.rates import HasRates, Rates, Variant, rates_for
+from langchain_markovscale.theory.prior import PriorBelief
+from langchain_markovscale.theory.prior_factors import DELIVERED
+from langchain_markovscale.theory.rates import (
+    HasRates,
+    Rates,
+    Variant,
+    is_default_prior,
+    rates_for,
+)
 from langchain_markovscale.theory.validation import (
     TOLERANCE,
     check_attempts,
@@ -69,7 +78,8 @@ class Criterion:
             counts on the whole gain.
 
     Attributes:
-        phi: φ in [0, 1] of the actions and the cost; 1 where it was not measured, or is not used.
+        phi: φ in [0, 1] of the actions and the cost; 1 where it was not measured, or is not used,
+            and a little less for the untouched default prior, of which nothing was measured.
 
     Raises:
         ValueError: If an argument leaves its range.
@@ -93,11 +103,16 @@ class Criterion:
         self.cost_per_round = costs_by_action(cost_per_round, self.actions)
         self.max_rounds = int(single("max_rounds", whole("max_rounds", max_rounds, least=1)))
         rates = rates_for(variant, calibration)
-        self.belief = Belief(rates.with_exact_verifier() if exact_verifier else rates, choices)
+        self.belief: Belief | PriorBelief
+        if is_default_prior(rates) and not exact_verifier:
+            self.belief = PriorBelief(choices)
+        else:
+            rates = rates.with_exact_verifier() if exact_verifier else rates
+            self.belief = Belief(rates, choices)
         if delivery is True:
             delivery = getattr(calibration, "delivery", None) or True
         self.delivery = delivery
-        self.phi = 1.0
+        self.phi = 1.0 if self.belief.measured or not delivery else DELIVERED
         if isinstance(delivery, Delivery) and variant != "training_free":
             self.phi = delivery.at(self.actions, self.cost_per_round)
         # Deciding by φ·G − c·L is deciding at a cost of c/φ.
@@ -170,7 +185,7 @@ class Criterion:
         except (KeyError, TypeError, AttributeError):
             check_attempts(attempts)
             raise
-        hand = _in_hand(posterior, attempts)
+        hand = in_hand(posterior, attempts)
         best, belief = hand.attempt, hand.belief
         left = self.max_rounds - len(attempts)
         if left <= 0:
@@ -179,8 +194,8 @@ class Criterion:
         silent = all(attempt["score"] is None for attempt in attempts)
         if silent and not isinstance(posterior, KeyedPosterior) and not says_nothing:
             return _decision("stop", best, belief, len(attempts), "no_evidence")
-        # No score at all, twice, is no accident.
-        scored = not says_nothing and not (silent and len(attempts) > 1)
+        # No score at all, twice, is no accident; once, where nobody has ever seen one.
+        scored = not says_nothing and not (silent and len(attempts) > self.belief.measured)
         tables = class_weights is None and all(each["parent"] is None for each in attempts)
         plan = None
         if self.variant == "gate":
@@ -206,7 +221,7 @@ class Criterion:
         posterior = self.belief.posterior([first], class_weights)
         scored = not self.rates.verdicts_say_nothing
         tables = class_weights is None
-        hand = _in_hand(posterior, [first])
+        hand = in_hand(posterior, [first])
         return self._best_plan(posterior, hand, self.max_rounds - 1, scored=scored, tables=tables)
 
     def _pays(self, plan: Plan) -> bool:
@@ -216,7 +231,7 @@ class Criterion:
         return plan.gain - self._costs[plan.action] * plan.rounds
 
     def _best_plan(
-        self, posterior: Posterior, hand: "_InHand", left: int, *, scored: bool, tables: bool
+        self, posterior: Posterior, hand: "InHand", left: int, *, scored: bool, tables: bool
     ) -> Plan:
         """Return the plan that is worth most.
 
@@ -227,30 +242,47 @@ class Criterion:
             scored: Whether the verifier is to be counted on.
             tables: Whether the run is one of fresh draws, whose optimum is in a table.
         """
-        plans: list[Plan] = []
         most = min(left, _FARTHEST)
+        revisions = draws = optimal = None
         if "revise" in self.actions:
-            cost = self._costs["revise"]
-            if scored:
-                revised = posterior.revised(hand.answer, hand.depth)
-                plans.append(verified(revised, most).best("revise", cost))
-            chains = posterior.chains(hand.answer, hand.depth)
-            plans.append(blind(chains, most).best("revise", cost))
+            revisions = self._revisions(posterior, hand, most, scored=scored)
+        covered = False
         if "generate" in self.actions:
-            cost = self._costs["generate"]
-            covered = False
             if isinstance(posterior, KeyedPosterior) and tables:
-                plan, covered = self._optimal(posterior, hand.belief, left, scored=scored)
-                plans += [plan] if plan else []
-            if not covered:
-                drawn = posterior.drawn(hand.answer)
-                if scored:
-                    plans.append(verified(drawn, most).best("generate", cost))
-                plans.append(one_draw(drawn).best("generate", cost))
-                if isinstance(posterior, KeyedPosterior):
-                    votes = vote_on(posterior.ballot(min(left, _MOST_VOTES)), hand.answer)
-                    ballots = Commitments(votes - hand.belief, np.arange(1.0, len(votes) + 1))
-                    plans.append(ballots.best("generate", cost))
+                optimal, covered = self._optimal(posterior, hand.belief, left, scored=scored)
+            if not covered or revisions:
+                votes = 0 if covered else min(left, _MOST_VOTES)
+                draws = self._draws(posterior, hand, most, votes, scored=scored)
+        plans = [plan for plan in (revisions, draws, optimal) if plan]
+        best = max(plans, key=self._worth)
+        if revisions and draws and optimal and self._worth(revisions) > self._worth(draws):
+            # The optimum knows of later decisions and commitments do not: whether to go on is for
+            # the best plan to say, but what to do is decided by like and like.
+            return best._replace(action="revise") if self._pays(best) else revisions
+        return best
+
+    def _revisions(self, posterior: Posterior, hand: "InHand", most: int, *, scored: bool) -> Plan:
+        """Return the best commitment that begins with a revision."""
+        cost = self._costs["revise"]
+        plans = [blind(posterior.chains(hand.answer, hand.depth), most).best("revise", cost)]
+        if scored:
+            revised = posterior.revised(hand.answer, hand.depth)
+            plans.append(verified(revised, most).best("revise", cost))
+        return max(plans, key=self._worth)
+
+    def _draws(
+        self, posterior: Posterior, hand: "InHand", most: int, votes: int, *, scored: bool
+    ) -> Plan:
+        """Return the best commitment that begins with a fresh draw; `votes` draws are voted on."""
+        cost = self._costs["generate"]
+        drawn = posterior.drawn(hand.answer)
+        plans = [one_draw(drawn).best("generate", cost)]
+        if scored:
+            plans.append(verified(drawn, most).best("generate", cost))
+        if votes and isinstance(posterior, KeyedPosterior):
+            won = vote_on(posterior.ballot(votes), hand.answer)
+            ballots = Commitments(won - hand.belief, np.arange(1.0, votes + 1))
+            plans.append(ballots.best("generate", cost))
         return max(plans, key=self._worth)
 
     def _optimal(
@@ -293,59 +325,7 @@ class Criterion:
         )
 
     def _anew(self, scored: bool) -> bool:
-        return scored and self.rates.score_model.anew
-
-
-class _InHand(NamedTuple):
-    """The best answer so far.
-
-    Attributes:
-        answer: Which of the posterior's answers; None where it is wrong for want of a key.
-        attempt: The latest attempt that carries it.
-        depth: How many revisions lie between that and its fresh draw.
-        belief: The chance that it is right.
-    """
-
-    answer: int | None
-    attempt: int
-    depth: int
-    belief: float
-
-
-def _in_hand(posterior: Posterior, attempts: Sequence[Attempt]) -> _InHand:
-    beliefs = posterior.beliefs
-    if not len(beliefs):
-        scores = [attempt["score"] or 0.0 for attempt in attempts]
-        attempt = max(range(len(attempts)), key=lambda index: (scores[index], index))
-        return _InHand(None, attempt, posterior.depths[attempt], 0.0)
-    answer = _best_scored(attempts, posterior, int(beliefs.argmax()))
-    attempt = posterior.latest[answer]
-    return _InHand(answer, attempt, posterior.depths[attempt], _clipped(float(beliefs[answer])))
-
-
-def _best_scored(attempts: Sequence[Attempt], posterior: Posterior, answer: int) -> int:
-    """Among answers believed as much as `answer`, return the one that was scored highest.
-
-    A verifier of which only a threshold is known leaves accepted answers equally likely, and an
-    exact one those that it rejected.
-    """
-    beliefs = posterior.beliefs
-    alike = np.flatnonzero(beliefs >= beliefs[answer] - TOLERANCE).tolist()
-    if len(alike) < 2:
-        return answer
-
-    def highest(index: int) -> float:
-        latest = posterior.latest[index]
-        key = attempts[latest]["key"]
-        same = [attempts[latest]] if key is None else [a for a in attempts if a["key"] == key]
-        return max((each["score"] or 0.0 for each in same), default=0.0)
-
-    return max(alike, key=highest)
-
-
-def _clipped(belief: float) -> float:
-    """Return a belief without what rounding adds to certainty or takes from it."""
-    return 1.0 if belief > 1 - TOLERANCE else belief
+        return scored and self.belief.verdicts_anew
 
 
 def _check_actions(actions: Sequence[Action]) -> tuple[Action, ...]:

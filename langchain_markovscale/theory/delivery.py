@@ -114,8 +114,8 @@ class Delivered:
         actions: What the rule was allowed to do after the first attempt.
         cost: c, of a round, in units of accuracy.
         max_rounds: The most attempts that it was allowed, the first included.
-        phi: φ as decisions use it. 0, so that the rule does not go on, where it delivered no net
-            gain with φ in force.
+        phi: φ as decisions use it. 0, so that the rule does not go on, where what it delivered with
+            φ in force, net of cost, is below 0 by at least a standard error.
         estimate: φ as the formula has it.
         interval: (low, high) of that.
         at_its_word: How the rule fared that believes its own promise.

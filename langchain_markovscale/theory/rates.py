@@ -6,7 +6,7 @@ to JSON as they are.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
 from math import inf
 from numbers import Integral
@@ -21,6 +21,16 @@ from langchain_markovscale.theory.mixture import (
     check_settling,
     check_weights,
     per_class,
+)
+from langchain_markovscale.theory.prior_factors import (
+    ACCEPT_THRESHOLD,
+    CORRUPTION,
+    INITIAL,
+    REPAIR,
+    RETENTION,
+    SETTLING,
+    marginal_acceptance,
+    mean_coincidence,
 )
 from langchain_markovscale.theory.scores import GradedModel, ScoreModel, SteppedModel
 from langchain_markovscale.theory.urn import Urn
@@ -277,16 +287,38 @@ class HasRates(Protocol):
         """The rates to decide with."""
 
 
+@lru_cache(maxsize=1)
 def training_free_rates() -> Rates:
-    """Return a broad prior: 45 equally likely classes, and a verifier of middling quality.
+    """Return the default prior as classes, 63 chains: see `theory/prior_factors.py`.
 
-    p₀ ∈ {.1, .3, .5, .7, .9} × α ∈ {.05, .2, .5} × β ∈ {.02, .1, .3}; s = .8, u = .75,
-    κ = σ = .25, ρ = .5.
+    p₀ × α × β with the prior's weights and d = .5; what has no class is its expected value: s and u
+    of the verifier whatever its leniency, κ, and σ. Untouched, these rates stand for the whole
+    prior, and decisions are made with its factorised form (see `is_default_prior`, and
+    `theory/prior.py`). With any change they are a mixture like any other.
     """
-    grid = list(product((0.1, 0.3, 0.5, 0.7, 0.9), (0.05, 0.2, 0.5), (0.02, 0.1, 0.3)))
-    initial, repair, corruption = zip(*grid, strict=True)
-    weights = [1 / len(grid)] * len(grid)
-    return Rates(weights, initial, repair, corruption, sensitivity=0.8, specificity=0.75)
+    grid = list(product(*(zip(*factor, strict=True) for factor in (INITIAL, REPAIR, CORRUPTION))))
+    initial, repair, corruption = zip(*([value for value, _ in cell] for cell in grid), strict=True)
+    wrong, right = marginal_acceptance()
+    return Rates(
+        [float(np.prod([weight for _, weight in cell])) for cell in grid],
+        initial,
+        repair,
+        corruption,
+        sensitivity=right,
+        specificity=1 - wrong,
+        accept_threshold=ACCEPT_THRESHOLD,
+        settling=SETTLING,
+        coincidence=mean_coincidence(),
+        retention=RETENTION.mean,
+    )
+
+
+def is_default_prior(rates: Rates) -> bool:
+    """Return whether rates are those of `training_free_rates`, untouched.
+
+    By their values, so that it holds after saving and loading.
+    """
+    return rates == training_free_rates()
 
 
 def rates_of(calibration: HasRates | Rates) -> Rates:
@@ -317,11 +349,13 @@ def rates_for(variant: Variant, calibration: HasRates | Rates) -> Rates:
         names = ", ".join(map(repr, get_args(Variant)))
         raise ValueError(f"variant must be one of {names}, got {variant!r}.")
     rates = rates_of(calibration)
-    if variant != "training_free":
+    if variant != "training_free" or is_default_prior(rates):
         return rates
     free = training_free_rates()
 
     def typical(values: tuple[float, ...]) -> float:
+        if len(set(values)) == 1:
+            return values[0]
         return float(np.clip(np.dot(rates.weights, values), 0, 1))  # rounding may leave [0, 1]
 
     return replace(
@@ -332,5 +366,6 @@ def rates_for(variant: Variant, calibration: HasRates | Rates) -> Rates:
         corruption=free.corruption,
         sensitivity=typical(rates.sensitivity),
         specificity=typical(rates.specificity),
-        settling=1.0,
+        settling=free.settling,
+        retention=typical(rates.retention),
     )

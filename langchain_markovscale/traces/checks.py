@@ -68,6 +68,8 @@ def _check_attempt(attempt: Any, index: int) -> None:
             "'generate', 'revise' or 'verify', or null"
         )
         raise _bad(index, "usage", wanted, attempt["usage"])
+    if not isinstance(get("metadata", {}), dict):
+        raise _bad(index, "metadata", "an object", attempt["metadata"])
     parent = fill("parent", None)
     if parent is None:
         if fill("action", "generate") != "generate":

@@ -8,7 +8,6 @@ import json
 import logging
 import mmap
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +18,12 @@ from typing import Any, BinaryIO, NotRequired, Self, cast
 import numpy as np
 from typing_extensions import TypedDict
 
+from langchain_markovscale._files import replacing
+from langchain_markovscale.answers.reading import count_without_key, without_key_in_words
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.traces.checks import checked
 from langchain_markovscale.traces.usage import AttemptUsage
-from langchain_markovscale.types import Attempt, Usage, add_usage, no_usage
+from langchain_markovscale.types import Attempt, NoKey, Usage, add_usage, no_usage
 
 
 @dataclass
@@ -37,6 +38,7 @@ class AttemptCounts:
         right: Those that are.
         usage: Calls and tokens of those that have a `usage`.
         unmeasured: Those that have none.
+        no_key: Those without a key, by the reason, where it is known.
     """
 
     attempts: int = 0
@@ -46,9 +48,13 @@ class AttemptCounts:
     right: int = 0
     usage: Usage = field(default_factory=no_usage)
     unmeasured: int = 0
+    no_key: dict[NoKey, int] = field(default_factory=dict)
 
     def add(self, attempts: Iterable[Mapping[str, Any]]) -> None:
         """Count more attempts."""
+        attempts = list(attempts)
+        for reason, number in count_without_key(attempts).items():
+            self.no_key[reason] = self.no_key.get(reason, 0) + number
         for attempt in attempts:
             label = attempt.get("correct")
             self.attempts += 1
@@ -67,6 +73,8 @@ class AttemptCounts:
             f"{self.scored} with a score, {self.labelled} with a label, {self.right} right. "
             f"{self._usage_text()}"
         )
+        if self.no_key:
+            text += f" {without_key_in_words(self.no_key, self.attempts)}"
         if self.labelled and not self.right:
             text += " None is right: check that the answer key and the grader fit the answers."
         return text
@@ -178,17 +186,8 @@ def write_traces(
     target = Path(path).resolve()
     if target.exists() and not target.is_file():
         raise ValueError(f"path must be a file, got {str(path)!r}: give another path.")
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("xb") as file:
-            written = _written(traces, lambda trace: file.write(trace_line(trace)))
-            _to_disk(file)
-        if target.exists():
-            shutil.copymode(target, temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return written
+    with replacing(target) as file:
+        return _written(traces, lambda trace: file.write(trace_line(trace)))
 
 
 def trace_line(trace: Trace) -> bytes:
@@ -203,10 +202,8 @@ def trace_line(trace: Trace) -> bytes:
     except (TypeError, ValueError) as error:
         name = trace.get("id") if isinstance(trace, dict) else trace
         raise ValueError(f"the trace of question {name!r} cannot be written: {error}") from None
-    try:
-        return text.encode() + b"\n"
-    except UnicodeEncodeError:  # half of a surrogate pair, as from a reply that was cut off
-        return json.dumps(json.loads(text)).encode() + b"\n"
+    # Half of a surrogate pair, as from a reply that was cut off, becomes an escape of JSON.
+    return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
 class TraceWriter:

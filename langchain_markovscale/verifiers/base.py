@@ -16,7 +16,8 @@ from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import run_in_executor, var_child_runnable_config
 
-from langchain_markovscale.types import Usage, Verdict, VerifierInput
+from langchain_markovscale._text import valid
+from langchain_markovscale.types import Usage, Verdict, VerifierInput, no_usage
 
 _ROUNDING = 1e-6  # a score may leave [0, 1] by this much: a softmax in single precision does
 
@@ -54,9 +55,9 @@ def to_verdict(returned: object, *, name: str = "verifier") -> Verdict:
 
 
 def text_of(value: object) -> str | None:
-    """Return the text of a str or of a message, None for anything else."""
+    """Return the text of a str or of a message, made valid; None for anything else."""
     text = value if isinstance(value, str) else getattr(value, "text", None)
-    return str(text) if isinstance(text, str) else None
+    return valid(text) if isinstance(text, str) else None
 
 
 def _score(value: Any, name: str) -> float | None:
@@ -234,6 +235,15 @@ class NoVerifier(Verifier):
     ) -> Verdict:
         """Abstain, as `invoke` does."""
         return self.verify(input, {})
+
+
+class NoAnswer(NoVerifier):
+    """Rejects a reply that holds no answer, which nobody needs to be asked about."""
+
+    def verify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:
+        """Reject it."""
+        feedback = "The reply ended within its thoughts and gave no answer. Give the answer."
+        return Verdict(score=0.0, feedback=feedback, usage=no_usage())
 
 
 def verdict_in(returned: object, verifier: Runnable[Any, Any]) -> Verdict:

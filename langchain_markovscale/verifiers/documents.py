@@ -34,19 +34,19 @@ def passages_of(text: str, longest: int) -> list[str]:
     if len(text) <= longest:
         return [text]
     passages: list[list[str]] = [[]]
+    length = 0  # of the last passage, with a space after each sentence
     for sentence in sentences_of(text):
         for start in range(0, len(sentence), longest):
             part = sentence[start : start + longest]
-            if _room(passages[-1], part, longest):
-                passages[-1].append(part)
-            else:
+            if length + len(part) > longest:
                 last = passages[-1][-1:]
-                passages.append([*last, part] if _room(last, part, longest) else [part])
+                length = sum(len(before) + 1 for before in last)
+                if length + len(part) > longest:
+                    last, length = [], 0
+                passages.append(last)
+            passages[-1].append(part)
+            length += len(part) + 1
     return [" ".join(passage) for passage in passages if passage]
-
-
-def _room(passage: list[str], part: str, longest: int) -> bool:
-    return sum(len(sentence) + 1 for sentence in passage) + len(part) <= longest
 
 
 def documents_of(given: VerifierInput, key: str | None, name: str) -> list[str]:
@@ -80,7 +80,7 @@ def documents_of(given: VerifierInput, key: str | None, name: str) -> list[str]:
 
 def _texts(value: object) -> Iterator[str]:
     """Yield the texts in their order; numbers and other values are no documents."""
-    text = value.page_content if isinstance(value, Document) else text_of(value)
+    text = text_of(value.page_content if isinstance(value, Document) else value)
     if text is not None:
         yield text
     elif isinstance(value, Mapping):

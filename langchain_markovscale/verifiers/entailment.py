@@ -130,6 +130,11 @@ class EntailmentVerifier(Verifier):
                 "language inference, and entailment= as the number of its output for it."
             )
         shares = table[:, self.entailment].reshape(claims, passages)
+        if not np.isfinite(shares).all():
+            raise ValueError(
+                f"The model of {self.get_name()} ({type(self.model).__name__}) returned NaN: load "
+                "it in another number format, such as float32."
+            )
         best: list[float] = shares.max(axis=1).tolist()
         return best
 

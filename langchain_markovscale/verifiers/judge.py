@@ -7,9 +7,10 @@ The candidate's text is the judge's evidence and may also attack it, so it is fe
 from typing import Any, ClassVar, cast
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from langchain_markovscale._models import resolve_model
+from langchain_markovscale._models import in_two_roles, refuses_roles, resolve_model
 from langchain_markovscale.types import Verdict, VerifierInput, usage_of
 from langchain_markovscale.verifiers.base import Verifier, text_of
 from langchain_markovscale.verifiers.judge_reply import read_judgement
@@ -41,7 +42,8 @@ class JudgeVerifier(Verifier):
     Errors of the model rise, so that retry policies work.
 
     The same input gives the same prompt, so LangChain's and LangGraph's caches apply. The model's
-    calls are named `judge` and tagged `NOSTREAM`.
+    calls are named `judge` and tagged `NOSTREAM`. A model whose chat template has no system role is
+    asked again with the instructions in the human message.
 
     Args:
         model: A chat model; or any Runnable from messages to a message or a str; or a name for
@@ -91,7 +93,11 @@ class JudgeVerifier(Verifier):
         prompt: Any = self._messages(blocks)
         if isinstance(self.prompt, Runnable):
             prompt = self.prompt.invoke(self._variables(blocks), _named("judge_prompt", config))
-        reply = self.model.invoke(prompt, _named("judge", config), **kwargs)
+        try:
+            reply = self.model.invoke(prompt, _named("judge", config), **kwargs)
+        except Exception as error:
+            prompt = _in_other_roles(prompt, error)
+            reply = self.model.invoke(prompt, _named("judge", config), **kwargs)
         return self._verdict_in(reply, given, blocks)
 
     async def averify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:
@@ -101,7 +107,11 @@ class JudgeVerifier(Verifier):
         if isinstance(self.prompt, Runnable):
             variables = self._variables(blocks)
             prompt = await self.prompt.ainvoke(variables, _named("judge_prompt", config))
-        reply = await self.model.ainvoke(prompt, _named("judge", config), **kwargs)
+        try:
+            reply = await self.model.ainvoke(prompt, _named("judge", config), **kwargs)
+        except Exception as error:
+            prompt = _in_other_roles(prompt, error)
+            reply = await self.model.ainvoke(prompt, _named("judge", config), **kwargs)
         return self._verdict_in(reply, given, blocks)
 
     def _variables(self, blocks: dict[str, str]) -> dict[str, str]:
@@ -152,6 +162,18 @@ class JudgeVerifier(Verifier):
             feedback=None if critique is None else clipped(critique, _LONGEST_FEEDBACK),
             usage=usage_of(reply),
         )
+
+
+def _in_other_roles(prompt: Any, error: Exception) -> list[BaseMessage]:
+    """Return the prompt for a model whose chat template has refused the roles in it.
+
+    Raises:
+        Exception: The error, if it is another one, or the prompt has no other roles.
+    """
+    messages = prompt.to_messages() if isinstance(prompt, PromptValue) else prompt
+    if not (refuses_roles(error) and isinstance(messages, list)):
+        raise error
+    return in_two_roles(messages)
 
 
 def _named(name: str, config: RunnableConfig) -> RunnableConfig:

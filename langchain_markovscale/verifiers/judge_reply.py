@@ -13,9 +13,14 @@ verdicts without a label and the markup of weak models are read as well. Beside 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from langchain_markovscale.answers.json_text import JsonObject, json_objects
+from langchain_markovscale.answers.thoughts import (
+    has_tags,
+    opens_with_thoughts,
+    split_thoughts,
+)
 from langchain_markovscale.verifiers.judge_phrases import (
     is_about_error,
     read_probability,
@@ -77,7 +82,7 @@ def read_judgement(reply: str, material: Iterable[str] = ()) -> Judgement:
     """Read a judge's reply.
 
     Args:
-        reply: The whole reply. A `<think>` block is not part of the judgement.
+        reply: The whole reply. Thoughts, such as a `<think>` block, are no part of the judgement.
         material: The untrusted texts, as they are and as the judge was shown them.
 
     Returns:
@@ -85,12 +90,7 @@ def read_judgement(reply: str, material: Iterable[str] = ()) -> Judgement:
         clearly.
     """
     material = list(material)
-    reply_text = reply
-    if not any("think>" in text for text in material):  # else it may be an echo
-        _, closed, rest = reply.partition("</think>")
-        if not closed and "<think>" in reply:
-            return Judgement(None, None, _cleaned_critique(reply))  # cut off before it judged
-        reply_text = rest if closed else reply
+    reply_text = _without_own_thoughts(reply, material)
     statements, objects = _statements_of(reply_text)
     claims = _claims(material) if statements else set()
     passed = _least_favourable(statements, "verdict", claims)
@@ -100,6 +100,19 @@ def read_judgement(reply: str, material: Iterable[str] = ()) -> Judgement:
         probability=None if probability is None else float(probability),
         critique=_critique(reply_text, objects, statements),
     )
+
+
+def _without_own_thoughts(reply: str, material: list[str]) -> str:
+    """Take off what the judge has thought; tags that it repeats from the material are no thoughts.
+
+    Where the material has such tags, thoughts count that open the reply and are not in it.
+    """
+    spoken = split_thoughts(reply)
+    if spoken.thoughts is None or not any(map(has_tags, material)):
+        return spoken.text
+    repeated = any(spoken.thoughts in text for text in material)
+    is_own = opens_with_thoughts(reply) and not spoken.cut_off and not repeated
+    return spoken.text if is_own else reply
 
 
 def _statements_of(reply_text: str) -> tuple[list[_Statement], list[JsonObject]]:
@@ -287,20 +300,36 @@ def _bare_in(start: int, line: str) -> list[_Statement]:
     return []
 
 
+_VERDICT_FIELDS = ("verdict", "passed", "pass", "is_correct", "correct", "score")
+_WORDS = {"yes": True, "true": True, "no": False, "false": False}
+_MAXIMA = ("max", "max_score", "maximum", "out_of", "scale")
+
+
 def _json_statements(objects: list[JsonObject]) -> list[_Statement]:
-    statements: list[_Statement] = []
-    for value, start, end in objects:
-        fields = {name.strip().lower(): field for name, field in value.items()}
-        verdict = fields.get("verdict")
-        if isinstance(verdict, str):
-            verdict = read_verdict(verdict)
+    return [
+        _Statement(kind, value, start, end)
+        for json_object, start, end in objects
+        for kind, value in _fields_of(json_object)
+    ]
+
+
+def _fields_of(json_object: dict[str, Any]) -> Iterator[tuple[_Kind, bool | float | None]]:
+    """Yield the verdicts and probabilities in the fields of an object, and of objects in it."""
+    fields = {name.strip().lower(): field for name, field in json_object.items()}
+    for name in _VERDICT_FIELDS:
+        verdict = fields.get(name)
+        if isinstance(verdict, str) and name != "score":
+            verdict = _WORDS.get(verdict.strip().lower(), read_verdict(verdict))
         if isinstance(verdict, bool):
-            statements.append(_Statement("verdict", verdict, start, end))
-        for name in ("probability", "score"):
-            if isinstance(number := fields.get(name), str):
-                probability = read_probability(number, percent=name == "probability")
-                statements.append(_Statement("probability", probability, start, end))
-    return statements
+            yield "verdict", verdict
+    for name in ("probability", "score"):
+        if isinstance(number := fields.get(name), str):
+            scale = next((each for each in map(fields.get, _MAXIMA) if isinstance(each, str)), None)
+            written = number if scale is None or "/" in number else f"{number}/{scale}"
+            yield "probability", read_probability(written, percent=name == "probability")
+    for field in fields.values():
+        if isinstance(field, dict):
+            yield from _fields_of(field)
 
 
 def _without(text: str, objects: list[JsonObject]) -> str:

@@ -11,12 +11,9 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-# Control, format, surrogate and separator characters, which hide, reorder or break text. Newline
-# and tab stay, and so do the joiners that scripts and emoji need (U+200C, U+200D).
-_INVISIBLE = re.compile(
-    "([\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
-    "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff])\\1*"
-)
+from langchain_markovscale._text import HIDDEN
+
+_INVISIBLE = re.compile(rf"([{HIDDEN}])\1*")
 # The control tokens of chat templates: ChatML, Llama 2 to 4, Mistral, Gemma, Phi, Command R,
 # DeepSeek, EXAONE, Ling, Seed, MiniMax, T5, BERT.
 _BAR = "[|\uff5c\u00a6]"

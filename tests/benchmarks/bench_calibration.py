@@ -141,6 +141,14 @@ def test_speed(figure):
         "s",
         at_most=11.0,
     )
+    traces = Loop().traces(5000, 2, 3, seed=0)
+    for n_bootstrap, limit in ((0, 2.0), (200, 20.0)):
+        figure(
+            f"fit, 5,000 questions × 8 attempts with keys and scores, {n_bootstrap} bootstraps",
+            seconds(lambda n=n_bootstrap: Calibration.fit(traces, n_bootstrap=n, delivery=False)),
+            "s",
+            at_most=limit,
+        )
     million = Loop().table(125_000, 2, 3, seed=1)
     figure(
         "fit of 1,000,000 attempts from an array",

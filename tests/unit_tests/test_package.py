@@ -33,8 +33,10 @@ class Room(NamedTuple):
 
 ROOMS = (
     Room("_extras"),
+    Room("_files"),
+    Room("_text"),
     Room("types", ("typing_extensions",)),
-    Room("answers"),
+    Room("answers", (), ("math_verify", "sympy")),
     Room("theory", ("numpy",)),
     Room("display", (), ("matplotlib",)),
     Room("traces"),
@@ -51,6 +53,7 @@ ROOMS = (
             "accelerate",
             "gguf",
             "huggingface_hub",
+            "jinja2",
             "langchain_huggingface",
             "psutil",
             "torch",
@@ -58,7 +61,7 @@ ROOMS = (
         ),
     ),
     Room("integrations"),
-    Room("recording", ("tqdm",), ("math_verify",)),
+    Room("recording", ("tqdm",)),
     Room("comparison", (), ("matplotlib",)),
     Room("demo"),
     Room("cli", ("rich", "typer")),
@@ -102,6 +105,35 @@ def test_star_import_brings_every_public_name():
     names = {}
     exec("from langchain_markovscale import *", names)
     assert set(langchain_markovscale.__all__) <= set(names)
+
+
+@pytest.mark.parametrize(
+    ("missing", "lost"),
+    [
+        (("torch", "matplotlib", "rich", "typer", "tqdm"), {"local"}),
+        (("transformers", "langchain", "math_verify"), {"agents", "local"}),
+    ],
+)
+def test_star_import_without_extras_brings_the_names_that_need_none(missing, lost):
+    script = f"""
+import json
+from importlib.machinery import PathFinder
+
+find_spec = PathFinder.find_spec
+
+def found(name, path=None, target=None):
+    return None if name.partition(".")[0] in {missing} else find_spec(name, path, target)
+
+PathFinder.find_spec = found
+from langchain_markovscale import *
+print(json.dumps(sorted(globals())))
+"""
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    every, brought = set(langchain_markovscale.__all__), set(json.loads(done.stdout))
+    folders = {langchain_markovscale._MODULE_OF[name].partition(".")[0] for name in every - brought}
+    assert folders == lost
+    assert {"Calibration", "create_markovscale_graph", "JudgeVerifier", "show"} <= brought
 
 
 def test_dir_lists_every_public_name():

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from math import sqrt
+from math import log, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,9 +16,11 @@ from langchain_markovscale.calibration.simulate import (
 )
 from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale.theory.delivery import Delivered
 from langchain_markovscale.theory.mixture import ChainMixture
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.validation import whole
+from langchain_markovscale.types import Action
 
 if TYPE_CHECKING:
     from langchain_markovscale.calibration.calibration import Calibration
@@ -29,6 +31,7 @@ COSTS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 QUESTIONS = 4000  # simulated: a standard error of at most .8 points, and a second or two
 _LEVEL = 0.9  # where no fit says
 _FEW = 8  # classes
+_TINY = 1e-9  # of a cost, for its logarithm
 _SOME = 0.5  # answers: without labels these counts are expectations, hardly ever quite zero
 
 
@@ -118,9 +121,14 @@ class Findings:
         mended: Drift of repair with depth.
         broken: Drift of corruption with depth.
         keyed: Whether answers have keys, by which they can be compared.
+        delivered: What the criterion promised and delivered on the traces, costs rising; of the
+            sets of actions that were measured, that with the most. Empty where nothing was.
+        single: Accuracy of first answers: where the criterion was replayed, of those.
         costs: Costs of a round, rising.
-        outcomes: What the criterion achieves at each of them (simulated).
-        recommended: What it achieves at `cost_per_round` (simulated).
+        outcomes: What the criterion achieves at each of them: as `delivered`, else simulated.
+        policy_cost: The one of them at which a policy is recommended: `cost_per_round`, or the
+            nearest that was measured.
+        recommended: What it achieves there.
     """
 
     calibration: "Calibration"
@@ -140,8 +148,11 @@ class Findings:
     mended: tuple[Drift, ...]
     broken: tuple[Drift, ...]
     keyed: bool
+    delivered: tuple[Delivered, ...]
+    single: float
     costs: tuple[float, ...]
     outcomes: tuple[PolicyOutcome, ...]
+    policy_cost: float
     recommended: PolicyOutcome
 
     @property
@@ -165,9 +176,16 @@ def find(
     rounds = _rounds(calibration, level, max_rounds)
     horizon = max(len(rounds) - 1, 1)
     gains = [_gain(calibration.rates, t) for t in range(1, horizon + 1)]
-    costs = tuple(sorted({*COSTS, cost_per_round}))
     keyed = fitted.keyed if fitted else True
-    outcomes = _cost_curve(calibration, costs, max_rounds, seed, keyed)
+    delivered, single = _delivered(calibration), rounds[0].fitted.value
+    if delivered and calibration.delivery:
+        single = calibration.delivery.first
+        costs = tuple(row.cost for row in delivered)
+        outcomes = tuple(_replayed(row, single) for row in delivered)
+    else:
+        costs = tuple(sorted({*COSTS, cost_per_round}))
+        outcomes = _cost_curve(calibration, costs, max_rounds, seed, keyed)
+    policy_cost = _nearest(cost_per_round, costs)
     drift = fitted.drift if fitted else ()
     return Findings(
         calibration=calibration,
@@ -189,9 +207,12 @@ def find(
         mended=tuple(_drift(depth, *row[:3]) for depth, row in enumerate(drift, 1)),
         broken=tuple(_drift(depth, *row[3:]) for depth, row in enumerate(drift, 1)),
         keyed=keyed,
+        delivered=delivered,
+        single=single,
         costs=costs,
         outcomes=outcomes,
-        recommended=outcomes[costs.index(cost_per_round)],
+        policy_cost=policy_cost,
+        recommended=outcomes[costs.index(policy_cost)],
     )
 
 
@@ -287,19 +308,41 @@ def _drift(depth: int, revised: float, changed: float, expected: float) -> Drift
     return Drift(depth, revised, changed, expected, z)
 
 
+def _delivered(calibration: "Calibration") -> tuple[Delivered, ...]:
+    """Return what was measured of the set with the most actions, drawing before revising."""
+    if calibration.delivery is None:
+        return ()
+    sets: tuple[tuple[Action, ...], ...] = ("revise", "generate"), ("generate",), ("revise",)
+    measured = (calibration.delivery.of(actions) for actions in sets)
+    return next(filter(None, measured), ())[::-1]
+
+
+def _replayed(row: Delivered, single: float) -> PolicyOutcome:
+    """Return what the criterion achieves, which does not go on where φ is 0."""
+    play = row.in_force
+    if not row.phi:
+        return PolicyOutcome(single, 0.0, 1.0, 0.0)
+    return PolicyOutcome(play.accuracy, play.delivered[1], play.attempts, play.revisions)
+
+
+def _nearest(cost: float, costs: tuple[float, ...]) -> float:
+    """Return the cost that is nearest in its logarithm."""
+    return min(costs, key=lambda each: abs(log(max(each, _TINY) / max(cost, _TINY))))
+
+
 def _cost_curve(
     calibration: "Calibration", costs: tuple[float, ...], max_rounds: int, seed: int, keyed: bool
 ) -> tuple[PolicyOutcome, ...]:
-    rates, deciding = calibration.rates, calibration.decision_rates
-    fitted = calibration.fitted
+    rates, deciding = calibration.decision or calibration.rates, calibration.decision_rates
+    fitted, law = calibration.fitted, None
     if fitted and rates.verdicts_say_nothing:  # so the loop runs without a verifier
         rates, deciding = rates.without_verifier(), deciding.without_verifier()
-    law = verdict_law(rates)
-    if rates.score_cuts:
+    if rates.score_cuts:  # fitted by version 0.1
         if fitted and fitted.reliability:
             law = graded_law(rates, fitted.reliability)
         else:  # how often each score comes is unknown: accept and reject are all that is left
             deciding = replace(deciding, score_cuts=(), score_log_ratios=())
+            law = verdict_law(rates)
     return tuple(
         simulate(
             Criterion(deciding, cost, max_rounds).decide,

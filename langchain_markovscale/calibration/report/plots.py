@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from langchain_markovscale.calibration.report.findings import COSTS, Drift, Findings
 from langchain_markovscale.display.plotting import (
@@ -26,6 +27,8 @@ from langchain_markovscale.display.plotting import (
     with_margins,
 )
 from langchain_markovscale.display.wording import percent, points
+from langchain_markovscale.theory.intercept import GradedScores
+from langchain_markovscale.theory.rates import Rates
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,6 +118,10 @@ def verifier_reliability(found: Findings, ax: "Axes | None" = None) -> "Axes":
             edges = np.array([score[0], *found.rates.score_cuts, score[-1]])
             odds = np.exp(found.rates.score_log_ratios) * every / max(1 - every, 1e-12)
             ax.stairs(odds / (1 + odds), edges, color=GREEN, baseline=None, label="as used")
+        deciding = found.calibration.decision or found.rates
+        if isinstance(deciding.scores, GradedScores):
+            at = np.array(deciding.scores.scores)
+            ax.plot(at, _chances(deciding, at), color=GREEN, label="as used for a first answer")
         threshold = found.rates.accept_threshold
         name = f"accepts from {threshold:.2g}"
         ax.axvline(threshold, color=VERMILION, linewidth=1, linestyle=":", label=name)
@@ -126,6 +133,17 @@ def verifier_reliability(found: Findings, ax: "Axes | None" = None) -> "Axes":
         ax.set_ylabel("answers that are right")
         legend_below(ax)
         return ax
+
+
+def _chances(rates: Rates, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return P(a first answer is right | its score), shape (S,)."""
+    model, (weights, initial, *_) = rates.score_model, rates.arrays
+    prior = np.stack([weights * (1 - initial), weights * initial])
+    joint = [
+        (np.exp(model.log_chances(score)) @ model.weights * prior).sum(axis=1) for score in scores
+    ]
+    wrong, right = np.array(joint).T
+    return np.asarray(right / (wrong + right))
 
 
 def drift_by_depth(found: Findings, ax: "Axes | None" = None) -> "Axes":
@@ -167,10 +185,10 @@ def cost_accuracy(found: Findings, axes: "Sequence[Axes] | None" = None) -> "tup
         priced = [each for each in zip(found.costs, found.outcomes, strict=True) if each[0] > 0]
         cost = 100 * np.array([each for each, _ in priced])
         accuracy = np.array([got.accuracy for _, got in priced])
-        single = found.rounds[0].fitted.value
-        above.set_title("What the criterion achieves (simulated)")
+        source = "replayed" if found.delivered else "simulated"
+        above.set_title(f"What the criterion achieves ({source})")
         name = "first answer alone"
-        above.axhline(single, color=GREY, linewidth=1, linestyle="--", label=name)
+        above.axhline(found.single, color=GREY, linewidth=1, linestyle="--", label=name)
         above.plot(cost, accuracy, "o-", color=BLUE, clip_on=False, label="with the criterion")
         above.set_ylim(*widened(above))
         percent_axis(above.yaxis)
@@ -185,13 +203,14 @@ def cost_accuracy(found: Findings, axes: "Sequence[Axes] | None" = None) -> "tup
         below.set_ylim(0, max(2.0, 1.15 * attempts.max()))
         below.set_ylabel("attempts per question")
         below.set_xlabel("cost of a round (points of accuracy)")
+        ticks = found.costs if found.delivered else COSTS
         asked, name = 100 * found.cost_per_round, f"{points(found.cost_per_round, 3)}, as asked"
         for ax in (above, below):
             ax.set_xscale("log")
             ax.set_xlim(cost[0], cost[-1])
-            ax.set_xticks([100 * each for each in COSTS], [f"{100 * each:g}" for each in COSTS])
+            ax.set_xticks([100 * each for each in ticks], [f"{100 * each:g}" for each in ticks])
             ax.set_xticks([], minor=True)
-            if asked > 0:
+            if cost[0] <= asked <= cost[-1]:
                 ax.axvline(asked, color=GREY, linewidth=1, linestyle=":", label=name)
                 name = ""
         handles = [handle for ax in (above, below) for handle in ax.get_legend_handles_labels()[0]]

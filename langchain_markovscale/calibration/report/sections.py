@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from statistics import NormalDist
 
+from langchain_markovscale.calibration.report.achieved import achieved_section
 from langchain_markovscale.calibration.report.findings import ClassRates, Drift, Findings
 from langchain_markovscale.calibration.summary import FitSummary
 from langchain_markovscale.display.document import Section, Table
@@ -20,11 +21,11 @@ def sections(found: Findings) -> tuple[Section, ...]:
     parts = [accuracy_section(found), rates_section(found), leads_section(found)]
     parts.append(verifier_section(found))
     if found.calibration.fitted is None:
-        parts += [cost_section(found), missing_section()]
+        parts += [achieved_section(found), missing_section()]
     else:
         if found.mended:
             parts.append(drift_section(found))
-        parts += [classes_section(found, found.calibration.fitted), cost_section(found)]
+        parts += [classes_section(found, found.calibration.fitted), achieved_section(found)]
     parts.append(making_section(found))
     return tuple(parts)
 
@@ -71,45 +72,6 @@ def _direction(one: ClassRates) -> str:
     return "improves" if gain > TOLERANCE else "degrades" if gain < -TOLERANCE else "leaves"
 
 
-def cost_section(found: Findings) -> Section:
-    """Return what the criterion achieves at each cost."""
-    single = found.rounds[0].fitted.value
-    error = max(each.accuracy_error for each in found.outcomes)
-    answers = (
-        "Their answers have keys; two wrong answers are the same with a chance of "
-        f"{percent(found.rates.coincidence)}."
-        if found.keyed
-        else "Their answers have no keys, as in the traces, and cannot be compared."
-    )
-    words = (
-        "A round is one attempt and its verification; its cost is what it must add to the chance "
-        f"of being right to be worth it. At most {counted(found.max_rounds, 'attempt')}. The "
-        f"first answer alone is right {percent(single)} of the time.",
-        "Simulated: questions drawn from these rates are put to the criterion; standard error at "
-        f"most {points(error)}. {answers}",
-    )
-    rows = tuple(
-        (
-            f"{points(cost, 3, unit=False)}{' *' if cost == found.cost_per_round else ''}",
-            f"{got.attempts:.2f}",
-            f"{got.fresh_draws:.2f}",
-            f"{got.revisions:.2f}",
-            percent(got.accuracy),
-            percent(min(max(got.accuracy - (got.attempts - 1) * cost, 0.0), 1.0)),
-        )
-        for cost, got in zip(found.costs, found.outcomes, strict=True)
-    )
-    headings = (
-        "cost of a round\n(points)",
-        "attempts",
-        "fresh draws\nafter the first",
-        "revisions",
-        "accuracy",
-        "less cost of\nfurther rounds",
-    )
-    return Section("What the criterion achieves", words, Table(headings, rows, left=1), "cost")
-
-
 def missing_section() -> Section:
     """Return what a report lacks where nothing was fitted."""
     return Section(
@@ -126,9 +88,10 @@ def missing_section() -> Section:
 def making_section(found: Findings) -> Section:
     """Return how to make the same numbers again."""
     fitted = found.calibration.fitted
-    made = [f"Simulation: seed {found.seed}."]
+    made = [] if found.delivered else [f"Simulation: seed {found.seed}."]
     if fitted:
-        made.insert(0, f"Fit and intervals: seed {fitted.seed}.")
+        what = "Fit, intervals and replay" if found.delivered else "Fit and intervals"
+        made.insert(0, f"{what}: seed {fitted.seed}.")
     if found.calibration.metadata:
         pairs = (f"{name}: {value}" for name, value in found.calibration.metadata.items())
         made.append(f"Metadata: {'; '.join(pairs)}.")
@@ -243,19 +206,50 @@ def verifier_section(found: Findings) -> Section:
             "right. Decisions use them."
         )
         return Section(title, (words,), Table(("", ""), tuple(rows), left=1))
-    auc = Estimate(fitted.auc, fitted.auc_interval)
-    rows.insert(0, ("scores a right answer above a wrong one (AUC)", auc.percent))
-    words = (
-        f"It tells right from wrong: a right answer is scored above a wrong one {auc.percent} of "
-        "the time, where chance is 50%."
+    across = Estimate(fitted.auc, fitted.auc_interval)
+    areas = [("scores a right answer above a wrong one (AUC)", across.percent)]
+    if fitted.auc_within is not None:
+        within = Estimate(fitted.auc_within, fitted.auc_within_interval)
+        areas.append(("the same of answers to one question (AUC within)", within.percent))
+    words = " ".join([_tells(fitted, across), _tells_within(fitted, across)])
+    return Section(title, (words,), Table(("", ""), (*areas, *rows), left=1), "verifier")
+
+
+def _tells(fitted: FitSummary, across: Estimate) -> str:
+    """Say how well the verifier tells right from wrong across all questions."""
+    often = (
+        f"a right answer is scored above a wrong one {across.percent} of the time, where chance is "
+        "50%."
     )
-    if fitted.auc_interval[0] <= _BETTER:
-        words = (
-            "It is no better than chance: a right answer is scored above a wrong one "
-            f"{auc.percent} of the time, where chance is 50%. Its scores are given no weight "
-            "(sensitivity and specificity are set to 50%)."
+    if fitted.auc_interval[0] > _BETTER:
+        return f"It tells right from wrong: {often}"
+    if fitted.auc_within_interval[0] > _BETTER:
+        return f"Across questions it is no better than chance: {often}"
+    return (
+        f"It is no better than chance: {often} Its scores are given no weight (sensitivity and "
+        "specificity are set to 50%)."
+    )
+
+
+def _tells_within(fitted: FitSummary, across: Estimate) -> str:
+    """Say how well it tells the answers to one question apart."""
+    if fitted.auc_within is None:
+        return (
+            "No question has both a right and a wrong answer scored, so that how well it tells the "
+            "answers to one question apart is unknown."
         )
-    return Section(title, (words,), Table(("", ""), tuple(rows), left=1), "verifier")
+    low, high = fitted.auc_within_interval
+    within = Estimate(fitted.auc_within, (low, high))
+    words = (
+        "of a right and a wrong answer to the same question, the right one is scored higher "
+        f"{within.percent} of the time"
+    )
+    if high < across.value:
+        less = points(across.value - within.value)
+        words = f"it knows questions better than answers: {words}, {less} less"
+    if low <= _BETTER:
+        words += ", which is not better than one half within a question"
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def _by_class(found: Findings, name: str) -> str:

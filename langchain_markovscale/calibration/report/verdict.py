@@ -55,9 +55,11 @@ def reasons(found: Findings) -> str:
 
 
 def recommendation(found: Findings) -> str:
-    """Return what the criterion does and achieves at the given cost, by simulation."""
-    got, single = found.recommended, found.rounds[0].fitted.value
-    at = f"At a cost of {points(found.cost_per_round, 3)} a round"
+    """Return what the criterion does and achieves at the given cost, replayed or simulated."""
+    got, single = found.recommended, found.single
+    at = f"At a cost of {points(found.policy_cost, 3)} a round"
+    if found.policy_cost != found.cost_per_round:
+        at += f", of those measured the nearest to {points(found.cost_per_round, 3)},"
     more = [
         f"{many:.1f} {name}"
         for many, name in ((got.fresh_draws, "fresh draws"), (got.revisions, "revisions"))
@@ -73,11 +75,12 @@ def recommendation(found: Findings) -> str:
         what = "fresh draws pay, revisions do not"
     else:
         what = "revisions pay where the criterion chooses them, fresh draws do not"
-    if kind(found) == "uncertain":
+    if kind(found) == "uncertain" and not found.delivered:
         what = f"and if the fitted rates hold, {what}"
     return (
         f"{at} {what}: with {' and '.join(more)} a question beside the first answer, it is right "
-        f"{percent(got.accuracy)} of the time instead of {percent(single)} (simulated)."
+        f"{percent(got.accuracy)} of the time instead of {percent(single)} "
+        f"({'replayed on held-out questions' if found.delivered else 'simulated'})."
     )
 
 
@@ -172,5 +175,5 @@ def _blind_advice(found: Findings) -> str:
 
 def _pays(found: Findings) -> bool:
     got = found.recommended
-    paid = (got.attempts - 1) * found.cost_per_round
-    return got.accuracy - found.rounds[0].fitted.value > paid
+    paid = (got.attempts - 1) * found.policy_cost
+    return got.accuracy - found.single > paid

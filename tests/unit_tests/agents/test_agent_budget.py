@@ -7,7 +7,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from scripted_agents import agent_of, asked, texts, told
 
 from langchain_markovscale import JudgeVerifier
-from langchain_markovscale.agents import middleware
+from langchain_markovscale.agents import middleware, model_calls
 
 REJECTING = {"verifier": accepts("never"), "cost_per_round": 0.0, "max_rounds": 5}
 PRICES = {"usd_per_input_token": 0.01, "usd_per_output_token": 0.1}
@@ -55,7 +55,8 @@ def test_unknown_usage_ends_a_turn_whose_tokens_are_limited(run):
 @pytest.mark.parametrize(("seconds", "replies"), [(7.5, 2), (8.0, 3)])
 def test_a_deadline_counts_model_and_verifier(seconds, replies, run, monkeypatch):
     now, verified = [0.0], []
-    monkeypatch.setattr(middleware, "monotonic", lambda: now[0])
+    for module in (middleware, model_calls):
+        monkeypatch.setattr(module, "monotonic", lambda: now[0])
 
     def write(messages):
         now[0] += 2.0

@@ -8,6 +8,7 @@ from langchain.agents import create_agent
 from langchain.agents.middleware import (
     ModelCallLimitMiddleware,
     ModelRetryMiddleware,
+    TodoListMiddleware,
     ToolCallLimitMiddleware,
 )
 from langchain_core.messages import AIMessage, HumanMessage
@@ -177,3 +178,25 @@ def test_a_model_is_asked_again_as_the_policy_says_and_then_the_best_answer_is_l
     assert told(output)["attempts"] == 2
     assert told(output)["reason"] == "error"
     assert texts(output)[1:] in (["389"], ["390"])
+
+
+@pytest.mark.parametrize("limit", [12, 25, 60])
+@pytest.mark.parametrize("tools", [[], [multiply]], ids=["no tools", "tools"])
+def test_the_recursion_limit_ends_with_the_best_answer(limit, tools, run):
+    def write(messages):
+        if not tools or messages[-1].type == "tool":
+            return reply("390")
+        call = reply("", multiply={"a": 17, "b": 23})
+        call.tool_calls[0]["id"] = f"call {id(call)}"
+        return call
+
+    model = ScriptedModel(script=[write], repeat=True)
+    ours = MarkovScaleMiddleware(
+        verifier=accepts("391"), calibration=SURE, cost_per_round=0.0, max_rounds=60
+    )
+    agent = create_agent(model, tools, middleware=[ours, TodoListMiddleware()])
+    output = run(agent, asked(), {"recursion_limit": limit})
+    assert texts(output)[-1] == "390"
+    assert told(output)["reason"] == "interrupted"
+    assert "recursion_limit" in told(output)["error"]
+    assert told(output)["attempts"] >= limit // (14 if tools else 6)

@@ -287,6 +287,26 @@ def test_json_field_follows_a_path() -> None:
         json_field(" ")
 
 
+@pytest.mark.parametrize(
+    ("name", "left", "right", "equal"),
+    [
+        ("json", '{"a": 1, "b": "The Cat"}', '```json\n{"b": "cat", "a": 1.0}\n```', True),
+        ("json", '{"a": 1}', '{"a": 1, "b": 2}', False),
+        ("json", '{"a": [1, 2]}', '{"a": [2, 1]}', False),
+        ("json_set", '{"a": [1, 2]}', '{"a": [2, 1, 2.0]}', True),
+        ("json_set:a", '{"a": ["Rome", "Oslo"]}', '{"a": ["oslo", "rome"]}', True),
+        ("json_set:a", '{"a": [{"x": [1, 2]}]}', '{"a": [{"x": [2, 1]}]}', True),
+        ("json_set:a", '{"a": ["Rome"]}', '{"a": ["Oslo"]}', False),
+        ("json:a", '{"a": [1, 2]}', '{"a": [2, 1]}', False),
+    ],
+)
+def test_whole_objects_and_sets_are_compared(name: str, left: str, right: str, equal: bool) -> None:
+    key = resolve_answer_key(name)
+    assert (key(left) == key(right)) is equal
+    assert key(left) is not None
+    assert key("no object") is None
+
+
 def test_json_numbers_are_exact() -> None:
     assert json_field("n")('{"n": 12345678901234567890.10}') == "12345678901234567890.1"
     assert json_field("n")('{"n": ' + "9" * 5_000 + "}") == "9" * 5_000
@@ -354,7 +374,7 @@ def test_names_resolve(name: str, text: str, key: str) -> None:
     assert resolve_answer_key(name)(text) == key
 
 
-@pytest.mark.parametrize("name", ["number", "json", "json:", "text:x", "", "boxed:1"])
+@pytest.mark.parametrize("name", ["number", "json:", "json_set:", "text:x", "", "boxed:1"])
 def test_an_unknown_name_is_an_error_that_lists_the_names(name: str) -> None:
     with pytest.raises(
         ValueError, match=r"answer_key must be one of last_number, boxed, choice.*json:"

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from simulated_loops import IMPROVING, Loop
 
 from langchain_markovscale import Calibration, Criterion
 from langchain_markovscale.calibration.report import findings
+from langchain_markovscale.calibration.report.sections import verifier_section
 from langchain_markovscale.calibration.simulate import simulate
 from langchain_markovscale.display.interval import Estimate
 
@@ -172,8 +174,9 @@ def test_it_says_whether_fresh_draws_pay(sensitivity, specificity, said):
 
 
 def test_the_recommendation_is_what_the_criterion_does(degrading, reports):
-    rule = Criterion(degrading, 0.01, 8).decide
-    got = simulate(rule, degrading.rates, questions=findings.QUESTIONS, seed=0)
+    rates = degrading.decision.without_verifier()  # its verifier says nothing
+    rule = Criterion(rates, 0.01, 8).decide
+    got = simulate(rule, rates, questions=findings.QUESTIONS, seed=0)
     assert reports["degrading"].findings.recommended == got
     assert f"{got.fresh_draws:.1f} fresh draws" in reports["degrading"].document.summary[2]
     assert f"right {got.accuracy:.0%} of the time" in reports["degrading"].document.summary[2]
@@ -253,6 +256,40 @@ def test_a_verifier_that_tells_right_from_wrong_has_its_rates_shown(improving, r
     assert float(values["correlation ρ of its scores of one answer"]) == pytest.approx(
         improving.rates.verdict_correlation, abs=0.005
     )
+
+
+@pytest.mark.parametrize(
+    ("auc", "within", "said"),
+    [
+        ((0.7, 0.6, 0.8), (0.69, 0.6, 0.75), "It tells right from wrong"),
+        ((0.7, 0.6, 0.8), (0.6, 0.55, 0.65), "10 points less."),
+        ((0.7, 0.6, 0.8), (0.52, 0.48, 0.56), "18 points less, which is not better than one half"),
+        (
+            (0.7, 0.6, 0.8),
+            (0.6, 0.4, 0.8),
+            "60% [40, 80] of the time, which is not better than one",
+        ),
+        ((0.51, 0.48, 0.55), (0.7, 0.6, 0.8), "Across questions it is no better than chance"),
+        ((0.51, 0.48, 0.55), (0.52, 0.4, 0.6), "Its scores are given no weight"),
+        ((0.7, 0.6, 0.8), (None, 0.0, 1.0), "No question has both"),
+    ],
+)
+def test_a_verifier_may_know_questions_better_than_answers(improving, auc, within, said):
+    fitted = replace(
+        improving.fitted,
+        auc=auc[0],
+        auc_interval=auc[1:],
+        auc_within=within[0],
+        auc_within_interval=within[1:],
+    )
+    found = SimpleNamespace(calibration=replace(improving, fitted=fitted), rates=improving.rates)
+    said_of_it = verifier_section(found)
+    (shown,) = said_of_it.words
+    assert said in shown
+    better = within[0] is not None and within[2] < auc[0]
+    assert ("it knows questions better than answers" in shown.lower()) == better
+    measured = [row[0] for row in said_of_it.table.rows if "AUC within" in row[0]]
+    assert len(measured) == (within[0] is not None)
 
 
 def test_without_scores_no_verifier_is_reported(reports):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from figures import misplaced, words_in
 from matplotlib import pyplot
+from scipy.stats import norm
 from simulated_loops import Loop
 
 from langchain_markovscale import Calibration
@@ -133,14 +134,20 @@ def test_verifier_shows_what_its_scores_are_taken_to_mean():
         for attempt in trace["attempts"]:
             attempt["score"] = rng.beta(4, 2) if attempt["correct"] else rng.beta(2, 4)
     measured = Calibration.fit(traces, n_bootstrap=20, delivery=False)
-    labels = [a["correct"] for t in traces for a in t["attempts"]]
-    prior = sum(labels) / len(labels)
     ax = measured.report().plot_verifier()
-    (steps,) = ax.patches
-    ratio = np.exp(measured.rates.score_log_ratios)
-    expected = prior * ratio / (prior * ratio + 1 - prior)
-    assert steps.get_data().values == pytest.approx(expected)
-    assert steps.get_data().edges[1:-1] == pytest.approx(measured.rates.score_cuts)
+    (line,) = (each for each in ax.lines if str(each.get_label()).startswith("as used"))
+    score, chance = line.get_data()
+    rates = measured.decision
+    law, expected = rates.scores, np.zeros((2, len(score)))
+    kinds = ((law.wrong, law.wrong_spread), (law.right, law.right_spread))
+    for weight, initial in zip(rates.weights, rates.initial, strict=True):
+        shared = law.difficulty * np.log(initial / (1 - initial))
+        for label, (mean, spread) in enumerate(kinds):
+            density = norm(mean + shared, np.hypot(spread, law.intercept))
+            prior = weight * (initial if label else 1 - initial)
+            expected[label] += prior * density.pdf(law.quantiles)
+    assert score == pytest.approx(law.scores)
+    assert chance == pytest.approx(expected[1] / expected.sum(axis=0), abs=2e-3)
 
 
 def test_drift_shows_changes_by_depth_as_seen_and_as_expected(report):

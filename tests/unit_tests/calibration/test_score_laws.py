@@ -187,8 +187,10 @@ def test_a_verifier_that_never_erred_is_not_believed_to_be_infallible():
     correct = np.arange(70) < 35
     scores = Scores(correct.astype(float), correct, question, np.arange(70))
     law = fit(scores, classes_of(np.ones((35, 2)) * [1, 0]))
-    accepted = SteppedModel.of_scores(law, GRID, THRESHOLD, 0.0).log_chances(1.0)
-    assert 0.9 < np.exp(accepted[1, 3]) < 36 / 37
+    model = SteppedModel.of_scores(law, GRID, THRESHOLD, 0.0)
+    wrong, right = (model.accepted @ model.weights)[:, 3]
+    assert 0.9 < right < 36 / 37
+    assert 0.9 < 1 - wrong < 36 / 37
 
 
 def test_x_is_the_normal_quantile_of_the_middle_rank():

@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import sqrt
 
 import pytest
-from worlds import World
+from worlds import World, by_criterion, play
 
 from langchain_markovscale import Calibration, Criterion, Rates
 from langchain_markovscale.calibration.simulate import (
@@ -238,11 +238,13 @@ def test_a_policy_is_asked_once_for_each_history():
 
 @pytest.mark.parametrize("cost", [0.04, 0.02])
 def test_criterion_buys_what_it_buys_in_an_independent_simulation(cost):
-    rates = replace(World().rates(), verdict_correlation=0.0)
-    outcome = simulate(Criterion(rates, cost, 12).decide, rates, questions=4000)
-    accuracy, calls = {0.04: (0.869, 5.3), 0.02: (0.951, 8.0)}[cost]  # by `worlds.play`
-    assert outcome.accuracy == pytest.approx(accuracy, abs=0.015)
-    assert 2 * outcome.attempts == pytest.approx(calls, abs=0.1)
+    rates = World().rates()
+    criterion = Criterion(rates, cost, 12)
+    outcome = simulate(criterion.decide, rates, questions=4000)
+    played = play(by_criterion(criterion), World(), 4000)
+    error = sqrt(outcome.accuracy_error**2 + played.accuracy_error**2)
+    assert outcome.accuracy == pytest.approx(played.accuracy, abs=3 * error)
+    assert 2 * outcome.attempts == pytest.approx(played.calls, abs=4 * played.calls_error)
 
 
 def test_fresh_draws_and_revisions_are_counted_apart():

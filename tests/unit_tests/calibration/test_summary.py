@@ -1,12 +1,14 @@
 """The table of rates: every rate once, with its interval and what it rests on."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from simulated_loops import Loop
 
 from langchain_markovscale import Calibration
+from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores
 
 LOOP = Loop(initial=(0.8, 0.3), repair=(0.5, 0.2), corruption=(0.05, 0.1))
 TRACES = LOOP.traces(questions=120, starts=2, revisions=3, seed=0)
@@ -29,15 +31,72 @@ def attempts_before(revision, correct):
 
 def test_every_rate_has_a_row_that_is_called_as_the_rate_is(fitted):
     table, rates = fitted.summary(), fitted.rates
-    for row in table:
+    beside = ("concentration", "mean_", "auc")
+    for row in (row for row in table if not row.name.startswith(beside)):
         name, _, place = row.name.rstrip("]").partition("[")
         value = getattr(rates, name)
         expected = value[int(place or 0)] if isinstance(value, tuple) else value
         assert row.estimate == expected
     assert [row.name for row in table if "[" in row.name] == [
-        f"{name}[{k}]" for name in ("weights", "initial", "repair", "corruption") for k in (0, 1)
+        f"{name}[{k}]"
+        for name in ("weights", "initial", "repair", "corruption", "retention")
+        for k in (0, 1)
     ]
-    assert {"sensitivity", "settling", "retention"} < {row.name for row in table}
+    assert {"sensitivity", "settling", "verdict_correlation"} < {row.name for row in table}
+
+
+def test_means_over_questions_and_theta_are_those_of_the_rates(fitted):
+    table = fitted.summary()
+    for name in ("initial", "repair", "corruption"):
+        means = [np.dot(one.weights, getattr(one, name)) for one in (fitted.rates, *fitted.draws)]
+        row = table[f"mean_{name}"]
+        assert row.estimate == pytest.approx(means[0])
+        assert row.interval == pytest.approx(tuple(np.quantile(means[1:], (0.1, 0.9))))
+        assert row.n == table[f"{name}[0]"].n
+    theta = [1 / draw.coincidence - 1 for draw in fitted.draws]
+    assert table["concentration"].estimate == pytest.approx(1 / fitted.rates.coincidence - 1)
+    assert table["concentration"].interval == pytest.approx(tuple(np.quantile(theta, (0.1, 0.9))))
+
+
+def test_of_one_class_the_means_are_its_rates():
+    table = Calibration.from_rates(initial=0.5, repair=0.1, corruption=0.2).summary()
+    assert not any(row.name.startswith("mean_") for row in table)
+
+
+def test_few_plausible_wrong_answers_have_a_row_in_place_of_theta():
+    rates = {"initial": 0.5, "repair": 0.1, "corruption": 0.2, "coincidence": 0.4}
+    table = Calibration.from_rates(**rates, plausible_wrong=5).summary()
+    assert table["plausible_wrong"].estimate == 5
+    with pytest.raises(KeyError):
+        table["concentration"]
+
+
+def test_both_areas_have_rows_and_the_interval_of_the_fit(fitted):
+    table, summary = fitted.summary(), fitted.fitted
+    assert table["auc"][1:4] == (summary.auc, *summary.auc_interval)
+    assert table["auc_within"][1:4] == (summary.auc_within, *summary.auc_within_interval)
+    assert fitted.summary(0.5)["auc"].interval is None
+
+
+@pytest.mark.parametrize(
+    ("law", "symbols"),
+    [
+        (TwoValuedScores(1.5, -0.5, 0.3, 0.6), ["a₁", "a₀", "γ", "ω"]),
+        (
+            GradedScores(0.4, -0.3, 0.8, 0.9, 0.3, 0.6, (0.1, 0.9), (-1.0, 1.0)),
+            ["μ₁", "μ₀", "s₁", "s₀", "γ", "ω"],
+        ),
+    ],
+)
+def test_what_scores_say_has_a_row_for_each_parameter(law, symbols):
+    calibration = Calibration.from_rates(initial=0.5, repair=0.1, corruption=0.2)
+    table = replace(calibration, rates=replace(calibration.rates, scores=law)).summary()
+    rows = [row for row in table if row.name.startswith("scores.")]
+    assert [row.estimate for row in rows] == [
+        getattr(law, row.name.removeprefix("scores.")) for row in rows
+    ]
+    shown = [line.split()[1] for line in table.text.splitlines() if line.startswith("scores.")]
+    assert shown == symbols
 
 
 def test_intervals_are_those_of_the_fit_and_wider_at_a_higher_level(fitted):
@@ -60,7 +119,7 @@ def test_conf_int_gives_the_same_intervals_by_name(fitted):
     intervals, table = fitted.conf_int(level=0.5), fitted.summary(0.5)
     assert list(intervals) == [row.name for row in table]
     assert intervals["repair[1]"] == (table["repair[1]"].low, table["repair[1]"].high)
-    assert intervals["retention"] is None
+    assert intervals["verdict_correlation"] is None
     low, high = fitted.conf_int()["repair[1]"]
     assert (low, high) == pytest.approx(
         np.quantile([draw.repair[1] for draw in fitted.draws], (0.05, 0.95))
@@ -118,7 +177,7 @@ def test_rows_are_found_by_place_and_by_name(fitted):
     table = fitted.summary()
     assert len(table) == len(table.rows) == len(list(table))
     assert table[0] == table["weights[0]"] == table.rows[0]
-    assert table[-1] == table["verdict_correlation"]
+    assert table[-1] == table.rows[-1]
     with pytest.raises(KeyError, match=r"no rate 'repair'; its rates are weights\[0\], "):
         table["repair"]
 
@@ -150,7 +209,7 @@ def test_a_terminal_and_a_notebook_show_every_row(fitted):
 
 def test_of_very_many_rates_the_first_and_the_last_are_shown():
     table = Calibration.training_free().summary()
-    assert len(table) == 45 * 4 + 6
+    assert len(table) == 45 * 5 + 9
     shown = [line for line in table.text.splitlines() if "0." in line or "…" in line]
     assert 20 < len(shown) < 50
     assert table["repair[44]"].estimate == 0.5

@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import replace
-from math import inf, sqrt
+from math import inf
 
 import numpy as np
 import pytest
@@ -15,11 +15,6 @@ from worlds import Band, World
 from langchain_markovscale import Calibration, compare_strategies, write_traces
 from langchain_markovscale.calibration import predictor
 from langchain_markovscale.comparison.compare import COSTS
-from langchain_markovscale.comparison.contrasts import (
-    interpolated,
-    reached,
-    resampled_means,
-)
 from langchain_markovscale.comparison.report import Comparison
 from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.replay.pool import Pool
@@ -84,47 +79,6 @@ def losing():
         verification_tokens=0,
         calibration=Calibration(blind.rates(), "rates of the world"),
     )
-
-
-def test_a_curve_is_read_as_numpy_reads_it_and_stays_level_after_its_end():
-    rng = np.random.default_rng(0)
-    x, y = np.sort(rng.random((50, 6)), axis=1), rng.random((50, 6))
-    at = x[:, 0] + rng.random(50) * 1.5 * (x[:, -1] - x[:, 0])
-    expected = [np.interp(*one) for one in zip(at, x, y, strict=True)]
-    np.testing.assert_allclose(interpolated(x, y, at), expected)
-    one_point = interpolated(x[:, :1], y[:, :1], x[:, 0] + 1)
-    np.testing.assert_allclose(one_point, y[:, 0])
-
-
-def test_of_points_that_cost_the_same_the_last_counts():
-    x, y = np.array([[1.0, 2.0, 2.0, 3.0]]), np.array([[0.1, 0.2, 0.6, 0.8]])
-    assert interpolated(x, y, np.array([2.0]))[0] == pytest.approx(0.6)
-    assert interpolated(x, y, np.array([2.5]))[0] == pytest.approx(0.7)
-
-
-def test_a_height_is_reached_where_a_fine_grid_first_finds_it():
-    rng = np.random.default_rng(1)
-    x, y = np.sort(rng.random((50, 5)), axis=1), rng.random((50, 5))
-    height = rng.random(50)
-    found = reached(x, y, height)
-    for one_x, one_y, wanted, where in zip(x, y, height, found, strict=True):
-        grid = np.linspace(one_x[0], one_x[-1], 20_001)
-        above = grid[np.interp(grid, one_x, one_y) >= wanted]
-        if above.size:
-            assert where == pytest.approx(above[0], abs=1e-4)
-        else:
-            assert where == inf
-
-
-def test_resampled_means_spread_as_a_mean_does_and_rows_are_paired():
-    rng = np.random.default_rng(2)
-    values = np.stack([rng.normal(size=400), rng.normal(size=400)], axis=1)
-    values = np.column_stack([values, values[:, 0] + 3])
-    means = resampled_means(values, 3000, seed=0)
-    np.testing.assert_allclose(means.mean(axis=0), values.mean(axis=0), atol=0.005)
-    np.testing.assert_allclose(means.std(axis=0), values.std(axis=0) / sqrt(400), rtol=0.06)
-    np.testing.assert_allclose(means[:, 2] - means[:, 0], 3)
-    assert np.array_equal(means, resampled_means(values, 3000, seed=0))
 
 
 def test_nothing_is_learned_from_the_questions_that_it_is_tried_on(monkeypatch):
@@ -246,12 +200,36 @@ def test_few_questions_are_warned_of_where_a_calibration_warns_too(questions, fe
 
 def test_bounds_are_shown_but_not_competed_with(helping):
     bounds = {row.rule.name for row in helping.findings.bounds}
-    assert bounds == {"oracle, revising", "oracle, redrawing"}
+    assert bounds == {
+        f"{name}, {how}"
+        for name, how in (
+            *(("oracle", how) for how in ("revising", "redrawing")),
+            *(("learned policy", how) for how in ("revising", "drawing")),
+        )
+    }
     assert not bounds & {each.rule for each in helping.findings.duels}
     standings = helping.findings.standings
     assert not bounds & {name for each in standings for name in (each.rival, each.best)}
     best = max(each.accuracy.value for each in helping.findings.rules)
     assert max(each.accuracy.value for each in helping.findings.bounds) >= best
+
+
+def test_what_is_promised_stands_beside_what_is_delivered(helping):
+    (section,) = (
+        each for each in helping.document.sections if each.title == "Promise and delivery"
+    )
+    curve = [each for each in helping.findings.curve("mixture") if each.rule.cost != inf]
+    assert len(section.table.rows) == len(curve) == 5
+    single = row(helping, "single pass").accuracy.value
+    for shown, each in zip(section.table.rows, curve, strict=True):
+        assert shown[1:] == (
+            f"+{100 * each.promised:.1f}".removesuffix(".0"),
+            f"+{100 * each.delivered:.1f}".removesuffix(".0"),
+        )
+        assert each.delivered == pytest.approx(each.accuracy.value - single)
+        assert each.promised == pytest.approx(each.delivered, abs=0.12)  # runs end after 3 draws
+    assert row(helping, "self-consistency of 3").promised is None
+    assert row(helping, "single pass").delivered == 0
 
 
 def test_regret_is_what_the_best_rule_of_hindsight_earns_more(helping):

@@ -2,10 +2,15 @@
 
 import pytest
 from fakes import SURE, ScriptedModel, accepts, reply
-from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.callbacks import (
+    BaseCallbackHandler,
+    UsageMetadataCallbackHandler,
+    get_usage_metadata_callback,
+)
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 
@@ -149,3 +154,35 @@ async def test_stream_of_an_async_graph_around_it_shows_the_answer_once():
         {"messages": ["What is 17 * 23?"]}, thread, stream_mode="messages"
     )
     assert "".join([message.text async for message, _ in parts]) == "It is 391"
+
+
+def named(text, model_name, **usage):
+    message = reply(text, **usage)
+    message.response_metadata["model_name"] = model_name
+    return message
+
+
+@pytest.mark.parametrize("how", ["a handler", "a context manager"])
+def test_usage_is_counted_once_under_the_name_of_each_model(how, run):
+    judge = ScriptedModel(script=[named("VERDICT: FAIL", "judge"), named("VERDICT: PASS", "judge")])
+    model = ScriptedModel(script=[named("390", "writer"), named("391", "writer")])
+    chat = chat_of(model, JudgeVerifier(judge))
+    if how == "a handler":
+        counted = UsageMetadataCallbackHandler()
+        run(chat, "What is 17 * 23?", {"callbacks": [counted]})
+    else:
+        with get_usage_metadata_callback() as counted:
+            run(chat, "What is 17 * 23?")
+    totals = {name: usage["total_tokens"] for name, usage in counted.usage_metadata.items()}
+    assert totals == {"writer": 20, "judge": 20}
+
+
+def test_a_loop_within_a_loop_is_counted_once(run):
+    inner = chat_of(ScriptedModel(script=["390", "391"]), accepts("391"))
+    chain = RunnableLambda(lambda request: request["messages"]) | inner
+    outer = create_markovscale_graph(
+        generate=chain, verifier=accepts("391"), calibration=SURE, actions=("generate",)
+    )
+    assert run(outer, {"question": "?"})["usage"]["generate"] == {
+        "calls": 1, "input_tokens": 14, "output_tokens": 6, "unknown": 0
+    }  # fmt: skip

@@ -15,6 +15,7 @@ from langchain_markovscale import (
     explain,
     show,
 )
+from langchain_markovscale._text import harmless
 from langchain_markovscale.display.wording import percent
 
 QUESTION = "What is 478 + 256?"
@@ -110,7 +111,7 @@ def test_what_a_model_wrote_is_text_on_the_page_and_nothing_else(loop: Any, resu
     first, *others = result["attempts"]
     tame = {**result, "attempts": [{**first, "text": "It is 724, as I said."}, *others]}
     assert page.tags == Page(show(tame, loop).html()).tags
-    assert HOSTILE in "".join(page.text)
+    assert harmless(HOSTILE) in "".join(page.text)
 
 
 def test_what_a_model_wrote_cannot_steer_a_terminal_or_leave_its_fence(
@@ -121,7 +122,7 @@ def test_what_a_model_wrote_cannot_steer_a_terminal_or_leave_its_fence(
     assert "\u202e" not in view.text
     opening = view.markdown.index("`````text\n724")
     closing = view.markdown.index("\n`````\n", opening)
-    assert HOSTILE in view.markdown[opening:closing]
+    assert harmless(HOSTILE) in view.markdown[opening:closing]
     outside = view.markdown[:opening] + view.markdown[closing:]
     assert "<script>" not in outside
 

@@ -3,6 +3,7 @@
 from fakes import REPAIRING, ScriptedModel, accepts, rejecting
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableLambda
+from langgraph.graph import START, MessagesState, StateGraph
 
 from langchain_markovscale import JudgeVerifier, create_markovscale_graph
 
@@ -77,3 +78,20 @@ def test_updates_name_the_three_nodes(stream):
     )
     nodes = [node for part in stream(graph, QUESTION, stream_mode="updates") for node in part]
     assert nodes == ["generate", "verify_proxy", "revise", "verify_proxy"]
+
+
+def test_drafts_of_an_agent_are_not_shown_as_those_of_a_subgraph(stream):
+    agent = StateGraph(MessagesState)
+    model = ScriptedModel(script=["it is five", "it is four"])
+    agent.add_node("write", lambda state: {"messages": [model.invoke(state["messages"])]})
+    agent.add_edge(START, "write")
+    graph = create_markovscale_graph(
+        generate=agent.compile(),
+        verifier=accepts("it is four"),
+        calibration=REPAIRING,
+        actions=("generate",),
+        cost_per_round=0.1,
+        max_rounds=2,
+    )
+    parts = stream(graph, QUESTION, stream_mode="messages", subgraphs=True)
+    assert [message.text for _, (message, _) in parts] == ["it is four"]

@@ -4,10 +4,12 @@ from operator import itemgetter
 
 import pytest
 from fakes import SURE, ScriptedModel, accepts, reply
+from langchain_core.chat_history import BaseChatMessageHistory
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda, RunnablePassthrough
+from langchain_core.runnables.history import RunnableWithMessageHistory
 from langchain_core.vectorstores import InMemoryVectorStore
 from langgraph.checkpoint.memory import InMemorySaver
 from minilm import MiniLM
@@ -167,3 +169,45 @@ def test_input_without_a_question_says_what_to_give(given):
 def test_what_is_no_chain_is_refused():
     with pytest.raises(TypeError, match="chain must be a Runnable or a function, got int"):
         with_markovscale(3, verifier=accepts("a"))
+
+
+class History(BaseChatMessageHistory):
+    """The messages of a session."""
+
+    def __init__(self):
+        self.messages = []
+
+    def add_messages(self, messages):
+        self.messages.extend(messages)
+
+    def clear(self):
+        self.messages.clear()
+
+
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainDeprecationWarning")
+def test_a_history_of_messages_keeps_question_and_answer(run):
+    history, seen = History(), []
+
+    def chain(given):
+        seen.append(len(given["history"]))
+        return "In 1874."
+
+    with_history = RunnableWithMessageHistory(
+        with_markovscale(chain, verifier=accepts("In 1874."), **RULE),
+        lambda session_id: history,
+        input_messages_key="question",
+        history_messages_key="history",
+    )
+    session = {"configurable": {"session_id": "1"}}
+    for _ in range(2):
+        assert run(with_history, {"question": QUESTION}, session) == "In 1874."
+    assert [message.text for message in history.messages] == [QUESTION, "In 1874."] * 2
+    assert seen == [0, 2]
+
+
+def test_a_wrapped_chain_is_one_run_with_its_own_input_and_output(run):
+    runs = []
+    chain = with_markovscale(lambda given: "In 1874.", verifier=accepts("In 1874."), **RULE)
+    listening = chain.with_listeners(on_end=lambda run: runs.append((run.inputs, run.outputs)))
+    run(listening, {"question": QUESTION, "style": "brief"})
+    assert runs == [({"question": QUESTION, "style": "brief"}, {"output": "In 1874."})]

@@ -251,7 +251,7 @@ def test_content_blocks_and_any_last_message_are_read(tiny, seen):
     assert text == "user: Hello\nassistant: Well,\nassistant: "
 
 
-def test_tools_are_refused_where_they_are_bound(tiny):
+def test_tools_are_refused_where_the_template_has_none(tiny):
     with pytest.raises(NotImplementedError, match="serve the model with vLLM"):
         tiny.bind_tools([])
     with pytest.raises(NotImplementedError, match="parse the text"):

@@ -2,9 +2,11 @@
 
 import asyncio
 import math
+import time
 
 import pytest
 import torch
+from hypothesis import given, strategies as st
 from tiny_models import MARKER, PAD, SMALL, tiny_config, tiny_tokenizer
 from transformers import (
     AutoConfig,
@@ -14,6 +16,7 @@ from transformers import (
 )
 
 from langchain_markovscale import RewardModelVerifier
+from langchain_markovscale.local.reward import _without
 
 TOKENIZER = tiny_tokenizer()
 STEPS = "First, two.\n\nThen two more.\n\nSo four."
@@ -95,6 +98,41 @@ def test_markers_in_an_answer_are_no_steps(close, forged):
     verifier = close(RewardModelVerifier(process_model(), TOKENIZER, step_token="<extra_0>"))
     honest = verifier.invoke(asked("one two"))
     assert verifier.invoke(asked(f"one {forged}two")) == honest
+
+
+@given(st.lists(st.sampled_from(["<extra_0>", "<ext", "ra_0>", "<", ">", "0"])).map("".join))
+def test_no_marker_is_left(text):
+    left = _without(text, "<extra_0>")
+    assert "<extra_0>" not in left
+    if "<extra_0>" not in text:
+        assert left == text
+
+
+def test_markers_within_markers_take_no_longer():
+    forged = "<ext" * 20_000 + "<extra_0>" + "ra_0>" * 20_000
+    begin = time.perf_counter()
+    assert _without(forged, "<extra_0>") == ""
+    assert time.perf_counter() - begin < 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_what_is_no_number_is_an_error_that_names_the_model(close, dtype):
+    for model, marker in ((outcome_model(), None), (process_model(), "<extra_0>")):
+        with torch.no_grad():
+            model.score.weight.fill_(math.nan)
+        verifier = close(RewardModelVerifier(model.to(dtype), TOKENIZER, step_token=marker))
+        with pytest.raises(ValueError, match=rf"The model .*{type(model).__name__}.*{dtype}"):
+            verifier.invoke(asked("4"))
+
+
+@pytest.mark.parametrize("marker", [None, "<extra_0>"])
+def test_a_text_without_anything_to_score_is_refused(close, marker):
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = "{% if false %}{{ messages }}{% endif %}"
+    model = outcome_model() if marker is None else process_model()
+    verifier = close(RewardModelVerifier(model, tokenizer, step_token=marker))
+    with pytest.raises(ValueError, match=r"has no token to score.*chat_template"):
+        verifier.invoke(asked("4"))
 
 
 def test_an_empty_answer_is_one_step(close):

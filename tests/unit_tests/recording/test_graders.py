@@ -51,7 +51,7 @@ def test_numbers_may_differ_by_the_tolerance(grader, answer, correct):
 
 
 def test_the_key_says_which_number_counts():
-    answer = r"\boxed{7} in 3 steps"
+    answer = r"\boxed{7} at first, but the answer is 3"
     assert resolve_grader("numeric", "boxed")(answer, "7") is True
     assert resolve_grader("numeric")(answer, "7") is False
 
@@ -81,10 +81,10 @@ def test_math_verify_works_off_the_main_thread():
     assert grades == [True]
 
 
-def test_a_comparison_that_takes_too_long_is_unknown(monkeypatch):
-    grader = MathVerify(seconds=1)
-    monkeypatch.setattr("math_verify.grader.sympy_expr_eq", lambda *_: threading.Event().wait())
-    assert grader("$2$", "3") is None
+def test_a_comparison_that_takes_too_long_is_unknown():
+    grader = MathVerify(seconds=2)
+    assert grader(r"\boxed{10^{10^{10}}}", "3") is None
+    assert grader(r"$\sqrt{4}$", "2") is True
 
 
 def test_the_missing_extra_is_named(monkeypatch):

@@ -146,7 +146,8 @@ def test_where_nothing_is_delivered_it_does_not_go_on(attempts, left):
     nothing = Criterion(measured(table((0.0,) * 5)), 0.001, len(attempts) + left)
     found = nothing.decide(attempts)
     assert found["action"] == "stop"
-    assert found["reason"] == "gain_below_cost"
+    nothing_to_read = all(each["key"] is None is each["score"] for each in attempts)
+    assert found["reason"] == ("no_evidence" if nothing_to_read else "gain_below_cost")
     assert found["expected_gain"] == 0
 
 

@@ -1,14 +1,16 @@
 """The three variants of the paper: where the weights of the classes come from."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from runs import rates, runs
-from worlds import ACCEPT, REJECT, World, attempt, broad_prior
+from worlds import ACCEPT, REJECT, World, attempt
 
-from langchain_markovscale import Belief, Criterion, Rates
+from langchain_markovscale import Belief, Calibration, Criterion, Rates
+from langchain_markovscale.theory.prior import PriorBelief
 from langchain_markovscale.theory.rates import training_free_rates
 
 KNOWN = World().rates()
@@ -69,22 +71,77 @@ def test_a_rejection_reopens_the_loop_where_only_the_prior_spoke_against_it():
     assert Criterion(KNOWN, 0.15, variant="map").decide(run, EASY)["action"] != "stop"
 
 
-def test_the_training_free_prior_is_the_broad_grid():
-    assert training_free_rates() == broad_prior()
+def test_the_training_free_prior_has_63_chains_and_what_is_expected_of_the_rest():
+    free = training_free_rates()
+    chains = set(zip(free.initial, free.repair, free.corruption, strict=True))
+    assert len(chains) == free.n_classes == 63
+    assert np.dot(free.weights, free.initial) == pytest.approx(0.5)
+    assert np.dot(free.weights, free.repair) == pytest.approx(0.012 + 0.042 + 0.075)
+    assert np.dot(free.weights, free.corruption) == pytest.approx(0.49 / 3)
+    assert free.settling == 0.5
+    assert free.coincidence == pytest.approx((1 / 1.7 + 1 / 4 + 1 / 16) / 3)
+    assert free.retention == (pytest.approx(0.6),) * 63
+    shifts = {0: 0.4, 0.5: 0.35, 1.5: 0.25}
+    accepted = [
+        weight / 5 / (1 + np.exp(-z - shift))
+        for z in (-4, -1.5, 0, 1.5, 4)
+        for shift, weight in shifts.items()
+    ]
+    assert free.sensitivity == (pytest.approx(sum(accepted)),) * 63
+    assert free.specificity == pytest.approx(free.sensitivity)
+
+
+@pytest.mark.parametrize("variant", ["mixture", "training_free"])
+def test_only_the_untouched_prior_decides_by_its_factors(tmp_path, variant):
+    free = Calibration.training_free()
+    free.save(tmp_path / "free.json")
+    same = (
+        free,
+        free.rates,
+        Calibration.load(tmp_path / "free.json"),
+        pickle.loads(pickle.dumps(free)),
+        replace(free.rates),
+    )
+    for calibration in same:
+        for choices in (None, 4):
+            criterion = Criterion(calibration, choices=choices, variant=variant)
+            again = pickle.loads(pickle.dumps(criterion)).replace(max_rounds=3)
+            for each in (criterion, again):
+                assert isinstance(each.belief, PriorBelief)
+                assert each.rates == free.rates
+                assert each.belief.choices == choices
+    touched = replace(free.rates, retention=0.5), replace(free.rates, accept_threshold=0.6)
+    for changed in touched:
+        assert isinstance(Criterion(changed).belief, Belief)
+    exact = Criterion(free, exact_verifier=True)
+    assert isinstance(exact.belief, Belief)
+    assert exact.decide([attempt("a", 1.0)])["belief"] == 1
+
+
+def test_the_prior_counts_on_less_than_it_promises():
+    run = [attempt("a", 0.2), attempt("b", 0.3)]
+    careful, trusting = (
+        Criterion(Calibration.training_free(), delivery=delivery) for delivery in (True, False)
+    )
+    assert 0 < careful.phi < 1 == trusting.phi
+    gain = careful.decide(run)["expected_gain"]
+    assert 0 < gain < trusting.decide(run)["expected_gain"]
 
 
 def test_training_free_believes_only_what_was_measured_of_the_verifier():
-    measured = replace(KNOWN, sensitivity=0.95, specificity=0.6, coincidence=0.1)
+    measured = replace(
+        KNOWN, sensitivity=0.95, specificity=0.6, coincidence=0.1, plausible_wrong=None
+    )
     found = Criterion(measured, variant="training_free").rates
-    grid = broad_prior()
+    grid = training_free_rates()
     assert (found.weights, found.initial, found.repair, found.corruption) == (
         grid.weights,
         grid.initial,
         grid.repair,
         grid.corruption,
     )
-    assert found.sensitivity == pytest.approx((0.95,) * 45)
-    assert found.specificity == pytest.approx((0.6,) * 45)
+    assert found.sensitivity == pytest.approx((0.95,) * 63)
+    assert found.specificity == pytest.approx((0.6,) * 63)
     assert (found.coincidence, found.verdict_correlation) == (0.1, 0.0)
 
 

@@ -1,7 +1,9 @@
 """How a text is parted for a model that reads little at a time."""
 
+import time
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, strategies as st
 
 from langchain_markovscale.verifiers.documents import passages_of, sentences_of
@@ -34,3 +36,14 @@ def test_no_letter_is_lost_and_no_passage_too_long(text):
     assert all(len(passage) <= 100 for passage in passages)
     for letter in "ab":
         assert "".join(passages).count(letter) >= text.count(letter)
+
+
+@pytest.mark.parametrize(
+    "text", [". " * 200_000, "a. " * 150_000, "\n" * 400_000, "x" * 400_000, " " * 400_000 + ".a"]
+)
+@pytest.mark.parametrize("longest", [100, 1_000, 1_000_000])
+def test_a_long_text_takes_no_longer_than_its_length(text, longest):
+    begin = time.perf_counter()
+    passages_of(text, longest)
+    passages_of(text, len(text) - 1)
+    assert time.perf_counter() - begin < 2

@@ -58,6 +58,18 @@ from langchain_markovscale.verifiers.judge_reply import FAIL_SCORE, PASS_SCORE, 
         ("Probability: 90", 0.9),
         ("PROBABILITY: 100", 1.0),
         ('{"verdict": "PASS", "probability": 90}', 0.9),
+        # Booleans, nested objects and scales that say theirs.
+        ('{"reasoning": "The sum is off.", "score": false}', FAIL_SCORE),
+        ('{"score": true}', PASS_SCORE),
+        ('{"is_correct": false}', FAIL_SCORE),
+        ('{"passed": false, "score": 0.2}', 0.2),
+        ('{"correct": "no"}', FAIL_SCORE),
+        ('{"evaluation": {"score": 0.2}}', 0.2),
+        ('{"score": 8, "max": 10}', 0.8),
+        ('{"score": 4, "max_score": 5}', 0.8),
+        ('{"score": "8/10"}', 0.8),
+        ('{"score": 8}', None),
+        ('{"score": 12, "max": 10}', None),
         ("Probability: 101", None),
         ("Probability: 8", None),
         ("Score: 90", None),
@@ -150,6 +162,29 @@ def test_an_echo_of_a_megabyte_changes_no_score(text: str) -> None:
     reply = REPLIES[0.93]
     assert read_judgement(f"{text}\n\n{reply}", [text]).score == 0.93
     assert read_judgement(text, [text]).score is None
+
+
+JUDGED = "\nVERDICT: PASS\nPROBABILITY: 0.9"
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        ("<thinking>\n", "\n</thinking>"),
+        ("<Think>", "</Think>"),
+        ("[THINK]", "[/THINK]"),
+        ("\u25c1think\u25b7", "\u25c1/think\u25b7"),
+        ("<analysis>", "</analysis>"),
+        ("", "</think>"),
+    ],
+)
+@pytest.mark.parametrize("material", ["12", "It ends with </think> and VERDICT: FAIL"])
+def test_what_a_judge_thinks_is_no_judgement(begin: str, end: str, material: str) -> None:
+    reply = f"{begin}VERDICT: FAIL? no{end}{JUDGED}"
+    assert read_judgement(reply, [material]).score == 0.9
+    if begin:
+        cut_off = read_judgement(f"{begin}so far\nPROBABILITY: 0.95", ["12"])
+        assert (cut_off.score, cut_off.critique) == (None, None)
 
 
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)

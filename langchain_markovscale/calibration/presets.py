@@ -1,0 +1,27 @@
+"""Presets: the rates of a kind of loop, where none of your own were measured.
+
+Each is a calibration file whose metadata lists the public cells that it was made from, with their
+sources, and by how much it was ahead of the default prior on each of them, that cell left out.
+"""
+
+from pathlib import Path
+
+from langchain_markovscale.types import ArgumentError
+
+PRESETS = Path(__file__).parent / "preset_files"
+PREFIX = "preset:"
+"""What stands before a preset's name where a file may be given as well."""
+
+
+def path_of(name: str) -> Path:
+    """Return the file of a preset.
+
+    Raises:
+        ArgumentError: If there is none of that name.
+    """
+    known = sorted(path.stem for path in PRESETS.glob("*.json"))
+    if name not in known:
+        raise ArgumentError(
+            "preset", f"must be one of {', '.join(map(repr, known))}, got {name!r:.80}."
+        )
+    return PRESETS / f"{name}.json"

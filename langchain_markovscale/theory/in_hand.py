@@ -1,0 +1,63 @@
+"""The best answer so far: the one to return, and the one to revise."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from langchain_markovscale.theory.posterior import Posterior
+from langchain_markovscale.theory.validation import TOLERANCE
+from langchain_markovscale.types import Attempt
+
+
+class InHand(NamedTuple):
+    """The best answer so far.
+
+    Attributes:
+        answer: Which of the posterior's answers; None where it is wrong for want of a key.
+        attempt: The latest attempt that carries it.
+        depth: How many revisions lie between that and its fresh draw.
+        belief: The chance that it is right.
+    """
+
+    answer: int | None
+    attempt: int
+    depth: int
+    belief: float
+
+
+def in_hand(posterior: Posterior, attempts: Sequence[Attempt]) -> InHand:
+    """Return the answer that is believed most."""
+    beliefs = posterior.beliefs
+    if not len(beliefs):
+        scores = [attempt["score"] or 0.0 for attempt in attempts]
+        attempt = max(range(len(attempts)), key=lambda index: (scores[index], index))
+        return InHand(None, attempt, posterior.depths[attempt], 0.0)
+    answer = _best_scored(attempts, posterior, int(beliefs.argmax()))
+    attempt = posterior.latest[answer]
+    return InHand(answer, attempt, posterior.depths[attempt], _clipped(float(beliefs[answer])))
+
+
+def _best_scored(attempts: Sequence[Attempt], posterior: Posterior, answer: int) -> int:
+    """Among answers believed as much as `answer`, return the one that was scored highest.
+
+    A verifier of which only a threshold is known leaves accepted answers equally likely, and an
+    exact one those that it rejected.
+    """
+    beliefs = posterior.beliefs
+    alike = np.flatnonzero(beliefs >= beliefs[answer] - TOLERANCE).tolist()
+    if len(alike) < 2:
+        return answer
+
+    def highest(index: int) -> float:
+        latest = posterior.latest[index]
+        key = attempts[latest]["key"]
+        same = [attempts[latest]] if key is None else [a for a in attempts if a["key"] == key]
+        return max((each["score"] or 0.0 for each in same), default=0.0)
+
+    return max(alike, key=highest)
+
+
+def _clipped(belief: float) -> float:
+    """Return a belief without what rounding adds to certainty or takes from it."""
+    return 1.0 if belief > 1 - TOLERANCE else belief

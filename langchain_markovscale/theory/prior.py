@@ -1,0 +1,202 @@
+"""Belief where nothing was measured: the default prior, MarkovScale⁰.
+
+The prior's factors (see `theory/prior_factors.py`) are independent given which answers are right,
+so that the posterior over hypotheses is a product of six small sums, 33 numbers in place of 5,670
+classes; it is their mixture, not a product, once hypotheses are summed out. Only this run's
+attempts update it.
+
+Where no attempt has a key, each draft is right or wrong on its own, see `theory/prior_drafts.py`.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langchain_markovscale.theory.belief import read_attempts
+from langchain_markovscale.theory.likelihood import (
+    NO_VALUE,
+    read_run,
+    steps_of,
+)
+from langchain_markovscale.theory.mixture import check_weights
+from langchain_markovscale.theory.optimum import DrawModel
+from langchain_markovscale.theory.posterior import Posterior
+from langchain_markovscale.theory.prior_drafts import drafts_posterior
+from langchain_markovscale.theory.prior_evidence import (
+    chances_given,
+    event_logs,
+    levels_of,
+    log_of_draws,
+)
+from langchain_markovscale.theory.prior_factors import (
+    ACCEPT_THRESHOLD,
+    AT_CONCENTRATION,
+    AT_INITIAL,
+    AT_NODE,
+    AT_RETENTION,
+    CONCENTRATION,
+    INITIAL,
+    NODE_WEIGHTS,
+    SCORES,
+    log_weights,
+    urns,
+)
+from langchain_markovscale.theory.prior_keys import KeysPosterior
+from langchain_markovscale.theory.rates import Rates, training_free_rates
+from langchain_markovscale.theory.score_order import rank
+from langchain_markovscale.theory.scores import ScoreTable
+from langchain_markovscale.types import Attempt
+
+Floats = NDArray[np.float64]
+
+_INITIAL = np.array(INITIAL.values)
+
+
+class PriorBelief:
+    """The posterior of the default prior, as a function of the attempts alone.
+
+    Args:
+        choices: Number of possible answers where they are a closed list, else None.
+
+    Raises:
+        ValueError: If `choices` is not a whole number of at least 2.
+    """
+
+    measured = False
+    verdicts_anew = False  # an answer keeps the level that it first got
+
+    def __init__(self, choices: int | None = None) -> None:
+        self.rates: Rates = training_free_rates()
+        self.rates.among(choices)
+        self.choices = choices
+        self._urns = urns(choices)
+
+    def draws(
+        self, class_weights: Sequence[float] | None = None, *, scored: bool = True
+    ) -> DrawModel:
+        """Return what is known of fresh draws before any was made.
+
+        Args:
+            class_weights: P(p₀, α, β) for this question, as `prior` takes them.
+            scored: Whether scores are to be counted on.
+        """
+        weights = np.exp(self._before(class_weights)[AT_INITIAL])
+        urns = list(zip(CONCENTRATION.weights, self._urns, strict=True))
+        shape = (2, len(_INITIAL), len(NODE_WEIGHTS))
+        rejected = np.broadcast_to(SCORES.rejected()[:, None], shape)
+        levels = np.stack([rejected, 1 - rejected], axis=1)
+        scores = ScoreTable(np.array(NODE_WEIGHTS), levels, None) if scored else None
+        return DrawModel(weights, _INITIAL, urns, scores)
+
+    def prior(self, class_weights: Sequence[float] | None = None) -> Floats:
+        """Return P(p₀, α, β) before any attempt, shape (63,), in the order of `rates`.
+
+        Args:
+            class_weights: Those of one question; None for those of the prior.
+
+        Raises:
+            ValueError: If they are no 63 shares that sum to 1.
+        """
+        if class_weights is None:
+            return self.rates.arrays.weights
+        weights = check_weights(class_weights)
+        if len(weights) != self.rates.n_classes:
+            raise ValueError(
+                f"class_weights must be one share for each of the {self.rates.n_classes} classes, "
+                f"got {len(weights)}: was the predictor trained for this calibration?"
+            )
+        return weights
+
+    def posterior(
+        self, attempts: Sequence[Attempt], class_weights: Sequence[float] | None = None
+    ) -> Posterior:
+        """Return the belief after `attempts`, of which there must be at least one.
+
+        Args:
+            attempts: All attempts at one question, in the order in which they were made.
+            class_weights: P(p₀, α, β) for this question, as `prior` takes them; they enter by
+                their margins.
+
+        Raises:
+            ValueError: If there is no attempt, a score is NaN or outside [0, 1], or a parent is
+                not an earlier attempt.
+        """
+        depths, keyed = read_attempts(attempts)
+        before = self._before(class_weights)
+        if keyed:
+            return self._over_keys(attempts, depths, before)
+        return drafts_posterior(attempts, depths, before)
+
+    def _before(self, class_weights: Sequence[float] | None) -> Floats:
+        return log_weights(None if class_weights is None else self.prior(class_weights))
+
+    def _over_keys(
+        self, attempts: Sequence[Attempt], depths: list[int], before: Floats
+    ) -> "KeysPosterior":
+        latest: dict[str, int] = {}
+        numbers: dict[str | None, int] = {None: NO_VALUE}
+        answers = []
+        votes: list[int] = []
+        scores: dict[int, list[float]] = {}
+        for index, attempt in enumerate(attempts):
+            key, score = attempt["key"], attempt["score"]
+            answer = numbers.setdefault(key, len(numbers) - 1)
+            answers.append(answer)
+            if key is not None:
+                latest[key] = index
+                votes.extend([0] * (len(numbers) - 1 - len(votes)))
+                votes[answer] += attempt["parent"] is None
+            if score is not None:
+                # Without a key it is an answer of its own, and wrong.
+                scores.setdefault(answer if key is not None else -2 - index, []).append(score)
+        levels = levels_of(max(depths))
+        steps = steps_of(attempts, answers, depths, levels)
+        runs = [read_run(steps, right, levels) for right in range(len(numbers))]
+        logs = np.empty((len(runs), len(before)))
+        counts = np.array([run.counts for run in runs], dtype=np.float64)
+        logs[:, : AT_RETENTION.stop] = counts.dot(event_logs(levels, self.choices == 2))
+        logs[:, AT_CONCENTRATION] = [log_of_draws(self._urns, run.draws) for run in runs]
+        log_scores, verdicts = _score_logs(scores, len(runs))
+        logs[:, AT_NODE] = log_scores
+        logs += before
+        log_chances, given = chances_given(logs)
+        chances = np.exp(log_chances - log_chances.max())
+        chances /= chances.sum()
+        return KeysPosterior(
+            chances,
+            given,
+            verdicts,
+            votes,
+            [run.draws for run in runs],
+            self._urns,
+            list(latest.values()),
+            depths,
+        )
+
+
+def _score_logs(scores: dict[int, list[float]], hypotheses: int) -> tuple[Floats, list[int | None]]:
+    """Return ln of the chance of all scores, (H, Z), and whether each answer was accepted."""
+    verdicts: list[int | None] = [None] * (hypotheses - 1)
+    if not scores:
+        return np.zeros((hypotheses, len(NODE_WEIGHTS))), verdicts
+    means = [sum(each) / len(each) for each in scores.values()]
+    ranking = rank(means, ACCEPT_THRESHOLD)
+    wrong, ratios = _one_right(ranking.sizes, ranking.rejected)
+    logs = np.empty((hypotheses, len(NODE_WEIGHTS)))
+    logs[:] = wrong
+    numbers = list(scores)
+    for place, index in enumerate(ranking.order):
+        answer = numbers[index]
+        if answer >= 0:
+            logs[answer] += ratios[place]
+            verdicts[answer] = int(place >= ranking.rejected)
+    return logs, verdicts
+
+
+@lru_cache(maxsize=1024)
+def _one_right(sizes: tuple[int, ...], rejected: int) -> tuple[Floats, Floats]:
+    """Return ln of the chance if all are wrong, (Z,), and what a right one adds, (m, Z)."""
+    wrong, right = SCORES.log_places(sizes, rejected)[:, :, 0]
+    return wrong.sum(axis=0), right - wrong

@@ -1,0 +1,275 @@
+"""Belief over drafts without keys, where nothing was measured.
+
+Each draft is right or wrong on its own, by the chain along the tree of revisions; given (z, δ) the
+scores enter by the likelihood of their order (see `theory/score_order.py`), which depends on how
+all of them are labelled. So labellings are the hypotheses: all 2ⁿ of them up to 8 drafts, which is
+exact. Beyond, forward-backward along the tree, each place of the order counting for what it says
+where every other draft is right with chance p₀: that is exact for fresh drafts.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langchain_markovscale.theory.likelihood import (
+    BROKEN,
+    DEPTH,
+    DRAWN_RIGHT,
+    DRAWN_WRONG,
+    KEPT,
+    REPAIRED,
+    REVISED,
+    UNREPAIRED,
+    event_count,
+)
+from langchain_markovscale.theory.posterior import Candidates, Chains, Posterior
+from langchain_markovscale.theory.prior_evidence import (
+    chains_of,
+    chances_given,
+    event_logs,
+    levels_of,
+    settled,
+)
+from langchain_markovscale.theory.prior_factors import (
+    ACCEPT_THRESHOLD,
+    AT_CONCENTRATION,
+    AT_CORRUPTION,
+    AT_INITIAL,
+    AT_NODE,
+    AT_REPAIR,
+    AT_RETENTION,
+    CORRUPTION,
+    INITIAL,
+    REPAIR,
+    SCORES,
+)
+from langchain_markovscale.theory.score_order import rank
+from langchain_markovscale.types import Attempt
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_MOST_LABELLED = 8
+_INITIAL = np.array(INITIAL.values)
+_REJECTED_WRONG, _REJECTED_RIGHT = SCORES.rejected()
+
+
+class _Joint(Protocol):
+    """P(draft i is right or wrong, values of factors)."""
+
+    @property
+    def beliefs(self) -> Floats:
+        """P(draft i is right), shape (n,)."""
+
+    def pair(self, draft: int | None, one: slice, other: slice) -> Floats:
+        """Return P(draft is wrong or right, values of two factors), shape (2, …, …).
+
+        Without a draft it is a wrong one.
+        """
+
+
+def drafts_posterior(
+    attempts: Sequence[Attempt], depths: list[int], before: Floats
+) -> "DraftsPosterior":
+    """Return the belief after attempts none of which has a key.
+
+    Args:
+        attempts: All attempts at one question, in the order in which they were made.
+        depths: For each attempt, how many revisions lie between it and its fresh draw.
+        before: ln of the chances of all values before any attempt, shape (33,).
+    """
+    parents = tuple(attempt["parent"] for attempt in attempts)
+    scored = [i for i, attempt in enumerate(attempts) if attempt["score"] is not None]
+    ranking = rank([attempts[i]["score"] or 0.0 for i in scored], ACCEPT_THRESHOLD)
+    places = [scored[index] for index in ranking.order]
+    joint: _Joint
+    if len(attempts) <= _MOST_LABELLED:
+        joint = _labelled(parents, places, ranking.sizes, ranking.rejected, before)
+    else:
+        joint = _along_tree(parents, depths, places, ranking.sizes, ranking.rejected, before)
+    return DraftsPosterior(joint, depths)
+
+
+class DraftsPosterior(Posterior):
+    """The belief over drafts, each an answer of its own.
+
+    Args:
+        joint: P(each draft is right, values of factors).
+        depths: For each attempt, how many revisions lie between it and its fresh draw.
+    """
+
+    def __init__(self, joint: _Joint, depths: list[int]) -> None:
+        self._joint, self.depths = joint, depths
+        self.latest = list(range(len(depths)))
+
+    @property
+    def beliefs(self) -> Floats:
+        """P(draft i is right), shape (A,)."""
+        return self._joint.beliefs
+
+    def drawn(self, answer: int | None) -> Candidates:
+        """Return what fresh draws depend on while that answer is in hand."""
+        pair = self._joint.pair(answer, AT_INITIAL, AT_NODE)
+        return _verified(pair, np.array([_INITIAL, _INITIAL]))
+
+    def revised(self, answer: int | None, depth: int) -> Candidates:
+        """Return what revisions of that answer depend on, each of them verified."""
+        wrong = self._joint.pair(answer, AT_REPAIR, AT_NODE)[0]
+        right = self._joint.pair(answer, AT_CORRUPTION, AT_NODE)[1]
+        chances = np.array([settled(REPAIR, depth), 1 - settled(CORRUPTION, depth)])
+        return _verified(np.array([wrong, right]), chances)
+
+    def chains(self, answer: int | None, depth: int) -> Chains:
+        """Return what blind revisions of that answer depend on."""
+        return chains_of(self._joint.pair(answer, AT_REPAIR, AT_CORRUPTION), depth)
+
+
+def _verified(pair: Floats, candidate: Floats) -> Candidates:
+    """Return the cases of P(wrong or right in hand, value, node) and P(a candidate is right)."""
+    right = np.array([0.0, 1.0])[:, None, None]
+    columns = (pair, right, candidate[..., None], 1 - _REJECTED_RIGHT, _REJECTED_WRONG)
+    return Candidates(*(np.broadcast_to(column, pair.shape).ravel() for column in columns))
+
+
+class _Labelled(NamedTuple):
+    """All ways to be right or wrong, shape (2^n, …)."""
+
+    chances: Floats
+    bits: Floats
+    given: Floats  # P(value | labelling), those of p₀, α, β and of the nodes
+
+    @property
+    def beliefs(self) -> Floats:
+        return np.asarray(self.chances.dot(self.bits))
+
+    def pair(self, draft: int | None, one: slice, other: slice) -> Floats:
+        right = self.chances * (0.0 if draft is None else self.bits[:, draft])
+        first, second = self.given[:, one].T, self.given[:, other]
+        return np.array([(first * each).dot(second) for each in (self.chances - right, right)])
+
+
+def _labelled(
+    parents: tuple[int | None, ...],
+    places: list[int],
+    sizes: tuple[int, ...],
+    rejected: int,
+    before: Floats,
+) -> _Labelled:
+    bits = _bits(len(parents))
+    logs = np.empty((len(bits), len(before)))
+    logs[:, : AT_RETENTION.stop] = _tree_logs(parents)
+    logs[:, AT_CONCENTRATION] = 0.0
+    rows = bits[:, places].dot(2.0 ** np.arange(len(places))).astype(np.int64)
+    logs[:, AT_NODE] = np.log(SCORES.labellings(sizes, rejected))[rows]
+    log_chances, given = chances_given(logs + before)
+    chances = np.exp(log_chances - log_chances.max())
+    return _Labelled(chances / chances.sum(), bits, given)
+
+
+@lru_cache(maxsize=_MOST_LABELLED + 1)
+def _bits(drafts: int) -> Floats:
+    """Return all labellings, 1 where a draft is right, shape (2^n, n)."""
+    return ((np.arange(2**drafts)[:, None] >> np.arange(drafts)) & 1).astype(np.float64)
+
+
+@lru_cache(maxsize=256)
+def _tree_logs(parents: tuple[int | None, ...]) -> Floats:
+    """Return ln P(labelling | value) of p₀, α and β, shape (2^n, 15)."""
+    bits = _bits(len(parents))
+    depths: list[int] = []
+    for parent in parents:
+        depths.append(0 if parent is None else depths[parent] + 1)
+    levels = levels_of(max(depths))
+    counts = np.zeros((len(bits), event_count(levels)))
+    for draft, parent in enumerate(parents):
+        right = bits[:, draft]
+        if parent is None:
+            counts[:, DRAWN_RIGHT] += right
+            counts[:, DRAWN_WRONG] += 1 - right
+        else:
+            first, was = REVISED + DEPTH * (depths[draft] - 1), bits[:, parent]
+            counts[:, first + KEPT] += was * right
+            counts[:, first + BROKEN] += was * (1 - right)
+            counts[:, first + REPAIRED] += (1 - was) * right
+            counts[:, first + UNREPAIRED] += (1 - was) * (1 - right)
+    return np.asarray(counts.dot(event_logs(levels)))
+
+
+_AXES = (AT_INITIAL, AT_REPAIR, AT_CORRUPTION, AT_NODE)
+
+
+class _ByClass(NamedTuple):
+    """Of each draft by p₀, α, β and node."""
+
+    joint: Floats  # (n, 2, 7, 3, 3, 15)
+
+    @property
+    def beliefs(self) -> Floats:
+        return np.asarray(self.joint[:, 1].reshape(len(self.joint), -1).sum(axis=1))
+
+    def pair(self, draft: int | None, one: slice, other: slice) -> Floats:
+        away = tuple(axis for axis, at in enumerate(_AXES, 1) if at not in (one, other))
+        pair = np.asarray(self.joint[draft or 0].sum(axis=away))
+        return pair if draft is not None else np.stack([pair.sum(axis=0), np.zeros_like(pair[0])])
+
+
+def _along_tree(
+    parents: tuple[int | None, ...],
+    depths: list[int],
+    places: list[int],
+    sizes: tuple[int, ...],
+    rejected: int,
+    before: Floats,
+) -> _ByClass:
+    """Exact forward-backward: messages up the tree of revisions, then down it.
+
+    An array of shape (2, …) holds a chance for a wrong draft, then for a right one, each for every
+    class: p₀, α, β and node. Messages are scaled to at most 1; what is taken out goes to `log`.
+    """
+    shape = tuple(at.stop - at.start for at in _AXES)
+    ones = np.ones((2, *shape))
+    initial = _INITIAL[:, None, None, None]
+    first = np.stack([1 - initial, initial])
+    moves = [_moves(depth) for depth in range(max(depths))]
+    log = np.zeros(shape)
+    for axis, at in enumerate(_AXES):
+        log += before[at].reshape([-1 if axis == each else 1 for each in range(len(shape))])
+    below = [ones] * len(parents)
+    log_places = SCORES.log_places(sizes, rejected, INITIAL.values)
+    for place, draft in enumerate(places):
+        logs = log_places[:, place]
+        most = logs.max(axis=0)
+        log += most[:, None, None]
+        below[draft] = np.exp(logs - most)[:, :, None, None]
+    messages: list[Floats] = [ones] * len(parents)
+    for draft in range(len(parents) - 1, -1, -1):
+        parent = parents[draft]
+        if parent is not None:
+            message = (moves[depths[draft] - 1] * below[draft]).sum(axis=1)
+            messages[draft] = message
+            so_far = below[parent] * message
+            most = so_far.max(axis=0)
+            log += np.log(most)
+            below[parent] = so_far / most
+    joint = np.empty((len(parents), 2, *shape))
+    for draft, parent in enumerate(parents):
+        if parent is None:
+            joint[draft] = first * below[draft]
+            log += np.log(joint[draft].sum(axis=0))
+        else:
+            rest = joint[parent] / messages[draft]
+            joint[draft] = (rest[:, None] * moves[depths[draft] - 1]).sum(axis=0) * below[draft]
+        joint[draft] /= joint[draft].sum(axis=0)
+    classes = np.exp(log - log.max())
+    return _ByClass(joint * (classes / classes.sum()))
+
+
+def _moves(depth: int) -> Floats:
+    """Return P(a revision is z | the revised draft is y) at [y, z], by class."""
+    repair = settled(REPAIR, depth)[:, None, None]
+    corruption = settled(CORRUPTION, depth)[:, None]
+    chances = np.broadcast_arrays(1 - repair, repair, corruption, 1 - corruption)
+    return np.array(chances).reshape(2, 2, 1, *chances[0].shape)

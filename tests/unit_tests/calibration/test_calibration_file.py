@@ -1,0 +1,86 @@
+"""What a file keeps of a calibration, and what version 0.1 meant by one."""
+
+import json
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from langchain_markovscale import Calibration, Rates
+from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores
+
+OLD = Path(__file__).parents[2] / "data" / "v0_1"
+RATES = Rates((0.4, 0.6), (0.9, 0.3), (0.3, 0.1), (0.1, 0.2), 0.8, 0.7, retention=(0.2, 0.9))
+GRADED = GradedScores(0.5, -0.5, 0.8, 0.9, 0.1, 0.6, (0.1, 0.4, 0.9), (-1.2, 0.0, 1.2))
+TWO_VALUED = TwoValuedScores(1.5, -1.0, 0.2, 0.7)
+
+
+@pytest.mark.parametrize("law", [GRADED, TWO_VALUED], ids=["graded", "two-valued"])
+def test_scores_and_the_rates_of_decisions_are_kept(law, tmp_path, caplog):
+    decision = replace(RATES, weights=(0.1, 0.9), scores=law, coincidence=0.4)
+    draws = (RATES, replace(RATES, retention=(0.5, 0.6), coincidence=0.3, plausible_wrong=5.0))
+    calibration = Calibration(RATES, "test", draws=draws, decision=decision)
+    calibration.save(tmp_path / "calibration.json")
+    loaded = Calibration.load(tmp_path / "calibration.json")
+    assert loaded == calibration
+    assert loaded.decision_rates == decision
+    assert not caplog.records
+
+
+def test_a_file_of_0_1_means_equally_likely_wrong_answers_and_says_so_once(caplog):
+    with caplog.at_level(logging.WARNING, logger="langchain_markovscale.calibration"):
+        calibration = Calibration.load(OLD / "calibration.json")
+    (record,) = caplog.records
+    assert record.name == "langchain_markovscale.calibration"
+    assert "calibrate again" in record.getMessage()
+    for rates in (calibration.rates, calibration.decision_rates, *calibration.draws):
+        assert rates.plausible_wrong == pytest.approx(1 / rates.coincidence)
+    assert len({draw.coincidence for draw in calibration.draws}) > 1
+
+
+def test_a_file_of_0_1_that_is_saved_again_is_a_new_one(tmp_path, caplog):
+    calibration = Calibration.load(OLD / "calibration.json")
+    calibration.save(tmp_path / "again.json")
+    caplog.clear()
+    assert Calibration.load(tmp_path / "again.json") == calibration
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content: content["decision"].pop("weights"), r"missing decision\.weights"),
+        (lambda content: content["decision"]["scores"].pop("right"), r"missing decision\.scores"),
+        (lambda content: content["draws"].pop("repair"), "draws must hold"),
+        (lambda content: content.update(draws=[]), "draws must hold"),
+    ],
+)
+def test_what_is_broken_is_named(change, message, tmp_path):
+    path = tmp_path / "calibration.json"
+    Calibration(RATES, "test", decision=replace(RATES, scores=GRADED)).save(path)
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=message):
+        Calibration.load(path)
+
+
+def test_known_wrong_answers_are_equally_likely_or_drawn_from_an_urn():
+    urn, alike = (
+        Calibration.from_rates(
+            initial=0.5, repair=0.2, corruption=0.1, coincidence=0.25, plausible_wrong=many
+        ).rates.urn
+        for many in (None, 4)
+    )
+    assert urn.concentration == pytest.approx(3)
+    # After one draw the next is the same with chance κ; after nine it is so in an urn alone.
+    nine = [(1, None)] * 9
+    assert alike.log_chance([*nine, (1, None)]) - alike.log_chance(nine) == pytest.approx(
+        -1.3863, abs=1e-4
+    )
+    assert urn.log_chance([*nine, (1, None)]) - urn.log_chance(nine) > -0.3
+    with pytest.raises(ValueError, match="plausible_wrong must be at least 1/coincidence = 4"):
+        Calibration.from_rates(
+            initial=0.5, repair=0.2, corruption=0.1, coincidence=0.25, plausible_wrong=3
+        )

@@ -1,0 +1,187 @@
+"""The default prior over answers with keys, against an enumeration of its 5,670 classes."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings, strategies as st
+from prior_by_enumeration import CLASSES, NODE, NODES, A, B, P, T, over_keys
+from runs import runs
+from worlds import attempt
+
+from langchain_markovscale.theory.prior import PriorBelief
+from langchain_markovscale.theory.prior_factors import INITIAL
+
+BELIEF = PriorBelief()
+levels = st.sampled_from([0.1, 0.3, 0.45, 0.5, 0.6, 0.8, 0.9])
+few = settings(max_examples=25, deadline=None)
+
+
+def keyed(attempts):
+    return any(one["key"] is not None for one in attempts)
+
+
+def enumerated(attempts):
+    joint = over_keys(attempts)
+    total = sum(chance.sum() for chance in joint.values())
+    return {truth: chance / total for truth, chance in joint.items()}
+
+
+def evidence(attempts):
+    return sum(chance.sum() for chance in over_keys(attempts).values())
+
+
+@few
+@given(runs(most=5))
+def test_beliefs_are_those_of_every_class(attempts):
+    assume(keyed(attempts))
+    joint = enumerated(attempts)
+    beliefs = BELIEF.posterior(attempts).beliefs
+    expected = [chance.sum() for truth, chance in joint.items() if truth is not None]
+    assert beliefs == pytest.approx(expected, abs=1e-7)
+
+
+@few
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.one_of(st.none(), levels)), min_size=1, max_size=4
+    )
+)
+def test_the_next_draw_is_that_of_every_class(drawn):
+    attempts = [attempt(key, score) for key, score in drawn]
+    whole = evidence(attempts)
+    expected = [
+        evidence([*attempts, attempt(key)]) / whole
+        for key in dict.fromkeys(key for key, _ in drawn)
+    ]
+    posterior = BELIEF.posterior(attempts)
+    chances = posterior.next_draw()
+    assert chances.again[:, 0] == pytest.approx(expected, abs=1e-7)
+    assert chances.again.sum() + chances.new.sum() == pytest.approx(1, abs=1e-12)
+    assert posterior.next_draw(scored=False).new == pytest.approx([chances.new.sum()])
+
+
+def test_a_new_answer_is_accepted_as_every_class_has_it():
+    joint = enumerated([attempt("a", 0.9)])
+    z = np.array([node[0] for node in NODES])[NODE]
+    half = np.array([node[1] for node in NODES])[NODE] / 2
+    new_wrong = joint["a"] * (1 - P) + joint[None] * (1 - P) * T / (1 + T)
+    new_right = joint[None] * P
+    accepted = new_wrong / (1 + np.exp(half - z)) + new_right / (1 + np.exp(-half - z))
+    new = BELIEF.posterior([attempt("a", 0.9)]).next_draw().new
+    assert new[1] == pytest.approx(accepted.sum(), abs=1e-7)
+    assert new.sum() == pytest.approx((new_wrong + new_right).sum(), abs=1e-7)
+
+
+@few
+@given(runs(most=4), st.data())
+def test_what_plans_depend_on_is_that_of_every_class(attempts, data):
+    assume(keyed(attempts))
+    posterior, joint = BELIEF.posterior(attempts), enumerated(attempts)
+    answer = data.draw(st.integers(0, len(posterior.beliefs) - 1))
+    truth = list(joint)[answer]
+    right = joint[truth]
+    wrong = sum(joint.values()) - right
+    depth = posterior.depths[posterior.latest[answer]]
+    settled = 0.5**depth
+    for cases, chance in (
+        (posterior.drawn(answer), (right * P).sum() + (wrong * P).sum()),
+        (
+            posterior.revised(answer, depth),
+            (right * (1 - B * settled)).sum() + (wrong * A * settled).sum(),
+        ),
+    ):
+        assert cases.weights.sum() == pytest.approx(1)
+        assert cases.weights @ cases.right == pytest.approx(right.sum(), abs=1e-7)
+        assert cases.weights @ cases.candidate == pytest.approx(chance, abs=1e-7)
+        assert ((cases.accept >= 0) & (cases.accept <= 1)).all()
+        assert ((cases.reject >= 0) & (cases.reject <= 1)).all()
+    chains = posterior.chains(answer, depth)
+    assert chains.weights @ chains.right == pytest.approx(right.sum(), abs=1e-7)
+    repaired = chains.weights @ (chains.repair * (1 - chains.right))
+    assert repaired == pytest.approx((wrong * A * settled).sum(), abs=1e-7)
+    broken = chains.weights @ (chains.corruption * chains.right)
+    assert broken == pytest.approx((right * B * settled).sum(), abs=1e-7)
+    ballot = posterior.ballot(2)
+    for row, chance in enumerate(joint.values()):
+        for n_right in range(3):
+            split = (chance * P**n_right * (1 - P)).sum()
+            assert ballot.chances[row, n_right, 1] == pytest.approx(split, abs=1e-7)
+    assert sum(urns.weights for urns in ballot.urns) == pytest.approx(1)
+
+
+@given(runs(keys=("a", "b", "c", "d"), most=8), levels, st.data())
+@settings(deadline=None)
+def test_a_higher_score_is_never_worse_evidence(attempts, score, data):
+    index = data.draw(st.integers(0, len(attempts) - 1))
+    before = attempts[index]["score"]
+    assume(before is not None and score > before)
+    answer = list(dict.fromkeys(one["key"] for one in attempts)).index(attempts[index]["key"])
+    lower = BELIEF.posterior(attempts).beliefs[answer]
+    raised = [*attempts[:index], {**attempts[index], "score": score}, *attempts[index + 1 :]]
+    assert BELIEF.posterior(raised).beliefs[answer] >= lower - 1e-12
+
+
+@given(runs(keys=("a", "b", None), most=6))
+@settings(deadline=None)
+def test_only_the_order_of_scores_and_their_verdicts_count(attempts):
+    assume(keyed(attempts))
+    keys = [one["key"] for one in attempts]
+    singly = [
+        one if keys.index(one["key"]) == index else {**one, "score": None}
+        for index, one in enumerate(attempts)
+    ]
+    squeezed = [
+        {**one, "score": None if one["score"] is None else 0.25 + one["score"] / 2}
+        for one in singly
+    ]
+    assert BELIEF.posterior(squeezed).beliefs == pytest.approx(BELIEF.posterior(singly).beliefs)
+
+
+def test_a_strict_or_lenient_verifier_is_known_by_its_verdicts():
+    def first(*others):
+        draws = [attempt("a", 0.9), *(attempt(str(i), score) for i, score in enumerate(others))]
+        return BELIEF.posterior(draws).beliefs[0]
+
+    assert first(0.2, 0.2, 0.2) > first(0.8, 0.8, 0.8) + 0.05
+
+
+def test_agreement_and_rejection():
+    rejected_six_times = [attempt("a", 0.2)] * 6
+    accepted = [attempt("b", 0.9)]
+    beliefs = BELIEF.posterior([*accepted, *rejected_six_times]).beliefs
+    assert beliefs[1] > beliefs[0]  # six draws agree, and one verifier rejects
+    alone = BELIEF.posterior([attempt("a", 0.9)]).beliefs[0]
+    thrice = BELIEF.posterior([attempt("a", 0.9)] * 3).beliefs[0]
+    assert thrice > alone > 0.5
+
+
+def test_class_weights_move_the_prior():
+    weights = BELIEF.prior().reshape(7, -1) * np.array([0, 0, 0, 0, 0, 0, 7.0])[:, None]
+    easy = BELIEF.posterior([attempt("a")], weights.ravel().tolist())
+    assert easy.beliefs[0] == pytest.approx(0.97)
+    assert BELIEF.draws(weights.ravel().tolist()).weights == pytest.approx(np.eye(7)[6])
+    with pytest.raises(ValueError, match="class_weights must be one share for each of the 63"):
+        BELIEF.posterior([attempt("a")], [1.0])
+
+
+def test_a_closed_list_of_two_leaves_one_wrong_answer():
+    yes_or_no = PriorBelief(choices=2)
+    beliefs = yes_or_no.posterior([attempt("yes"), attempt("no"), attempt("yes")]).beliefs
+    p = np.array(INITIAL.values)
+    yes, no = (p**2 * (1 - p)).sum(), (p * (1 - p) ** 2).sum()
+    assert beliefs[0] / beliefs[1] == pytest.approx(yes / no)
+    assert beliefs.sum() == pytest.approx(1, abs=1e-6)
+    with pytest.raises(ValueError, match="choices"):
+        PriorBelief(choices=1)
+
+
+def test_the_classes_are_all_there():
+    assert len(CLASSES) == 5670
+    assert BELIEF.rates.n_classes == 63
+
+
+def test_marks_have_a_level_also_without_a_score():
+    posterior = BELIEF.posterior([attempt("a", 0.9), attempt("a"), attempt("b", 0.1), attempt("c")])
+    marks = posterior.marks()
+    assert marks[:2] == [(2, 1), (1, 0)]
+    assert marks[2] in [(1, 0), (1, 1)]
+    assert posterior.marks(scored=False) == [(2, 0), (1, 0), (1, 0)]

@@ -1,0 +1,148 @@
+"""The default prior over drafts without keys, against all ways to be right or wrong."""
+
+import pickle
+
+import pytest
+from hypothesis import assume, given, settings, strategies as st
+from prior_by_enumeration import KEYLESS, A as ALL_A, B as ALL_B, P as ALL_P, over_labels
+from runs import runs
+from worlds import attempt
+
+from langchain_markovscale import Calibration, Criterion
+from langchain_markovscale.theory.prior import PriorBelief
+from langchain_markovscale.theory.prior_drafts import DraftsPosterior
+
+BELIEF = PriorBelief()
+P, A, B = ALL_P[KEYLESS], ALL_A[KEYLESS], ALL_B[KEYLESS]
+higher = st.sampled_from([0.3, 0.45, 0.5, 0.6, 0.8, 0.9, 1.0])
+few = settings(max_examples=15, deadline=None)
+
+
+def beliefs(attempts):
+    return BELIEF.posterior(attempts).beliefs
+
+
+def enumerated(attempts):
+    joint = over_labels(attempts)
+    total = sum(chance.sum() for chance in joint.values())
+    return [
+        sum(chance for labels, chance in joint.items() if labels[draft]) / total
+        for draft in range(len(attempts))
+    ], sum(joint.values()) / total
+
+
+@few
+@given(runs(keys=(None,), most=4))
+def test_beliefs_are_those_of_every_labelling(attempts):
+    right, _ = enumerated(attempts)
+    assert beliefs(attempts) == pytest.approx([chance.sum() for chance in right], abs=1e-7)
+
+
+@few
+@given(runs(keys=(None,), most=3), st.data())
+def test_what_plans_depend_on_is_that_of_every_labelling(attempts, data):
+    draft = data.draw(st.integers(0, len(attempts) - 1))
+    posterior = BELIEF.posterior(attempts)
+    all_right, whole = enumerated(attempts)
+    right, wrong = all_right[draft], whole - all_right[draft]
+    settled = 0.5 ** posterior.depths[draft]
+    revised = (right * (1 - B * settled) + wrong * A * settled).sum()
+    for cases, chance in (
+        (posterior.drawn(draft), (whole * P).sum()),
+        (posterior.revised(draft, posterior.depths[draft]), revised),
+    ):
+        assert cases.weights.sum() == pytest.approx(1)
+        assert cases.weights @ cases.right == pytest.approx(right.sum(), abs=1e-7)
+        assert cases.weights @ cases.candidate == pytest.approx(chance, abs=1e-7)
+    chains = posterior.chains(draft, posterior.depths[draft])
+    broken = chains.weights @ (chains.corruption * chains.right)
+    assert broken == pytest.approx((right * B * settled).sum(), abs=1e-7)
+    repaired = chains.weights @ (chains.repair * (1 - chains.right))
+    assert repaired == pytest.approx((wrong * A * settled).sum(), abs=1e-7)
+
+
+def test_beyond_eight_fresh_drafts_are_exact():
+    scores = [0.9, 0.8, 0.62, 0.55, 0.4, 0.33, None, 0.2, 0.1]
+    attempts = [attempt(None, score) for score in scores]
+    right, _ = enumerated(attempts)
+    found = beliefs(attempts)
+    assert found == pytest.approx([chance.sum() for chance in right], abs=1e-6)
+    posterior = BELIEF.posterior(attempts)
+    for draft in range(9):
+        cases = posterior.drawn(draft)
+        assert cases.weights @ cases.right == pytest.approx(found[draft])
+        cases = posterior.revised(draft, 0)
+        assert cases.weights @ cases.right == pytest.approx(found[draft])
+
+
+def test_beyond_eight_revisions_are_nearly_exact():
+    parents = [None, 0, 1, None, 3, 0, None, 6, 7]
+    scores = [0.3, 0.7, 0.9, 0.2, 0.65, 0.4, 0.55, 0.6, 0.95]
+    attempts = [attempt(None, *each) for each in zip(scores, parents, strict=True)]
+    right, _ = enumerated(attempts)
+    assert beliefs(attempts) == pytest.approx([chance.sum() for chance in right], abs=0.02)
+
+
+@given(runs(keys=(None,), most=12), higher, st.data())
+@settings(deadline=None)
+def test_a_higher_score_is_never_worse_evidence(attempts, score, data):
+    draft = data.draw(st.integers(0, len(attempts) - 1))
+    before = attempts[draft]["score"]
+    assume(before is not None and score > before)
+    raised = [*attempts[:draft], {**attempts[draft], "score": score}, *attempts[draft + 1 :]]
+    assert beliefs(raised)[draft] >= beliefs(attempts)[draft] - 1e-12
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(0, 1)), min_size=1, max_size=12))
+@settings(deadline=None)
+def test_equal_scores_are_equal_evidence_and_order_is_that_of_the_scores(scores):
+    found = beliefs([attempt(None, score) for score in scores])
+    ranked = [(score, found[i]) for i, score in enumerate(scores) if score is not None]
+    for score, belief in ranked:
+        for other, less in ranked:
+            if score == other:
+                assert belief == pytest.approx(less, abs=1e-9)
+            elif score > other:
+                assert belief >= less - 1e-9
+
+
+@pytest.mark.parametrize("actions", [("generate",), ("revise",), ("revise", "generate")])
+def test_the_best_scored_draft_is_returned(actions):
+    attempts = [attempt(None, score) for score in (0.95, 0.6, 0.55)]
+    found = beliefs(attempts)
+    assert found[0] > found[1] > found[2]
+    decision = Criterion(Calibration.training_free(), actions=actions).decide(attempts)
+    assert decision["best"] == 0
+    assert decision["belief"] == pytest.approx(found[0])
+
+
+def test_without_scores_the_first_answer_is_returned_for_want_of_evidence():
+    criterion = Criterion(Calibration.training_free(), cost_per_round=0.0)
+    for attempts in ([attempt(None)], [attempt(None), attempt(None, parent=0)]):
+        decision = criterion.decide(attempts)
+        assert (decision["action"], decision["reason"]) == ("stop", "no_evidence")
+        assert decision["best"] == 0
+    assert criterion.decide([attempt("a")])["reason"] != "no_evidence"
+    assert criterion.decide([attempt(None, 0.4)])["reason"] != "no_evidence"
+
+
+@pytest.mark.parametrize("many", [3, 12])
+def test_without_scores_beliefs_are_those_of_the_chain(many):
+    attempts = [attempt(None, parent=None if i == 0 else i - 1) for i in range(many)]
+    expected = BELIEF.rates.mixture.accuracy(range(many))
+    assert beliefs(attempts) == pytest.approx(expected)
+
+
+def test_a_long_run_stays_finite():
+    attempts = [
+        attempt(None, (7 * i % 11) / 11, None if i % 5 == 0 else max(i - 3, 0)) for i in range(300)
+    ]
+    found = beliefs(attempts)
+    assert ((found >= 0) & (found <= 1)).all()
+
+
+def test_a_posterior_can_be_pickled():
+    attempts = [attempt(None, 0.7), attempt(None, 0.4)]
+    posterior = pickle.loads(pickle.dumps(BELIEF)).posterior(attempts)
+    assert isinstance(posterior, DraftsPosterior)
+    assert posterior.beliefs == pytest.approx(beliefs(attempts))
