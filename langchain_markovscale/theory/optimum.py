@@ -303,7 +303,8 @@ def _next_draw(
     asked = np.einsum("shn,cn->shc", joint, cases.asked)
     values = _WrongValues.of(model, states, layer, n)
     asked *= values.chances[..., None]
-    asked /= asked[..., 0].sum(axis=1)[:, None, None]
+    total = asked[..., 0].sum(axis=1)[:, None, None]
+    asked /= np.where(total > 0, total, 1.0)  # more answers than there can be have no chance
     beliefs = asked[:, :width, 0] / np.maximum(layer.counts, 1)
     right, wrong = asked[..., 1], asked[..., 2]
     levels = (asked.shape[-1] - 3) // 2
