@@ -58,7 +58,8 @@ class MarkovScaleRouter(Runnable[Any, str]):
         routes: What to return for each step, where it is not `"stop"`, `"revise"`, `"generate"`.
         name: Name of the branch in LangGraph's diagrams and traces.
         **rule: How to decide: `calibration`, `variant`, `cost_per_round`, `max_rounds`, `actions`,
-            `choices` and `delivery`, described by `help(langchain_markovscale.RuleOptions)`.
+            `choices`, `exact_verifier` and `delivery`, described by
+            `help(langchain_markovscale.RuleOptions)`.
 
     Raises:
         ValueError: If arguments are out of range or contradict each other.

@@ -14,7 +14,7 @@ m/(1+(m−1)ρ) times their mean log density, which is exact at ρ = 0 and 1.
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from math import erfc, log
+from math import log
 from operator import add, sub
 from typing import NamedTuple, Protocol
 
@@ -28,6 +28,7 @@ from langchain_markovscale.theory.intercept import (
     log_chance,
     log_odds,
     nodes,
+    normal_below,
 )
 
 Floats = NDArray[np.float64]
@@ -38,7 +39,6 @@ without a key, which no hypothesis calls right."""
 _NODES = 15  # five are not enough for two-valued verdicts: beliefs were off by .1 to .2
 _TABLE_NODES = 9  # of levels of graded scores, which are smooth in z
 _REACH, _STEP = 6.0, 0.2  # of z given graded scores, which may leave little room for it
-_ROOT_HALF = 0.5**0.5
 
 
 class ScoreTable(NamedTuple):
@@ -137,6 +137,7 @@ class SteppedModel:
         self._cuts, self._log_steps = cuts, log_steps
         self._threshold, self._correlation = threshold, correlation
         self.accepted, self.weights = accepted, weights
+        self._levels = np.stack([1 - accepted, accepted], axis=1)  # (2, L, K, Z)
         self.steps = len(log_steps)
         wrong, right = log_steps[:, 0], log_steps[:, 1]
         by_step = np.concatenate([wrong, right - wrong])
@@ -224,15 +225,14 @@ class SteppedModel:
     @property
     def plain_level(self) -> int:
         """The level that says least."""
-        ratios = log_chance(self.accepted[1]) - log_chance(self.accepted[0])
-        against = log_chance(1 - self.accepted[1]) - log_chance(1 - self.accepted[0])
-        return int(np.abs(ratios).mean() < np.abs(against).mean())
+        wrong, right = log_chance(self._levels)
+        rejects, accepts = np.abs(right - wrong).mean(axis=(1, 2))
+        return int(accepts < rejects)
 
     @property
     def table(self) -> ScoreTable:
         """What a plan ahead needs."""
-        levels = np.stack([1 - self.accepted, self.accepted], axis=1)
-        return ScoreTable(self.weights, levels, self._correlation)
+        return ScoreTable(self.weights, self._levels, self._correlation)
 
 
 class _SteppedEvidence:
@@ -348,7 +348,7 @@ class GradedModel:
         return ScoreTable(weights, np.diff(edges, axis=1), None)
 
     def _below_at(self, cut: float, means: Floats) -> Floats:
-        return _normal_below((cut - means) / np.sqrt(self._variances)[:, None, None])
+        return normal_below((cut - means) / np.sqrt(self._variances)[:, None, None])
 
     def _mean(self, scores: Sequence[float]) -> float:
         return sum(map(self._law.quantile, scores)) / len(scores)
@@ -364,7 +364,7 @@ class GradedModel:
         pull, precision, variance = shares.T[:, :, None]
         centres = self._means[:, None] + spread * (pull - precision * self._shared)
         spreads = np.sqrt(self._variances[:, None, None] + spread * variance)
-        return _normal_below((cuts[:, None, None, None] - centres) / spreads)
+        return normal_below((cuts[:, None, None, None] - centres) / spreads)
 
     @property
     def cuts(self) -> Floats:
@@ -387,16 +387,3 @@ class _GradedEvidence:
     def levels(self) -> Floats:
         low, high = self._model.below(self._model.cuts, self._shares)
         return np.stack([low, high - low, 1 - high])
-
-
-def _normal_below(values: Floats) -> Floats:
-    """Return P(x < value) of x ~ N(0, 1), to six digits.
-
-    Between steps of a table: numpy has no error function, and scipy takes a tenth of a second to
-    import.
-    """
-    return np.interp(values, _AT, _BELOW)
-
-
-_AT = np.arange(-8, 8.001, 1 / 512)
-_BELOW = np.array([erfc(-at * _ROOT_HALF) / 2 for at in _AT.tolist()])
