@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from langchain_markovscale._text import harmless
 from langchain_markovscale.calibration.estimate import fit_traces
 from langchain_markovscale.calibration.json_file import read_document, write_document
 from langchain_markovscale.calibration.summary import FitSummary, RateTable, rate_table
@@ -67,7 +68,7 @@ class Calibration:
             f"{', …' if self.rates.n_classes > 4 else ''}"
             for name in ("initial", "repair", "corruption")
         )
-        return f"<Calibration: {'; '.join(rates)} ({self.source})>"
+        return harmless(f"<Calibration: {'; '.join(rates)} ({self.source})>")
 
     def _repr_html_(self) -> str:
         return self.report()._repr_html_()
