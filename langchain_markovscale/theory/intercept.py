@@ -13,6 +13,7 @@ of a graded score's rank among the scores it was fitted to:
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import erfc
 
 import numpy as np
 from numpy.typing import NDArray
