@@ -260,7 +260,7 @@ class Criterion:
         if revisions and draws and optimal and self._worth(revisions) > self._worth(draws):
             # The optimum knows of later decisions and commitments do not: whether to go on is for
             # the best plan to say, but what to do is decided by like and like.
-            return best._replace(action="revise") if self._pays(best) else revisions
+            return best._replace(action="revise")
         return best
 
     def _revisions(self, posterior: Posterior, hand: InHand, most: int, *, scored: bool) -> Plan:
