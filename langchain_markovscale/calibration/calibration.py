@@ -289,7 +289,8 @@ class Calibration:
 
         Returns:
             A table that prints as text and shows itself in notebooks, with a row for each rate:
-            `name`, `estimate`, `low`, `high` and `n`. Intervals are the quantiles of `draws`;
+            `name`, `estimate`, `low`, `high` and `n`. Intervals are the quantiles of `draws`, and
+            reach to 0 where an event never happened in the traces, to 1 where it always did;
             where nothing was resampled, `low` and `high` are None. `n` is how many questions or
             events a rate rests on, None where that is not known.
 

@@ -125,16 +125,19 @@ def shrinking(pooled: Parameters, strength: float) -> Prior:
     return Prior(WEAK.weights, WEAK.initial, *pulls)
 
 
-def random_prior(n_fits: int, n_classes: int, rng: np.random.Generator) -> Prior:
-    """Return pseudo-counts from Exp(1), as the Bayesian bootstrap weighs what it has not seen.
+def around(pooled: Floats, strength: float, n_classes: int, rng: np.random.Generator) -> Floats:
+    """Draw pseudo-counts of a rate in each class around that of all classes, shape (2, B, K).
 
-    A rate that nothing was seen of is then uniform over resampled fits, and one of an event that
-    never happened in n trials lies below 3/n in 95 % of them.
+    They are gamma, so that a class of which nothing is seen has the rate Beta(Nr, N(1−r)).
+
+    Args:
+        pooled: r, the rate of all classes together in each fit, shape (B,).
+        strength: N, how many pseudo-observations it is worth.
+        n_classes: K.
+        rng: Source of randomness.
     """
-    shape = (n_fits, n_classes)
-    return Prior(
-        np.full((n_fits, 1), _HALF), *(rng.exponential(size=(2, *shape)) for _ in range(4))
-    )
+    counts = strength * np.stack([pooled, 1 - pooled])[:, :, None]
+    return rng.standard_gamma(np.repeat(counts, n_classes, axis=2))
 
 
 def random_starts(

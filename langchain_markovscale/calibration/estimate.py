@@ -243,7 +243,7 @@ def _summary(
         keyed=statistics.keyed,
         seed=seed,
         level=level,
-        intervals=_intervals(resampled, model, tails) if resampled else {},
+        intervals=_intervals(resampled, problem, mode, model, tails) if resampled else {},
         right=_floats(right),
         total=_floats(total),
         fitted=_floats(selection.forecast(mode.parameters, revisions)[0]),
@@ -261,8 +261,17 @@ def _summary(
 
 
 def _intervals(
-    resampled: em.Parameters, model: ScoreModel, tails: tuple[float, float]
+    resampled: em.Parameters,
+    problem: selection.Problem,
+    mode: selection.Mode,
+    model: ScoreModel,
+    tails: tuple[float, float],
 ) -> dict[str, tuple[tuple[float, float], ...]]:
+    """(low, high) of each rate by class.
+
+    Where an event never happened, 0 is as likely as any rate that a draw has, and is the low end;
+    where it always did, 1 is the high one.
+    """
     values = {
         "weights": resampled.weights,
         "initial": resampled.initial,
@@ -272,12 +281,22 @@ def _intervals(
         "sensitivity": model.draws[:, :1],
         "specificity": model.draws[:, 1:],
     }
-    return {name: _quantiles(each, tails) for name, each in values.items()}
+    counts = selection.outcomes(problem, mode.parameters)
+    if model.informative:
+        counts |= model.outcomes
+    intervals = {}
+    for name, each in values.items():
+        happened, missed = counts.get(name, (1.0, 1.0))
+        intervals[name] = tuple(
+            (low if happened else 0.0, high if missed else 1.0)
+            for low, high in _quantiles(each, tails)
+        )
+    return intervals
 
 
 def _quantiles(values: Floats, tails: tuple[float, float]) -> tuple[tuple[float, float], ...]:
     """(low, high) of each column, over the rows."""
-    low, high = np.quantile(values, tails, axis=0).tolist()
+    low, high = np.quantile(values, tails, axis=0, method="weibull").tolist()
     return tuple(zip(low, high, strict=True))
 
 

@@ -17,6 +17,7 @@ from langchain_markovscale.calibration.latent_labels import (
     first_evidence,
     updated_evidence,
 )
+from langchain_markovscale.calibration.resampling import imagined_counts
 from langchain_markovscale.calibration.sufficient_statistics import Statistics
 from langchain_markovscale.calibration.verifier_scores import ScoreModel
 from langchain_markovscale.theory.likelihood import (
@@ -45,7 +46,7 @@ _FEW_TO_COMPARE = 20  # questions; the standard error from fewer says too little
 _ROUGHLY = 1e-4  # log density, far below what tells numbers of classes apart
 _ROUNDS = 30  # of weighing hypotheses and counting the evidence again
 _CLEARLY_BETTER = 2.0  # log density by which settling must help to be noticed
-_NEVER = 0.5  # expected events; of labelled traces a whole number
+_PULL = 2.0  # pseudo-observations of a class's rates at those of all questions, in a resampled fit
 _NOTICEABLE = 0.9  # settling nearer to 1 than this changes no plan of a few rounds
 
 
@@ -214,42 +215,90 @@ def bootstrap(
 ) -> em.Parameters:
     """Refit on questions drawn with replacement, from the mode; a batch of `n_draws`.
 
-    Pseudo-counts are drawn as well: resampling alone would repeat what the prior says of a rate
-    that was hardly seen, as if it were certain. Of what never happened they are worth a question
-    each, since nothing shows whether a question's attempts would have differed.
+    Pseudo-counts are drawn as well, see `_random_prior`.
     """
     n = int(problem.questions.sum())
     questions = rng.multinomial(n, problem.questions / n, size=n_draws).astype(np.float64)
     start = em.Parameters(*(np.repeat(each, n_draws, axis=0) for each in mode.parameters))
-    prior = em.random_prior(n_draws, start.weights.shape[1], rng)
-    worth = _worth_of_unseen(problem, mode.parameters)
-    prior = prior._replace(**{name: each * getattr(prior, name) for name, each in worth.items()})
+    prior = _random_prior(problem, mode.parameters, questions, rng)
     found = em.fit(problem.events, questions, start, settling=problem.settling, prior=prior)
     return in_order(found.parameters)
 
 
-def _worth_of_unseen(problem: Problem, parameters: em.Parameters) -> dict[str, Floats]:
-    """Return what a pseudo-count is worth for each rate, of the event and of its absence.
+def outcomes(problem: Problem, parameters: em.Parameters) -> dict[str, tuple[float, float]]:
+    """Return how often the event of each rate happened, and did not, in all questions.
+
+    Args:
+        problem: The events.
+        parameters: The fit that weighs the rows of a question, a batch of one.
 
     Returns:
-        By name of the rate, shape (2, 1, 1): 1, or the trials of a question that has any where
-        none of all trials came out so.
+        By the name of the rate; trials at a depth count as many as they would at the first one.
     """
-    counts, weights = problem.events.counts, weighed_rows(problem, parameters).sum(axis=1)
-    revisions = counts[:, REVISED:].reshape(len(counts), -1, DEPTH).sum(axis=1)
-    outcomes = {
+    rows = weighed_rows(problem, parameters).sum(axis=1)
+    found = {}
+    for name, seen in _outcomes(problem.events, float(parameters.settling[0])).items():
+        happened, missed = (rows @ seen).tolist()
+        found[name] = (happened, missed)
+    return found
+
+
+def _random_prior(
+    problem: Problem, parameters: em.Parameters, questions: Floats, rng: np.random.Generator
+) -> em.Prior:
+    """Draw pseudo-counts for each resampled fit.
+
+    Resampling alone would repeat what was seen of a rare event as if it were certain. So a question
+    in which it happens and one in which it does not are imagined, see `resampling.py`: one of each
+    for all classes, which share it as they share the trials; one for each class would be many, and
+    would draw rare events up. The rates of a class are drawn to those of all by a few
+    pseudo-observations, for in some classes hardly any trial is seen.
+
+    Args:
+        problem: The events.
+        parameters: The mode.
+        questions: How many questions each group stands for in each fit, shape (B, G).
+        rng: Source of randomness.
+    """
+    rows = weighed_rows(problem, parameters)
+    by_group = em.responsibilities(problem.events, parameters)[0].sum(axis=1)
+    many = problem.questions.astype(np.int64)
+    pseudo = {}
+    for name, seen in _outcomes(problem.events, float(parameters.settling[0])).items():
+        groups = np.add.reduceat(by_group[:, None] * seen, problem.events.starts)
+        happened, missed = np.repeat(groups, many, axis=0).T
+        imagined = imagined_counts(happened, happened + missed, len(questions), rng)
+        counts = questions @ groups + imagined
+        trials = seen.sum(axis=1) @ rows
+        total = trials.sum()
+        shares = trials / total if total else parameters.weights[0]
+        pooled = counts[:, 0] / counts.sum(axis=1)
+        pseudo[name] = imagined.T[:, :, None] * shares
+        if name != "initial":  # which is what classes differ in
+            pseudo[name] += em.around(pooled, _PULL, rows.shape[1], rng)
+    return em.Prior(np.repeat(em.WEAK.weights, len(questions), axis=0), **pseudo)
+
+
+def _outcomes(events: em.Events, settling: float) -> dict[str, Floats]:
+    """Return how often the event of each rate happened, and did not, in each row, shape (R, 2).
+
+    Trials at a depth count as many as they would be at the first one.
+    """
+    counts = events.counts
+    moves = counts[:, REVISED:].reshape(len(counts), -1, DEPTH)
+    worth = settling ** np.arange(events.depths)
+
+    def revised(happened: int, missed: int) -> Floats:
+        times = moves[:, :, happened].sum(axis=1)
+        tried = (moves[:, :, happened] + moves[:, :, missed]) @ worth
+        return np.stack([times, np.maximum(tried - times, 0)], axis=1)
+
+    return {
         "initial": counts[:, [DRAWN_RIGHT, DRAWN_WRONG]],
-        "repair": revisions[:, [REPAIRED, UNREPAIRED]],
-        "corruption": revisions[:, [BROKEN, KEPT]],
+        "repair": revised(REPAIRED, UNREPAIRED),
+        "corruption": revised(BROKEN, KEPT),
         "retention": counts[:, [STUCK, MOVED]],
     }
-    worth = {}
-    for name, seen in outcomes.items():
-        total = weights @ seen
-        questions = weights @ (seen.sum(axis=1) > 0)
-        by_question = total.sum() / questions if questions else 1.0
-        worth[name] = np.where(total < _NEVER, by_question, 1.0)[:, None, None]
-    return worth
 
 
 def in_order(parameters: em.Parameters) -> em.Parameters:

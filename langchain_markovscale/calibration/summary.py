@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
+from math import inf
 from typing import NamedTuple
 
 from langchain_markovscale.display.display import Display
@@ -96,6 +97,7 @@ _SYMBOLS = {
 _OF_VERDICTS = {"scores.right": "a₁", "scores.wrong": "a₀"}  # instead, where scores are two-valued
 _NO_PARAMETERS = ("scores", "quantiles", "cuts")  # of the fields of `GradedScores`
 _LEVEL = 0.9  # where no fit says
+_OPEN = (inf, -inf)  # ends that widen no interval
 _MOST = 40  # rows that are shown; of more, the first and the last
 
 
@@ -232,7 +234,7 @@ def rate_table(
     if level is None:
         level = fitted.level if fitted else _LEVEL
     check_level(level)
-    numbers = _numbers(rates, fitted)
+    numbers, ends = _numbers(rates, fitted), _ends(fitted)
     rows = []
     for name in (each.name for each in fields(Rates) if each.name not in _NO_RATES):
         value = getattr(rates, name)
@@ -240,7 +242,7 @@ def rate_table(
             continue
         if not isinstance(value, tuple):
             drawn = [getattr(draw, name) for draw in draws]
-            rows.append(_row(name, value, drawn, level, numbers.get(name)))
+            rows.append(_row(name, value, drawn, level, numbers.get(name), ends.get(name, _OPEN)))
             if name == "coincidence" and rates.plausible_wrong is None:
                 thetas = [draw.urn.concentration for draw in draws]
                 rows.append(_row("concentration", rates.urn.concentration, thetas, level, None))
@@ -249,11 +251,12 @@ def rate_table(
         for k, each in enumerate(value[:1] if once else value):
             full = name if once or rates.n_classes == 1 else f"{name}[{k}]"
             drawn = [getattr(draw, name)[k] for draw in draws]
-            rows.append(_row(full, each, drawn, level, numbers.get(name)))
+            rows.append(_row(full, each, drawn, level, numbers.get(name), ends.get(name, _OPEN)))
     if rates.n_classes > 1:
         for name in _AVERAGED:
-            drawn = [_mean(draw, name) for draw in draws]
-            rows.append(_row(f"mean_{name}", _mean(rates, name), drawn, level, numbers.get(name)))
+            value, drawn = _mean(rates, name), [_mean(draw, name) for draw in draws]
+            known = numbers.get(name), ends.get(name, _OPEN)
+            rows.append(_row(f"mean_{name}", value, drawn, level, *known))
     rows += _areas(fitted, level if draws else None)
     if scores is not None:
         rows += _parameters(scores)
@@ -287,13 +290,32 @@ def _parameters(scores: GradedScores | TwoValuedScores) -> Iterator[RateRow]:
 
 
 def _row(
-    name: str, value: float, drawn: Sequence[float], level: float, number: int | None
+    name: str,
+    value: float,
+    drawn: Sequence[float],
+    level: float,
+    number: int | None,
+    ends: tuple[float, float] = _OPEN,
 ) -> RateRow:
     if not drawn or max(drawn) - min(drawn) <= TOLERANCE:  # then it was not resampled
         return RateRow(name, float(value), None, None, number)
-    estimate = Estimate.of(value, drawn, level)
-    low, high = estimate.interval or (None, None)
-    return RateRow(name, estimate.value, low, high, number)
+    low, high = Estimate.of(value, drawn, level).interval or _OPEN
+    return RateRow(name, float(value), min(low, ends[0]), max(high, ends[1]), number)
+
+
+def _ends(fitted: FitSummary | None) -> dict[str, tuple[float, float]]:
+    """Return what intervals reach to whatever their level, by the name of the rate.
+
+    That is 0 where an event never happened, and 1 where it always did, as in the fit's own ones.
+    """
+    intervals = fitted.intervals.items() if fitted else ()
+    return {
+        name: (
+            0.0 if all(low == 0 for low, _ in each) else _OPEN[0],
+            1.0 if all(high == 1 for _, high in each) else _OPEN[1],
+        )
+        for name, each in intervals
+    }
 
 
 def _numbers(rates: Rates, fitted: FitSummary | None) -> dict[str, int]:

@@ -80,6 +80,17 @@ class ScoreModel:
         """Whether the whole interval of either AUC is better than chance."""
         return max(self.auc_interval[0], self.auc_within_interval[0]) > _CHANCE
 
+    @property
+    def outcomes(self) -> dict[str, tuple[int, int]]:
+        """How often right answers were accepted and not, and wrong ones rejected and not."""
+        accepted, right = self.scores.score >= self.accept_threshold, self.scores.correct
+        n_right, n_wrong = int(right.sum()), int((~right).sum())
+        hits, rejections = int((accepted & right).sum()), int((~accepted & ~right).sum())
+        return {
+            "sensitivity": (hits, n_right - hits),
+            "specificity": (rejections, n_wrong - rejections),
+        }
+
     def law(self, classes: Floats, initial: Floats) -> GradedScores | TwoValuedScores | None:
         """Fit what scores say of an answer; None where they get no weight.
 

@@ -40,7 +40,8 @@ class Estimate(NamedTuple):
         drawn = list(draws)
         if not drawn:
             return cls(float(value))
-        low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2)).tolist()
+        tails = ((1 - level) / 2, (1 + level) / 2)
+        low, high = np.quantile(drawn, tails, method="weibull").tolist()
         return cls(float(value), (low, high))
 
     @classmethod

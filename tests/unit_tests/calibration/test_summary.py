@@ -14,6 +14,11 @@ LOOP = Loop(initial=(0.8, 0.3), repair=(0.5, 0.2), corruption=(0.05, 0.1))
 TRACES = LOOP.traces(questions=120, starts=2, revisions=3, seed=0)
 
 
+def quantiles(draws, low, high):
+    """As the draws of a rate have them in the mean: 5 % lie below the lower end at 90 %."""
+    return tuple(np.quantile(draws, (low, high), method="weibull"))
+
+
 @pytest.fixture(scope="module")
 def fitted():
     return Calibration.fit(TRACES, n_classes=2, n_bootstrap=120, level=0.8, delivery=False)
@@ -51,11 +56,11 @@ def test_means_over_questions_and_theta_are_those_of_the_rates(fitted):
         means = [np.dot(one.weights, getattr(one, name)) for one in (fitted.rates, *fitted.draws)]
         row = table[f"mean_{name}"]
         assert row.estimate == pytest.approx(means[0])
-        assert row.interval == pytest.approx(tuple(np.quantile(means[1:], (0.1, 0.9))))
+        assert row.interval == pytest.approx(quantiles(means[1:], 0.1, 0.9))
         assert row.n == table[f"{name}[0]"].n
     theta = [1 / draw.coincidence - 1 for draw in fitted.draws]
     assert table["concentration"].estimate == pytest.approx(1 / fitted.rates.coincidence - 1)
-    assert table["concentration"].interval == pytest.approx(tuple(np.quantile(theta, (0.1, 0.9))))
+    assert table["concentration"].interval == pytest.approx(quantiles(theta, 0.1, 0.9))
 
 
 def test_of_one_class_the_means_are_its_rates():
@@ -111,8 +116,32 @@ def test_intervals_are_those_of_the_fit_and_wider_at_a_higher_level(fitted):
         fitted.fitted.intervals["sensitivity"][0]
     )
     kappa = [draw.coincidence for draw in fitted.draws]
-    low, high = np.quantile(kappa, (0.1, 0.9))
+    low, high = quantiles(kappa, 0.1, 0.9)
     assert (table["coincidence"].low, table["coincidence"].high) == pytest.approx((low, high))
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_what_never_happened_may_be_impossible(level):
+    never = replace(LOOP, corruption=(0.0, 0.0), sensitivity=1.0)
+    fit = Calibration.fit(never.traces(40, 2, 2, seed=1), n_bootstrap=50, delivery=False)
+    intervals = fit.conf_int(level)
+    for name in ("corruption[0]", "corruption[1]", "mean_corruption"):
+        assert intervals[name][0] == 0
+    assert 0 < intervals["mean_corruption"][1] < 0.2
+    assert intervals["sensitivity"][1] == 1
+    assert 0.8 < intervals["sensitivity"][0] < 1
+    for name in ("repair[0]", "mean_repair", "mean_initial", "specificity"):
+        assert 0 < intervals[name][0] < intervals[name][1] < 1
+
+
+def test_a_rare_event_is_not_thought_common_in_a_class_that_hardly_tries_it():
+    """One answer in a hundred is spoilt, and few answers of the hard class can be."""
+    rare = replace(LOOP, initial=(0.9, 0.15), corruption=(0.01, 0.01))
+    means = []
+    for seed in range(8):
+        fit = Calibration.fit(rare.traces(60, 3, 1, seed=seed), n_bootstrap=50, delivery=False)
+        means += [np.dot(draw.weights, draw.corruption) for draw in fit.draws]
+    assert 0.01 < np.mean(means) < 0.05
 
 
 def test_conf_int_gives_the_same_intervals_by_name(fitted):
@@ -121,9 +150,8 @@ def test_conf_int_gives_the_same_intervals_by_name(fitted):
     assert intervals["repair[1]"] == (table["repair[1]"].low, table["repair[1]"].high)
     assert intervals["verdict_correlation"] is None
     low, high = fitted.conf_int()["repair[1]"]
-    assert (low, high) == pytest.approx(
-        np.quantile([draw.repair[1] for draw in fitted.draws], (0.05, 0.95))
-    )
+    repairs = [draw.repair[1] for draw in fitted.draws]
+    assert (low, high) == pytest.approx(quantiles(repairs, 0.05, 0.95))
 
 
 def test_where_nothing_was_resampled_there_is_no_interval(fitted):
