@@ -12,6 +12,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from langchain_markovscale.replay.plan_check import carried_out
 from langchain_markovscale.replay.pool import Pool, PooledQuestion
 from langchain_markovscale.replay.replay import Outcome, replay
 from langchain_markovscale.replay.strategies import SinglePass
@@ -161,6 +162,7 @@ class _Halves:
             interval=phi.interval(level),
             at_its_word=believed,
             in_force=in_force,
+            plan_check=self._plan_check(actions, cost, limit) if believed.went_on else None,
         )
 
     def _play(self, actions: tuple[Action, ...], cost: float, limit: int) -> Outcome:
@@ -172,6 +174,20 @@ class _Halves:
         return Outcome(
             *(self._by_question(values) / self.splits for values in vars(total).values())
         )
+
+    def _plan_check(self, actions: tuple[Action, ...], cost: float, limit: int) -> float | None:
+        """Return ΣA/ΣG of plans that are carried out; None where few of them can be."""
+        promised, delivered, played = np.zeros((3, len(self._pool)))
+        for fitted, tried, start in self._halves:
+            rule = Criterion(fitted, cost, limit, actions, delivery=False)
+            found = carried_out(rule, [self._pool[i].starting_with(start) for i in tried])
+            promised[tried] += np.nan_to_num(found[0])
+            delivered[tried] += np.nan_to_num(found[1])
+            played[tried] += ~np.isnan(found[0])
+        if np.count_nonzero(self._by_question(played)) < LEAST_QUESTIONS:
+            return None
+        promise = float(self._by_question(promised).sum())
+        return float(self._by_question(delivered).sum()) / promise
 
     def _by_question(self, values: Floats) -> Floats:
         """Return the means over the traces of each question, shape (Q,)."""

@@ -186,25 +186,49 @@ class Criterion:
             return self._decide(attempts, class_weights)
         return self._decisions.get(pattern, lambda: self._decide(attempts)).copy()
 
+    def plan(self, attempts: Sequence[Attempt]) -> Plan | None:
+        """Return the plan whose gain a decision to go on promises; None where it does not go on.
+
+        The rule itself follows only its first step, and decides again.
+
+        Args:
+            attempts: At least one, as `decide` takes them.
+        """
+        _, plan = self._considered(attempts, None)
+        return plan if isinstance(plan, Plan) and self._pays(plan) else None
+
     def _decide(
         self, attempts: Sequence[Attempt], class_weights: Sequence[float] | None = None
     ) -> Decision:
         if not attempts:
             return self._first(class_weights)
+        hand, plan = self._considered(attempts, class_weights)
+        best, belief = hand.attempt, hand.belief
+        if not isinstance(plan, Plan):
+            return _decision("stop", best, belief, len(attempts), plan)
+        pays = self._pays(plan)
+        action: Step = plan.action if pays else "stop"
+        reason: Reason = "gain_exceeds_cost" if pays else "gain_below_cost"
+        cost = self.cost_per_round[plan.action] * plan.rounds
+        return _decision(action, best, belief, len(attempts), reason, self.phi * plan.gain, cost)
+
+    def _considered(
+        self, attempts: Sequence[Attempt], class_weights: Sequence[float] | None
+    ) -> tuple[InHand, Plan | Reason]:
+        """Return the best answer, and the plan to weigh or why there is none."""
         try:
             posterior = self.belief.posterior(attempts, class_weights)
         except (KeyError, TypeError, AttributeError):
             check_attempts(attempts)
             raise
         hand = in_hand(posterior, attempts)
-        best, belief = hand.attempt, hand.belief
         left = self.max_rounds - len(attempts)
         if left <= 0:
-            return _decision("stop", best, belief, len(attempts), "max_rounds")
+            return hand, "max_rounds"
         says_nothing = self.rates.verdicts_say_nothing
         silent = all(attempt["score"] is None for attempt in attempts)
         if silent and not isinstance(posterior, KeyedPosterior) and not says_nothing:
-            return _decision("stop", best, belief, len(attempts), "no_evidence")
+            return hand, "no_evidence"
         # No score at all, twice, is no accident; once, where nobody has ever seen one.
         scored = not says_nothing and not (silent and len(attempts) > self.belief.measured)
         fresh = all(each["parent"] is None for each in attempts)
@@ -215,11 +239,7 @@ class Criterion:
             plan = self._before_the_run(class_weights, keyed=keyed)
         if plan is None or self._pays(plan):
             plan = self._best_plan(posterior, hand, _Outlook(left, scored, fresh, weights))
-        pays = self._pays(plan)
-        action: Step = plan.action if pays else "stop"
-        reason: Reason = "gain_exceeds_cost" if pays else "gain_below_cost"
-        cost = self.cost_per_round[plan.action] * plan.rounds
-        return _decision(action, best, belief, len(attempts), reason, self.phi * plan.gain, cost)
+        return hand, plan
 
     def _first(self, class_weights: Sequence[float] | None) -> Decision:
         """The first attempt is always made: there is no answer to return without it."""
@@ -283,7 +303,7 @@ class Criterion:
             plans.append(verified(drawn, most).best("generate", cost))
         if votes and isinstance(posterior, KeyedPosterior):
             won = vote_on(posterior.ballot(votes), hand.answer)
-            ballots = Commitments(won - hand.belief, np.arange(1.0, votes + 1))
+            ballots = Commitments(won - hand.belief, np.arange(1.0, votes + 1), "vote")
             plans.append(ballots.best("generate", cost))
         return max(plans, key=self._worth)
 
@@ -318,7 +338,8 @@ class Criterion:
         later = float((old * rounds[again]).sum() + chances.new.dot(rounds[new]))
         cost = self._costs["generate"]
         gain = on + cost * later - belief
-        return Plan("generate", gain, 1 + later), drawn + left <= horizon
+        plan = Plan("generate", gain, 1 + later, "optimal", horizon - drawn)
+        return plan, drawn + left <= horizon
 
     def _optimum(self, horizon: int, scored: bool, class_weights: Weights | None) -> Optimum:
         cost = self._costs["generate"]

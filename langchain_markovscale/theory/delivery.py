@@ -120,6 +120,9 @@ class Delivered:
         interval: (low, high) of that.
         at_its_word: How the rule fared that believes its own promise.
         in_force: How it fared with φ in force; what it promises is then φ times as much.
+        plan_check: ΣA/ΣG of its plans, carried out without deciding again: 1 for a right model.
+            None where fewer than 30 questions have as many attempts recorded as their plan may
+            take, and where it was not measured.
     """
 
     actions: tuple[Action, ...]
@@ -130,6 +133,7 @@ class Delivered:
     interval: tuple[float, float]
     at_its_word: Played
     in_force: Played
+    plan_check: float | None = None
 
 
 @dataclass(frozen=True)

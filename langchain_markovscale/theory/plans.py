@@ -13,7 +13,7 @@ A commitment's worth is linear in the belief. For verdicts that are independent 
 plan attains, so it bounds the optimum from below, and deciding again each round can only raise it.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,11 @@ from langchain_markovscale.types import Action
 Floats = NDArray[np.float64]
 
 
+Kind = Literal["verified", "blind", "vote", "optimal"]
+"""What a plan does: one of the above, or optimal stopping of fresh draws, see `theory/optimum.py`,
+which draws whatever the first step of its plan is said to be."""
+
+
 class Plan(NamedTuple):
     """One plan, as it looks from a belief.
 
@@ -31,11 +36,15 @@ class Plan(NamedTuple):
         action: Its first step.
         gain: What it adds to the chance that the answer returned is right.
         rounds: The rounds it is expected to take.
+        kind: What it does.
+        most: The most rounds that it may take.
     """
 
     action: Action
     gain: float
     rounds: float
+    kind: Kind
+    most: int
 
 
 class Commitments(NamedTuple):
@@ -44,15 +53,17 @@ class Commitments(NamedTuple):
     Attributes:
         gains: What each adds to the chance that the answer returned is right, shape (n,).
         rounds: The rounds that each is expected to take, shape (n,).
+        kind: What they do.
     """
 
     gains: Floats
     rounds: Floats
+    kind: Kind = "verified"
 
     def best(self, action: Action, cost: float) -> Plan:
         """Return the one that is worth most when a round costs c; of equal ones the shortest."""
         row = int((self.gains - cost * self.rounds).argmax())
-        return Plan(action, float(self.gains[row]), float(self.rounds[row]))
+        return Plan(action, float(self.gains[row]), float(self.rounds[row]), self.kind, row + 1)
 
 
 def verified(cases: Candidates, most: int) -> Commitments:
@@ -93,10 +104,10 @@ def blind(cases: Chains, most: int) -> Commitments:
     powers[1:] = kept
     np.multiply.accumulate(powers, axis=0, out=powers)
     gains = np.add.accumulate(powers.dot(first))
-    return Commitments(gains, np.arange(1.0, most + 1))
+    return Commitments(gains, np.arange(1.0, most + 1), "blind")
 
 
 def one_draw(cases: Candidates) -> Commitments:
     """Return the commitment to draw once and take what comes."""
     gain = (cases.weights * (cases.candidate - cases.right)).sum()
-    return Commitments(np.array([gain]), np.ones(1))
+    return Commitments(np.array([gain]), np.ones(1), "blind")

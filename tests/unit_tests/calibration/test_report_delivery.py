@@ -1,10 +1,12 @@
 """A report quotes what was delivered on the traces wherever that was measured."""
 
+import json
 from dataclasses import replace
 
 import pytest
 from pages import Page
 
+from langchain_markovscale import Calibration
 from langchain_markovscale.calibration.simulate import PolicyOutcome
 from langchain_markovscale.theory.delivery import COSTS, Delivered, Delivery, Played
 
@@ -143,3 +145,23 @@ def test_the_table_fits_a_terminal(report_of):
     begin = text.index("What the criterion achieves")
     lines = text[begin : text.index("How these numbers were made")].splitlines()
     assert max(map(len, lines)) <= 80
+
+
+def test_the_plan_check_is_said_where_it_was_measured(report_of):
+    assert "carried out" not in words(report_of())
+    checked = (row(cost, plan_check=0.97 if cost > 0.01 else None) for cost in COSTS)
+    assert "carried out without deciding again delivered 97% of what" in words(report_of(*checked))
+    two = words(report_of(row(0.1, plan_check=1.1), row(0.05, plan_check=0.9), row(0.01)))
+    assert "delivered 90% and 110% of what they promised" in two
+
+
+def test_a_file_without_a_plan_check_is_read(degrading, tmp_path):
+    path = tmp_path / "calibration.json"
+    calibration = replace(degrading, delivery=measured(row(0.01, plan_check=0.97)))
+    calibration.save(path)
+    assert Calibration.load(path) == calibration
+    content = json.loads(path.read_text())
+    (saved,) = content["delivery"]["rows"]
+    assert saved.pop("plan_check") == 0.97
+    path.write_text(json.dumps(content))
+    assert Calibration.load(path).delivery.rows[0].plan_check is None
