@@ -121,15 +121,9 @@ def _has_stopped(values: Mapping[str, Any]) -> bool:
 
 
 def _is_same_question(current: Run, text: str, messages: list[AnyMessage]) -> bool:
-    """Return whether the run that is going on asks this question, in the last human message.
-
-    A cached node writes the run that it was cached in, whose message is not in this conversation.
-    """
+    """Return whether the run that is going on asks this question, in the last human message."""
     last = _last_human(messages)
-    if current["question"] != text:
-        return False
-    asked_as = current["message_id"]
-    return last is None or asked_as == last.id or all(each.id != asked_as for each in messages)
+    return current["question"] == text and (last is None or current["message_id"] == last.id)
 
 
 def _without_old_answer(messages: list[AnyMessage], run: Run) -> list[AnyMessage]:

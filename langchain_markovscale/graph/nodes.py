@@ -10,6 +10,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_markovscale._models import uncached
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.answers.reading import joined_key, read_key
+from langchain_markovscale.graph.cache import AnswerCache
 from langchain_markovscale.graph.class_weights import (
     CLASS_WEIGHTS_KEY,
     plain_weights,
@@ -78,9 +79,12 @@ class WritingNode(LoopNode):
         answer_key: AnswerKey | None,
         safety: Safety | None = None,
         timeout: float | None = None,
+        answers: AnswerCache | None = None,
     ) -> None:
         metered = not isinstance(writer.runnable, BaseChatModel)
-        super().__init__(action, action, metered=metered, safety=safety, timeout=timeout)
+        super().__init__(
+            action, action, metered=metered, safety=safety, timeout=timeout, answers=answers
+        )
         self._writer = writer
         self._answer_key = answer_key
 
@@ -88,6 +92,12 @@ class WritingNode(LoopNode):
         reply = read_reply(output)
         key, metadata = read_key(reply.answered, self._answer_key)
         return Draft(reply.text, key, reply.context, reply.message, metadata)
+
+    def _from_cache(self, value: Any) -> Draft:
+        return Draft(**value)
+
+    def _for_cache(self, result: Draft) -> Any:
+        return result._asdict()
 
     def _cost(self, output: Any, result: Draft | None) -> Usage:
         return usage_in(output)
@@ -126,8 +136,9 @@ class GenerateNode(WritingNode):
         safety: Safety | None = None,
         timeout: float | None = None,
         predictor: Runnable[Any, Any] | None = None,
+        answers: AnswerCache | None = None,
     ) -> None:
-        super().__init__("generate", writer, answer_key, safety, timeout)
+        super().__init__("generate", writer, answer_key, safety, timeout, answers)
         self._predictor = predictor
 
     def _steps(self, values: Mapping[str, Any], config: RunnableConfig) -> Steps[Update]:
