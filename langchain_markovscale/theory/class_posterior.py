@@ -331,4 +331,4 @@ def _splits(initial: tuple[float, ...], draws: int) -> Floats:
     """Return p₀ᴿ (1−p₀)ʷ for R and w from 0 to `draws`, shape (K, (draws + 1)²)."""
     p, powers = np.array(initial)[:, None], np.arange(draws + 1)
     right, wrong = p**powers, (1 - p) ** powers
-    return (right[:, :, None] * wrong[:, None]).reshape(len(p), -1)
+    return np.asarray((right[:, :, None] * wrong[:, None]).reshape(len(p), -1), np.float64)

@@ -41,7 +41,7 @@ def vote_on(ballot: Ballot, answer: int | None) -> Floats:
         wins += urns.weights[:, None, None] * _wins(ballot.votes, urns, answer, most)
     by_split = np.add.reduce(ballot.chances * wins, axis=0)
     choices, draws = _ways(most)
-    return np.bincount(draws, (choices * by_split).ravel())[1 : most + 1]
+    return np.asarray(np.bincount(draws, (choices * by_split).ravel())[1 : most + 1], np.float64)
 
 
 def _wins(votes: Floats, urns: Urns, answer: int | None, most: int) -> Floats:
@@ -87,7 +87,7 @@ def _product(factors: Floats, whole: float) -> Floats:
     pairs = values[:, :half] + 1j * values[:, half:]
     product = np.multiply.reduce(pairs.reshape(-1, count, half), axis=1)
     cut = np.concatenate([product.real, product.imag], axis=1).dot(back) / scale
-    return cut.reshape(*shape, length)
+    return np.asarray(cut.reshape(*shape, length))
 
 
 @lru_cache(maxsize=256)
