@@ -105,16 +105,14 @@ def _circle(count: int, length: int, radius: int) -> tuple[Floats, Floats, Float
     points = count * (length - 1) + 1
     half = points // 2 + 1
     angles = 2 * np.pi * np.outer(np.arange(length), np.arange(half)) / points
-    there = np.hstack([np.cos(angles), np.sin(angles)])
+    there: Floats = np.hstack([np.cos(angles), np.sin(angles)])
     weights = np.full(half, 2.0)
     weights[0] = 1.0
     if points % 2 == 0:
         weights[-1] = 1.0
-    return (
-        2.0 ** (radius * np.arange(length)),
-        there,
-        there.T * np.tile(weights, 2)[:, None] / points,
-    )
+    scale: Floats = np.power(2.0, radius * np.arange(length))
+    back: Floats = there.T * np.tile(weights, 2)[:, None] / points
+    return scale, there, back
 
 
 @lru_cache(maxsize=1024)
