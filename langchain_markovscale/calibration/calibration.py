@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from langchain_markovscale._text import harmless
 from langchain_markovscale.calibration import calibration_file
 from langchain_markovscale.calibration.estimate import fit_traces
 from langchain_markovscale.calibration.presets import path_of
@@ -85,7 +86,7 @@ class Calibration:
             f"{', …' if self.rates.n_classes > 4 else ''}"
             for name in ("initial", "repair", "corruption")
         )
-        return f"<Calibration: {'; '.join(rates)} ({self.source})>"
+        return harmless(f"<Calibration: {'; '.join(rates)} ({self.source})>")
 
     def _repr_html_(self) -> str:
         return self.report()._repr_html_()

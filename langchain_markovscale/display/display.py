@@ -3,6 +3,7 @@
 import warnings
 from typing import TYPE_CHECKING
 
+from langchain_markovscale._text import harmless
 from langchain_markovscale.display import html
 from langchain_markovscale.display.document import Document
 from langchain_markovscale.display.markdown import as_markdown
@@ -62,7 +63,7 @@ class Display:
         return self.text
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self.verdict}>"
+        return harmless(f"<{type(self).__name__}: {self.verdict}>")
 
     def _draw(self, name: str) -> "Figure":
         """Return the plot of that name, for those that have plots."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.cache.base import BaseCache
 from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
@@ -130,7 +131,8 @@ def create_markovscale_graph(
         timeout: Time that a call may take; needs the async methods. A call that takes longer fails
             with an error that the default `RetryPolicy` retries.
         **rule: How to decide: `calibration`, `variant`, `cost_per_round`, `max_rounds`, `actions`,
-            `choices` and `delivery`, described by `help(langchain_markovscale.RuleOptions)`.
+            `choices`, `exact_verifier` and `delivery`, described by
+            `help(langchain_markovscale.RuleOptions)`.
 
     Returns:
         The compiled graph.
@@ -175,10 +177,46 @@ def create_markovscale_graph(
     builder.add_edge("generate", "verify_proxy")
     router = MarkovScaleRouter(criterion=criterion, answer_key=key, routes=_LABELS)
     builder.add_conditional_edges("verify_proxy", router, router.path_map())
-    answer_cache = None if cache is None else AnswerCache(cache)
-    graph = builder.compile(checkpointer, cache=answer_cache, store=store, name=name)
+    options = {
+        "checkpointer": checkpointer,
+        "cache": None if cache is None else AnswerCache(cache),
+        "store": store,
+        "name": name,
+    }
     limit = _STEPS_PER_ATTEMPT * per_run.most_rounds + _STEPS_BESIDE
-    return graph.with_config(recursion_limit=limit, tags=[TAG])
+    return _compiled(builder, options, {"recursion_limit": limit, "tags": [TAG]})
+
+
+class LoopGraph(
+    CompiledStateGraph[MarkovScaleState, MarkovScaleContext, MarkovScaleInput, MarkovScaleOutput]
+):
+    """A compiled loop that can travel to another process, by `cloudpickle`.
+
+    LangGraph's compiled graphs cannot: their nodes compare with a sentinel that is another object
+    in another process. So what travels is the builder, and it is compiled again on arrival.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        options = {
+            "checkpointer": self.checkpointer,
+            "cache": self.cache,
+            "store": self.store,
+            "interrupt_before": self.interrupt_before_nodes,
+            "interrupt_after": self.interrupt_after_nodes,
+            "debug": self.debug,
+            "name": self.name,
+        }
+        return _compiled, (self.builder, options, self.config)
+
+
+def _compiled(
+    builder: StateGraph[Any, Any, Any, Any],
+    options: dict[str, Any],
+    config: RunnableConfig | None,
+) -> LoopGraph:
+    graph = builder.compile(**options)
+    graph.__class__ = LoopGraph  # `compile` always makes the same class
+    return cast("LoopGraph", graph.with_config(config))
 
 
 def _policies(policy: RetryPolicy | Sequence[RetryPolicy] | None) -> Sequence[RetryPolicy]:

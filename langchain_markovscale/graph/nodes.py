@@ -178,7 +178,7 @@ class GenerateNode(WritingNode):
         decision: Decision | None = values.get("decision")
         if decision is None or not _covers(decision, attempts):
             return False
-        return decision["action"] == "generate" and _is_allowed(decision, self._safety)
+        return decision["action"] == "generate"
 
 
 class ReviseNode(WritingNode):

@@ -58,7 +58,8 @@ class MarkovScaleRouter(Runnable[Any, str]):
         routes: What to return for each step, where it is not `"stop"`, `"revise"`, `"generate"`.
         name: Name of the branch in LangGraph's diagrams and traces.
         **rule: How to decide: `calibration`, `variant`, `cost_per_round`, `max_rounds`, `actions`,
-            `choices` and `delivery`, described by `help(langchain_markovscale.RuleOptions)`.
+            `choices`, `exact_verifier` and `delivery`, described by
+            `help(langchain_markovscale.RuleOptions)`.
 
     Raises:
         ValueError: If arguments are out of range or contradict each other.
@@ -94,8 +95,7 @@ class MarkovScaleRouter(Runnable[Any, str]):
             rule["actions"] = ("revise",)
         self.criterion = criterion_of(MarkovScaleRouter, criterion, rule)
         if reads_other_keys and scores_key is None:
-            unscored = self.criterion.rates.without_verifier()
-            self.criterion = self.criterion.replace(calibration=unscored)
+            self.criterion = self.criterion.without_verifier()
         self._per_run = PerRun(self.criterion)
         self.answer_key = key_for(answer_key, rule.get("choices"))
         allowed = self.criterion.actions

@@ -174,7 +174,7 @@ def rule_of_loop(
                 "verifier=None leaves no evidence: give a verifier such as JudgeVerifier(model), "
                 "or an answer_key such as 'last_number', by which answers can agree."
             )
-        criterion = criterion.replace(calibration=criterion.rates.without_verifier())
+        criterion = criterion.without_verifier()
     return Rule(criterion, key)
 
 

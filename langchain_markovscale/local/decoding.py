@@ -159,6 +159,9 @@ class DecodingBatch:
         self._logits: torch.Tensor | None = None  # (rows, vocabulary), of each row's next token
         self._reader = PromptReader(model)
 
+    def __reduce__(self) -> tuple[type["DecodingBatch"], tuple[Any]]:
+        return type(self), (self._model,)  # a copy is empty
+
     def cost(self, jobs: Sequence[Prompted]) -> float:
         """Return the cells that the jobs' keys and values take; see `Batch`."""
         if self._jobs and not self._cache.can_join and len(jobs) > len(self._jobs):
@@ -187,7 +190,6 @@ class DecodingBatch:
         if self._logits is None:
             return []
         with memory_errors():
-            check_finite(self._logits.amax(dim=-1), self._model)  # NaN is larger than any number
             finished = [*self._probed(self._logits), *self._written(self._logits)]
         self.leave([job for job, _ in finished])
         return finished
@@ -224,6 +226,7 @@ class DecodingBatch:
     def _probed(self, logits: torch.Tensor) -> Iterator[tuple[Prompted, list[float]]]:
         for row, job in enumerate(self._jobs):
             if isinstance(job, Probe):
+                check_finite(logits[row].amax(), self._model)
                 yield job, logits[row].float().log_softmax(dim=-1)[job.tokens].tolist()
 
     def _written(self, logits: torch.Tensor) -> Iterator[tuple[Prompted, Any]]:
@@ -231,7 +234,12 @@ class DecodingBatch:
         if not writing:
             return
         scores = logits if len(writing) == len(logits) else logits[[row for row, _ in writing]]
-        tokens = draw(scores, [job.row() for _, job in writing])
+        rows = [job.row() for _, job in writing]
+        tokens = draw(scores, rows)
+        # NaN counts as the highest, so that a greedy draw has found it; another draw may miss it.
+        greedy = all(row.sampling.temperature == 0 for row in rows)
+        drawn = torch.tensor(tokens, device=scores.device)[:, None]
+        check_finite(scores.gather(1, drawn) if greedy else scores.amax(dim=-1), self._model)
         logprobs = _logprobs(scores, tokens, [job.top_logprobs for _, job in writing])
         for (_, job), token, logprob in zip(writing, tokens, logprobs, strict=True):
             written = job.take(token, logprob, len(self._jobs))

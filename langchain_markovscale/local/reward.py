@@ -24,7 +24,12 @@ from transformers import (
 from langchain_markovscale.local.chat_template import conversation_text, encode
 from langchain_markovscale.local.memory import check_finite, memory_errors
 from langchain_markovscale.local.scheduler import Job, Scheduler
-from langchain_markovscale.local.weights import find_source, placement, without_loading_bars
+from langchain_markovscale.local.weights import (
+    find_source,
+    hub_options,
+    placement,
+    without_loading_bars,
+)
 from langchain_markovscale.types import Usage, Verdict, VerifierInput
 from langchain_markovscale.verifiers.base import Verifier
 from langchain_markovscale.verifiers.prompt_fence import visible
@@ -57,6 +62,9 @@ class ScoringBatch:
         self._model = model
         self._pad_token = pad_token
         self._results: list[tuple[Scored, list[list[float]]]] = []
+
+    def __reduce__(self) -> tuple[type["ScoringBatch"], tuple[Any, int]]:
+        return type(self), (self._model, self._pad_token)  # a copy is empty
 
     def cost(self, jobs: Sequence[Scored]) -> float:
         """Return the cells of the padded batch; see `Batch`."""
@@ -181,6 +189,7 @@ class RewardModelVerifier(Verifier):
         device: str | None = None,
         dtype: Any = "auto",
         device_map: Any = None,
+        revision: str | None = None,
         trust_remote_code: bool = False,
         model_kwargs: dict[str, Any] | None = None,
         **options: Any,
@@ -194,6 +203,7 @@ class RewardModelVerifier(Verifier):
             device: Where to run it, as for `load_pipeline`.
             dtype: The number format.
             device_map: How to spread a large model.
+            revision: Branch, tag or commit of a hub model, its tokenizer and its code.
             trust_remote_code: Whether code that comes with the checkpoint may run.
             model_kwargs: Further arguments of `from_pretrained`.
             **options: Further arguments of `RewardModelVerifier`.
@@ -206,11 +216,10 @@ class RewardModelVerifier(Verifier):
             OSError: If there is no such model.
         """
         source = find_source(name_or_path)
-        placed = placement(source, device, dtype, device_map, trust_remote_code)
-        placed |= model_kwargs or {}
-        trust = {"trust_remote_code": trust_remote_code}
-        tokenizer = AutoTokenizer.from_pretrained(source.path, **trust)
-        architectures = AutoConfig.from_pretrained(source.path, **trust).architectures or [""]
+        hub, further = hub_options(revision, trust_remote_code, model_kwargs)
+        placed = placement(source, device, dtype, device_map, hub) | further
+        tokenizer = AutoTokenizer.from_pretrained(source.path, **hub)
+        architectures = AutoConfig.from_pretrained(source.path, **hub).architectures or [""]
         if "ProcessReward" in architectures[0]:
             step_token = step_token or _QWEN_STEP_TOKEN
             if not trust_remote_code:  # the library would load it, but without its head
@@ -224,7 +233,7 @@ class RewardModelVerifier(Verifier):
             by_token = "TokenClassification" in architectures[0]
             auto = AutoModelForTokenClassification if by_token else AutoModel
         with without_loading_bars():
-            model = auto.from_pretrained(source.path, **trust, **placed)
+            model = auto.from_pretrained(source.path, **hub, **placed)
         return cls(model, tokenizer, step_token=step_token, **options)
 
     def verify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:

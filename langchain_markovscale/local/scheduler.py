@@ -15,6 +15,7 @@ import weakref
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 
@@ -129,6 +130,16 @@ class Scheduler(Generic[J]):
         self._running: list[J] = []
         self._signals = _Signals()
         self._thread: threading.Thread | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, in this process or another one, has the same batch and no jobs."""
+        limits: dict[str, Any] = {
+            "max_jobs": self._max_jobs,
+            "max_cost": self._max_cost,
+            "gather_seconds": self._gather_seconds,
+            "name": self._name,
+        }
+        return partial(type(self), self._batch, **limits), ()
 
     def submit(self, job: J) -> None:
         """Queue a job; its `answer` will hold the result or the error.

@@ -12,7 +12,7 @@ import io
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
@@ -129,6 +129,7 @@ def load_pipeline(
     device: str | torch.device | None = None,
     dtype: str | torch.dtype = "auto",
     device_map: Any = None,
+    revision: str | None = None,
     trust_remote_code: bool = False,
     model_kwargs: dict[str, Any] | None = None,
 ) -> HuggingFacePipeline:
@@ -144,25 +145,30 @@ def load_pipeline(
             checkpoints keep their own. GGUF files are unpacked, which takes transformers half a
             minute; a small one is then cached under `HF_HOME/markovscale`.
         device_map: Passed to transformers, to spread a large model; excludes `device`.
+        revision: Branch, tag or commit of a hub model: of its weights, its tokenizer, its
+            configuration and its code.
         trust_remote_code: Whether code that comes with the checkpoint may run.
         model_kwargs: Further arguments of `AutoModelForCausalLM.from_pretrained`, such as
-            `quantization_config` or `attn_implementation`.
+            `quantization_config` or `attn_implementation`; those about the hub (`token`,
+            `cache_dir`, `local_files_only`, `code_revision` and so on) hold for all that is loaded.
 
     Returns:
         A text-generation pipeline that does not repeat the prompt in its output and adds no special
         tokens to it.
 
     Raises:
-        ValueError: If the name is empty, or both `device` and `device_map` are given.
+        ValueError: If the name is empty, both `device` and `device_map` are given, or
+            `model_kwargs` has another revision.
         OSError: If there is no such model.
     """
     source = find_source(name_or_path)
-    options = placement(source, device, dtype, device_map, trust_remote_code)
+    hub, further = hub_options(revision, trust_remote_code, model_kwargs)
+    options = placement(source, device, dtype, device_map, hub)
     with without_loading_bars(gguf=source.gguf_file is not None):
-        if source.gguf_file is None or model_kwargs:
-            model, tokenizer = _load(source, trust_remote_code, options | (model_kwargs or {}))
+        if source.gguf_file is None or further:
+            model, tokenizer = _load(source, hub, options | further)
         else:
-            model, tokenizer = _load_gguf(source, trust_remote_code, options)
+            model, tokenizer = _load_gguf(source, hub, options)
     has_device_map = getattr(model, "hf_device_map", None) is not None
     generator = pipeline(
         "text-generation",
@@ -178,22 +184,51 @@ def load_pipeline(
     )
 
 
-def _load(source: Source, trust_remote_code: bool, options: dict[str, Any]) -> tuple[Any, Any]:
+_ABOUT_THE_HUB = frozenset(
+    {"revision", "code_revision", "token", "cache_dir", "local_files_only", "force_download"}
+    | {"proxies", "subfolder"}
+)
+
+
+def hub_options(
+    revision: str | None, trust_remote_code: bool, model_kwargs: Mapping[str, Any] | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what is said to the hub whatever is loaded from it, and what only the model is told.
+
+    Args:
+        revision: Branch, tag or commit.
+        trust_remote_code: Whether code from the hub may run.
+        model_kwargs: Arguments of `from_pretrained`, of both kinds.
+
+    Raises:
+        ValueError: If `model_kwargs` has another revision.
+    """
+    given = dict(model_kwargs or {})
+    hub = {name: given.pop(name) for name in _ABOUT_THE_HUB & given.keys()}
+    if revision is not None and hub.setdefault("revision", revision) != revision:
+        raise ValueError(
+            f"revision={revision!r} and model_kwargs={{'revision': {hub['revision']!r}}} differ: "
+            "give one of them."
+        )
+    return {"trust_remote_code": trust_remote_code, **hub}, given
+
+
+def _load(source: Source, hub: dict[str, Any], options: dict[str, Any]) -> tuple[Any, Any]:
     """Load a model and its tokenizer."""
-    common: dict[str, Any] = {"trust_remote_code": trust_remote_code}
+    common = dict(hub)
     if source.gguf_file is not None:
         common["gguf_file"] = source.gguf_file
     tokenizer = AutoTokenizer.from_pretrained(source.path, **common)
     return AutoModelForCausalLM.from_pretrained(source.path, **common, **options), tokenizer
 
 
-def _load_gguf(source: Source, trust_remote_code: bool, options: dict[str, Any]) -> tuple[Any, Any]:
+def _load_gguf(source: Source, hub: dict[str, Any], options: dict[str, Any]) -> tuple[Any, Any]:
     """Load a GGUF file, or the cached model of it."""
     folder = cache_folder(Path(source.path, str(source.gguf_file)), options["dtype"])
     if folder.is_dir():
         unpacked = {name: options[name] for name in options.keys() - {"quantization_config"}}
-        return _load(Source(str(folder), None, source.name), trust_remote_code, unpacked)
-    model, tokenizer = _load(source, trust_remote_code, options)
+        return _load(Source(str(folder), None, source.name), hub, unpacked)
+    model, tokenizer = _load(source, hub, options)
     write_to_cache(folder, model, tokenizer)
     return model, tokenizer
 
@@ -231,7 +266,7 @@ def placement(
     device: str | torch.device | None,
     dtype: str | torch.dtype,
     device_map: Any,
-    trust_remote_code: bool,
+    hub: dict[str, Any],
 ) -> dict[str, Any]:
     """Return the arguments of `from_pretrained` that say where a model runs, and in what format.
 
@@ -251,7 +286,7 @@ def placement(
     if source.gguf_file is not None and hasattr(transformers, "GgufConfig"):
         # Unpacked weights decode fastest in the device's own format; packed ones need kernels.
         options["quantization_config"] = transformers.GgufConfig(dequantize=True)
-    if dtype == "auto" and not _is_quantised(source, trust_remote_code):
+    if dtype == "auto" and not _is_quantised(source, hub):
         options["dtype"] = default_dtype(target)
     return options
 
@@ -281,10 +316,10 @@ def default_dtype(device: torch.device) -> torch.dtype:
     return torch.float16
 
 
-def _is_quantised(source: Source, trust_remote_code: bool) -> bool:
+def _is_quantised(source: Source, hub: dict[str, Any]) -> bool:
     if source.gguf_file is not None:
         return False
-    config = AutoConfig.from_pretrained(source.path, trust_remote_code=trust_remote_code)
+    config = AutoConfig.from_pretrained(source.path, **hub)
     return getattr(config, "quantization_config", None) is not None
 
 

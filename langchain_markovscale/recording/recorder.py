@@ -21,6 +21,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import merge_configs
 from langgraph.graph.state import CompiledStateGraph
 
+from langchain_markovscale._text import harmless
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.recording.graders import CheckedGrader, Grader, check_reference
 from langchain_markovscale.recording.progress import Progress
@@ -119,7 +120,7 @@ class Recording:
             )
         if self.counts.attempts:
             text += f" {self.counts}"
-        return text if self.trouble is None else f"{text} {self.trouble}"
+        return harmless(text if self.trouble is None else f"{text} {self.trouble}")
 
 
 class Recorder:

@@ -6,6 +6,7 @@ compared question by question, see `langchain_markovscale.theory.delivery`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from math import sqrt
 
 import numpy as np
@@ -28,7 +29,7 @@ LEAST_QUESTIONS, LEAST_TRACES = 30, 60
 """With fewer nothing is measured."""
 _MOST_QUESTIONS = 1000
 _MOST_ROUNDS = 8  # as many as a loop makes by default
-_RUNS, _FEWEST_SPLITS, _MOST_SPLITS = 800, 2, 4
+_RUNS, _FEWEST_SPLITS, _MOST_SPLITS = 400, 2, 4
 _ACTION_SETS: tuple[tuple[Action, ...], ...] = (("revise",), ("generate",), ("revise", "generate"))
 
 
@@ -72,9 +73,9 @@ def measure_delivery(
         level=level,
         first=float(halves.first().mean()),
         rows=tuple(
-            halves.measured(actions, cost, limit, level)
+            row
             for actions, limit in limits.items()
-            for cost in COSTS
+            for row in halves.by_cost(actions, limit, level)[::-1]
         ),
     )
 
@@ -122,10 +123,19 @@ class _Halves:
         starts = range(self.splits)
         return self._by_question(replay(SinglePass(), self._pool, starts).correct)
 
-    def measured(
+    def by_cost(self, actions: tuple[Action, ...], limit: int, level: float) -> list[Delivered]:
+        """Return what the rule promises and delivers with some actions, costs rising."""
+        rows: list[Delivered] = []
+        for cost in sorted(COSTS):
+            if rows and not rows[-1].at_its_word.went_on:  # nor does it then for a higher cost
+                rows.append(replace(rows[-1], cost=cost))
+            else:
+                rows.append(self._measured(actions, cost, limit, level))
+        return rows
+
+    def _measured(
         self, actions: tuple[Action, ...], cost: float, limit: int, level: float
     ) -> Delivered:
-        """Return what the rule promises and delivers with some actions at a cost."""
         plain = self._play(actions, cost, limit)
         phi = phi_of(plain.promised, plain.expected_cost / cost, plain.delivered, plain.taken, cost)
         believed = _played(plain, cost)

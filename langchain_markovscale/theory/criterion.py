@@ -9,7 +9,7 @@ iff b < π − c/(α+β).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,8 @@ from langchain_markovscale.theory.vote import vote_on
 from langchain_markovscale.types import Action, Attempt, Decision, Reason, Step, new_attempt
 
 Floats = NDArray[np.float64]
+Weights = tuple[float, ...]
+
 _CACHED_DECISIONS = 1024
 _CACHED_TABLES = 2 * MOST_DRAWS
 _FARTHEST = 64  # rounds that a commitment looks ahead
@@ -118,7 +120,7 @@ class Criterion:
         # Deciding by φ·G − c·L is deciding at a cost of c/φ.
         stretch = self.phi or 1.0
         self._costs = {action: cost / stretch for action, cost in self.cost_per_round.items()}
-        self._optima: Cache[tuple[int, bool], Optimum] = Cache(_CACHED_TABLES)
+        self._optima: Cache[tuple[int, bool, Weights | None], Optimum] = Cache(_CACHED_TABLES)
         self._decisions: Cache[Pattern, Decision] = Cache(_CACHED_DECISIONS)
 
     @property
@@ -145,6 +147,15 @@ class Criterion:
             replaced = hasattr(changes.get("calibration"), "delivery")
             arguments["delivery"] = replaced or self.delivery
         return type(self)(**arguments)
+
+    def without_verifier(self) -> "Criterion":
+        """Return a criterion for a loop in which nothing is scored.
+
+        The default prior stays as it is, for it expects no score before it has seen one.
+        """
+        if not self.belief.measured:
+            return self
+        return self.replace(calibration=self.rates.without_verifier())
 
     @property
     def rates(self) -> Rates:
@@ -196,13 +207,14 @@ class Criterion:
             return _decision("stop", best, belief, len(attempts), "no_evidence")
         # No score at all, twice, is no accident; once, where nobody has ever seen one.
         scored = not says_nothing and not (silent and len(attempts) > self.belief.measured)
-        tables = class_weights is None and all(each["parent"] is None for each in attempts)
+        fresh = all(each["parent"] is None for each in attempts)
+        weights = None if class_weights is None else tuple(map(float, class_weights))
         plan = None
         if self.variant == "gate":
             keyed = isinstance(posterior, KeyedPosterior)
             plan = self._before_the_run(class_weights, keyed=keyed)
         if plan is None or self._pays(plan):
-            plan = self._best_plan(posterior, hand, left, scored=scored, tables=tables)
+            plan = self._best_plan(posterior, hand, _Outlook(left, scored, fresh, weights))
         pays = self._pays(plan)
         action: Step = plan.action if pays else "stop"
         reason: Reason = "gain_exceeds_cost" if pays else "gain_below_cost"
@@ -220,9 +232,9 @@ class Criterion:
         first = new_attempt("", key="first" if keyed else None)
         posterior = self.belief.posterior([first], class_weights)
         scored = not self.rates.verdicts_say_nothing
-        tables = class_weights is None
-        hand = in_hand(posterior, [first])
-        return self._best_plan(posterior, hand, self.max_rounds - 1, scored=scored, tables=tables)
+        weights = None if class_weights is None else tuple(map(float, class_weights))
+        outlook = _Outlook(self.max_rounds - 1, scored, True, weights)
+        return self._best_plan(posterior, in_hand(posterior, [first]), outlook)
 
     def _pays(self, plan: Plan) -> bool:
         return self.phi > 0 and self._worth(plan) > TOLERANCE
@@ -230,38 +242,28 @@ class Criterion:
     def _worth(self, plan: Plan) -> float:
         return plan.gain - self._costs[plan.action] * plan.rounds
 
-    def _best_plan(
-        self, posterior: Posterior, hand: "InHand", left: int, *, scored: bool, tables: bool
-    ) -> Plan:
-        """Return the plan that is worth most.
-
-        Args:
-            posterior: The belief.
-            hand: The answer in hand.
-            left: Attempts that are left, at least 1.
-            scored: Whether the verifier is to be counted on.
-            tables: Whether the run is one of fresh draws, whose optimum is in a table.
-        """
-        most = min(left, _FARTHEST)
+    def _best_plan(self, posterior: Posterior, hand: InHand, outlook: "_Outlook") -> Plan:
+        """Return the plan that is worth most."""
+        most, scored = min(outlook.left, _FARTHEST), outlook.scored
         revisions = draws = optimal = None
         if "revise" in self.actions:
             revisions = self._revisions(posterior, hand, most, scored=scored)
         covered = False
         if "generate" in self.actions:
-            if isinstance(posterior, KeyedPosterior) and tables:
-                optimal, covered = self._optimal(posterior, hand.belief, left, scored=scored)
+            if isinstance(posterior, KeyedPosterior) and outlook.fresh:
+                optimal, covered = self._optimal(posterior, hand.belief, outlook)
             if not covered or revisions:
-                votes = 0 if covered else min(left, _MOST_VOTES)
+                votes = 0 if covered else min(most, _MOST_VOTES)
                 draws = self._draws(posterior, hand, most, votes, scored=scored)
         plans = [plan for plan in (revisions, draws, optimal) if plan]
         best = max(plans, key=self._worth)
         if revisions and draws and optimal and self._worth(revisions) > self._worth(draws):
             # The optimum knows of later decisions and commitments do not: whether to go on is for
             # the best plan to say, but what to do is decided by like and like.
-            return best._replace(action="revise") if self._pays(best) else revisions
+            return best._replace(action="revise")
         return best
 
-    def _revisions(self, posterior: Posterior, hand: "InHand", most: int, *, scored: bool) -> Plan:
+    def _revisions(self, posterior: Posterior, hand: InHand, most: int, *, scored: bool) -> Plan:
         """Return the best commitment that begins with a revision."""
         cost = self._costs["revise"]
         plans = [blind(posterior.chains(hand.answer, hand.depth), most).best("revise", cost)]
@@ -271,7 +273,7 @@ class Criterion:
         return max(plans, key=self._worth)
 
     def _draws(
-        self, posterior: Posterior, hand: "InHand", most: int, votes: int, *, scored: bool
+        self, posterior: Posterior, hand: InHand, most: int, votes: int, *, scored: bool
     ) -> Plan:
         """Return the best commitment that begins with a fresh draw; `votes` draws are voted on."""
         cost = self._costs["generate"]
@@ -286,7 +288,7 @@ class Criterion:
         return max(plans, key=self._worth)
 
     def _optimal(
-        self, posterior: KeyedPosterior, belief: float, left: int, *, scored: bool
+        self, posterior: KeyedPosterior, belief: float, outlook: "_Outlook"
     ) -> tuple[Plan | None, bool]:
         """Return the value of one more draw and optimal ones after it, by the table.
 
@@ -297,13 +299,14 @@ class Criterion:
             The plan, None where the run is longer than the table, and whether the table reaches as
             far as attempts are left.
         """
+        left, scored = outlook.left, outlook.scored
         marks = posterior.marks(scored=scored)
         drawn = sum(map(sum, marks)) if self._anew(scored) else sum(votes for votes, _ in marks)
         longest = MOST_SCORED_DRAWS if scored else MOST_DRAWS
         horizon = min(drawn + left, longest)
         if drawn >= horizon:
             return None, False
-        table = self._optimum(horizon, scored=scored)
+        table = self._optimum(horizon, scored, outlook.class_weights)
         layer, ahead = table.lattice.layers[drawn], drawn + 1
         state = tuple(sorted(marks, reverse=True))
         row, kinds = layer.rows[state], list(dict.fromkeys(state))
@@ -317,15 +320,31 @@ class Criterion:
         gain = on + cost * later - belief
         return Plan("generate", gain, 1 + later), drawn + left <= horizon
 
-    def _optimum(self, horizon: int, *, scored: bool) -> Optimum:
+    def _optimum(self, horizon: int, scored: bool, class_weights: Weights | None) -> Optimum:
         cost = self._costs["generate"]
         return self._optima.get(
-            (horizon, scored),
-            lambda: solve(self.belief.draws(scored=scored), horizon, cost),
+            (horizon, scored, class_weights),
+            lambda: solve(self.belief.draws(class_weights, scored=scored), horizon, cost),
         )
 
     def _anew(self, scored: bool) -> bool:
         return scored and self.belief.verdicts_anew
+
+
+class _Outlook(NamedTuple):
+    """What a plan depends on beside the belief.
+
+    Attributes:
+        left: Attempts that are left, at least 1.
+        scored: Whether the verifier is to be counted on.
+        fresh: Whether the run is one of fresh draws, whose optimum is in a table.
+        class_weights: Those of this question, where it has its own.
+    """
+
+    left: int
+    scored: bool
+    fresh: bool
+    class_weights: Weights | None
 
 
 def _check_actions(actions: Sequence[Action]) -> tuple[Action, ...]:

@@ -9,13 +9,19 @@ mean of m scores of the same answer, ρ their correlation, has variance s²(1+(m
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from math import erfc, log, sqrt
+from math import log, sqrt
 from operator import add, sub
 
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.theory.intercept import GradedScores, even_nodes, log_odds, nodes
+from langchain_markovscale.theory.intercept import (
+    GradedScores,
+    even_nodes,
+    log_odds,
+    nodes,
+    normal_below,
+)
 from langchain_markovscale.theory.scores import Scored, ScoreTable
 
 Floats = NDArray[np.float64]
@@ -25,7 +31,6 @@ Shares = tuple[float, float, float]
 
 _TABLE_NODES = 9  # of levels of scores, which are smooth in z
 _REACH, _STEP = 6.0, 0.2  # of z given scores, which may leave little room for it
-_ROOT_HALF = 0.5**0.5
 
 
 class GradedModel:
@@ -124,7 +129,7 @@ class GradedModel:
         return np.array(self._means)[:, None, None] + shared
 
     def _below_at(self, cut: float, means: Floats) -> Floats:
-        return _normal_below((cut - means) / np.sqrt(self._variances)[:, None, None])
+        return normal_below((cut - means) / np.sqrt(self._variances)[:, None, None])
 
     def _mean(self, scores: Sequence[float]) -> float:
         return sum(map(self._law.quantile, scores)) / len(scores)
@@ -145,7 +150,7 @@ class GradedModel:
                     known = cut - mean - spread * pull
                     at.append((known * scale, (spread * precision - 1) * scale))
         quantiles = np.array(at).dot(self._powers[:2])
-        return _normal_below(quantiles.reshape(len(cuts), 2, len(shares), -1))
+        return normal_below(quantiles.reshape(len(cuts), 2, len(shares), -1))
 
     @property
     def cuts(self) -> Sequence[float]:
@@ -163,16 +168,3 @@ class _GradedEvidence:
     def levels(self) -> Floats:
         low, high = self._model.below(self._model.cuts, self._shares)
         return np.stack([low, high - low, 1 - high])
-
-
-def _normal_below(values: Floats) -> Floats:
-    """Return P(x < value) of x ~ N(0, 1), to six digits.
-
-    Between steps of a table: numpy has no error function, and scipy takes a tenth of a second to
-    import.
-    """
-    return np.asarray(np.interp(values, _AT, _BELOW))
-
-
-_AT = np.arange(-8, 8.001, 1 / 512)
-_BELOW = np.array([erfc(-at * _ROOT_HALF) / 2 for at in _AT.tolist()])

@@ -35,7 +35,6 @@ from langchain_markovscale.theory.prior_evidence import (
 )
 from langchain_markovscale.theory.prior_factors import (
     ACCEPT_THRESHOLD,
-    AT_CONCENTRATION,
     AT_CORRUPTION,
     AT_INITIAL,
     AT_NODE,
@@ -139,7 +138,8 @@ class _Labelled(NamedTuple):
 
     chances: Floats
     bits: Floats
-    given: Floats  # P(value | labelling), those of p₀, α, β and of the nodes
+    chain: Floats  # P(value | labelling) of p₀, α and β
+    nodes: Floats  # and of the nodes
 
     @property
     def beliefs(self) -> Floats:
@@ -147,8 +147,11 @@ class _Labelled(NamedTuple):
 
     def pair(self, draft: int | None, one: slice, other: slice) -> Floats:
         right = self.chances * (0.0 if draft is None else self.bits[:, draft])
-        first, second = self.given[:, one].T, self.given[:, other]
+        first, second = self._given(one).T, self._given(other)
         return np.array([(first * each).dot(second) for each in (self.chances - right, right)])
+
+    def _given(self, at: slice) -> Floats:
+        return self.nodes if at == AT_NODE else self.chain[:, at]
 
 
 def _labelled(
@@ -159,14 +162,13 @@ def _labelled(
     before: Floats,
 ) -> _Labelled:
     bits = _bits(len(parents))
-    logs = np.empty((len(bits), len(before)))
-    logs[:, : AT_RETENTION.stop] = _tree_logs(parents)
-    logs[:, AT_CONCENTRATION] = 0.0
+    tree, chain = _of_tree(parents, before.tobytes())
     rows = bits[:, places].dot(2.0 ** np.arange(len(places))).astype(np.int64)
-    logs[:, AT_NODE] = np.log(SCORES.labellings(sizes, rejected))[rows]
-    log_chances, given = chances_given(logs + before)
-    chances = np.exp(log_chances - log_chances.max())
-    return _Labelled(chances / chances.sum(), bits, given)
+    nodes = SCORES.labellings(sizes, rejected)[rows] * np.exp(before[AT_NODE])
+    sums = np.add.reduce(nodes, axis=1)
+    nodes /= sums[:, None]
+    chances = tree * sums
+    return _Labelled(chances / chances.sum(), bits, chain, nodes)
 
 
 @lru_cache(maxsize=_MOST_LABELLED + 1)
@@ -176,6 +178,19 @@ def _bits(drafts: int) -> Floats:
 
 
 @lru_cache(maxsize=256)
+def _of_tree(parents: tuple[int | None, ...], before: bytes) -> tuple[Floats, Floats]:
+    """Return P(labelling), shape (2^n,), and P(value of p₀, α, β | labelling), without scores.
+
+    Args:
+        parents: The draft that each was revised from; None for a fresh one.
+        before: ln of the chances of all values before any attempt, as bytes.
+    """
+    logs = np.tile(np.frombuffer(before), (2 ** len(parents), 1))
+    logs[:, : AT_RETENTION.stop] += _tree_logs(parents)
+    log_chances, given = chances_given(logs)
+    return np.exp(log_chances), given
+
+
 def _tree_logs(parents: tuple[int | None, ...]) -> Floats:
     """Return ln P(labelling | value) of p₀, α and β, shape (2^n, 15)."""
     bits = _bits(len(parents))

@@ -71,8 +71,6 @@ class Rates:
         accept_threshold: A score of at least this much accepts.
         settling: d in (0, 1]; the revision at depth t has rates αdᵗ and βdᵗ.
         coincidence: κ in (0, 1], the chance that two independent wrong answers coincide.
-        plausible_wrong: M ≥ 1/κ, how many wrong answers a question may have; None for any number
-            of them, which then come from an urn with θ = 1/κ − 1 (see `theory/urn.py`).
         retention: σ, the chance that an unrepaired wrong answer comes back unchanged, for each
             class; 1 where κ = 1, since there is then no other wrong answer.
         verdict_correlation: ρ, the intra-class correlation of repeated scores of one answer.
@@ -80,6 +78,8 @@ class Rates:
             where a score says no more than accept or reject.
         score_log_ratios: ln f_C(x)/f_W(x) below the first cut, between cuts, and from the last
             cut on: one more than there are cuts, never falling.
+        plausible_wrong: M ≥ 1/κ, how many wrong answers a question may have; None for any number
+            of them, which then come from an urn with θ = 1/κ − 1 (see `theory/urn.py`).
 
     Raises:
         ValueError: If a value leaves its range, or lengths differ.
@@ -94,11 +94,11 @@ class Rates:
     accept_threshold: float = 0.5
     settling: float = 1.0
     coincidence: float = 0.25
-    plausible_wrong: float | None = None
     retention: Any = 0.25
     verdict_correlation: float = 0.5
     score_cuts: tuple[float, ...] = ()
     score_log_ratios: tuple[float, ...] = ()
+    plausible_wrong: float | None = None
     scores: GradedScores | TwoValuedScores | None = None
     keyed: bool = False
 

@@ -57,6 +57,7 @@ class EntailmentVerifier(Verifier):
         split: Splits an answer into claims; by default into sentences.
         passage_chars: The most characters of a document that are read at once, at least 100. The
             model must be able to read as many and a claim: 1,000 are some 250 tokens of English.
+        revision: Branch, tag or commit of a model that is given by its name.
         name: The name that traces and errors show.
 
     Raises:
@@ -78,6 +79,7 @@ class EntailmentVerifier(Verifier):
         aggregate: Literal["min", "mean"] = "min",
         split: Callable[[str], Sequence[str]] | None = None,
         passage_chars: int = 1_000,
+        revision: str | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(name=name)
@@ -87,7 +89,7 @@ class EntailmentVerifier(Verifier):
             raise ValueError(
                 f"passage_chars must be at least {_SHORTEST}, a sentence, got {passage_chars}."
             )
-        self.model = _load_cross_encoder(model) if isinstance(model, str) else model
+        self.model = _load_cross_encoder(model, revision) if isinstance(model, str) else model
         if not callable(getattr(self.model, "predict", None)):
             raise TypeError(
                 "model must be a cross-encoder with predict, such as "
@@ -99,6 +101,12 @@ class EntailmentVerifier(Verifier):
         self.split = split or sentences_of
         self.passage_chars = passage_chars
         self._one_at_a_time = Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_one_at_a_time"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _one_at_a_time=Lock())
 
     def verify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:
         """Read every claim together with every document; keyword arguments go to `predict`."""
@@ -152,12 +160,13 @@ def _entailment_label(model: object) -> int:
     )
 
 
-def _load_cross_encoder(name: str) -> CrossEncoderLike:
+def _load_cross_encoder(name: str, revision: str | None) -> CrossEncoderLike:
     try:
         from sentence_transformers import CrossEncoder
     except ModuleNotFoundError as error:
         raise naming_the_extra(error) from error
-    model: CrossEncoderLike = CrossEncoder(name)
+    options = {} if revision is None else {"revision": revision}
+    model: CrossEncoderLike = CrossEncoder(name, **options)
     return model
 
 

@@ -26,6 +26,7 @@ from langchain_markovscale import (
     record_traces,
     write_traces,
 )
+from langchain_markovscale.theory.intercept import GradedScores
 
 pytestmark = pytest.mark.usefixtures("few_simulated_questions")
 
@@ -107,7 +108,7 @@ def test_traces_are_calibrated_from() -> None:
     calibration = Calibration.fit(read_traces(OLD / "traces.jsonl"), n_bootstrap=20)
     assert (calibration.fitted.questions, calibration.fitted.attempts) == (16, 96)
     assert calibration.fitted.labelled == 90
-    assert calibration.rates.score_cuts
+    assert isinstance(calibration.decision.scores, GradedScores)
 
 
 def recorded_again(path: Path, model: Any, judge: Any, **changes: Any) -> Any:

@@ -64,6 +64,7 @@ def test_a_loop_sends_and_returns_valid_text(half, form):
         Sending(script=[AIMessage(f"{half} 4")] * 3),
         verifier=lambda answer: (0.5, half),
         answer_key="last_number",
+        calibration=Calibration.from_rates(initial=0.2, repair=0.5, corruption=0.1),
         actions=("revise",),
         cost_per_round=0,
         max_rounds=3,

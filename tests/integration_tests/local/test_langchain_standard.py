@@ -1,7 +1,7 @@
 """LangChain's own tests for chat models, on SmolLM2.
 
-What is not supported is declared: no tools, no structured output, text only. `bind_tools` and
-`with_structured_output` refuse; that they do is tested in test_chat.
+What is not supported is declared: no tools, because SmolLM2's chat template has none, no structured
+output, text only. That `bind_tools` and `with_structured_output` refuse is tested in test_chat.
 """
 
 import pytest

@@ -37,7 +37,7 @@ def test_the_command_takes_a_preset_by_its_name():
 
 
 def test_an_unknown_preset_is_refused():
-    with pytest.raises(ValueError, match="'code_with_tests'.*got 'poems'"):
+    with pytest.raises(ValueError, match=r"'code_with_tests'.*got 'poems'"):
         Calibration.preset("poems")
 
 

@@ -406,9 +406,9 @@ def test_what_was_not_fitted_is_said_to_be_missing(reports):
 def test_many_classes_are_summed_up(reports):
     table = rows(reports["prior"], "Rates")
     assert table == (
-        ("lowest", "10%", "5%", "2.0%"),
-        ("mean", "50%", "25%", "14%"),
-        ("highest", "90%", "50%", "30%"),
+        ("lowest", "3.0%", "3.0%", "2.0%"),
+        ("mean", "50%", "13%", "16%"),
+        ("highest", "97.0%", "30%", "35%"),
     )
 
 

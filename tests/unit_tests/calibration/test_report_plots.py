@@ -114,7 +114,7 @@ def test_map_shows_all_questions_together_and_the_diagonal(measured, report):
 
 def test_map_of_a_grid_shows_a_point_for_each_class(given):
     points = [line for line in given.plot_map().get_lines() if line.get_marker() == "o"]
-    assert len(points) == 45
+    assert len(points) == 63
 
 
 def test_verifier_shows_the_share_of_right_answers_by_score(report):

@@ -142,6 +142,9 @@ def test_no_calibration_steers_the_terminal(run, files):
     Calibration.from_rates(
         initial=0.6, repair=0.3, corruption=0.1, sensitivity=0.9, specificity=0.9, source=source
     ).save("c2")
+    loaded = Calibration.load("c2")
+    for words in (repr(loaded), repr(loaded.report()), loaded.report().text):
+        assert is_tame(words)
     shown = run("report", "c2")
     assert shown.exit_code == 0, shown.output
     assert is_tame(shown.output)

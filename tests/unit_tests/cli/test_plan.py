@@ -58,14 +58,14 @@ def test_the_verified_threshold_is_where_the_criterion_changes_its_mind() -> Non
     threshold = verified_threshold(chain, 0.6, 0.02, 0.85, 0.8, max_rounds=8)
 
     def goes_on(belief: float) -> bool:
-        # One attempt without score or key: the belief is the initial accuracy.
-        rates = Rates((1.0,), (belief,), (0.3,), (0.1,), (0.85,), (0.8,))
+        # One attempt without a score: the belief is the initial accuracy.
+        rates = Rates((1.0,), (belief,), (0.3,), (0.1,), (0.85,), (0.8,), verdict_correlation=0.0)
         criterion = Criterion(rates, 0.02, max_rounds=8, actions=("revise",))
         made = criterion.decide(
             [
                 {
                     "text": "?",
-                    "key": None,
+                    "key": "a",
                     "score": None,
                     "action": "generate",
                     "parent": None,

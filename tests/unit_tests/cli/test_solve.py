@@ -26,13 +26,13 @@ def objects(result: Any) -> list[dict[str, Any]]:
 
 def test_the_loop_is_shown_round_by_round_with_its_reasons(scripted: Scripted) -> None:
     scripted("It is 8.", "It is 7.")
-    result = solve(SUM, *NINES, "--cost", ".1")
+    result = solve(SUM, *NINES, "--cost", ".02", "--max-rounds", "2")
     assert result.exit_code == 0, result.output
     words = " ".join(result.stdout.split())
     assert "1 8 0.00" in words
     assert "2 7 1.00" in words
     assert "fresh answer: should raise the chance of being right by" in words
-    assert "stopped: going on would" in words
+    assert "stopped: all 2 attempts allowed had been made" in words
     assert "Answer: It is 7." in words
     assert "Returned answer 2 of 2, right with a probability of" in words
     assert "2 calls for answers, 2 for checks; 20 tokens read, 6 written;" in words

@@ -318,7 +318,7 @@ def test_the_map_variant_decides_by_what_the_other_half_tells_of_a_question(monk
     tried = []
     monkeypatch.setattr(predictor, "ClassPredictor", Foretelling)
     known = Calibration(easy_and_hard.rates(), "rates of the world")
-    both = compare(pool, variants=("mixture", "map"), costs=(0.03,), calibration=known)
+    both = compare(pool, variants=("mixture", "map"), costs=(0.05,), calibration=known)
     mixture, informed = (both.findings.curve(each)[-1] for each in ("mixture", "map"))
     assert informed.attempts < mixture.attempts
     assert informed.accuracy.value > mixture.accuracy.value - 0.05

@@ -106,13 +106,12 @@ def test_without_a_verifier_agreement_is_the_evidence(run):
     )
     state = run(graph, QUESTION)
     assert 1 < len(state["attempts"]) < 8
-    assert state["decision"]["belief"] > 0.8
+    assert state["decision"]["belief"] > 0.75
     assert all(attempt["score"] is None for attempt in state["attempts"])
     assert "verify" not in state["usage"]
-    unverified = Criterion(
-        Calibration.training_free().rates.without_verifier(), 0.02, actions=("generate",)
-    )
+    unverified = Criterion(Calibration.training_free(), 0.02, actions=("generate",))
     assert state["decision"] == unverified.decide(state["attempts"])
+    assert state["decision"]["belief"] > unverified.decide(state["attempts"][:1])["belief"] + 0.2
 
 
 def test_a_revision_sees_its_answer_and_the_critique(run):

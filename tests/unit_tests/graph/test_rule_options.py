@@ -145,12 +145,13 @@ def test_a_router_takes_its_calibration_by_position_or_by_name():
 def test_a_criterion_takes_four_arguments_by_position():
     cost = {"revise": 0.03, "generate": 0.02}
     assert Criterion(RATES, cost, 5, ("revise",)).arguments == {
-        "calibration": RATES.rates,
+        "calibration": RATES,
         "cost_per_round": {"revise": 0.03},
         "max_rounds": 5,
         "actions": ("revise",),
         "choices": None,
         "variant": "mixture",
+        "exact_verifier": False,
         "delivery": True,
     }
 

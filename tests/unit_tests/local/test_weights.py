@@ -70,14 +70,14 @@ GGUF = Source("folder", "model.gguf", "model")
 
 
 def test_a_device_map_passes_through():
-    assert placement(GGUF, None, "float16", "auto", False)["device_map"] == "auto"
+    assert placement(GGUF, None, "float16", "auto", {})["device_map"] == "auto"
 
 
 def test_another_device_than_the_cpu_is_loaded_onto_directly():
-    options = placement(GGUF, "cuda:1", "float16", None, False)
+    options = placement(GGUF, "cuda:1", "float16", None, {})
     assert options["device_map"] == {"": torch.device("cuda:1")}
     assert options["dtype"] == "float16"
-    assert "device_map" not in placement(GGUF, "cpu", "float32", None, False)
+    assert "device_map" not in placement(GGUF, "cpu", "float32", None, {})
 
 
 @pytest.mark.parametrize(
@@ -93,14 +93,14 @@ def test_a_processor_computes_in_the_format_that_is_native_to_it(
 ):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     assert default_dtype(torch.device("cpu")) == expected
-    assert placement(GGUF, "cpu", "auto", None, False)["dtype"] == expected
+    assert placement(GGUF, "cpu", "auto", None, {})["dtype"] == expected
 
 
 def test_quantised_checkpoints_keep_their_format(tmp_path):
     config = tiny_config()
     config.quantization_config = {"quant_method": "gptq", "bits": 4}
     config.save_pretrained(tmp_path)
-    assert placement(find_source(str(tmp_path)), "cpu", "auto", None, False)["dtype"] == "auto"
+    assert placement(find_source(str(tmp_path)), "cpu", "auto", None, {})["dtype"] == "auto"
 
 
 def test_the_accelerator_is_the_default(monkeypatch):

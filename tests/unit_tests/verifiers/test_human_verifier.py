@@ -73,8 +73,9 @@ def test_what_was_said_becomes_the_verdict(said, score, feedback, run):
     assert "__interrupt__" not in state
     assert state["attempts"][0]["score"] == score
     assert state["attempts"][0]["feedback"] == feedback
+    unscored = {"unscored": 1} if score is None else {}
     assert state["usage"]["verify"] == {
-        "calls": 1, "input_tokens": 0, "output_tokens": 0, "unknown": 0
+        "calls": 1, "input_tokens": 0, "output_tokens": 0, "unknown": 0, **unscored
     }  # fmt: skip
 
 
