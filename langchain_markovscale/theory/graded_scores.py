@@ -7,8 +7,9 @@ over the distinct answers that were scored (see `theory/intercept.py` and `theor
 mean of m scores of the same answer, ρ their correlation, has variance s²(1+(m−1)ρ)/m.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from math import log
+from math import log, sqrt
 from operator import add, sub
 
 import numpy as np
@@ -24,6 +25,9 @@ from langchain_markovscale.theory.intercept import (
 from langchain_markovscale.theory.scores import Scored, ScoreTable
 
 Floats = NDArray[np.float64]
+
+Shares = tuple[float, float, float]
+"""A/(1+ω²S), S/(1+ω²S) and 1/(1+ω²S): z ~ N(ω(A − gS)/(1+ω²S), 1/(1+ω²S))."""
 
 _TABLE_NODES = 9  # of levels of scores, which are smooth in z
 _REACH, _STEP = 6.0, 0.2  # of z given scores, which may leave little room for it
@@ -46,15 +50,15 @@ class GradedModel:
     ) -> None:
         self._law, self._threshold, self._correlation = law, threshold, correlation
         self._shared = law.difficulty * log_odds(initial)
-        self._means = np.array([law.wrong, law.right])[:, None] + self._shared  # (2, K)
-        self._powers = -0.5 * np.stack([np.ones_like(initial), self._shared, self._shared**2])
-        self._variances = np.array([law.wrong_spread, law.right_spread]) ** 2
-        self._log_variances = np.log(self._variances).tolist()
-        self._cuts = np.array(law.cuts)
-        self._accept_from = np.array([law.quantile(threshold)])
+        self._powers = np.stack([np.ones_like(initial), self._shared, self._shared**2])
+        self._means = law.wrong, law.right
+        self._variances = law.wrong_spread**2, law.right_spread**2
+        # Of wrong answers it is left out: a constant, whichever of them is right.
+        self._log_variances = 0.0, log(self._variances[1] / self._variances[0])
+        self.accept_from = law.quantile(threshold)
         points, self.weights = even_nodes(_REACH, _STEP)
-        self._at_nodes = self._means[:, :, None] + law.intercept * points  # (2, K, Z)
-        self.accepted = 1 - self._below_at(self._accept_from, self._at_nodes)
+        self._at_nodes = self._means_at(points)
+        self.accepted = 1 - self._below_at(self.accept_from, self._at_nodes)
 
     def evidence(self, scored: Sequence[Scored], hypotheses: int) -> "_GradedEvidence":
         """Return what the scores of a run say, see `ScoreModel.evidence`.
@@ -75,14 +79,14 @@ class GradedModel:
             if hypothesis >= 0:
                 right = self._moments(x - law.right, size, 1)
                 if_right[hypothesis] = tuple(map(sub, right, wrong))
-        rows, shares = [], []
+        rows, shares = [], list[Shares]()
         for change in if_right:
             precision, pull, squares, logs = map(add, all_wrong, change)
             shrunk = 1 + spread * precision
             apart = squares - spread * pull**2 / shrunk + log(shrunk) + logs
-            rows.append((apart, -2 * pull / shrunk, precision / shrunk))
+            rows.append((-0.5 * apart, pull / shrunk, -0.5 * precision / shrunk))
             shares.append((pull / shrunk, precision / shrunk, 1 / shrunk))
-        return _GradedEvidence(np.array(rows).dot(self._powers), np.array(shares), self)
+        return _GradedEvidence(np.array(rows).dot(self._powers), shares, self)
 
     def _moments(self, residual: float, size: float, label: int) -> tuple[float, ...]:
         """Return what an answer adds to S, A, B and V."""
@@ -93,7 +97,7 @@ class GradedModel:
     def log_chances(self, score: float) -> Floats:
         """Return ln f(x) of a wrong and of a right answer, shape (2, K, Z), up to a constant."""
         residual = self._law.quantile(score) - self._at_nodes
-        spread = self._variances[:, None, None]
+        spread = np.array(self._variances)[:, None, None]
         return np.asarray(-0.5 * (residual**2 / spread + np.log(spread)))
 
     def accepts(self, scores: Sequence[float]) -> tuple[int, int]:
@@ -103,7 +107,7 @@ class GradedModel:
 
     def level(self, scores: Sequence[float]) -> int:
         """Return the level of an answer's scores."""
-        return int((self._mean(scores) >= self._cuts).sum())
+        return bisect_right(self._law.cuts, self._mean(scores))
 
     @property
     def plain_level(self) -> int:
@@ -114,47 +118,52 @@ class GradedModel:
     def table(self) -> ScoreTable:
         """What a plan ahead needs."""
         points, weights = nodes(_TABLE_NODES)
-        means = self._means[:, :, None] + self._law.intercept * points
-        below = [self._below_at(cut, means) for cut in self._cuts]
+        means = self._means_at(points)
+        below = [self._below_at(cut, means) for cut in self._law.cuts]
         edges = np.stack([np.zeros_like(means), *below, np.ones_like(means)], axis=1)
         return ScoreTable(weights, np.diff(edges, axis=1), None)
 
-    def _below_at(self, cut: float | Floats, means: Floats) -> Floats:
+    def _means_at(self, points: Floats) -> Floats:
+        """The mean of x of a wrong and of a right answer, shape (2, K, Z)."""
+        shared = self._shared[:, None] + self._law.intercept * points
+        return np.array(self._means)[:, None, None] + shared
+
+    def _below_at(self, cut: float, means: Floats) -> Floats:
         return normal_below((cut - means) / np.sqrt(self._variances)[:, None, None])
 
     def _mean(self, scores: Sequence[float]) -> float:
         return sum(map(self._law.quantile, scores)) / len(scores)
 
-    def below(self, cuts: Floats, shares: Floats) -> Floats:
+    def below(self, cuts: Sequence[float], shares: Sequence[Shares]) -> Floats:
         """Return P(x < cut | wrong or right, h, k), shape (cuts, 2, H, K).
 
         Args:
             cuts: Values of x.
-            shares: A/(1+ω²S), S/(1+ω²S) and 1/(1+ω²S) of z, see `evidence`, shape (H, 3).
+            shares: What is known of z, see `evidence`, for each hypothesis.
         """
         spread = self._law.intercept**2
-        pull, precision, variance = shares.T[:, :, None]
-        centres = self._means[:, None] + spread * (pull - precision * self._shared)
-        spreads = np.sqrt(self._variances[:, None, None] + spread * variance)
-        return normal_below((cuts[:, None, None, None] - centres) / spreads)
+        at = []  # the quantile is a + b·g
+        for cut in cuts:
+            for mean, within in zip(self._means, self._variances, strict=True):
+                for pull, precision, variance in shares:
+                    scale = 1 / sqrt(within + spread * variance)
+                    known = cut - mean - spread * pull
+                    at.append((known * scale, (spread * precision - 1) * scale))
+        quantiles = np.array(at).dot(self._powers[:2])
+        return normal_below(quantiles.reshape(len(cuts), 2, len(shares), -1))
 
     @property
-    def cuts(self) -> Floats:
-        """Where x goes from one level to the next, shape (2,)."""
-        return self._cuts
-
-    @property
-    def accept_from(self) -> Floats:
-        """The x from which a score accepts, shape (1,)."""
-        return self._accept_from
+    def cuts(self) -> Sequence[float]:
+        """Where x goes from one level to the next, two values."""
+        return self._law.cuts
 
 
 class _GradedEvidence:
-    def __init__(self, log_chances: Floats, shares: Floats, model: GradedModel) -> None:
+    def __init__(self, log_chances: Floats, shares: Sequence[Shares], model: GradedModel) -> None:
         self.log_chances, self._shares, self._model = log_chances, shares, model
 
     def accepted(self) -> Floats:
-        return np.asarray(1 - self._model.below(self._model.accept_from, self._shares)[0])
+        return np.asarray(1 - self._model.below([self._model.accept_from], self._shares)[0])
 
     def levels(self) -> Floats:
         low, high = self._model.below(self._model.cuts, self._shares)

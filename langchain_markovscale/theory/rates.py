@@ -187,7 +187,7 @@ class Rates:
             retention=joined("retention"),
         )
 
-    @property
+    @cached_property
     def verdicts_say_nothing(self) -> bool:
         """Whether verdicts come as often for wrong answers as for right ones: s + u = 1."""
         if self.scores is not None:
