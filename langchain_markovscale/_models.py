@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 from typing import Any
+from uuid import uuid4
+from weakref import WeakKeyDictionary
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, merge_content
 from langchain_core.runnables import Runnable
@@ -44,6 +46,17 @@ _ROLES_REFUSED = re.compile(
     r"\bnot support.{0,20}\bsystem\b|only user and assistant roles",
     re.IGNORECASE | re.DOTALL,
 )
+
+
+_IDENTITIES: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
+
+def identity_of(thing: object) -> str:
+    """Return a name that no other object has, in this process or another, now or later.
+
+    It is for the keys of caches, where `id` is none: it is given again to the next object.
+    """
+    return _IDENTITIES.setdefault(thing, uuid4().hex)
 
 
 def refuses_roles(error: Exception) -> bool:

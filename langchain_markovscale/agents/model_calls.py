@@ -6,6 +6,7 @@ attempt is finished.
 
 import logging
 from collections.abc import Generator
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
@@ -16,6 +17,7 @@ from langgraph.types import Command
 from langchain_markovscale.agents.limits import Limits
 from langchain_markovscale.agents.transcript import checked_response, reply_in
 from langchain_markovscale.agents.turn import Calls, Turn, action_of, under_way, with_cost
+from langchain_markovscale.graph.conversation import valid_message
 from langchain_markovscale.graph.metering import UNKNOWN_CALL
 from langchain_markovscale.graph.telemetry import emit
 from langchain_markovscale.types import usage_of
@@ -52,7 +54,7 @@ def accounted(
     needs_format = request.response_format is not None
     response, began = None, monotonic()
     try:
-        response = yield request
+        response = _made_valid((yield request))
         # Before the first answer the agent asks again for the format, or ends without it.
         checked_response(response, needs_format=needs_format and answered)
     except GraphBubbleUp:
@@ -83,6 +85,10 @@ def reported(turn: Turn, error: Exception, source: str) -> str:
     text, question = f"{type(error).__name__}: {error}", turn["run"]["question"]
     emit({"type": "error", "node": source, "error": text, "try": 1, "question": question})
     return text
+
+
+def _made_valid(response: ModelResponse[Any]) -> ModelResponse[Any]:
+    return replace(response, result=[valid_message(message) for message in response.result])
 
 
 def _with_calls(response: ModelResponse[Any], calls: Calls) -> Response:

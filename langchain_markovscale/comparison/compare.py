@@ -6,6 +6,7 @@ from typing import get_args
 
 import numpy as np
 
+from langchain_markovscale.answers.reading import count_without_key
 from langchain_markovscale.calibration.calibration import DECISION_DRAWS, Calibration
 from langchain_markovscale.comparison import contrasts
 from langchain_markovscale.comparison.report import Comparison
@@ -153,6 +154,8 @@ def compare_strategies(
             source=None if calibration is None else calibration.source,
             left_out=_left_out(pool) if strategies is None else (),
             reading_counts=pool.reading_counts,
+            attempts=sum(len(trace["attempts"]) for trace in pool.traces),
+            no_key=count_without_key(each for trace in pool.traces for each in trace["attempts"]),
         )
     )
 

@@ -33,11 +33,11 @@ from langchain_markovscale.types import (
     new_attempt,
 )
 from langchain_markovscale.verifiers.base import (
-    NoAnswer,
     NoVerifier,
     Verifier,
     quiet,
     verdict_in,
+    verifier_for,
 )
 from langchain_markovscale.verifiers.function import as_verifier
 
@@ -262,9 +262,8 @@ class VerifyProxyNode(LoopNode):
             "answer": latest["text"],
             "key": latest.get("key"),
         } | _context_of(len(attempts) - 1, attempts, values)
-        unanswered = not latest["text"].strip() and not isinstance(self._verifier, NoVerifier)
         return Work(
-            NoAnswer() if unanswered else self._verifier,
+            verifier_for(latest["text"], self._verifier),
             request,
             run,
             attempts,

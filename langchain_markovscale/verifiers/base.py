@@ -246,6 +246,11 @@ class NoAnswer(NoVerifier):
         return Verdict(score=0.0, feedback=feedback, usage=no_usage())
 
 
+def verifier_for(text: str, verifier: Runnable[Any, Any]) -> Runnable[Any, Any]:
+    """Return what verifies an answer: the verifier, or `NoAnswer` where the answer has no text."""
+    return verifier if text.strip() or isinstance(verifier, NoVerifier) else NoAnswer()
+
+
 def verdict_in(returned: object, verifier: Runnable[Any, Any]) -> Verdict:
     """Return the verdict in what a verifier returned, checked once: a `Verifier` has done it."""
     if isinstance(verifier, Verifier):
