@@ -24,15 +24,8 @@ def test_weights_of_a_question_stand_in_for_those_of_the_rates(known, attempts, 
     shares = st.lists(st.floats(0.05, 1), min_size=known.n_classes, max_size=known.n_classes)
     weights = np.array(data.draw(shares))
     weights /= weights.sum()
-    # Of fresh draws the rates' own weights have a table, and those of a question have none.
-    actions = (
-        ["revise", "generate"] if any(one["parent"] is not None for one in attempts) else ["revise"]
-    )
-    built = replace(known, weights=weights)
-    given_late = Criterion(known, 0.03, 8, actions, variant=variant).decide(
-        attempts, weights.tolist()
-    )
-    built_in = Criterion(built, 0.03, 8, actions, variant=variant).decide(attempts)
+    given_late = Criterion(known, 0.03, variant=variant).decide(attempts, weights.tolist())
+    built_in = Criterion(replace(known, weights=weights), 0.03, variant=variant).decide(attempts)
     for name, value in built_in.items():
         if isinstance(value, float):
             assert given_late[name] == pytest.approx(value, abs=1e-9)
