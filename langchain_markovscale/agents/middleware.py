@@ -268,7 +268,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         config, meter = self._call_config(pending)
         began = monotonic()
         try:
-            verifier = verifier_for(pending.request["answer"], self._verifier)
+            verifier = verifier_for(pending.now.turn["attempts"][-1], self._verifier)
             returned = yield Call(verifier, pending.request, config)
             return self._verified(pending.now, returned, meter, monotonic() - began)
         except GraphBubbleUp:

@@ -14,6 +14,7 @@ from langchain.agents.middleware import ExtendedModelResponse, ModelRequest, Mod
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import Command
 
+from langchain_markovscale._models import uncached
 from langchain_markovscale.agents.limits import Limits
 from langchain_markovscale.agents.transcript import checked_response, reply_in
 from langchain_markovscale.agents.turn import Calls, Turn, action_of, under_way, with_cost
@@ -51,6 +52,9 @@ def accounted(
     limits.settings(turn, calls)  # a run that is resumed may have been given bad ones
     if answered and (exceeded := limits.exceeded(turn, calls, action, used_up=True)):
         return _no_reply({**calls, "error": exceeded, "over_budget": True})
+    if answered:
+        # What a cache gave before, it would give again.
+        request = request.override(model=uncached(request.model))  # type: ignore[arg-type]
     needs_format = request.response_format is not None
     response, began = None, monotonic()
     try:

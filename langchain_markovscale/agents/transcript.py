@@ -18,8 +18,9 @@ from langchain_markovscale.agents.turn import SOURCE, Calls, Trail, Turn
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.answers.reading import joined_key, read_answer, read_key
 from langchain_markovscale.graph.conversation import answer_id
+from langchain_markovscale.graph.metering import unless_repeated
 from langchain_markovscale.graph.writers import EmptyReplyError
-from langchain_markovscale.types import Attempt, Decision, new_attempt, usage_of
+from langchain_markovscale.types import Attempt, Decision, new_attempt, tokens_written, usage_of
 
 _JSON: TypeAdapter[Any] = TypeAdapter(Any)
 
@@ -140,10 +141,10 @@ def attempt_of(turn: Turn, trail: Trail, answer_key: AnswerKey | None) -> tuple[
         text,
         key=joined_key(key, answer_key, turn["attempts"]),
         parent=decision["parent"] if decision else None,
-        tokens=None if cost["unknown"] else cost["output_tokens"],
+        tokens=tokens_written(cost),
         metadata=metadata,
     )
-    return attempt, trail
+    return unless_repeated(attempt, cost, turn["attempts"]), trail
 
 
 def rewritten(

@@ -126,7 +126,7 @@ def create_markovscale_graph(
             `decision["reason"] == "error"` and the message under `error`.
         cache_policy: For the nodes that write answers; needs `cache`. An answer in the cache is
             not requested again, and `usage` has what it cost when it was. Verdicts are not cached:
-            LangChain's `set_llm_cache` saves a judge's calls.
+            LangChain's `set_llm_cache` saves a judge's calls; draws of a chat model go past it.
         cache: See LangGraph. Graphs that share one need names of their own.
         timeout: Time that a call may take; needs the async methods. A call that takes longer fails
             with an error that the default `RetryPolicy` retries.

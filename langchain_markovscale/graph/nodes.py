@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableConfig
 
+from langchain_markovscale._models import uncached
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.answers.reading import joined_key, read_key
 from langchain_markovscale.graph.class_weights import (
@@ -15,7 +16,12 @@ from langchain_markovscale.graph.class_weights import (
     weights_in,
 )
 from langchain_markovscale.graph.conversation import final_update, open_question
-from langchain_markovscale.graph.metering import UNKNOWN_CALL, UsageByPurpose, with_unscored
+from langchain_markovscale.graph.metering import (
+    UNKNOWN_CALL,
+    UsageByPurpose,
+    unless_repeated,
+    with_unscored,
+)
 from langchain_markovscale.graph.paid_call import LoopNode, Safety, Update, Work
 from langchain_markovscale.graph.settings import PerRun
 from langchain_markovscale.graph.state import Run
@@ -31,6 +37,7 @@ from langchain_markovscale.types import (
     Usage,
     Verdict,
     new_attempt,
+    tokens_written,
 )
 from langchain_markovscale.verifiers.base import (
     NoVerifier,
@@ -88,14 +95,14 @@ class WritingNode(LoopNode):
     def _update(
         self, work: Work, result: Draft, cost: Usage | None, usage: UsageByPurpose
     ) -> Update:
-        tokens = None if cost is None or cost["unknown"] else cost["output_tokens"]
         attempt = new_attempt(
             result.text,
             key=joined_key(result.key, self._answer_key, work.attempts),
             parent=work.parent,
-            tokens=tokens,
+            tokens=tokens_written(cost),
             metadata=result.metadata,
         )
+        attempt = unless_repeated(attempt, cost, work.attempts)
         update: Update = {"attempts": [*work.attempts, attempt]}
         if result.context is not None and work.parent is None:
             missing = len(work.attempts) - len(work.contexts)
@@ -165,7 +172,7 @@ class GenerateNode(WritingNode):
             update["messages"] = [message]
         request = {"question": opening.run["question"], "messages": opening.conversation}
         return Work(
-            self._writer.runnable,
+            uncached(self._writer.runnable),
             request,
             opening.run,
             attempts,
@@ -205,7 +212,7 @@ class ReviseNode(WritingNode):
             "attempts": attempts,
         } | _context_of(parent, attempts, values)
         return Work(
-            self._writer.runnable,
+            uncached(self._writer.runnable),
             request,
             opening.run,
             attempts,
@@ -269,7 +276,7 @@ class VerifyProxyNode(LoopNode):
             "key": latest.get("key"),
         } | _context_of(len(attempts) - 1, attempts, values)
         return Work(
-            verifier_for(latest["text"], self._verifier),
+            verifier_for(latest, self._verifier),
             request,
             run,
             attempts,

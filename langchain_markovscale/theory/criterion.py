@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from langchain_markovscale.theory.belief import Belief
 from langchain_markovscale.theory.decision_cache import Cache, Pattern, pattern_of
 from langchain_markovscale.theory.delivery import Delivery
-from langchain_markovscale.theory.in_hand import InHand, in_hand
+from langchain_markovscale.theory.in_hand import InHand, in_hand, without_repeated
 from langchain_markovscale.theory.optimum import (
     MOST_DRAWS,
     MOST_SCORED_DRAWS,
@@ -43,7 +43,15 @@ from langchain_markovscale.theory.validation import (
     whole,
 )
 from langchain_markovscale.theory.vote import vote_on
-from langchain_markovscale.types import Action, Attempt, Decision, Reason, Step, new_attempt
+from langchain_markovscale.types import (
+    Action,
+    Attempt,
+    Decision,
+    Reason,
+    Step,
+    is_repeated,
+    new_attempt,
+)
 
 Floats = NDArray[np.float64]
 Weights = tuple[float, ...]
@@ -181,10 +189,23 @@ class Criterion:
             ValueError: If an attempt lacks a field, a score is NaN or outside [0, 1], a parent is
                 no earlier attempt, or `class_weights` do not fit the rates.
         """
+        if any(map(is_repeated, attempts)):
+            return self._decide_without_repeated(attempts, class_weights)
         pattern = pattern_of(attempts) if class_weights is None else None
         if pattern is None:
             return self._decide(attempts, class_weights)
         return self._decisions.get(pattern, lambda: self._decide(attempts)).copy()
+
+    def _decide_without_repeated(
+        self, attempts: Sequence[Attempt], class_weights: Sequence[float] | None
+    ) -> Decision:
+        """Decide without what a cache has only given again; it has taken rounds all the same."""
+        others, kept = without_repeated(attempts)
+        left = max(1, self.max_rounds - len(attempts) + len(kept))
+        decision = self.replace(max_rounds=left).decide(others, class_weights)
+        chosen = (decision["best"], decision["parent"])
+        best, parent = (None if at is None else kept[at] for at in chosen)
+        return {**decision, "best": best, "parent": parent, "attempts": len(attempts)}
 
     def _decide(
         self, attempts: Sequence[Attempt], class_weights: Sequence[float] | None = None

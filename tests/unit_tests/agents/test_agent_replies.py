@@ -2,10 +2,14 @@
 
 import pytest
 from fakes import REPAIRING, ScriptedModel, accepts, reply, scripted
+from langchain.agents import create_agent
+from langchain.agents.middleware import wrap_model_call
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from scripted_agents import agent_of, asked, texts, told
+
+from langchain_markovscale import MarkovScaleMiddleware
 
 QUESTION = "What is 3 * 5 + 4?"
 
@@ -129,3 +133,26 @@ def test_a_question_with_half_a_character_is_verified(run):
     agent = agent_of(scripted("391"), lambda question, answer: seen.append(question) or 0.99)
     run(agent, asked("What is 17 * 23? \ud83d"))
     assert seen == ["What is 17 * 23? \ufffd"]
+
+
+def test_draws_after_the_first_go_past_the_cache(run, llm_cache):
+    model = ScriptedModel(script=["390", "391", "392"])
+    agent = keyed_agent(model, actions=("generate",), max_rounds=3, cost_per_round=1e-6)
+    output = run(agent, asked(QUESTION))
+    assert model.calls == told(output)["attempts"] == 3
+
+
+def test_a_reply_that_a_cache_gives_again_is_no_vote(llm_cache):
+    @wrap_model_call
+    def by_the_other(request, handler):
+        return handler(request.override(model=model))
+
+    model = ScriptedModel(script=["390"])
+    ours = MarkovScaleMiddleware(
+        verifier=None, answer_key="last_number", calibration=REPAIRING, actions=("generate",),
+        max_rounds=3, cost_per_round=1e-6,
+    )  # fmt: skip
+    agent = create_agent(model, middleware=[ours, by_the_other])
+    first, *others = attempts_of(agent, asked(QUESTION))
+    assert (model.calls, first["key"]) == (1, "390")
+    assert [other["metadata"] for other in others] == [{"no_key": "repeated"}] * len(others) != []
