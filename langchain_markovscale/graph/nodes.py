@@ -127,7 +127,12 @@ class GenerateNode(WritingNode):
     """Makes a fresh draw; the first of a question clears what the last question left in the state.
 
     With a predictor, it predicts the question's class weights before the first draw is paid for.
+
+    Attributes:
+        follows_a_schedule: Whether it draws when told to, whatever the loop's own actions are.
     """
+
+    follows_a_schedule = False
 
     def __init__(
         self,
@@ -196,7 +201,8 @@ class GenerateNode(WritingNode):
         decision: Decision | None = values.get("decision")
         if decision is None or not _covers(decision, attempts):
             return False
-        return decision["action"] == "generate"
+        allowed = self.follows_a_schedule or _is_allowed(decision, self._safety)
+        return decision["action"] == "generate" and allowed
 
 
 class ReviseNode(WritingNode):

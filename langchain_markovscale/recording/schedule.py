@@ -7,6 +7,7 @@ go on where it stopped.
 
 import threading
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,6 +106,9 @@ def scheduled(
     for name in _NODES:
         if name in graph.builder.nodes:
             node = graph.builder.nodes[name].runnable
+            if name == "generate":
+                node = copy(node)
+                node.follows_a_schedule = True
             builder.add_node(name, node, retry_policy=graph.nodes[name].retry_policy or None)
     builder.add_node(_SCHEDULE, follow)
     builder.add_conditional_edges(START, begin, ["generate", _VERIFY, _SCHEDULE])
