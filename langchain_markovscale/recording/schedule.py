@@ -106,9 +106,11 @@ def scheduled(
     for name in _NODES:
         if name in graph.builder.nodes:
             node = graph.builder.nodes[name].runnable
+            node = copy(node)
             if name == "generate":
-                node = copy(node)
                 node.follows_a_schedule = True
+            elif name == _VERIFY:
+                node.decides = False
             builder.add_node(name, node, retry_policy=graph.nodes[name].retry_policy or None)
     builder.add_node(_SCHEDULE, follow)
     builder.add_conditional_edges(START, begin, ["generate", _VERIFY, _SCHEDULE])
