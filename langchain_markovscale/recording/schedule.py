@@ -105,9 +105,9 @@ def scheduled(
     builder = StateGraph(graph.builder.state_schema, graph.builder.context_schema)
     for name in _NODES:
         if name in graph.builder.nodes:
-            node = graph.builder.nodes[name].runnable
+            node: Any = copy(graph.builder.nodes[name].runnable)
+            node.answers = None  # a recording is of answers that are independent
             if name == "generate":
-                node = copy(node)
                 node.follows_a_schedule = True
             builder.add_node(name, node, retry_policy=graph.nodes[name].retry_policy or None)
     builder.add_node(_SCHEDULE, follow)
