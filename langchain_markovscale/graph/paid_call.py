@@ -129,7 +129,7 @@ class LoopNode(Runnable[Any, Update]):
         self._free = free
         self._safety = safety
         self._timeout = timeout
-        self._answers = answers
+        self.answers = answers
         self._pending_usage = PendingUsage()
 
     @abstractmethod
@@ -186,7 +186,7 @@ class LoopNode(Runnable[Any, Update]):
         config, meter = self._call_config(work, config)
         started, output = False, None
         try:
-            answers, key = self._answers, self._cache_key(work, values, config)
+            answers, key = self.answers, self._cache_key(work, values, config)
             if answers is not None and key is not None:
                 cached = yield Call(answers, Entry(key), config)
                 if cached is not None:
@@ -249,10 +249,10 @@ class LoopNode(Runnable[Any, Update]):
     def _cache_key(
         self, work: Work, values: Mapping[str, Any], config: RunnableConfig
     ) -> FullKey | None:
-        if self._answers is None:
+        if self.answers is None:
             return None
         place = (self.name, len(work.attempts), work.parent)
-        return self._answers.key(place, work.input, work.call_input, values, config)
+        return self.answers.key(place, work.input, work.call_input, values, config)
 
     def _from_cache(self, value: Any) -> Any:
         """Return the result of a call from what was cached of it."""

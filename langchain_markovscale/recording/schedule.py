@@ -105,8 +105,8 @@ def scheduled(
     builder = StateGraph(graph.builder.state_schema, graph.builder.context_schema)
     for name in _NODES:
         if name in graph.builder.nodes:
-            node = graph.builder.nodes[name].runnable
-            node = copy(node)
+            node: Any = copy(graph.builder.nodes[name].runnable)
+            node.answers = None  # a recording is of answers that are independent
             if name == "generate":
                 node.follows_a_schedule = True
             elif name == _VERIFY:
