@@ -3,9 +3,14 @@
 import re
 from collections.abc import Sequence
 from typing import Any
+from uuid import uuid4
+from weakref import WeakKeyDictionary
 
+from langchain_core.globals import get_llm_cache
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, merge_content
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableWithFallbacks
+from langchain_core.runnables.base import RunnableBindingBase
 
 from langchain_markovscale._extras import naming_the_extra
 
@@ -44,6 +49,36 @@ _ROLES_REFUSED = re.compile(
     r"\bnot support.{0,20}\bsystem\b|only user and assistant roles",
     re.IGNORECASE | re.DOTALL,
 )
+
+
+def uncached(model: Runnable[Any, Any]) -> Runnable[Any, Any]:
+    """Return a model that asks no cache of LangChain's, so that its draws are independent.
+
+    Args:
+        model: A chat model, also one with bindings, retries or fallbacks. Anything else is returned
+            as it is, and so is a model for which there is no cache.
+    """
+    if isinstance(model, BaseChatModel):
+        has_cache = bool(model.cache) or (model.cache is None and get_llm_cache() is not None)
+        return model.model_copy(update={"cache": False}) if has_cache else model
+    if isinstance(model, RunnableBindingBase):
+        bound = uncached(model.bound)
+        return model if bound is model.bound else model.model_copy(update={"bound": bound})
+    if isinstance(model, RunnableWithFallbacks):
+        first, others = uncached(model.runnable), [uncached(each) for each in model.fallbacks]
+        return model.model_copy(update={"runnable": first, "fallbacks": others})
+    return model
+
+
+_IDENTITIES: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
+
+def identity_of(thing: object) -> str:
+    """Return a name that no other object has, in this process or another, now or later.
+
+    It is for the keys of caches, where `id` is none: it is given again to the next object.
+    """
+    return _IDENTITIES.setdefault(thing, uuid4().hex)
 
 
 def refuses_roles(error: Exception) -> bool:

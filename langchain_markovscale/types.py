@@ -39,6 +39,7 @@ NoKey = Literal[
     "no_json",
     "no_expression",
     "time_limit",
+    "repeated",
     "no_key",
 ]
 """Why an answer has no key; a closed set."""
@@ -117,6 +118,11 @@ def new_attempt(
     return attempt if metadata is None else {**attempt, "metadata": metadata}
 
 
+def is_repeated(attempt: Attempt) -> bool:
+    """Return whether a cache has only given an earlier attempt again, so that it is no evidence."""
+    return (attempt.get("metadata") or {}).get("no_key") == "repeated"
+
+
 class Decision(TypedDict):
     """What to do next, and why.
 
@@ -183,6 +189,8 @@ class Usage(TypedDict):
         unknown: How many calls reported no usage.
         unscored: How many verdicts came without a score: it could not be read, or the verifier
             abstained. Left out where there was none.
+        cached: How many calls LangChain's cache has answered, which takes no tokens. Left out where
+            there was none.
     """
 
     calls: int
@@ -190,6 +198,7 @@ class Usage(TypedDict):
     output_tokens: int
     unknown: int
     unscored: NotRequired[int]
+    cached: NotRequired[int]
 
 
 def usage_of(message: object) -> Usage:
@@ -199,15 +208,25 @@ def usage_of(message: object) -> Usage:
         message: The reply: a message with LangChain's `usage_metadata`, or anything else.
 
     Returns:
-        One call with its tokens; one call of unknown usage where the reply does not report both
+        One call with its tokens, none where it came from LangChain's cache, whose mark is a
+        `total_cost` of 0; one call of unknown usage where the reply does not report both
         numbers, or they are none that a call can take (negative, or 10⁹ and more).
     """
     metadata = getattr(message, "usage_metadata", None)
     if isinstance(metadata, Mapping):
+        if metadata.get("total_cost") == 0:
+            return Usage(calls=1, input_tokens=0, output_tokens=0, unknown=0, cached=1)
         input_tokens, output_tokens = metadata.get("input_tokens"), metadata.get("output_tokens")
         if _is_token_count(input_tokens) and _is_token_count(output_tokens):
             return Usage(calls=1, input_tokens=input_tokens, output_tokens=output_tokens, unknown=0)
     return Usage(calls=1, input_tokens=0, output_tokens=0, unknown=1)
+
+
+def tokens_written(usage: Usage | None) -> int | None:
+    """Return the tokens that calls wrote; None where some are unknown, or a cache gave them."""
+    if usage is None or usage["unknown"] or usage.get("cached"):
+        return None
+    return usage["output_tokens"]
 
 
 def _is_token_count(value: object) -> TypeGuard[int]:
@@ -230,6 +249,8 @@ def add_usage(left: Usage | None, right: Usage | None) -> Usage:
     )
     if unscored := left.get("unscored", 0) + right.get("unscored", 0):
         total["unscored"] = unscored
+    if cached := left.get("cached", 0) + right.get("cached", 0):
+        total["cached"] = cached
     return total
 
 

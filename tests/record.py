@@ -135,10 +135,11 @@ def table(record: dict[str, list[list[Row]]]) -> str:
         for row in means(splits):
             ours = row["right"] - row["cost"] * row["attempts"]
             theirs = row["fixed_right"] - row["cost"] * row["fixed_attempts"]
+            ahead = f"{100 * (ours - theirs):+.1f}".replace("-", "−")
             lines.append(
                 f"| {title} | {row['cost']:g} | {row['right']:.1%} @ {row['attempts']:.1f} | "
                 f"{row['believed']:.1%} | {row['fixed_right']:.1%} @ {row['fixed_attempts']:.1f} | "
-                f"{100 * (ours - theirs):+.1f} |".replace("-", "−")
+                f"{ahead} |"
             )
             title = ""
     return "\n".join(lines)

@@ -21,18 +21,18 @@ from langchain_core.runnables.config import ensure_config
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
+from langchain_markovscale._text import valid
 from langchain_markovscale.agents.limits import Limits
 from langchain_markovscale.agents.model_calls import Response, accounted, reported
 from langchain_markovscale.agents.side_effects import check_restorable, snapshot, warn_of_channels
 from langchain_markovscale.agents.transcript import (
+    attempt_of,
     final_answer,
     has_answer,
     reply_index,
-    text_of_answer,
 )
 from langchain_markovscale.agents.turn import (
     MarkovScaleAgentState,
-    Trail,
     Turn,
     is_asked_again,
     last_turn,
@@ -63,10 +63,8 @@ from langchain_markovscale.types import (
     Decision,
     Reason,
     VerifierInput,
-    new_attempt,
-    usage_of,
 )
-from langchain_markovscale.verifiers.base import NoVerifier, Verifier, verdict_in
+from langchain_markovscale.verifiers.base import NoVerifier, Verifier, verdict_in, verifier_for
 from langchain_markovscale.verifiers.function import as_verifier
 
 logger = logging.getLogger(__name__)
@@ -245,7 +243,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         text = "The agent was ended before its next answer could be verified."
         since = now.transcript.since
         if since and since[-1].type == "ai":
-            text += f" The last message is: {since[-1].text}"
+            text += f" The last message is: {valid(since[-1].text)}"
         return self._interrupted(now, text)
 
     async def aafter_agent(
@@ -270,7 +268,8 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         config, meter = self._call_config(pending)
         began = monotonic()
         try:
-            returned = yield Call(self._verifier, pending.request, config)
+            verifier = verifier_for(pending.now.turn["attempts"][-1], self._verifier)
+            returned = yield Call(verifier, pending.request, config)
             return self._verified(pending.now, returned, meter, monotonic() - began)
         except GraphBubbleUp:
             raise
@@ -294,7 +293,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
             return None
         trail["channels"] = snapshot(state, self._restore)
         try:
-            attempt = self._attempt(turn, trail)
+            attempt, trail = attempt_of(turn, trail, self._answer_key)
         except Exception as error:
             if not turn["attempts"]:
                 raise
@@ -312,19 +311,9 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         }
         if (exceeded := self._limits.exceeded(turn, calls, "verify")) is not None:
             return self._end_turn(now.with_error(exceeded, over_budget=True), "budget")
-        if results := [str(m.text) for m in trail["steps"] if m.type == "tool"]:
+        if results := [valid(m.text) for m in trail["steps"] if m.type == "tool"]:
             request["context"] = {"tools": results}
         return _Pending(now, request)
-
-    def _attempt(self, turn: Turn, trail: Trail) -> Attempt:
-        text, decision = text_of_answer(trail), turn["decision"]
-        cost = usage_of(trail["answer"][0])
-        return new_attempt(
-            text,
-            key=None if self._answer_key is None else self._answer_key(text),
-            parent=decision["parent"] if decision else None,
-            tokens=None if cost["unknown"] else cost["output_tokens"],
-        )
 
     def _call_config(self, pending: _Pending) -> tuple[RunnableConfig, Meter | None]:
         """Return the verifier's config, whose output is kept out of the stream, and its meter."""

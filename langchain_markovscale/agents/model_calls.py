@@ -6,6 +6,7 @@ attempt is finished.
 
 import logging
 from collections.abc import Generator
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
@@ -13,9 +14,11 @@ from langchain.agents.middleware import ExtendedModelResponse, ModelRequest, Mod
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import Command
 
+from langchain_markovscale._models import uncached
 from langchain_markovscale.agents.limits import Limits
 from langchain_markovscale.agents.transcript import checked_response, reply_in
 from langchain_markovscale.agents.turn import Calls, Turn, action_of, under_way, with_cost
+from langchain_markovscale.graph.conversation import valid_message
 from langchain_markovscale.graph.metering import UNKNOWN_CALL
 from langchain_markovscale.graph.telemetry import emit
 from langchain_markovscale.types import usage_of
@@ -49,10 +52,13 @@ def accounted(
     limits.settings(turn, calls)  # a run that is resumed may have been given bad ones
     if answered and (exceeded := limits.exceeded(turn, calls, action, used_up=True)):
         return _no_reply({**calls, "error": exceeded, "over_budget": True})
+    if answered:
+        # What a cache gave before, it would give again.
+        request = request.override(model=uncached(request.model))  # type: ignore[arg-type]
     needs_format = request.response_format is not None
     response, began = None, monotonic()
     try:
-        response = yield request
+        response = _made_valid((yield request))
         # Before the first answer the agent asks again for the format, or ends without it.
         checked_response(response, needs_format=needs_format and answered)
     except GraphBubbleUp:
@@ -83,6 +89,10 @@ def reported(turn: Turn, error: Exception, source: str) -> str:
     text, question = f"{type(error).__name__}: {error}", turn["run"]["question"]
     emit({"type": "error", "node": source, "error": text, "try": 1, "question": question})
     return text
+
+
+def _made_valid(response: ModelResponse[Any]) -> ModelResponse[Any]:
+    return replace(response, result=[valid_message(message) for message in response.result])
 
 
 def _with_calls(response: ModelResponse[Any], calls: Calls) -> Response:

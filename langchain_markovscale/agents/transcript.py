@@ -13,10 +13,14 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMes
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from pydantic import TypeAdapter
 
+from langchain_markovscale._text import all_valid, valid
 from langchain_markovscale.agents.turn import SOURCE, Calls, Trail, Turn
+from langchain_markovscale.answers.keys import AnswerKey
+from langchain_markovscale.answers.reading import joined_key, read_answer, read_key
 from langchain_markovscale.graph.conversation import answer_id
+from langchain_markovscale.graph.metering import unless_repeated
 from langchain_markovscale.graph.writers import EmptyReplyError
-from langchain_markovscale.types import Decision
+from langchain_markovscale.types import Attempt, Decision, new_attempt, tokens_written, usage_of
 
 _JSON: TypeAdapter[Any] = TypeAdapter(Any)
 
@@ -108,11 +112,39 @@ def reply_index(transcript: Transcript, turn: Turn, calls: Calls) -> int | None:
     return found
 
 
-def text_of_answer(trail: Trail) -> str:
-    """Return the text to verify: the structured response as JSON, else the message's text."""
-    if trail["structured"] is not None:
-        return _JSON.dump_json(trail["structured"]).decode()
-    return str(trail["answer"][0].text)
+def attempt_of(turn: Turn, trail: Trail, answer_key: AnswerKey | None) -> tuple[Attempt, Trail]:
+    """Return the next attempt of a turn, its reply read as the graph reads those of its writers.
+
+    The message says in the conversation what it says as an attempt: thoughts in its text are taken
+    off, and what a refusal says apart from its text becomes its text. Nothing but thoughts stays,
+    because models take no empty message.
+
+    Args:
+        turn: The turn before this answer.
+        trail: The answer; where it has a structured response, that as JSON is the text.
+        answer_key: Makes the key; None where answers have none.
+    """
+    message, decision = trail["answer"][0], turn["decision"]
+    if trail["structured"] is None:
+        text = valid(message.text)
+    else:
+        structured = all_valid(_JSON.dump_python(trail["structured"], mode="json"))
+        text = _JSON.dump_json(structured).decode()
+    answered, cost = read_answer(text, message), usage_of(message)
+    key, metadata = read_key(answered, answer_key)
+    text = answered.text
+    is_plain = isinstance(message.content, str) or not message.text
+    if text and is_plain and trail["structured"] is None and message.content != text:
+        message = message.model_copy(update={"content": text})
+        trail = {**trail, "answer": [message, *trail["answer"][1:]]}
+    attempt = new_attempt(
+        text,
+        key=joined_key(key, answer_key, turn["attempts"]),
+        parent=decision["parent"] if decision else None,
+        tokens=tokens_written(cost),
+        metadata=metadata,
+    )
+    return unless_repeated(attempt, cost, turn["attempts"]), trail
 
 
 def rewritten(
@@ -174,14 +206,16 @@ def checked_response(response: ModelResponse[Any], *, needs_format: bool) -> Mod
         needs_format: Whether an answer without a structured response is none.
 
     Raises:
-        EmptyReplyError: If the reply has neither text nor tool calls.
+        EmptyReplyError: If the reply has neither text nor tool calls, and is neither a refusal nor
+            thoughts.
         UnformattedReplyError: If it lacks the format.
     """
     reply = reply_in(response)
     if reply is None or response.structured_response is not None:
         return response
     calls_tools = reply.tool_calls or reply.invalid_tool_calls
-    if not (reply.text.strip() or calls_tools):
+    answered = read_answer(valid(reply.text), reply)
+    if not (answered.text.strip() or answered.no_key or calls_tools):
         raise EmptyReplyError("The model replied without text.")
     if needs_format and not calls_tools:
         raise UnformattedReplyError("The model replied without the structured response.")

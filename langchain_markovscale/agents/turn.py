@@ -15,6 +15,7 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langgraph.managed.is_last_step import RemainingStepsManager
 from typing_extensions import TypedDict
 
+from langchain_markovscale._text import valid
 from langchain_markovscale.graph.metering import UsageByPurpose, add_usage_for
 from langchain_markovscale.graph.settings import RunSettings
 from langchain_markovscale.graph.state import Run
@@ -227,7 +228,7 @@ def _turn_of(
             break
         before = message.id
     return Turn(
-        run={"question": str(question.text), "message_id": question.id},
+        run={"question": valid(question.text), "message_id": question.id},
         question=question.model_copy(deep=True),  # others may edit theirs in place
         previous=before,
         settings=settings,

@@ -153,6 +153,7 @@ _WORDS: dict[NoKey, str] = {
     "no_json": "without the JSON asked for",
     "no_expression": "without an expression",
     "time_limit": "over the time limit",
+    "repeated": "given again by a cache",
     "no_key": "without a key",
 }
 

@@ -21,7 +21,7 @@ _DRAWN = (
 # Version 0.1 wrote none of these; a field without a value there has its default.
 _NEW = {
     "plausible_wrong", "scores", "keyed", "decision", "delivery", "auc_within",
-    "auc_within_interval", "plan_check",
+    "auc_within_interval", "no_key", "plan_check",
 }  # fmt: skip
 _NOT_DRAWN_IN_0_1 = {"plausible_wrong", "retention"}
 _PLAYED = ("at_its_word", "in_force")  # the fields of a row of delivery that are objects

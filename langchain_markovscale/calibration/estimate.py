@@ -241,6 +241,7 @@ def _summary(
         attempts=statistics.attempts,
         labelled=int(total.sum()),
         keyed=statistics.keyed,
+        no_key=dict(statistics.no_key),
         seed=seed,
         level=level,
         intervals=_intervals(resampled, problem, mode, model, tails) if resampled else {},

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from langchain_markovscale.answers.reading import count_without_key
 from langchain_markovscale.theory.likelihood import (
     DEPTH,
     NO_VALUE,
@@ -27,6 +28,7 @@ from langchain_markovscale.theory.likelihood import (
 from langchain_markovscale.theory.urn import Draw
 from langchain_markovscale.theory.validation import numbers as as_numbers
 from langchain_markovscale.traces.trace import LabelledAttempt, Trace
+from langchain_markovscale.types import NoKey
 
 Floats = NDArray[np.float64]
 
@@ -98,6 +100,7 @@ class Statistics:
         needs_keys: Whether most attempts have a key, and those without one are mostly wrong.
         several_starts: How many questions have at least two fresh draws.
         attempts: How many attempts there are.
+        no_key: How many of them have no key, by the reason, where it is known.
     """
 
     labelled: Floats
@@ -111,6 +114,7 @@ class Statistics:
     needs_keys: bool
     several_starts: int
     attempts: int
+    no_key: Counter[NoKey]
 
     @property
     def depths(self) -> int:
@@ -149,6 +153,7 @@ class _Collector:
         self.groups = array("q")  # rivals as −1, −2, …
         self.with_key = 0
         self.keyless: Counter[bool | None] = Counter()
+        self.no_key: Counter[NoKey] = Counter()
 
     def add(self, trace: Trace) -> None:
         attempts = trace["attempts"]
@@ -165,6 +170,7 @@ class _Collector:
         ]
         self.with_key += len(attempts) - len(keyless)
         self.keyless.update(keyless)
+        self.no_key.update(count_without_key(attempts))
         self.several_starts += depths.count(0) > 1
         if None in labels:
             rivals = _rivals(trace, depths)
@@ -218,6 +224,7 @@ class _Collector:
             self.with_key >= keyless and 2 * self.keyless[True] <= keyless,
             self.several_starts,
             self.attempts,
+            self.no_key,
         )
 
 
@@ -280,6 +287,7 @@ def collect_table(correct: ArrayLike) -> Statistics:
         False,
         len(right) if right.shape[1] > 1 else 0,
         right.size,
+        Counter(),
     )
 
 

@@ -13,6 +13,7 @@ from langchain_markovscale.display.wording import counted, sentence
 from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.validation import TOLERANCE, check_level
+from langchain_markovscale.types import NoKey
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class FitSummary:
         auc_within: Chance that a correct attempt is scored above a wrong one at the same question,
             in the mean over questions; None if unmeasured.
         auc_within_interval: Its interval.
+        no_key: Attempts without a key, by the reason, where it is known.
     """
 
     questions: int
@@ -65,6 +67,7 @@ class FitSummary:
     warnings: tuple[str, ...] = field(default=())
     auc_within: float | None = None
     auc_within_interval: tuple[float, float] = (0.0, 1.0)
+    no_key: dict[NoKey, int] = field(default_factory=dict)
 
 
 # Of the fields of `Rates`; what scores say has rows of its own.

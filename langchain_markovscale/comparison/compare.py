@@ -1,11 +1,13 @@
 """`compare_strategies`: stopping rules side by side on the same recorded runs."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import get_args
 
 import numpy as np
 
+from langchain_markovscale.answers.reading import count_without_key
 from langchain_markovscale.calibration.calibration import DECISION_DRAWS, Calibration
 from langchain_markovscale.comparison import contrasts
 from langchain_markovscale.comparison.report import Comparison
@@ -18,6 +20,7 @@ from langchain_markovscale.replay.crossfit import (
     Strategies,
     WeightsOf,
 )
+from langchain_markovscale.replay.measured_delivery import measure_delivery
 from langchain_markovscale.replay.pool import Pool
 from langchain_markovscale.theory.rates import Variant
 from langchain_markovscale.theory.validation import check_level, whole
@@ -113,7 +116,12 @@ def compare_strategies(
     def fit(traces: Sequence[Trace]) -> Calibration:
         if calibration is not None:
             return calibration
-        return Calibration.fit(traces, n_bootstrap=DECISION_DRAWS, seed=seed)
+        fitted = fit_rates(traces)
+        delivery = measure_delivery(traces, fit_rates, only=settings.actions, seed=seed)
+        return replace(fitted, delivery=delivery)
+
+    def fit_rates(traces: Sequence[Trace]) -> Calibration:
+        return Calibration.fit(traces, n_bootstrap=DECISION_DRAWS, seed=seed, delivery=False)
 
     def predict(traces: Sequence[Trace], fitted: Calibration) -> WeightsOf:
         from langchain_markovscale.calibration.predictor import ClassPredictor
@@ -153,6 +161,8 @@ def compare_strategies(
             source=None if calibration is None else calibration.source,
             left_out=_left_out(pool) if strategies is None else (),
             reading_counts=pool.reading_counts,
+            attempts=sum(len(trace["attempts"]) for trace in pool.traces),
+            no_key=count_without_key(each for trace in pool.traces for each in trace["attempts"]),
         )
     )
 

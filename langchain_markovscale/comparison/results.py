@@ -7,6 +7,7 @@ from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.replay.crossfit import BudgetUnit, ComparedRule
 from langchain_markovscale.theory.rates import Variant
 from langchain_markovscale.theory.validation import TOLERANCE
+from langchain_markovscale.types import NoKey
 
 Finding = Literal["more", "less", "same", "unclear"]
 """Whether MarkovScale is more or less accurate; `unclear` where the interval contains both."""
@@ -116,6 +117,8 @@ class ComparisonFindings:
             use the verifier although there was one.
         left_out: Kinds of rules that were left out, with the reason.
         reading_counts: Whether tokens are those read and written, not those written alone.
+        attempts: Recorded attempts of the pool.
+        no_key: Those without a key, by the reason, where it is known.
     """
 
     rows: tuple[RuleResult, ...]
@@ -131,6 +134,8 @@ class ComparisonFindings:
     unverified: float
     left_out: tuple[str, ...]
     reading_counts: bool
+    attempts: int
+    no_key: dict[NoKey, int]
 
     @property
     def variants(self) -> tuple[Variant, ...]:

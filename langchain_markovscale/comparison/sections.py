@@ -3,6 +3,7 @@
 from collections import Counter
 from math import inf, isfinite
 
+from langchain_markovscale.answers.reading import without_key_in_words
 from langchain_markovscale.calibration.estimate import FEW_QUESTIONS
 from langchain_markovscale.comparison.results import ComparisonFindings, RuleResult, found
 from langchain_markovscale.display.document import Document, Section, Table, Tone
@@ -306,11 +307,14 @@ def basis(findings: ComparisonFindings) -> str:
         else f"decided with a calibration of other questions ({source.rstrip('.')})"
     )
     runs = counted(findings.repeats, "run", in_words=True)
-    return (
+    sentences = (
         f"{counted(findings.questions, 'question')}, {runs} of each rule at each, replayed from "
-        f"recorded attempts; {learned}. Brackets show {findings.level:.0%} intervals over "
-        f"questions; differences are paired. Seed {findings.seed}."
+        f"recorded attempts; {learned}.",
+        without_key_in_words(findings.no_key, findings.attempts),
+        f"Brackets show {findings.level:.0%} intervals over questions; differences are paired. "
+        f"Seed {findings.seed}.",
     )
+    return " ".join(filter(None, sentences))
 
 
 def warnings(findings: ComparisonFindings) -> tuple[str, ...]:

@@ -97,6 +97,8 @@ def usage_in_words(usage: Mapping[Purpose, Usage], seconds: float | None = None)
         tokens = f"{tokens}, {unknown}" if some else f"tokens {unknown}"
     if unscored := total.get("unscored", 0):
         tokens = f"{tokens}; {counted(unscored, 'verdict')} without a score"
+    if cached := total.get("cached", 0):
+        tokens = f"{tokens}; {counted(cached, 'call')} answered by a cache"
     calls = f"{counted(answers, 'call')} for answers, {checks} for checks"
     time = "" if seconds is None else f"; {seconds:.1f} seconds"
     return f"{calls}; {tokens}{time}"

@@ -8,7 +8,7 @@ state.
 
 from collections.abc import Sequence
 
-from langchain_markovscale.types import Attempt, Decision
+from langchain_markovscale.types import Attempt, Decision, is_repeated
 
 
 def explain(decision: Decision) -> str:
@@ -77,10 +77,11 @@ def outcome_sentences(attempts: Sequence[Attempt], decision: Decision) -> tuple[
     found = [f"Returned {count}, right with a probability of {percent(decision['belief'])}."]
     if not same_answer(attempts, best, len(attempts) - 1):
         found.append("The last answer is less likely to be right.")
-    unscored = sum(attempt["score"] is None for attempt in attempts)
-    if 0 < unscored < len(attempts):
+    verified = [attempt for attempt in attempts if not is_repeated(attempt)]
+    unscored = sum(attempt["score"] is None for attempt in verified)
+    if 0 < unscored < len(verified):
         have = "has" if unscored == 1 else "have"
-        found.append(f"{unscored} of {len(attempts)} answers {have} no score that could be read.")
+        found.append(f"{unscored} of {len(verified)} answers {have} no score that could be read.")
     return (*found, reason)
 
 

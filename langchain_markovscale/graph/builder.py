@@ -13,7 +13,7 @@ from langgraph.types import CachePolicy, Checkpointer, RetryPolicy
 
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.budget import Budget
-from langchain_markovscale.graph.cache import AnswerCache, writer_cache_policy
+from langchain_markovscale.graph.cache import AnswerCache
 from langchain_markovscale.graph.class_weights import PredictorLike, as_predictor, check_predictor
 from langchain_markovscale.graph.nodes import (
     GenerateNode,
@@ -125,8 +125,11 @@ def create_markovscale_graph(
             error as long as there is no answer; later the best answer so far is returned, with
             `decision["reason"] == "error"` and the message under `error`.
         cache_policy: For the nodes that write answers; needs `cache`. An answer in the cache is
-            not requested again, and `usage` has what it cost when it was. Verdicts are not cached:
-            LangChain's `set_llm_cache` saves a judge's calls.
+            not requested again, and `usage` has what it cost when it was. Its key is the whole
+            request: the conversation, a chain's own input, what is `configurable`, the context;
+            where they hold what cannot be told apart, nothing is cached, and a warning says why. A
+            `key_func` of yours decides instead. Verdicts are not cached:
+            LangChain's `set_llm_cache` saves a judge's calls; draws of a chat model go past it.
         cache: See LangGraph. Graphs that share one need names of their own.
         timeout: Time that a call may take; needs the async methods. A call that takes longer fails
             with an error that the default `RetryPolicy` retries.
@@ -163,15 +166,16 @@ def create_markovscale_graph(
         output_schema=MarkovScaleOutput,
     )
     builder.set_node_defaults(retry_policy=policies or None)
-    node_cache = writer_cache_policy(cache_policy, name)
+    answers = None
+    if cache is not None and cache_policy is not None:
+        answers = AnswerCache(cache, cache_policy, name)
     drawing = generator(generate, model, prompts)
-    generating = GenerateNode(drawing, key, safety, seconds, as_predictor(predictor))
-    builder.add_node(generating, cache_policy=node_cache)
+    generating = GenerateNode(drawing, key, safety, seconds, as_predictor(predictor), answers)
+    builder.add_node(generating)
     builder.add_node(VerifyProxyNode(verifier, per_run, safety, seconds))
     if "revise" in criterion.actions:
         writer = reviser(revise, model, prompts, draw_only)
-        revising = ReviseNode("revise", writer, key, safety, seconds)
-        builder.add_node(revising, cache_policy=node_cache)
+        builder.add_node(ReviseNode("revise", writer, key, safety, seconds, answers))
         builder.add_edge("revise", "verify_proxy")
     builder.add_edge(START, "generate")
     builder.add_edge("generate", "verify_proxy")
@@ -179,7 +183,7 @@ def create_markovscale_graph(
     builder.add_conditional_edges("verify_proxy", router, router.path_map())
     options = {
         "checkpointer": checkpointer,
-        "cache": None if cache is None else AnswerCache(cache),
+        "cache": cache,
         "store": store,
         "name": name,
     }

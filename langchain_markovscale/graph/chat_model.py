@@ -20,6 +20,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 from pydantic import Field, field_validator
 
+from langchain_markovscale._models import identity_of
 from langchain_markovscale.graph.metering import Meter
 from langchain_markovscale.graph.steps import surrounded_by
 from langchain_markovscale.verifiers.base import quiet
@@ -174,7 +175,7 @@ class ChatMarkovScale(BaseChatModel):
     @property
     def _identifying_params(self) -> dict[str, Any]:
         """What a cache of answers has to distinguish: two loops are never the same."""
-        return {"model_name": self.model_name, "graph": id(self.graph)}
+        return {"model_name": self.model_name, "graph": identity_of(self.graph)}
 
     @property
     def _llm_type(self) -> str:

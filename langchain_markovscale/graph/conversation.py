@@ -8,7 +8,7 @@ and it continues with the attempts that were already paid for.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage
@@ -22,6 +22,8 @@ from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.types import Attempt, Decision, Reason, Usage, add_usage
 
 logger = logging.getLogger(__name__)
+
+MessageT = TypeVar("MessageT", bound=BaseMessage)
 
 _ANSWER_NAMESPACE = uuid5(NAMESPACE_URL, "langchain-markovscale/answers")
 
@@ -94,19 +96,19 @@ def answer_id(run: Run) -> str | None:
     return None if message_id is None else str(uuid5(_ANSWER_NAMESPACE, message_id))
 
 
+def valid_message(message: MessageT) -> MessageT:
+    """Return a message whose text can be sent, the same one where that is so already."""
+    fields = ("content", "tool_calls") if isinstance(message, AIMessage) else ("content",)
+    given = {name: getattr(message, name) for name in fields}
+    made = all_valid(given)
+    return message if made == given else message.model_copy(update=made)
+
+
 def _messages(values: Mapping[str, Any]) -> list[AnyMessage]:
     messages: Sequence[Any] = values.get("messages") or ()
     if not all(isinstance(message, BaseMessage) for message in messages):
         messages = convert_to_messages(messages)
-    return [_made_valid(message) for message in messages]
-
-
-def _made_valid(message: AnyMessage) -> AnyMessage:
-    """Return a message whose text can be sent, the same one where that is so already."""
-    content = all_valid(message.content)
-    if content == message.content:
-        return message
-    return message.model_copy(update={"content": content})
+    return [valid_message(message) for message in messages]
 
 
 def _last_human(messages: list[AnyMessage]) -> HumanMessage | None:
@@ -119,15 +121,9 @@ def _has_stopped(values: Mapping[str, Any]) -> bool:
 
 
 def _is_same_question(current: Run, text: str, messages: list[AnyMessage]) -> bool:
-    """Return whether the run that is going on asks this question, in the last human message.
-
-    A cached node writes the run that it was cached in, whose message is not in this conversation.
-    """
+    """Return whether the run that is going on asks this question, in the last human message."""
     last = _last_human(messages)
-    if current["question"] != text:
-        return False
-    asked_as = current["message_id"]
-    return last is None or asked_as == last.id or all(each.id != asked_as for each in messages)
+    return current["question"] == text and (last is None or current["message_id"] == last.id)
 
 
 def _without_old_answer(messages: list[AnyMessage], run: Run) -> list[AnyMessage]:

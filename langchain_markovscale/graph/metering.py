@@ -5,7 +5,9 @@ retried or not. The usage of a failed try is pending until a retry of the same t
 into the state, because a try that raises writes nothing.
 """
 
+import logging
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
@@ -14,7 +16,17 @@ from langchain_core.outputs import LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import merge_configs
 
-from langchain_markovscale.types import Purpose, Usage, Verdict, add_usage, usage_of
+from langchain_markovscale.types import (
+    Attempt,
+    Purpose,
+    Usage,
+    Verdict,
+    add_usage,
+    is_repeated,
+    usage_of,
+)
+
+logger = logging.getLogger(__name__)
 
 UsageByPurpose = dict[Purpose, Usage]
 """The usage of a run, as its state keeps it under `usage`."""
@@ -110,9 +122,37 @@ class PendingUsage:
 
 def with_unscored(cost: Usage | None, verdict: Verdict) -> Usage | None:
     """Return the usage of a verification, with its verdict counted where that has no score."""
-    if cost is None or verdict["score"] is not None:
+    if cost is None or not cost["calls"] or verdict["score"] is not None:
         return cost
     return {**cost, "unscored": cost.get("unscored", 0) + 1}
+
+
+def unless_repeated(attempt: Attempt, cost: Usage | None, earlier: Sequence[Attempt]) -> Attempt:
+    """Return an attempt, without a key where a cache has only given an earlier one again.
+
+    That two draws agree says something because they are independent, which these are not. It takes
+    a round, and is neither a vote nor verified again; the criterion leaves it out.
+
+    Args:
+        attempt: The attempt.
+        cost: What making it has taken.
+        earlier: The attempts before it.
+    """
+    if cost is None or cost.get("cached", 0) < max(cost["calls"], 1):
+        return attempt
+    made = (attempt["text"], attempt["parent"])
+    if made not in [(each["text"], each["parent"]) for each in earlier]:
+        return attempt
+    if not any(map(is_repeated, earlier)):
+        logger.warning(
+            "A cache gave the same answer again, which is no evidence: give the model cache=False, "
+            "so that its draws are independent."
+        )
+    return {
+        **attempt,
+        "key": None,
+        "metadata": {**attempt.get("metadata", {}), "no_key": "repeated"},
+    }
 
 
 def add_usage_for(usage: UsageByPurpose, purpose: Purpose, added: Usage | None) -> UsageByPurpose:

@@ -7,15 +7,22 @@ from typing import Any, NamedTuple
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableConfig
 
+from langchain_markovscale._models import uncached
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.answers.reading import joined_key, read_key
+from langchain_markovscale.graph.cache import AnswerCache
 from langchain_markovscale.graph.class_weights import (
     CLASS_WEIGHTS_KEY,
     plain_weights,
     weights_in,
 )
 from langchain_markovscale.graph.conversation import final_update, open_question
-from langchain_markovscale.graph.metering import UNKNOWN_CALL, UsageByPurpose, with_unscored
+from langchain_markovscale.graph.metering import (
+    UNKNOWN_CALL,
+    UsageByPurpose,
+    unless_repeated,
+    with_unscored,
+)
 from langchain_markovscale.graph.paid_call import LoopNode, Safety, Update, Work
 from langchain_markovscale.graph.settings import PerRun
 from langchain_markovscale.graph.state import Run
@@ -31,13 +38,14 @@ from langchain_markovscale.types import (
     Usage,
     Verdict,
     new_attempt,
+    tokens_written,
 )
 from langchain_markovscale.verifiers.base import (
-    NoAnswer,
     NoVerifier,
     Verifier,
     quiet,
     verdict_in,
+    verifier_for,
 )
 from langchain_markovscale.verifiers.function import as_verifier
 
@@ -71,9 +79,12 @@ class WritingNode(LoopNode):
         answer_key: AnswerKey | None,
         safety: Safety | None = None,
         timeout: float | None = None,
+        answers: AnswerCache | None = None,
     ) -> None:
         metered = not isinstance(writer.runnable, BaseChatModel)
-        super().__init__(action, action, metered=metered, safety=safety, timeout=timeout)
+        super().__init__(
+            action, action, metered=metered, safety=safety, timeout=timeout, answers=answers
+        )
         self._writer = writer
         self._answer_key = answer_key
 
@@ -82,20 +93,26 @@ class WritingNode(LoopNode):
         key, metadata = read_key(reply.answered, self._answer_key)
         return Draft(reply.text, key, reply.context, reply.message, metadata)
 
+    def _from_cache(self, value: Any) -> Draft:
+        return Draft(**value)
+
+    def _for_cache(self, result: Draft) -> Any:
+        return result._asdict()
+
     def _cost(self, output: Any, result: Draft | None) -> Usage:
         return usage_in(output)
 
     def _update(
         self, work: Work, result: Draft, cost: Usage | None, usage: UsageByPurpose
     ) -> Update:
-        tokens = None if cost is None or cost["unknown"] else cost["output_tokens"]
         attempt = new_attempt(
             result.text,
             key=joined_key(result.key, self._answer_key, work.attempts),
             parent=work.parent,
-            tokens=tokens,
+            tokens=tokens_written(cost),
             metadata=result.metadata,
         )
+        attempt = unless_repeated(attempt, cost, work.attempts)
         update: Update = {"attempts": [*work.attempts, attempt]}
         if result.context is not None and work.parent is None:
             missing = len(work.attempts) - len(work.contexts)
@@ -110,7 +127,12 @@ class GenerateNode(WritingNode):
     """Makes a fresh draw; the first of a question clears what the last question left in the state.
 
     With a predictor, it predicts the question's class weights before the first draw is paid for.
+
+    Attributes:
+        follows_a_schedule: Whether it draws when told to, whatever the loop's own actions are.
     """
+
+    follows_a_schedule = False
 
     def __init__(
         self,
@@ -119,8 +141,9 @@ class GenerateNode(WritingNode):
         safety: Safety | None = None,
         timeout: float | None = None,
         predictor: Runnable[Any, Any] | None = None,
+        answers: AnswerCache | None = None,
     ) -> None:
-        super().__init__("generate", writer, answer_key, safety, timeout)
+        super().__init__("generate", writer, answer_key, safety, timeout, answers)
         self._predictor = predictor
 
     def _steps(self, values: Mapping[str, Any], config: RunnableConfig) -> Steps[Update]:
@@ -160,7 +183,7 @@ class GenerateNode(WritingNode):
             update["messages"] = [message]
         request = {"question": opening.run["question"], "messages": opening.conversation}
         return Work(
-            self._writer.runnable,
+            uncached(self._writer.runnable),
             request,
             opening.run,
             attempts,
@@ -178,7 +201,8 @@ class GenerateNode(WritingNode):
         decision: Decision | None = values.get("decision")
         if decision is None or not _covers(decision, attempts):
             return False
-        return decision["action"] == "generate"
+        allowed = self.follows_a_schedule or _is_allowed(decision, self._safety)
+        return decision["action"] == "generate" and allowed
 
 
 class ReviseNode(WritingNode):
@@ -199,7 +223,7 @@ class ReviseNode(WritingNode):
             "attempts": attempts,
         } | _context_of(parent, attempts, values)
         return Work(
-            self._writer.runnable,
+            uncached(self._writer.runnable),
             request,
             opening.run,
             attempts,
@@ -217,7 +241,12 @@ class VerifyProxyNode(LoopNode):
     """Scores the latest attempt and, given a criterion, decides what to do next.
 
     Where the decision is to stop, it writes the best attempt as the answer.
+
+    Attributes:
+        decides: Whether it decides; not where a schedule does.
     """
+
+    decides = True
 
     def __init__(
         self,
@@ -262,9 +291,8 @@ class VerifyProxyNode(LoopNode):
             "answer": latest["text"],
             "key": latest.get("key"),
         } | _context_of(len(attempts) - 1, attempts, values)
-        unanswered = not latest["text"].strip() and not isinstance(self._verifier, NoVerifier)
         return Work(
-            NoAnswer() if unanswered else self._verifier,
+            verifier_for(latest, self._verifier),
             request,
             run,
             attempts,
@@ -303,7 +331,7 @@ class VerifyProxyNode(LoopNode):
             "attempt": attempt,
             "question": work.run["question"],
         }
-        if self._per_run is None:
+        if self._per_run is None or not self.decides:
             emit(attempt_event)
             return {"attempts": attempts}
         return self._decided(work, attempts, usage, attempt_event)

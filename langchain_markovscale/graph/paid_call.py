@@ -17,10 +17,12 @@ from typing import Any, NamedTuple
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config
+from langgraph.cache.base import FullKey
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import RetryPolicy
 
 from langchain_markovscale.graph.budget import Seconds, why_over_budget
+from langchain_markovscale.graph.cache import AnswerCache, Entry
 from langchain_markovscale.graph.conversation import final_update, stop_decision, values_of
 from langchain_markovscale.graph.metering import Meter, PendingUsage, UsageByPurpose, add_usage_for
 from langchain_markovscale.graph.settings import PerRun, Settings
@@ -105,6 +107,7 @@ class LoopNode(Runnable[Any, Update]):
         free: Whether it is certain that the call takes no tokens.
         safety: Given by the whole loop; None in a user's own graph, where all errors rise.
         timeout: Seconds that the call may take, under asyncio; None for no limit.
+        answers: Where results are cached; None for nowhere.
     """
 
     name: str
@@ -118,6 +121,7 @@ class LoopNode(Runnable[Any, Update]):
         safety: Safety | None,
         timeout: float | None,
         free: bool = False,
+        answers: AnswerCache | None = None,
     ) -> None:
         self.name = name
         self._purpose = purpose
@@ -125,6 +129,7 @@ class LoopNode(Runnable[Any, Update]):
         self._free = free
         self._safety = safety
         self._timeout = timeout
+        self.answers = answers
         self._pending_usage = PendingUsage()
 
     @abstractmethod
@@ -181,10 +186,20 @@ class LoopNode(Runnable[Any, Update]):
         config, meter = self._call_config(work, config)
         started, output = False, None
         try:
+            answers, key = self.answers, self._cache_key(work, values, config)
+            if answers is not None and key is not None:
+                cached = yield Call(answers, Entry(key), config)
+                if cached is not None:
+                    return self._added(work, self._from_cache(cached["result"]), cached["cost"])
             call = Call(work.runnable, work.call_input(), config, self._timeout, self.name)
             started = True
             output = yield call
-            return self._succeeded(work, output, meter) | self._seconds_update(work, settings)
+            result = self._read(output)
+            cost = self._counted(_metered_usage(meter) or self._cost(output, result), result)
+            if answers is not None and key is not None:
+                value = {"result": self._for_cache(result), "cost": cost}
+                yield Call(answers, Entry(key, value), config)
+            return self._added(work, result, cost) | self._seconds_update(work, settings)
         except GraphBubbleUp:  # an interrupt: the node runs again from the start when it is resumed
             self._pending_usage.keep(_task_id(), _metered_usage(meter))
             raise
@@ -231,9 +246,23 @@ class LoopNode(Runnable[Any, Update]):
         meter = Meter()
         return meter.metered_config(config), meter
 
-    def _succeeded(self, work: Work, output: Any, meter: Meter | None) -> Update:
-        result = self._read(output)
-        cost = self._counted(_metered_usage(meter) or self._cost(output, result), result)
+    def _cache_key(
+        self, work: Work, values: Mapping[str, Any], config: RunnableConfig
+    ) -> FullKey | None:
+        if self.answers is None:
+            return None
+        place = (self.name, len(work.attempts), work.parent)
+        return self.answers.key(place, work.input, work.call_input, values, config)
+
+    def _from_cache(self, value: Any) -> Any:
+        """Return the result of a call from what was cached of it."""
+        return value
+
+    def _for_cache(self, result: Any) -> Any:
+        """Return what is cached of a result."""
+        return result
+
+    def _added(self, work: Work, result: Any, cost: Usage | None) -> Update:
         usage = add_usage_for(work.usage, self._purpose, cost)
         if self._pending_usage:
             usage = add_usage_for(usage, self._purpose, self._pending_usage.take(_task_id()))

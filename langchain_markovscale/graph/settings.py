@@ -222,6 +222,9 @@ class Settings(NamedTuple):
 
 _NAMES = tuple(RunSettings.__annotations__)
 _TOGETHER = "markovscale"
+SETTINGS = frozenset((*_NAMES, _TOGETHER))
+"""The names of a context that are settings of ours."""
+
 _MOST_ROUNDS = 64  # that a context may ask for: what a decision takes grows with their number
 _CACHED_CRITERIA = 32  # for so many settings of runs a graph keeps its criteria and their caches
 

@@ -14,6 +14,7 @@ from langgraph.types import CachePolicy, Checkpointer, RetryPolicy
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.budget import Budget
 from langchain_markovscale.graph.builder import create_markovscale_graph
+from langchain_markovscale.graph.cache import CHAIN_INPUT
 from langchain_markovscale.graph.class_weights import PredictorLike
 from langchain_markovscale.graph.nodes import VerifierLike
 from langchain_markovscale.graph.prompts import Prompts
@@ -21,7 +22,6 @@ from langchain_markovscale.graph.settings import RuleOptions
 from langchain_markovscale.graph.writers import ChatLike, WriterLike
 from langchain_markovscale.theory.criterion import Criterion
 
-_INPUT = "__markovscale_input"  # LangGraph takes configurable values that begin so for private
 _QUESTION_KEYS = ("question", "input", "query")
 
 QuestionSource = str | Callable[[Any], str] | None
@@ -60,7 +60,7 @@ class MarkovScaleChain(Runnable[Any, str]):
 
     def config_for(self, input: Any, config: RunnableConfig | None = None) -> RunnableConfig:
         """Return a config with which the graph's generator gets the chain's own input."""
-        return merge_configs(config, {"configurable": {_INPUT: input}})
+        return merge_configs(config, {"configurable": {CHAIN_INPUT: input}})
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
         """Return the answer: the text of the best attempt.
@@ -188,4 +188,4 @@ def question_of(input: Any, question: QuestionSource) -> str:
 
 
 def _chain_input(config: RunnableConfig) -> Any:
-    return config["configurable"][_INPUT]
+    return config["configurable"][CHAIN_INPUT]

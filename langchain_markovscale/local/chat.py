@@ -23,6 +23,7 @@ from langchain_core.runnables.config import ContextThreadPoolExecutor, get_confi
 from langchain_huggingface import ChatHuggingFace, HuggingFacePipeline
 from pydantic import AliasChoices, ConfigDict, Field, PrivateAttr, model_validator
 
+from langchain_markovscale._models import identity_of
 from langchain_markovscale.local.chat_template import TextReader, prompt_ids
 from langchain_markovscale.local.engine import Engine
 from langchain_markovscale.local.generation_options import (
@@ -347,13 +348,18 @@ class BatchedChatHuggingFace(ChatHuggingFace):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        """What a cache of answers has to distinguish."""
+        """What a cache of answers has to distinguish; a model of no known source is its own."""
         model = self.llm.pipeline.model
         path = str(getattr(model, "name_or_path", ""))
+        revision = getattr(model.config, "_commit_hash", None)
+        if path and Path(path).exists():
+            path = str(Path(path).resolve())
+        elif revision is None:
+            path = identity_of(model)
         return {
             "model_id": self.model_id,
-            "path": str(Path(path).resolve()) if Path(path).exists() else path,
-            "revision": getattr(model.config, "_commit_hash", None),
+            "path": path,
+            "revision": revision,
             **self._generation_options(None, {}).model_dump(),
         }
 

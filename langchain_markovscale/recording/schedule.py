@@ -7,6 +7,7 @@ go on where it stopped.
 
 import threading
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,7 +105,12 @@ def scheduled(
     builder = StateGraph(graph.builder.state_schema, graph.builder.context_schema)
     for name in _NODES:
         if name in graph.builder.nodes:
-            node = graph.builder.nodes[name].runnable
+            node: Any = copy(graph.builder.nodes[name].runnable)
+            node.answers = None  # a recording is of answers that are independent
+            if name == "generate":
+                node.follows_a_schedule = True
+            elif name == _VERIFY:
+                node.decides = False
             builder.add_node(name, node, retry_policy=graph.nodes[name].retry_policy or None)
     builder.add_node(_SCHEDULE, follow)
     builder.add_conditional_edges(START, begin, ["generate", _VERIFY, _SCHEDULE])

@@ -193,52 +193,53 @@ class KeyedByClass(KeyedPosterior):
         ]
 
     @cached_property
-    def _repeats(self) -> Floats:
-        """What a verdict on each answer owes to those before it, shape (2, A).
+    def _verdicts(self) -> Floats:
+        """What verdicts on each answer, and on none, owe to those before them, shape (8, A + 1).
 
         After m verdicts, r of them accepting, one that is accepted with chance s anew is accepted
-        with (ρr + (1−ρ)s)/(1+(m−1)ρ): the first row is added to the second times s.
+        with (ρr + (1−ρ)s)/(1+(m−1)ρ): the last two rows are what is added, and what s is
+        multiplied by. The first six tell the same of the right answer, whose verdict repeats itself
+        with chance ρ: what is multiplied by s and what is added for the chance that it is always
+        accepted, what is added for never, and for anew; then what is added to s, and what s is
+        multiplied by, where it is drawn anew.
         """
         rho = self._rates.verdict_correlation
-        pull, own = [], []
-        for accepted, rejected in self._tallies:
+        rows = []
+        for accepted, rejected in [*self._tallies, (0, 0)]:
             tried = accepted + rejected
             size = 1 + (tried - 1) * rho
-            pull.append(rho * accepted / size if tried else 0.0)
-            own.append((1 - rho) / size if tried else 1.0)
-        return np.array([pull, own])
+            if tried == 0:
+                rows.append((rho, 0.0, rho, 1 - rho, 0.0, 1.0, 0.0, 1.0))
+                continue
+            pull, own = rho * accepted / size, (1 - rho) / size
+            if tried == 1:
+                rows.append((0.0, pull, rho - pull, 1 - rho, 0.0, 1.0, pull, own))
+            else:
+                rows.append((0.0, 0.0, 0.0, 1.0, pull, own, pull, own))
+        return np.array(rows).T
+
+    @property
+    def _repeats(self) -> Floats:
+        """What is added to a verdict on each answer, and what it is multiplied by, shape (2, A)."""
+        return self._verdicts[6:, :-1]
 
     @cached_property
     def _right_cases(self) -> tuple[Floats, Floats]:
         """P(case, h and k), and P(the right answer is accepted), each of shape (3, H, K).
 
-        A verdict repeats itself with chance ρ: an answer that was seen once with verdict v accepts
-        with v (weight ρ) or s (1−ρ), one not yet seen always (ρs), never (ρ(1−s)) or with s (1−ρ);
-        for more verdicts see `_repeats`.
+        An answer that was seen once with verdict v accepts with v (weight ρ) or s (1−ρ), one not
+        yet seen always (ρs), never (ρ(1−s)) or with s (1−ρ); see `_verdicts`.
         """
-        rho, s = self._rates.verdict_correlation, self._accepted[1]
-        rows = []
-        for (accepted, rejected), pull, own in zip(
-            [*self._tallies, (0, 0)],
-            [*self._repeats[0], 0.0],
-            [*self._repeats[1], 1.0],
-            strict=True,
-        ):
-            tried = accepted + rejected
-            if tried == 0:
-                rows.append((rho, 0.0, rho, 1 - rho, 0.0, 1.0))
-            elif tried == 1:
-                rows.append((0.0, rho * accepted, rho * rejected, 1 - rho, 0.0, 1.0))
-            else:
-                rows.append((0.0, 0.0, 0.0, 1.0, pull, own))
-        turns, always, never, anew, pulls, owns = np.array(rows).T[:, :, None]
+        s = self._accepted[1]
+        turns, always, never, anew, added, times = self._verdicts[:6, :, None]
+        turns = turns * s
         weights, accept = np.empty((2, 3, *s.shape))
-        weights[0] = always + turns * s
-        weights[1] = never - turns * s
+        np.add(always, turns, out=weights[0])
+        np.subtract(never, turns, out=weights[1])
         weights[2] = anew
         weights *= self.full
         accept[0], accept[1] = 1.0, 0.0
-        accept[2] = pulls + owns * s
+        np.add(added, times * s, out=accept[2])
         return weights, accept
 
     def _candidates(
@@ -331,4 +332,4 @@ def _splits(initial: tuple[float, ...], draws: int) -> Floats:
     """Return p₀ᴿ (1−p₀)ʷ for R and w from 0 to `draws`, shape (K, (draws + 1)²)."""
     p, powers = np.array(initial)[:, None], np.arange(draws + 1)
     right, wrong = p**powers, (1 - p) ** powers
-    return (right[:, :, None] * wrong[:, None]).reshape(len(p), -1)
+    return np.asarray((right[:, :, None] * wrong[:, None]).reshape(len(p), -1), np.float64)

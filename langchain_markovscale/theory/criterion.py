@@ -9,7 +9,7 @@ iff b < π − c/(α+β).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from langchain_markovscale.theory.belief import Belief
 from langchain_markovscale.theory.decision_cache import Cache, Pattern, pattern_of
 from langchain_markovscale.theory.delivery import Delivery
-from langchain_markovscale.theory.in_hand import InHand, in_hand
+from langchain_markovscale.theory.in_hand import InHand, in_hand, without_repeated
 from langchain_markovscale.theory.optimum import (
     MOST_DRAWS,
     MOST_SCORED_DRAWS,
     Optimum,
     solve,
 )
-from langchain_markovscale.theory.plans import Commitments, Plan, blind, one_draw, verified
+from langchain_markovscale.theory.plans import Commitments, Outlook, Plan, blind, one_draw, verified
 from langchain_markovscale.theory.posterior import KeyedPosterior, Posterior
 from langchain_markovscale.theory.prior import PriorBelief
 from langchain_markovscale.theory.prior_factors import DELIVERED
@@ -37,16 +37,24 @@ from langchain_markovscale.theory.rates import (
 )
 from langchain_markovscale.theory.validation import (
     TOLERANCE,
+    check_actions,
     check_attempts,
     costs_by_action,
     single,
     whole,
 )
 from langchain_markovscale.theory.vote import vote_on
-from langchain_markovscale.types import Action, Attempt, Decision, Reason, Step, new_attempt
+from langchain_markovscale.types import (
+    Action,
+    Attempt,
+    Decision,
+    Reason,
+    Step,
+    is_repeated,
+    new_attempt,
+)
 
 Floats = NDArray[np.float64]
-Weights = tuple[float, ...]
 
 _CACHED_DECISIONS = 1024
 _CACHED_TABLES = 2 * MOST_DRAWS
@@ -101,7 +109,7 @@ class Criterion:
     ) -> None:
         self.variant, self.exact_verifier = variant, exact_verifier
         self._calibration = calibration
-        self.actions = _check_actions(actions)
+        self.actions = check_actions(actions)
         self.cost_per_round = costs_by_action(cost_per_round, self.actions)
         self.max_rounds = int(single("max_rounds", whole("max_rounds", max_rounds, least=1)))
         rates = rates_for(variant, calibration)
@@ -120,7 +128,9 @@ class Criterion:
         # Deciding by φ·G − c·L is deciding at a cost of c/φ.
         stretch = self.phi or 1.0
         self._costs = {action: cost / stretch for action, cost in self.cost_per_round.items()}
-        self._optima: Cache[tuple[int, bool, Weights | None], Optimum] = Cache(_CACHED_TABLES)
+        self._optima: Cache[tuple[int, bool, tuple[float, ...] | None], Optimum] = Cache(
+            _CACHED_TABLES
+        )
         self._decisions: Cache[Pattern, Decision] = Cache(_CACHED_DECISIONS)
 
     @property
@@ -181,6 +191,8 @@ class Criterion:
             ValueError: If an attempt lacks a field, a score is NaN or outside [0, 1], a parent is
                 no earlier attempt, or `class_weights` do not fit the rates.
         """
+        if any(map(is_repeated, attempts)):
+            return self._decide_without_repeated(attempts, class_weights)
         pattern = pattern_of(attempts) if class_weights is None else None
         if pattern is None:
             return self._decide(attempts, class_weights)
@@ -196,6 +208,17 @@ class Criterion:
         """
         _, plan = self._considered(attempts, None)
         return plan if isinstance(plan, Plan) and self._pays(plan) else None
+
+    def _decide_without_repeated(
+        self, attempts: Sequence[Attempt], class_weights: Sequence[float] | None
+    ) -> Decision:
+        """Decide without what a cache has only given again; it has taken rounds all the same."""
+        others, kept = without_repeated(attempts)
+        left = max(1, self.max_rounds - len(attempts) + len(kept))
+        decision = self.replace(max_rounds=left).decide(others, class_weights)
+        chosen = (decision["best"], decision["parent"])
+        best, parent = (None if at is None else kept[at] for at in chosen)
+        return {**decision, "best": best, "parent": parent, "attempts": len(attempts)}
 
     def _decide(
         self, attempts: Sequence[Attempt], class_weights: Sequence[float] | None = None
@@ -238,7 +261,7 @@ class Criterion:
             keyed = isinstance(posterior, KeyedPosterior)
             plan = self._before_the_run(class_weights, keyed=keyed)
         if plan is None or self._pays(plan):
-            plan = self._best_plan(posterior, hand, _Outlook(left, scored, fresh, weights))
+            plan = self._best_plan(posterior, hand, Outlook(left, scored, fresh, weights))
         return hand, plan
 
     def _first(self, class_weights: Sequence[float] | None) -> Decision:
@@ -253,7 +276,7 @@ class Criterion:
         posterior = self.belief.posterior([first], class_weights)
         scored = not self.rates.verdicts_say_nothing
         weights = None if class_weights is None else tuple(map(float, class_weights))
-        outlook = _Outlook(self.max_rounds - 1, scored, True, weights)
+        outlook = Outlook(self.max_rounds - 1, scored, True, weights)
         return self._best_plan(posterior, in_hand(posterior, [first]), outlook)
 
     def _pays(self, plan: Plan) -> bool:
@@ -262,7 +285,7 @@ class Criterion:
     def _worth(self, plan: Plan) -> float:
         return plan.gain - self._costs[plan.action] * plan.rounds
 
-    def _best_plan(self, posterior: Posterior, hand: InHand, outlook: "_Outlook") -> Plan:
+    def _best_plan(self, posterior: Posterior, hand: InHand, outlook: Outlook) -> Plan:
         """Return the plan that is worth most."""
         most, scored = min(outlook.left, _FARTHEST), outlook.scored
         revisions = draws = optimal = None
@@ -308,7 +331,7 @@ class Criterion:
         return max(plans, key=self._worth)
 
     def _optimal(
-        self, posterior: KeyedPosterior, belief: float, outlook: "_Outlook"
+        self, posterior: KeyedPosterior, belief: float, outlook: Outlook
     ) -> tuple[Plan | None, bool]:
         """Return the value of one more draw and optimal ones after it, by the table.
 
@@ -341,7 +364,9 @@ class Criterion:
         plan = Plan("generate", gain, 1 + later, "optimal", horizon - drawn)
         return plan, drawn + left <= horizon
 
-    def _optimum(self, horizon: int, scored: bool, class_weights: Weights | None) -> Optimum:
+    def _optimum(
+        self, horizon: int, scored: bool, class_weights: tuple[float, ...] | None
+    ) -> Optimum:
         cost = self._costs["generate"]
         return self._optima.get(
             (horizon, scored, class_weights),
@@ -350,31 +375,6 @@ class Criterion:
 
     def _anew(self, scored: bool) -> bool:
         return scored and self.belief.verdicts_anew
-
-
-class _Outlook(NamedTuple):
-    """What a plan depends on beside the belief.
-
-    Attributes:
-        left: Attempts that are left, at least 1.
-        scored: Whether the verifier is to be counted on.
-        fresh: Whether the run is one of fresh draws, whose optimum is in a table.
-        class_weights: Those of this question, where it has its own.
-    """
-
-    left: int
-    scored: bool
-    fresh: bool
-    class_weights: Weights | None
-
-
-def _check_actions(actions: Sequence[Action]) -> tuple[Action, ...]:
-    known = get_args(Action)
-    if isinstance(actions, str) or not actions or any(a not in known for a in actions):
-        raise ValueError(
-            f"actions must name at least one of {', '.join(map(repr, known))}, got {actions!r}."
-        )
-    return tuple(dict.fromkeys(actions))
 
 
 def _decision(

@@ -7,7 +7,7 @@ import numpy as np
 
 from langchain_markovscale.theory.posterior import Posterior
 from langchain_markovscale.theory.validation import TOLERANCE
-from langchain_markovscale.types import Attempt
+from langchain_markovscale.types import Attempt, is_repeated
 
 
 class InHand(NamedTuple):
@@ -36,6 +36,17 @@ def in_hand(posterior: Posterior, attempts: Sequence[Attempt]) -> InHand:
     answer = _best_scored(attempts, posterior, int(beliefs.argmax()))
     attempt = posterior.latest[answer]
     return InHand(answer, attempt, posterior.depths[attempt], _clipped(float(beliefs[answer])))
+
+
+def without_repeated(attempts: Sequence[Attempt]) -> tuple[list[Attempt], list[int]]:
+    """Return the attempts that a cache has not merely given again, and their indices before."""
+    kept = [index for index, each in enumerate(attempts) if not is_repeated(each)]
+    places: dict[int | None, int | None] = {old: new for new, old in enumerate(kept)}
+    parents = [places.get(attempts[index]["parent"]) for index in kept]
+    others: list[Attempt] = [
+        {**attempts[index], "parent": parent} for index, parent in zip(kept, parents, strict=True)
+    ]
+    return others, kept
 
 
 def _best_scored(attempts: Sequence[Attempt], posterior: Posterior, answer: int) -> int:

@@ -62,7 +62,7 @@ def normal_below(values: Floats) -> Floats:
     Between steps of a table: numpy has no error function, and scipy takes a tenth of a second to
     import.
     """
-    return np.interp(values, _AT, _BELOW)
+    return np.asarray(np.interp(values, _AT, _BELOW))
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,22 @@ class Plan(NamedTuple):
     most: int
 
 
+class Outlook(NamedTuple):
+    """What a plan depends on beside the belief.
+
+    Attributes:
+        left: Attempts that are left, at least 1.
+        scored: Whether the verifier is to be counted on.
+        fresh: Whether the run is one of fresh draws, whose optimum is in a table.
+        class_weights: Those of this question, where it has its own.
+    """
+
+    left: int
+    scored: bool
+    fresh: bool
+    class_weights: tuple[float, ...] | None
+
+
 class Commitments(NamedTuple):
     """Plans of 1 … n rounds.
 
@@ -81,11 +97,12 @@ def verified(cases: Candidates, most: int) -> Commitments:
     np.multiply.accumulate(powers, axis=0, out=powers)
     worths = np.empty((3, *weights.shape))
     worths[0] = weights * candidate * accept
-    worths[1] = weights * right
-    worths[2] = weights
-    taken, kept, still = worths.reshape(3, -1).dot(powers.T)
-    length = np.add.accumulate(np.stack([taken, still])[:, :-1], axis=1)
-    return Commitments(length[0] + kept[1:] - kept[0], length[1])
+    worths[1] = weights
+    worths[2] = weights * right
+    by_round = worths.reshape(3, -1).dot(powers.T)
+    taken, rounds = np.add.accumulate(by_round[:2, :-1], axis=1)
+    kept = by_round[2]
+    return Commitments(taken + kept[1:] - kept[0], rounds)
 
 
 def blind(cases: Chains, most: int) -> Commitments:

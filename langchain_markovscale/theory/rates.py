@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from langchain_markovscale.theory.graded_scores import GradedModel
 from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores
 from langchain_markovscale.theory.mixture import (
     ChainMixture,
@@ -32,7 +33,7 @@ from langchain_markovscale.theory.prior_factors import (
     marginal_acceptance,
     mean_coincidence,
 )
-from langchain_markovscale.theory.scores import GradedModel, ScoreModel, SteppedModel
+from langchain_markovscale.theory.scores import ScoreModel, SteppedModel
 from langchain_markovscale.theory.urn import Urn
 from langchain_markovscale.theory.validation import TOLERANCE, numbers, probabilities
 
@@ -186,7 +187,7 @@ class Rates:
             retention=joined("retention"),
         )
 
-    @property
+    @cached_property
     def verdicts_say_nothing(self) -> bool:
         """Whether verdicts come as often for wrong answers as for right ones: s + u = 1."""
         if self.scores is not None:

@@ -1,35 +1,21 @@
 """What a verifier's scores say of answers: f(x | right or wrong, k) of the model.
 
-The question's intercept z (see `theory/intercept.py`) is integrated exactly for graded scores,
-
-    ln f = −½ [ Σ r_i²/s_y² − ω²T²/(1+ω²S) + ln(1+ω²S) + Σ ln s_y² ],   r_i = x_i − μ_y − γη_k,
-    S = Σ 1/s_y²,   T = Σ r_i/s_y²,   z | k, h ~ N(ωT/(1+ω²S), 1/(1+ω²S))
-
-over the distinct answers that were scored, and by quadrature for two-valued ones.
+The question's intercept z (see `theory/intercept.py`) is summed over nodes for two-valued scores,
+which are here, and integrated exactly for graded ones (`theory/graded_scores.py`).
 
 Scores of the same answer are not independent, for a verifier repeats its mistakes. With ρ their
-correlation, the mean of m graded scores has variance s²(1+(m−1)ρ)/m, and m verdicts count as
-m/(1+(m−1)ρ) times their mean log density, which is exact at ρ = 0 and 1.
+correlation, m verdicts count as m/(1+(m−1)ρ) times their mean log density, which is exact at ρ = 0
+and 1.
 """
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from math import log
-from operator import add, sub
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.theory.intercept import (
-    GradedScores,
-    TwoValuedScores,
-    even_nodes,
-    log_chance,
-    log_odds,
-    nodes,
-    normal_below,
-)
+from langchain_markovscale.theory.intercept import TwoValuedScores, log_chance, nodes
 
 Floats = NDArray[np.float64]
 Scored = tuple[int, Sequence[float]]
@@ -37,8 +23,6 @@ Scored = tuple[int, Sequence[float]]
 without a key, which no hypothesis calls right."""
 
 _NODES = 15  # five are not enough for two-valued verdicts: beliefs were off by .1 to .2
-_TABLE_NODES = 9  # of levels of graded scores, which are smooth in z
-_REACH, _STEP = 6.0, 0.2  # of z given graded scores, which may leave little room for it
 
 
 class ScoreTable(NamedTuple):
@@ -137,7 +121,6 @@ class SteppedModel:
         self._cuts, self._log_steps = cuts, log_steps
         self._threshold, self._correlation = threshold, correlation
         self.accepted, self.weights = accepted, weights
-        self._levels = np.stack([1 - accepted, accepted], axis=1)  # (2, L, K, Z)
         self.steps = len(log_steps)
         wrong, right = log_steps[:, 0], log_steps[:, 1]
         by_step = np.concatenate([wrong, right - wrong])
@@ -225,14 +208,15 @@ class SteppedModel:
     @property
     def plain_level(self) -> int:
         """The level that says least."""
-        wrong, right = log_chance(self._levels)
-        rejects, accepts = np.abs(right - wrong).mean(axis=(1, 2))
-        return int(accepts < rejects)
+        ratios = log_chance(self.accepted[1]) - log_chance(self.accepted[0])
+        against = log_chance(1 - self.accepted[1]) - log_chance(1 - self.accepted[0])
+        return int(np.abs(ratios).mean() < np.abs(against).mean())
 
     @property
     def table(self) -> ScoreTable:
         """What a plan ahead needs."""
-        return ScoreTable(self.weights, self._levels, self._correlation)
+        levels = np.stack([1 - self.accepted, self.accepted], axis=1)
+        return ScoreTable(self.weights, levels, self._correlation)
 
 
 class _SteppedEvidence:
@@ -255,135 +239,3 @@ class _SteppedEvidence:
     def levels(self) -> Floats:
         accepted = self.accepted()
         return np.stack([1 - accepted, accepted])
-
-
-class GradedModel:
-    """Graded scores with an intercept by question.
-
-    Args:
-        law: How they depend on answer and question.
-        initial: p₀ of the classes, shape (K,).
-        threshold: A score of at least this much accepts.
-        correlation: ρ, of scores of the same answer.
-    """
-
-    anew = False
-
-    def __init__(
-        self, law: GradedScores, initial: Floats, threshold: float, correlation: float
-    ) -> None:
-        self._law, self._threshold, self._correlation = law, threshold, correlation
-        self._shared = law.difficulty * log_odds(initial)
-        self._means = np.array([law.wrong, law.right])[:, None] + self._shared  # (2, K)
-        self._powers = -0.5 * np.stack([np.ones_like(initial), self._shared, self._shared**2])
-        self._variances = np.array([law.wrong_spread, law.right_spread]) ** 2
-        self._log_variances = np.log(self._variances).tolist()
-        self._cuts = np.array(law.cuts)
-        self._accept_from = np.array([law.quantile(threshold)])
-        points, self.weights = even_nodes(_REACH, _STEP)
-        self._at_nodes = self._means[:, :, None] + law.intercept * points  # (2, K, Z)
-        self.accepted = 1 - self._below_at(self._accept_from, self._at_nodes)
-
-    def evidence(self, scored: Sequence[Scored], hypotheses: int) -> "_GradedEvidence":
-        """Return what the scores of a run say, see `ScoreModel.evidence`.
-
-        With g = γη_k, S, A = Σ (x−μ)/s², B = Σ (x−μ)²/s² and V = Σ ln s²,
-
-            ln f = −½ [ B − ω²A²/(1+ω²S) + ln(1+ω²S) + V − 2gA/(1+ω²S) + g²S/(1+ω²S) ]
-        """
-        law, spread = self._law, self._law.intercept**2
-        nothing = (0.0, 0.0, 0.0, 0.0)
-        all_wrong = nothing
-        if_right = [nothing] * hypotheses
-        for hypothesis, scores in scored:
-            x, many = self._mean(scores), len(scores)
-            size = many / (1 + (many - 1) * self._correlation)
-            wrong = self._moments(x - law.wrong, size, 0)
-            all_wrong = tuple(map(add, all_wrong, wrong))
-            if hypothesis >= 0:
-                right = self._moments(x - law.right, size, 1)
-                if_right[hypothesis] = tuple(map(sub, right, wrong))
-        rows, shares = [], []
-        for change in if_right:
-            precision, pull, squares, logs = map(add, all_wrong, change)
-            shrunk = 1 + spread * precision
-            apart = squares - spread * pull**2 / shrunk + log(shrunk) + logs
-            rows.append((apart, -2 * pull / shrunk, precision / shrunk))
-            shares.append((pull / shrunk, precision / shrunk, 1 / shrunk))
-        return _GradedEvidence(np.array(rows).dot(self._powers), np.array(shares), self)
-
-    def _moments(self, residual: float, size: float, label: int) -> tuple[float, ...]:
-        """Return what an answer adds to S, A, B and V."""
-        inverse = size / self._variances[label]
-        pull = residual * inverse
-        return inverse, pull, residual * pull, self._log_variances[label]
-
-    def log_chances(self, score: float) -> Floats:
-        """Return ln f(x) of a wrong and of a right answer, shape (2, K, Z), up to a constant."""
-        residual = self._law.quantile(score) - self._at_nodes
-        spread = self._variances[:, None, None]
-        return np.asarray(-0.5 * (residual**2 / spread + np.log(spread)))
-
-    def accepts(self, scores: Sequence[float]) -> tuple[int, int]:
-        """Return how many scores accept, and how many reject."""
-        accepted = sum(score >= self._threshold for score in scores)
-        return accepted, len(scores) - accepted
-
-    def level(self, scores: Sequence[float]) -> int:
-        """Return the level of an answer's scores."""
-        return int((self._mean(scores) >= self._cuts).sum())
-
-    @property
-    def plain_level(self) -> int:
-        """The level that says least."""
-        return 1
-
-    @property
-    def table(self) -> ScoreTable:
-        """What a plan ahead needs."""
-        points, weights = nodes(_TABLE_NODES)
-        means = self._means[:, :, None] + self._law.intercept * points
-        below = [self._below_at(cut, means) for cut in self._cuts]
-        edges = np.stack([np.zeros_like(means), *below, np.ones_like(means)], axis=1)
-        return ScoreTable(weights, np.diff(edges, axis=1), None)
-
-    def _below_at(self, cut: float, means: Floats) -> Floats:
-        return normal_below((cut - means) / np.sqrt(self._variances)[:, None, None])
-
-    def _mean(self, scores: Sequence[float]) -> float:
-        return sum(map(self._law.quantile, scores)) / len(scores)
-
-    def below(self, cuts: Floats, shares: Floats) -> Floats:
-        """Return P(x < cut | wrong or right, h, k), shape (cuts, 2, H, K).
-
-        Args:
-            cuts: Values of x.
-            shares: A/(1+ω²S), S/(1+ω²S) and 1/(1+ω²S) of z, see `evidence`, shape (H, 3).
-        """
-        spread = self._law.intercept**2
-        pull, precision, variance = shares.T[:, :, None]
-        centres = self._means[:, None] + spread * (pull - precision * self._shared)
-        spreads = np.sqrt(self._variances[:, None, None] + spread * variance)
-        return normal_below((cuts[:, None, None, None] - centres) / spreads)
-
-    @property
-    def cuts(self) -> Floats:
-        """Where x goes from one level to the next, shape (2,)."""
-        return self._cuts
-
-    @property
-    def accept_from(self) -> Floats:
-        """The x from which a score accepts, shape (1,)."""
-        return self._accept_from
-
-
-class _GradedEvidence:
-    def __init__(self, log_chances: Floats, shares: Floats, model: GradedModel) -> None:
-        self.log_chances, self._shares, self._model = log_chances, shares, model
-
-    def accepted(self) -> Floats:
-        return np.asarray(1 - self._model.below(self._model.accept_from, self._shares)[0])
-
-    def levels(self) -> Floats:
-        low, high = self._model.below(self._model.cuts, self._shares)
-        return np.stack([low, high - low, 1 - high])

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -98,6 +98,16 @@ def single(name: str, array: NDArray[np.float64]) -> float:
 def plain(array: NDArray[Any]) -> Any:
     """Return a zero-dimensional array as the Python value in it, any other array as it is."""
     return array.item() if array.ndim == 0 else array
+
+
+def check_actions(actions: Sequence[Action]) -> tuple[Action, ...]:
+    """Return the actions, each once; refuse others than those that there are, and none."""
+    known = get_args(Action)
+    if isinstance(actions, str) or not actions or any(a not in known for a in actions):
+        raise ValueError(
+            f"actions must name at least one of {', '.join(map(repr, known))}, got {actions!r}."
+        )
+    return tuple(dict.fromkeys(actions))
 
 
 def check_attempts(attempts: Sequence[Any]) -> None:

@@ -17,7 +17,7 @@ from math import comb, log2
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.theory.posterior import Ballot, Urns
+from langchain_markovscale.theory.posterior import Ballot
 from langchain_markovscale.theory.urn import Law
 
 Floats = NDArray[np.float64]
@@ -37,35 +37,55 @@ def vote_on(ballot: Ballot, answer: int | None) -> Floats:
     """
     most = ballot.chances.shape[1] - 1
     wins = np.zeros(ballot.chances.shape)
+    votes = tuple(ballot.votes.tolist())
     for urns in ballot.urns:
-        wins += urns.weights[:, None, None] * _wins(ballot.votes, urns, answer, most)
+        seen = tuple(map(tuple, urns.seen.tolist()))
+        drawn = tuple(zip(urns.whole.tolist(), urns.distinct.tolist(), strict=True))
+        wins += urns.weights[:, None, None] * _wins(votes, urns.urn.law, seen, drawn, answer, most)
     by_split = np.add.reduce(ballot.chances * wins, axis=0)
     choices, draws = _ways(most)
-    return np.bincount(draws, (choices * by_split).ravel())[1 : most + 1]
+    return np.asarray(np.bincount(draws, (choices * by_split).ravel())[1 : most + 1], np.float64)
 
 
-def _wins(votes: Floats, urns: Urns, answer: int | None, most: int) -> Floats:
-    """Return B at [h, R, w], shape (H, N + 1, N + 1)."""
-    step, seen, whole = urns.urn.law.step, urns.seen, urns.whole
-    hypotheses, answers = seen.shape
+@lru_cache(maxsize=512)
+def _wins(
+    votes: tuple[float, ...],
+    law: Law,
+    seen: tuple[tuple[float, ...], ...],
+    drawn: tuple[tuple[float, float], ...],
+    answer: int | None,
+    most: int,
+) -> Floats:
+    """Return B at [h, R, w], shape (H, N + 1, N + 1), which depends on no class.
+
+    Args:
+        votes: c_j.
+        law: What values weigh in the urn.
+        seen: What each answer weighs, for each hypothesis.
+        drawn: What everything weighs, and how many values are in the urn, for each hypothesis.
+        answer: Which of the answers is in hand.
+        most: N.
+    """
+    hypotheses, answers, step = len(drawn), len(votes), law.step
+    weights, cast = np.array(seen).reshape(hypotheses, answers), np.array(votes)
+    whole, distinct = np.array(drawn).T
     sizes = np.arange(most + 1)
     # Of each hypothesis and R: how many votes more the right answer has than one without any may
     # have, t₀, then than each other may have, t_j.
-    own = np.append(votes, 0.0)
-    own -= 1
+    own = np.append(cast, 0.0) - 1
     if answer is not None:
         own[answer] += 1
     level = (own[:, None] + sizes).astype(np.int64)
-    room = level[..., None] - votes
+    room = level[..., None] - cast
     room[range(answers), :, range(answers)] = most  # what is right is not in the urn
     # Polynomials in x, first of each answer, then of all that were not drawn; cut at degree N.
     series = np.empty((hypotheses, answers, most + 1))
     series[..., 0] = 1.0
-    series[..., 1:] = (seen[..., None] + step * sizes[:-1]) / sizes[1:]
+    series[..., 1:] = (weights[..., None] + step * sizes[:-1]) / sizes[1:]
     np.multiply.accumulate(series, axis=-1, out=series)
     factors = np.empty((hypotheses, most + 1, answers + 1, most + 1))
     factors[:, :, :-1] = series[:, None] * (sizes <= room[..., None])
-    unseen = [_unseen(urns.urn.law, distinct, most) for distinct in urns.distinct.tolist()]
+    unseen = [_unseen(law, many, most) for many in distinct.tolist()]
     rows = np.minimum(level, most) + 1
     factors[:, :, -1] = np.array(unseen)[np.arange(hypotheses)[:, None], rows]
     totals = np.empty((hypotheses, most + 1))
@@ -87,7 +107,7 @@ def _product(factors: Floats, whole: float) -> Floats:
     pairs = values[:, :half] + 1j * values[:, half:]
     product = np.multiply.reduce(pairs.reshape(-1, count, half), axis=1)
     cut = np.concatenate([product.real, product.imag], axis=1).dot(back) / scale
-    return cut.reshape(*shape, length)
+    return np.asarray(cut.reshape(*shape, length))
 
 
 @lru_cache(maxsize=256)
@@ -104,17 +124,15 @@ def _circle(count: int, length: int, radius: int) -> tuple[Floats, Floats, Float
     """
     points = count * (length - 1) + 1
     half = points // 2 + 1
-    angles = 2 * np.pi * np.outer(np.arange(length), np.arange(half)) / points
+    steps = np.outer(np.arange(length), np.arange(half)).astype(np.float64)
+    angles: Floats = 2 * np.pi / points * steps
     there = np.hstack([np.cos(angles), np.sin(angles)])
     weights = np.full(half, 2.0)
     weights[0] = 1.0
     if points % 2 == 0:
         weights[-1] = 1.0
-    return (
-        2.0 ** (radius * np.arange(length)),
-        there,
-        there.T * np.tile(weights, 2)[:, None] / points,
-    )
+    back: Floats = there.T * np.tile(weights, 2)[:, None] / points
+    return np.exp2(radius * np.arange(length, dtype=np.float64)), there, back
 
 
 @lru_cache(maxsize=1024)

@@ -17,7 +17,14 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import run_in_executor, var_child_runnable_config
 
 from langchain_markovscale._text import valid
-from langchain_markovscale.types import Usage, Verdict, VerifierInput, no_usage
+from langchain_markovscale.types import (
+    Attempt,
+    Usage,
+    Verdict,
+    VerifierInput,
+    is_repeated,
+    no_usage,
+)
 
 _ROUNDING = 1e-6  # a score may leave [0, 1] by this much: a softmax in single precision does
 
@@ -244,6 +251,23 @@ class NoAnswer(NoVerifier):
         """Reject it."""
         feedback = "The reply ended within its thoughts and gave no answer. Give the answer."
         return Verdict(score=0.0, feedback=feedback, usage=no_usage())
+
+
+class Repeated(NoVerifier):
+    """Abstains from an attempt that is an earlier one again, which has its verdict."""
+
+    def verify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:
+        """Abstain."""
+        return Verdict(score=None, feedback=None, usage=no_usage())
+
+
+def verifier_for(attempt: Attempt, verifier: Runnable[Any, Any]) -> Runnable[Any, Any]:
+    """Return what verifies an attempt: the verifier, unless nobody needs to be asked."""
+    if isinstance(verifier, NoVerifier):
+        return verifier
+    if is_repeated(attempt):
+        return Repeated()
+    return verifier if attempt["text"].strip() else NoAnswer()
 
 
 def verdict_in(returned: object, verifier: Runnable[Any, Any]) -> Verdict:

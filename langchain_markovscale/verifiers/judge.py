@@ -154,7 +154,7 @@ class JudgeVerifier(Verifier):
                 f"the model of {self.get_name()} returned {type(reply).__name__}; it must return a "
                 "message or a str (without with_structured_output: the reply is parsed here)."
             )
-        raw = (given["question"], given["answer"], given["key"] or "")
+        raw = (*self._texts(given).values(), given["key"] or "")
         judgement = read_judgement(text, (*raw, *blocks.values()))
         critique = judgement.critique
         return Verdict(

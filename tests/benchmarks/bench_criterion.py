@@ -1,49 +1,124 @@
 """How long a decision takes: it is made after every attempt, in the middle of somebody's loop."""
 
+from dataclasses import replace
+from random import Random
+from time import perf_counter
+
+import numpy as np
 import pytest
-from worlds import ACCEPT, REJECT, World, attempt, broad_prior
+from exact_game import Game
+from worlds import ACCEPT, REJECT, attempt
 
-from langchain_markovscale import Criterion, Rates
+from langchain_markovscale import Belief, Calibration, Criterion, Rates
+from langchain_markovscale.theory import vote
 from langchain_markovscale.theory.decision_cache import Cache
+from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores
+from langchain_markovscale.theory.optimum import MOST_DRAWS, MOST_SCORED_DRAWS, lattice, solve
 
-EIGHT = [
-    attempt("12", REJECT),
-    attempt("15", REJECT, 0),
-    attempt("12", ACCEPT),
-    attempt("12", ACCEPT, 2),
-    attempt("18", REJECT, 2),
-    attempt("12", REJECT),
-    attempt("15", ACCEPT, 5),
-    attempt("20", REJECT, 6),
-]
-TWO = [attempt("12", REJECT), attempt("15", REJECT, 0)]
-ONE_CLASS = Rates((1.0,), (0.6,), (0.35,), (0.1,), (0.85,), (0.8,), coincidence=1 / 3)
+BOTH = ("revise", "generate")
+SEVEN = Rates(
+    [1 / 7] * 7, (0.03, 0.12, 0.3, 0.5, 0.7, 0.88, 0.97), 0.15, 0.1, 0.8, 0.7,
+    settling=0.8, retention=0.5, verdict_correlation=0.4,
+)  # fmt: skip
+SCORES = {
+    "verdicts": None,
+    "two-valued": TwoValuedScores(1.0, -0.5, 0.1, 0.8),
+    "graded": GradedScores(
+        0.5, -0.3, 0.8, 0.9, 0.2, 0.6,
+        tuple(np.linspace(0, 1, 50)), tuple(np.linspace(-2, 2, 50)),
+    ),
+}  # fmt: skip
+PASSES = 5  # of which each state's best counts: others use the machine too
 
 
-@pytest.mark.parametrize(
-    ("classes", "rates", "attempts", "microseconds"),
-    [
-        (1, ONE_CLASS, TWO, 25),
-        (3, World().rates(), EIGHT, 50),
-        (45, broad_prior(), EIGHT, 60),
-    ],
-    ids=["1 class, 2 attempts", "3 classes, 8 attempts", "45 classes, 8 attempts"],
-)
-def test_a_decision_takes_microseconds(classes, rates, attempts, microseconds, benchmark, figure):
-    criterion = Criterion(rates, cost_per_round=0.02, max_rounds=12)
-    criterion._decisions = Cache(0)  # each decision is made anew
-    assert rates.n_classes == classes
-    assert criterion.decide(attempts)["reason"] != "max_rounds"  # every step of deciding is taken
-    benchmark.pedantic(
-        criterion.decide, args=(attempts,), rounds=3000, iterations=5, warmup_rounds=200
-    )
-    name = f"decide, K = {classes}, {len(attempts)} keyed attempts"
-    figure(name, 1e6 * benchmark.stats.stats.median, "µs", at_most=microseconds)
+def states(many, attempts, *, mixed, graded):
+    """Different runs of keyed and scored attempts, half of them revisions where they are mixed."""
+    random, made = Random(5), []
+    for _ in range(many):
+        keys, run = "abcdefgh"[: random.randint(2, 8)], []
+        for index in range(attempts):
+            revises = mixed and index and random.random() < 0.5
+            score = random.random() if graded else random.choice([ACCEPT, REJECT])
+            parent = random.randrange(index) if revises else None
+            run.append(attempt(random.choice(keys), score, parent))
+        made.append(run)
+    return made
+
+
+def decide_each(criterion, runs):
+    """Seconds that each state's decision takes, made anew, tables made."""
+    criterion._decisions = Cache(0)
+    for run in runs[:50]:
+        criterion.decide(run)
+    best = np.full(len(runs), np.inf)
+    for _ in range(PASSES):
+        vote._wins.cache_clear()
+        for index, run in enumerate(runs):
+            start = perf_counter()
+            criterion.decide(run)
+            best[index] = min(best[index], perf_counter() - start)
+    return best
+
+
+@pytest.mark.parametrize("mixed", [False, True], ids=["fresh", "mixed"])
+@pytest.mark.parametrize("scores", SCORES)
+def test_a_decision_takes_microseconds(scores, mixed, figure):
+    rule = Criterion(replace(SEVEN, scores=SCORES[scores]), 0.01, 12, BOTH)
+    runs = states(1000, 8, mixed=mixed, graded=scores == "graded")
+    taken = 1e6 * decide_each(rule, runs)
+    name = f"decide, 8 {'mixed' if mixed else 'fresh'} attempts, {scores}"
+    figure(f"{name}, 99th percentile", np.quantile(taken, 0.99), "µs", at_most=500)
+    figure(f"{name}, median", np.median(taken), "µs", at_most=100)
+
+
+@pytest.mark.parametrize("mixed", [False, True], ids=["fresh", "mixed"])
+def test_a_long_run_takes_milliseconds(mixed, figure):
+    rule = Criterion(replace(SEVEN, scores=SCORES["graded"]), 0.01, 40, BOTH)
+    taken = 1e3 * decide_each(rule, states(100, 32, mixed=mixed, graded=True))
+    name = f"decide, 32 {'mixed' if mixed else 'fresh'} attempts, graded, slowest"
+    figure(name, taken.max(), "ms", at_most=5)
 
 
 def test_a_decision_that_was_made_before_takes_less(benchmark, figure):
-    criterion = Criterion(broad_prior(), cost_per_round=0.02, max_rounds=12)
-    benchmark.pedantic(
-        criterion.decide, args=(EIGHT,), rounds=3000, iterations=5, warmup_rounds=200
-    )
+    rule = Criterion(Calibration.training_free(), cost_per_round=0.02, max_rounds=12)
+    (run,) = states(1, 8, mixed=True, graded=False)
+    benchmark.pedantic(rule.decide, args=(run,), rounds=3000, iterations=5, warmup_rounds=200)
     figure("decide, made before, 8 keyed attempts", 1e6 * benchmark.stats.stats.median, "µs")
+
+
+@pytest.mark.parametrize("scores", [*SCORES, "none"])
+def test_a_table_takes_milliseconds(scores, figure):
+    model = Belief(replace(SEVEN, scores=SCORES.get(scores))).draws(scored=scores != "none")
+    horizon = MOST_DRAWS if scores == "none" else MOST_SCORED_DRAWS
+    taken = []
+    for _ in range(PASSES):
+        lattice.cache_clear()
+        start = perf_counter()
+        solve(model, horizon, 0.01)
+        taken.append(1e3 * (perf_counter() - start))
+    figure(f"table of {horizon} draws, {scores}", min(taken), "ms", at_most=50)
+
+
+@pytest.mark.parametrize("sticky", [False, True], ids=["drawn anew", "sticky"])
+@pytest.mark.parametrize(
+    ("answers", "sensitivity", "specificity"),
+    [(3, 0.85, 0.80), (3, 0.97, 0.95), (4, 0.65, 0.60), (2, 0.85, 0.80)],
+    ids=["good", "strong", "weak", "yes or no"],
+)
+def test_how_far_the_commitments_fall_short_of_the_best_rule(
+    answers, sensitivity, specificity, sticky, figure
+):
+    known = Rates(
+        (0.5, 0.5), (0.8, 0.3), (0.5, 0.15), (0.05, 0.15), sensitivity, specificity,
+        coincidence=1 / (answers - 1), plausible_wrong=answers - 1, retention=0.5,
+        verdict_correlation=float(sticky),
+    )  # fmt: skip
+    verdicts = f"{answers} answers, s = {sensitivity:g}, {'sticky' if sticky else 'drawn anew'}"
+    for actions in (("generate",), ("revise",), BOTH):
+        short = []
+        for cost in (0.06, 0.02, 0.005):
+            played = Game(known, answers, cost, max_rounds=4, sticky=sticky)
+            rule = Criterion(known, cost, 4, actions, choices=answers)
+            short.append(played.best_value(actions) - played.value_of(rule))
+        name = f"short of the best rule, {' and '.join(actions)}, {verdicts}"
+        figure(name, max(short), "", at_most=1e-6 if actions == ("generate",) else 0.011)

@@ -36,6 +36,18 @@ def stream(request):
     return request.param
 
 
+@pytest.fixture
+def llm_cache():
+    """A cache of replies that all chat models of this process share, as long as a test runs."""
+    from langchain_core.caches import InMemoryCache
+    from langchain_core.globals import set_llm_cache
+
+    cache = InMemoryCache()
+    set_llm_cache(cache)
+    yield cache
+    set_llm_cache(None)
+
+
 @pytest.fixture(scope="module")
 def few_simulated_questions():
     """Enough to see what a report of a calibration says, in a small part of the time."""

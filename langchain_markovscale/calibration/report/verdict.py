@@ -7,6 +7,7 @@ resampled fits must agree; where it contains both, the verdict is that it is unc
 
 from typing import Literal
 
+from langchain_markovscale.answers.reading import without_key_in_words
 from langchain_markovscale.calibration.report.findings import Findings
 from langchain_markovscale.display.wording import counted, percent, points
 from langchain_markovscale.theory.validation import TOLERANCE
@@ -104,10 +105,13 @@ def uncertainty(found: Findings) -> str:
         if found.calibration.draws
         else "No intervals, since nothing was resampled."
     )
-    return (
+    sentences = (
         f"Source: {source}; {counted(fitted.questions, 'question')}, "
-        f"{counted(fitted.attempts, 'attempt')}, {labelled} of them labelled. {brackets}"
+        f"{counted(fitted.attempts, 'attempt')}, {labelled} of them labelled.",
+        without_key_in_words(fitted.no_key, fitted.attempts),
+        brackets,
     )
+    return " ".join(filter(None, sentences))
 
 
 def _helps(found: Findings) -> str:

@@ -18,7 +18,7 @@ async def test_schemas_say_what_a_client_may_give(client):
     (assistant,) = await client.assistants.search(graph_id="markovscale")
     schemas = await client.assistants.get_schemas(assistant["assistant_id"])
     assert set(schemas["input_schema"]["properties"]) == {"question", "messages"}
-    settings = {"cost_per_round", "max_rounds", "budget"}
+    settings = {"cost_per_round", "max_rounds", "budget", "markovscale"}
     assert set(schemas["context_schema"]["properties"]) == settings
     assert {"attempts", "decision", "answer"} < set(schemas["state_schema"]["properties"])
 

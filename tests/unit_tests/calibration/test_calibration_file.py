@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from simulated_loops import IMPROVING
 
 from langchain_markovscale import Calibration, Rates
 from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores
@@ -84,3 +85,13 @@ def test_known_wrong_answers_are_equally_likely_or_drawn_from_an_urn():
         Calibration.from_rates(
             initial=0.5, repair=0.2, corruption=0.1, coincidence=0.25, plausible_wrong=3
         )
+
+
+def test_a_file_without_counts_of_missing_keys_is_read(tmp_path):
+    calibration = Calibration.fit(IMPROVING.traces(30, 2, 2, seed=0), n_bootstrap=0, delivery=False)
+    path = tmp_path / "calibration.json"
+    calibration.save(path)
+    content = json.loads(path.read_text())
+    del content["fitted"]["no_key"]
+    path.write_text(json.dumps(content))
+    assert Calibration.load(path) == calibration

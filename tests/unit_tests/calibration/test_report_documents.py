@@ -148,3 +148,20 @@ def test_without_matplotlib_plots_say_what_to_install(reports, monkeypatch, plot
 def test_page_of_unlabelled_traces_is_whole():
     traces = Loop(wrong_answers=10).traces(80, 3, 1, seed=0, labelled=0)
     Page(Calibration.fit(traces, n_bootstrap=4).report().html())
+
+
+def test_answers_without_a_key_are_counted_by_reason_also_when_saved(tmp_path):
+    traces = IMPROVING.traces(80, 2, 2, seed=0)
+    for trace, reason in zip(traces, ["truncated"] * 7 + ["no_number"] * 4, strict=False):
+        trace["attempts"][0].update(key=None, metadata={"no_key": reason})
+    calibration = Calibration.fit(traces, n_bootstrap=0, delivery=False)
+    assert calibration.fitted.no_key == {"truncated": 7, "no_number": 4}
+    calibration.save(tmp_path / "calibration.json")
+    loaded = Calibration.load(tmp_path / "calibration.json")
+    assert loaded == calibration
+    said = " ".join(loaded.report().text.split())
+    assert "11 of 480 answers had no key: 7 cut off, 4 without a number." in said
+
+
+def test_nothing_is_said_of_keys_where_all_answers_have_one(reports):
+    assert not any("had no key" in report.text for report in reports.values())

@@ -18,8 +18,9 @@ from langchain_markovscale.calibration.score_laws import (
     two_valued_objective,
 )
 from langchain_markovscale.calibration.sufficient_statistics import Scores
+from langchain_markovscale.theory.graded_scores import GradedModel
 from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores
-from langchain_markovscale.theory.scores import GradedModel, SteppedModel
+from langchain_markovscale.theory.scores import SteppedModel
 
 FLAT = _Normal(0.0, 1e9)
 THRESHOLD, CORRELATION = 0.5, 0.4

@@ -17,7 +17,7 @@ from langchain_markovscale.cli.app import app
 ESCAPES = "\x1b[31m\x1b]0;owned\x07\x9b2J\u202e\u2066\u200f\r\x08\ud83d"
 FORGED = f"It is 8.{ESCAPES}\nReturned its only answer, right with a probability of >99.9%.\n7"
 NINES = ["--verifier", "nines", "--answer-key", "last_number", "--model", "test:model"]
-QUICK = ("--bootstrap", "20", "--classes", "1")
+QUICK = ("--bootstrap", "20", "--classes", "1", "--no-delivery")
 
 
 @pytest.fixture

@@ -34,3 +34,12 @@ def test_tokens_written_count_alone_in_traces_of_version_0_1():
     comparison = compare(recorded(questions=20), verification_tokens=4)
     assert best_of_3(comparison).tokens == 3 * (10 + 4)
     assert "Tokens are those written." in words(comparison)
+
+
+def test_answers_without_a_key_are_counted_by_reason():
+    pool = recorded(questions=20, starts=2, revisions=2)
+    assert "had no key" not in words(compare(pool))
+    for trace in pool[:3]:
+        trace["attempts"][0].update(key=None, metadata={"no_key": "truncated"})
+    said = "3 of 120 answers had no key: 3 cut off."
+    assert said in words(compare(pool))

@@ -186,3 +186,19 @@ def test_a_loop_within_a_loop_is_counted_once(run):
     assert run(outer, {"question": "?"})["usage"]["generate"] == {
         "calls": 1, "input_tokens": 14, "output_tokens": 6, "unknown": 0
     }  # fmt: skip
+
+
+def test_loops_that_share_a_cache_never_give_the_answer_of_another(run, llm_cache):
+    told = []
+    for number in range(60):  # graphs that are gone leave their place in memory to the next one
+        model = ScriptedModel(script=[f"answer {number}"], cache=False)
+        chat = chat_of(model, accepts(f"answer {number}"))
+        told += [run(chat, "What is 17 * 23?").text for _ in range(2)]
+        assert model.calls == 1
+    assert told == [f"answer {number}" for number in range(60) for _ in range(2)]
+
+
+def test_a_copy_with_another_loop_is_another_model(run, llm_cache):
+    chats = [chat_of(ScriptedModel(script=[text], cache=False), accepts(text)) for text in "ab"]
+    copy = chats[0].model_copy(update={"graph": chats[1].graph})
+    assert [run(chat, "Which?").text for chat in (*chats, copy)] == ["a", "b", "b"]

@@ -304,3 +304,17 @@ def test_options_go_to_where_they_belong(folder):
     assert (model.temperature, model.engine.max_batch_size) == (0.5, 3)
     with pytest.raises(ValueError, match=r"max_token\s+Extra inputs are not permitted"):
         load_chat_model(str(folder), max_token=3)
+
+
+def test_a_cache_tells_local_models_apart(tmp_path, monkeypatch):
+    def identity(source=None):
+        pipeline = tiny_pipeline()
+        pipeline.pipeline.model.name_or_path = "" if source is None else str(source)
+        return BatchedChatHuggingFace(llm=pipeline)._identifying_params["path"]
+
+    one, other = tmp_path / "a" / "checkpoint-100", tmp_path / "b" / "checkpoint-100"
+    one.mkdir(parents=True), other.mkdir(parents=True)
+    assert identity(one) != identity(other)
+    monkeypatch.chdir(one.parent)
+    assert identity("checkpoint-100") == identity(one)
+    assert identity() != identity()

@@ -3,6 +3,9 @@
 import json
 
 import pytest
+from fakes import ScriptedModel
+from langgraph.cache.memory import InMemoryCache
+from langgraph.types import CachePolicy
 
 from langchain_markovscale import create_markovscale_graph, read_traces, record_traces
 
@@ -121,3 +124,17 @@ def test_the_former_name_works_and_names_the_new_one(record, tmp_path):
 def test_both_names_at_once_are_refused(record):
     with pytest.raises(ValueError, match="give revisions alone"):
         record(1, revisions=2, rounds=2)
+
+
+def test_a_recording_takes_no_answer_from_the_graphs_cache(tmp_path):
+    model = ScriptedModel(script=["1", "2", "3", "4"])
+    graph = create_markovscale_graph(
+        model, verifier=None, answer_key="last_number", cache=InMemoryCache(),
+        cache_policy=CachePolicy(),
+    )  # fmt: skip
+    for number in range(2):
+        path = tmp_path / f"{number}.jsonl"
+        record_traces(graph, [("What?", "1")], path=path, fresh_starts=2, revisions=0)
+        (trace,) = read_traces(path)
+        assert len({attempt["text"] for attempt in trace["attempts"]}) == 2
+    assert model.calls == 4

@@ -11,7 +11,7 @@ import pytest
 from by_enumeration import depth_of, over_keys, over_labels, run_chance
 from continuations import vote
 from hypothesis import assume, given, settings, strategies as st
-from runs import chances, rates, runs
+from runs import chances, limited, rates, runs, unlimited
 from worlds import ACCEPT, REJECT, World, attempt
 
 from langchain_markovscale import Criterion, Rates
@@ -22,6 +22,7 @@ ONE = Rates((1.0,), (0.6,), (0.3,), (0.1,), (0.85,), (0.8,), coincidence=1 / 3, 
 costs = st.floats(0, 0.2)
 some_actions = st.sampled_from([BOTH, ("revise",), ("generate",)])
 any_rates = rates(most_classes=3)
+whole_rates = rates((1.0, 0.5, 1 / 3, 0.05), 3, st.one_of(unlimited, limited))
 
 
 def by_attempt(known, attempts, choices=None):
@@ -112,6 +113,9 @@ def test_a_decision_is_plain_and_complete(known, attempts, cost, actions, most):
         assert decision["parent"] is None
     if len(attempts) >= most:
         assert decision["reason"] == "max_rounds"
+        assert decision["action"] == "stop"
+    elif decision["reason"] == "no_evidence":
+        assert all(one["key"] is None and one["score"] is None for one in attempts)
         assert decision["action"] == "stop"
     elif decision["action"] == "stop":
         assert decision["reason"] == "gain_below_cost"
@@ -229,20 +233,23 @@ def gain_of_a_draw(known, attempts, belief):
 
 
 @settings(deadline=None)
-@given(any_rates, runs(most=4), st.floats(0, 0.2), st.floats(0, 0.2))
+@given(whole_rates, runs(most=4), st.floats(0, 0.2), st.floats(0, 0.2))
 def test_with_one_round_left_the_step_that_brings_most_is_taken(known, attempts, revise, draw):
     # Verdicts drawn anew and all given, so that every gain can be written out.
     known = replace(known, verdict_correlation=0.0, score_cuts=(), score_log_ratios=())
     attempts = [{**one, "score": one["score"] or 0.0} for one in attempts]
     assume(not known.verdicts_say_nothing)
-    rule = Criterion(known, {"revise": revise, "generate": draw}, len(attempts) + 1)
+    fresh = all(one["parent"] is None for one in attempts) and any(one["key"] for one in attempts)
+    assume(not fresh or all(one["key"] for one in attempts))  # a table knows of keyed draws alone
+    actions = ["generate"] if fresh else BOTH
+    rule = Criterion(known, {"revise": revise, "generate": draw}, len(attempts) + 1, actions)
     decision = rule.decide(attempts)
     rows, classes = by_attempt(known, attempts)
     right = np.array(rows[decision["best"]])
     factor = known.settling ** depth_of(attempts, decision["best"])
     gains = gains_of_one_round(known, right, classes - right, factor)
-    if all(one["key"] and one["parent"] is None for one in attempts):
-        gains["generate"] = [gain_of_a_draw(known, attempts, right.sum())]
+    if fresh:
+        gains = {"generate": [gain_of_a_draw(known, attempts, right.sum())], "revise": [-1.0]}
     elif any(one["key"] for one in attempts):
         best = attempts[decision["best"]]["key"]
         gains["generate"].append(vote(known, attempts, best, 1) - right.sum())

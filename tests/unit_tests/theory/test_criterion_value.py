@@ -32,10 +32,10 @@ def game(answers, sensitivity, specificity, cost, sticky):
 @pytest.mark.parametrize(
     ("answers", "sensitivity", "specificity", "short_of_best"),
     [
-        (3, 0.85, 0.80, 0.006),
-        (3, 0.97, 0.95, 0.004),
-        (4, 0.65, 0.60, 0.010),
-        (2, 0.85, 0.80, 0.010),
+        (3, 0.85, 0.80, 0.005),
+        (3, 0.97, 0.95, 0.001),
+        (4, 0.65, 0.60, 0.011),
+        (2, 0.85, 0.80, 0.003),
     ],
     ids=["good", "strong", "weak", "yes or no"],
 )
@@ -47,6 +47,15 @@ def test_the_rule_earns_nearly_what_the_best_rule_earns(
     earned = played.value_of(Criterion(played.rates, cost, 4, BOTH, choices=answers))
     best = played.best_value(BOTH)
     assert best - short_of_best <= earned <= best + 1e-12
+
+
+@pytest.mark.parametrize("sticky", [False, True], ids=["drawn anew", "sticky"])
+@pytest.mark.parametrize("cost", [0.06, 0.02, 0.005])
+@pytest.mark.parametrize(("answers", "sensitivity"), [(3, 0.85), (4, 0.65), (2, 0.85)])
+def test_of_fresh_draws_it_earns_all_that_the_best_rule_earns(answers, sensitivity, cost, sticky):
+    played = game(answers, sensitivity, 0.80, cost, sticky)
+    earned = played.value_of(Criterion(played.rates, cost, 4, ["generate"], choices=answers))
+    assert earned == pytest.approx(played.best_value(["generate"]), abs=1e-6)
 
 
 @pytest.mark.parametrize("actions", [BOTH, ("revise",), ("generate",)], ids="+".join)
@@ -97,9 +106,9 @@ def test_thresholds_of_the_worked_example():
 
     # To keep the better answer is worth more, so the rule goes on a little further.
     def goes_on(b):
-        known = Rates((1.0,), (b,), (repair,), (corruption,), (s,), (u,))
+        known = Rates((1.0,), b, repair, corruption, s, u, verdict_correlation=0.0)
         rule = Criterion(known, cost, rounds + 1, ["revise"])
-        return rule.decide([attempt(None)])["action"] == "revise"
+        return rule.decide([attempt("7")])["action"] == "revise"
 
     assert goes_on(replacing)
     assert goes_on(0.919)

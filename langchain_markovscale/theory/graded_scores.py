@@ -1,0 +1,170 @@
+"""What graded scores say of answers, with an intercept by question that is integrated exactly.
+
+    ln f = −½ [ Σ r_i²/s_y² − ω²T²/(1+ω²S) + ln(1+ω²S) + Σ ln s_y² ],   r_i = x_i − μ_y − γη_k,
+    S = Σ 1/s_y²,   T = Σ r_i/s_y²,   z | k, h ~ N(ωT/(1+ω²S), 1/(1+ω²S))
+
+over the distinct answers that were scored (see `theory/intercept.py` and `theory/scores.py`). The
+mean of m scores of the same answer, ρ their correlation, has variance s²(1+(m−1)ρ)/m.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from math import log, sqrt
+from operator import add, sub
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langchain_markovscale.theory.intercept import (
+    GradedScores,
+    even_nodes,
+    log_odds,
+    nodes,
+    normal_below,
+)
+from langchain_markovscale.theory.scores import Scored, ScoreTable
+
+Floats = NDArray[np.float64]
+
+Shares = tuple[float, float, float]
+"""A/(1+ω²S), S/(1+ω²S) and 1/(1+ω²S): z ~ N(ω(A − gS)/(1+ω²S), 1/(1+ω²S))."""
+
+_TABLE_NODES = 9  # of levels of scores, which are smooth in z
+_REACH, _STEP = 6.0, 0.2  # of z given scores, which may leave little room for it
+
+
+class GradedModel:
+    """Graded scores with an intercept by question.
+
+    Args:
+        law: How they depend on answer and question.
+        initial: p₀ of the classes, shape (K,).
+        threshold: A score of at least this much accepts.
+        correlation: ρ, of scores of the same answer.
+    """
+
+    anew = False
+
+    def __init__(
+        self, law: GradedScores, initial: Floats, threshold: float, correlation: float
+    ) -> None:
+        self._law, self._threshold, self._correlation = law, threshold, correlation
+        self._shared = law.difficulty * log_odds(initial)
+        self._powers = np.stack([np.ones_like(initial), self._shared, self._shared**2])
+        self._means = law.wrong, law.right
+        self._variances = law.wrong_spread**2, law.right_spread**2
+        # Of wrong answers it is left out: a constant, whichever of them is right.
+        self._log_variances = 0.0, log(self._variances[1] / self._variances[0])
+        self.accept_from = law.quantile(threshold)
+        points, self.weights = even_nodes(_REACH, _STEP)
+        self._at_nodes = self._means_at(points)
+        self.accepted = 1 - self._below_at(self.accept_from, self._at_nodes)
+
+    def evidence(self, scored: Sequence[Scored], hypotheses: int) -> "_GradedEvidence":
+        """Return what the scores of a run say, see `ScoreModel.evidence`.
+
+        With g = γη_k, S, A = Σ (x−μ)/s², B = Σ (x−μ)²/s² and V = Σ ln s²,
+
+            ln f = −½ [ B − ω²A²/(1+ω²S) + ln(1+ω²S) + V − 2gA/(1+ω²S) + g²S/(1+ω²S) ]
+        """
+        law, spread = self._law, self._law.intercept**2
+        nothing = (0.0, 0.0, 0.0, 0.0)
+        all_wrong = nothing
+        if_right = [nothing] * hypotheses
+        for hypothesis, scores in scored:
+            x, many = self._mean(scores), len(scores)
+            size = many / (1 + (many - 1) * self._correlation)
+            wrong = self._moments(x - law.wrong, size, 0)
+            all_wrong = tuple(map(add, all_wrong, wrong))
+            if hypothesis >= 0:
+                right = self._moments(x - law.right, size, 1)
+                if_right[hypothesis] = tuple(map(sub, right, wrong))
+        rows, shares = [], list[Shares]()
+        for change in if_right:
+            precision, pull, squares, logs = map(add, all_wrong, change)
+            shrunk = 1 + spread * precision
+            apart = squares - spread * pull**2 / shrunk + log(shrunk) + logs
+            rows.append((-0.5 * apart, pull / shrunk, -0.5 * precision / shrunk))
+            shares.append((pull / shrunk, precision / shrunk, 1 / shrunk))
+        return _GradedEvidence(np.array(rows).dot(self._powers), shares, self)
+
+    def _moments(self, residual: float, size: float, label: int) -> tuple[float, ...]:
+        """Return what an answer adds to S, A, B and V."""
+        inverse = size / self._variances[label]
+        pull = residual * inverse
+        return inverse, pull, residual * pull, self._log_variances[label]
+
+    def log_chances(self, score: float) -> Floats:
+        """Return ln f(x) of a wrong and of a right answer, shape (2, K, Z), up to a constant."""
+        residual = self._law.quantile(score) - self._at_nodes
+        spread = np.array(self._variances)[:, None, None]
+        return np.asarray(-0.5 * (residual**2 / spread + np.log(spread)))
+
+    def accepts(self, scores: Sequence[float]) -> tuple[int, int]:
+        """Return how many scores accept, and how many reject."""
+        accepted = sum(score >= self._threshold for score in scores)
+        return accepted, len(scores) - accepted
+
+    def level(self, scores: Sequence[float]) -> int:
+        """Return the level of an answer's scores."""
+        return bisect_right(self._law.cuts, self._mean(scores))
+
+    @property
+    def plain_level(self) -> int:
+        """The level that says least."""
+        return 1
+
+    @property
+    def table(self) -> ScoreTable:
+        """What a plan ahead needs."""
+        points, weights = nodes(_TABLE_NODES)
+        means = self._means_at(points)
+        below = [self._below_at(cut, means) for cut in self._law.cuts]
+        edges = np.stack([np.zeros_like(means), *below, np.ones_like(means)], axis=1)
+        return ScoreTable(weights, np.diff(edges, axis=1), None)
+
+    def _means_at(self, points: Floats) -> Floats:
+        """The mean of x of a wrong and of a right answer, shape (2, K, Z)."""
+        shared = self._shared[:, None] + self._law.intercept * points
+        return np.array(self._means)[:, None, None] + shared
+
+    def _below_at(self, cut: float, means: Floats) -> Floats:
+        return normal_below((cut - means) / np.sqrt(self._variances)[:, None, None])
+
+    def _mean(self, scores: Sequence[float]) -> float:
+        return sum(map(self._law.quantile, scores)) / len(scores)
+
+    def below(self, cuts: Sequence[float], shares: Sequence[Shares]) -> Floats:
+        """Return P(x < cut | wrong or right, h, k), shape (cuts, 2, H, K).
+
+        Args:
+            cuts: Values of x.
+            shares: What is known of z, see `evidence`, for each hypothesis.
+        """
+        spread = self._law.intercept**2
+        at = []  # the quantile is a + b·g
+        for cut in cuts:
+            for mean, within in zip(self._means, self._variances, strict=True):
+                for pull, precision, variance in shares:
+                    scale = 1 / sqrt(within + spread * variance)
+                    known = cut - mean - spread * pull
+                    at.append((known * scale, (spread * precision - 1) * scale))
+        quantiles = np.array(at).dot(self._powers[:2])
+        return normal_below(quantiles.reshape(len(cuts), 2, len(shares), -1))
+
+    @property
+    def cuts(self) -> Sequence[float]:
+        """Where x goes from one level to the next, two values."""
+        return self._law.cuts
+
+
+class _GradedEvidence:
+    def __init__(self, log_chances: Floats, shares: Sequence[Shares], model: GradedModel) -> None:
+        self.log_chances, self._shares, self._model = log_chances, shares, model
+
+    def accepted(self) -> Floats:
+        return np.asarray(1 - self._model.below([self._model.accept_from], self._shares)[0])
+
+    def levels(self) -> Floats:
+        low, high = self._model.below(self._model.cuts, self._shares)
+        return np.stack([low, high - low, 1 - high])
