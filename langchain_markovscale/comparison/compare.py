@@ -1,6 +1,7 @@
 """`compare_strategies`: stopping rules side by side on the same recorded runs."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import get_args
 
@@ -19,6 +20,7 @@ from langchain_markovscale.replay.crossfit import (
     Strategies,
     WeightsOf,
 )
+from langchain_markovscale.replay.measured_delivery import measure_delivery
 from langchain_markovscale.replay.pool import Pool
 from langchain_markovscale.theory.rates import Variant
 from langchain_markovscale.theory.validation import check_level, whole
@@ -114,7 +116,12 @@ def compare_strategies(
     def fit(traces: Sequence[Trace]) -> Calibration:
         if calibration is not None:
             return calibration
-        return Calibration.fit(traces, n_bootstrap=DECISION_DRAWS, seed=seed)
+        fitted = fit_rates(traces)
+        delivery = measure_delivery(traces, fit_rates, only=settings.actions, seed=seed)
+        return replace(fitted, delivery=delivery)
+
+    def fit_rates(traces: Sequence[Trace]) -> Calibration:
+        return Calibration.fit(traces, n_bootstrap=DECISION_DRAWS, seed=seed, delivery=False)
 
     def predict(traces: Sequence[Trace], fitted: Calibration) -> WeightsOf:
         from langchain_markovscale.calibration.predictor import ClassPredictor

@@ -241,7 +241,12 @@ class VerifyProxyNode(LoopNode):
     """Scores the latest attempt and, given a criterion, decides what to do next.
 
     Where the decision is to stop, it writes the best attempt as the answer.
+
+    Attributes:
+        decides: Whether it decides; not where a schedule does.
     """
+
+    decides = True
 
     def __init__(
         self,
@@ -326,7 +331,7 @@ class VerifyProxyNode(LoopNode):
             "attempt": attempt,
             "question": work.run["question"],
         }
-        if self._per_run is None:
+        if self._per_run is None or not self.decides:
             emit(attempt_event)
             return {"attempts": attempts}
         return self._decided(work, attempts, usage, attempt_event)

@@ -109,6 +109,8 @@ def scheduled(
             node.answers = None  # a recording is of answers that are independent
             if name == "generate":
                 node.follows_a_schedule = True
+            elif name == _VERIFY:
+                node.decides = False
             builder.add_node(name, node, retry_policy=graph.nodes[name].retry_policy or None)
     builder.add_node(_SCHEDULE, follow)
     builder.add_conditional_edges(START, begin, ["generate", _VERIFY, _SCHEDULE])

@@ -34,7 +34,12 @@ _ACTION_SETS: tuple[tuple[Action, ...], ...] = (("revise",), ("generate",), ("re
 
 
 def measure_delivery(
-    traces: Iterable[Trace], fit: Fit, *, level: float = 0.9, seed: int = 0
+    traces: Iterable[Trace],
+    fit: Fit,
+    *,
+    only: tuple[Action, ...] | None = None,
+    level: float = 0.9,
+    seed: int = 0,
 ) -> Delivery | None:
     """Return what of its promises the rule delivers on traces, held-out half by half.
 
@@ -46,6 +51,7 @@ def measure_delivery(
     Args:
         traces: The traces that rates are fitted to.
         fit: How they are fitted.
+        only: The set of actions to measure; None for every one that can be replayed.
         level: Coverage of the intervals, in (0, 1).
         seed: Of the sample and the splits: the same traces and seed give the same numbers.
 
@@ -62,7 +68,11 @@ def measure_delivery(
         chosen = np.random.default_rng(seed).permutation(len(groups))[:_MOST_QUESTIONS].tolist()
         pool = Pool([labelled[index] for place in sorted(chosen) for index in groups[place]])
         groups = list(pool.by_question().values())
-    limits = dict(_limits(pool, groups))
+    limits = {
+        actions: limit
+        for actions, limit in _limits(pool, groups)
+        if only is None or set(actions) == set(only)
+    }
     if not limits:
         return None
     halves = _Halves(pool, groups, fit, seed)
