@@ -120,7 +120,9 @@ def new_attempt(
 
 def is_repeated(attempt: Attempt) -> bool:
     """Return whether a cache has only given an earlier attempt again, so that it is no evidence."""
-    return (attempt.get("metadata") or {}).get("no_key") == "repeated"
+    # The check for dict is the quick one.
+    metadata = attempt.get("metadata") if isinstance(attempt, (dict, Mapping)) else None
+    return isinstance(metadata, dict) and metadata.get("no_key") == "repeated"
 
 
 class Decision(TypedDict):
