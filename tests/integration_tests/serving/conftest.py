@@ -19,6 +19,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from langchain_markovscale import Calibration
+
 ROOT = Path(__file__).parents[3]
 PATIENCE = 60.0  # seconds; the server needs two or three where nothing else is going on
 
@@ -34,6 +36,12 @@ graph = create_markovscale_graph(
     max_rounds=1,
 )
 '''
+
+
+# Of a loop that mends a wrong answer every other time.
+RATES = Calibration.from_rates(
+    initial=0.4, repair=0.5, corruption=0.05, sensitivity=0.9, specificity=0.9
+)
 
 
 class Provider(BaseHTTPRequestHandler):
@@ -97,6 +105,7 @@ def folder(tmp_path_factory):
     served["graphs"]["own"] = "./own.py:graph"
     (folder / "langgraph.json").write_text(json.dumps(served))
     (folder / "own.py").write_text(OWN_GRAPH)
+    RATES.save(folder / "calibration.json")
     return folder
 
 
@@ -117,7 +126,7 @@ def address(folder, provider):
         "MARKOVSCALE_MODEL": "openai:adder",
         "MARKOVSCALE_VERIFIER": "nines",
         "MARKOVSCALE_ANSWER_KEY": "last_number",
-        "MARKOVSCALE_CALIBRATION": str(ROOT / "langchain_markovscale/demo/calibration.json"),
+        "MARKOVSCALE_CALIBRATION": str(folder / "calibration.json"),
         "MARKOVSCALE_ACTIONS": "revise",
         "MARKOVSCALE_COST": "0.1",
     }
