@@ -62,7 +62,7 @@ CONTEXTS = [
     ({"max_rounds": 1}, "max_rounds", 1),
     ({"cost_per_round": 1.0}, "gain_below_cost", 1),
     ({"budget": {"rounds": 1}}, "budget", 1),
-    ({"cost_per_round": 0.0, "max_rounds": 4}, "max_rounds", 4),
+    ({"cost_per_round": 0.0, "max_rounds": 2}, "max_rounds", 2),
 ]
 
 
