@@ -82,6 +82,8 @@ def numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:
         raise ArgumentError(
             name, f"must be a number or an array of numbers, got {value!r}."
         ) from None
+    except OverflowError:  # not shown: Python refuses to write out so many digits
+        raise ArgumentError(name, "must be a number that a float can hold.") from None
 
 
 def single(name: str, array: NDArray[np.float64]) -> float:

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from langchain_markovscale import Belief, Rates, TwoStateChain
+from langchain_markovscale import Belief, Criterion, Rates, TwoStateChain
 
 TWO = {
     "weights": (0.5, 0.5),
@@ -121,3 +121,11 @@ def test_steps_of_the_likelihood_ratio_that_make_no_sense_are_refused_by_name(na
 def test_replacing_a_value_checks_it_again():
     with pytest.raises(ValueError, match="repair"):
         replace(Rates(**TWO), repair=(0.5, 2.0))
+
+
+@pytest.mark.parametrize("huge", [10**400, -(10**5_000)], ids=["huge", "hugely negative"])
+def test_a_number_that_no_float_can_hold_is_refused_by_name(huge):
+    with pytest.raises(ValueError, match="initial must be a number that a float can hold"):
+        Rates(1.0, huge, 0.1, 0.1, 0.5, 0.5)
+    with pytest.raises(ValueError, match="cost_per_round"):
+        Criterion(Rates(1.0, 0.5, 0.1, 0.1, 0.5, 0.5), huge)
