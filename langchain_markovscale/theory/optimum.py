@@ -120,15 +120,12 @@ def solve(model: DrawModel, horizon: int, cost: float) -> Optimum:
         horizon: N, the most draws, at least 1; up to `MOST_DRAWS`, or `MOST_SCORED_DRAWS`.
         cost: c ≥ 0 a draw.
     """
-    anew = model.scores is not None and model.scores.correlation is not None
-    levels = 1 if model.scores is None else model.scores.levels.shape[1]
-    states = lattice(horizon, levels, anew=anew)
-    cases = _Cases.of(model, states)
+    states, chances = _states(_Known(model), horizon)
     values: list[Floats] = []
     rounds: list[Floats] = []
     for n in range(horizon, -1, -1):
         layer = states.layers[n]
-        best, again, new = _next_draw(model, states, cases, n)
+        best, again, new = chances[n]
         if n == horizon:
             values.append(best)
             rounds.append(np.zeros_like(best))
@@ -145,6 +142,34 @@ def solve(model: DrawModel, horizon: int, cost: float) -> Optimum:
         values.append(np.maximum(best, on))
         rounds.append(np.where(on > best, later, 0.0))
     return Optimum(states, tuple(reversed(values)), tuple(reversed(rounds)))
+
+
+class _Known:
+    """A model of draws as a key: equal where all of its numbers are."""
+
+    def __init__(self, model: DrawModel) -> None:
+        self.model = model
+        scores = model.scores or ()
+        arrays = [each for each in (*model[:2], *scores) if isinstance(each, np.ndarray)]
+        correlation = model.scores and model.scores.correlation
+        self._key = (*(each.tobytes() for each in arrays), *model.urns, correlation)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Known) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+@lru_cache(maxsize=16)
+def _states(known: _Known, horizon: int) -> tuple[Lattice, list[tuple[Floats, Floats, Floats]]]:
+    """Return all states, and by n their beliefs and next draws, which no cost changes."""
+    model = known.model
+    anew = model.scores is not None and model.scores.correlation is not None
+    levels = 1 if model.scores is None else model.scores.levels.shape[1]
+    states = lattice(horizon, levels, anew=anew)
+    cases = _Cases.of(model, states)
+    return states, [_next_draw(model, states, cases, n) for n in range(horizon + 1)]
 
 
 @lru_cache(maxsize=32)
