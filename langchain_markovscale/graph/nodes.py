@@ -127,12 +127,7 @@ class GenerateNode(WritingNode):
     """Makes a fresh draw; the first of a question clears what the last question left in the state.
 
     With a predictor, it predicts the question's class weights before the first draw is paid for.
-
-    Attributes:
-        follows_a_schedule: Whether it draws when told to, whatever the loop's own actions are.
     """
-
-    follows_a_schedule = False
 
     def __init__(
         self,
@@ -201,7 +196,7 @@ class GenerateNode(WritingNode):
         decision: Decision | None = values.get("decision")
         if decision is None or not _covers(decision, attempts):
             return False
-        allowed = self.follows_a_schedule or _is_allowed(decision, self._safety)
+        allowed = self.scheduled or _is_allowed(decision, self._safety)
         return decision["action"] == "generate" and allowed
 
 
@@ -241,12 +236,7 @@ class VerifyProxyNode(LoopNode):
     """Scores the latest attempt and, given a criterion, decides what to do next.
 
     Where the decision is to stop, it writes the best attempt as the answer.
-
-    Attributes:
-        decides: Whether it decides; not where a schedule does.
     """
-
-    decides = True
 
     def __init__(
         self,
@@ -331,7 +321,7 @@ class VerifyProxyNode(LoopNode):
             "attempt": attempt,
             "question": work.run["question"],
         }
-        if self._per_run is None or not self.decides:
+        if self._per_run is None or self.scheduled:
             emit(attempt_event)
             return {"attempts": attempts}
         return self._decided(work, attempts, usage, attempt_event)

@@ -108,9 +108,15 @@ class LoopNode(Runnable[Any, Update]):
         safety: Given by the whole loop; None in a user's own graph, where all errors rise.
         timeout: Seconds that the call may take, under asyncio; None for no limit.
         answers: Where results are cached; None for nowhere.
+
+    Attributes:
+        scheduled: Whether the nodes follow a schedule in place of the criterion, for a recording:
+            they then decide nothing, draw when told to whatever the loop's own actions are, and
+            take no answer from a cache, since what is recorded is of independent answers.
     """
 
     name: str
+    scheduled = False
 
     def __init__(
         self,
@@ -129,7 +135,7 @@ class LoopNode(Runnable[Any, Update]):
         self._free = free
         self._safety = safety
         self._timeout = timeout
-        self.answers = answers
+        self._answers = answers
         self._pending_usage = PendingUsage()
 
     @abstractmethod
@@ -186,7 +192,7 @@ class LoopNode(Runnable[Any, Update]):
         config, meter = self._call_config(work, config)
         started, output = False, None
         try:
-            answers, key = self.answers, self._cache_key(work, values, config)
+            answers, key = self._answers, self._cache_key(work, values, config)
             if answers is not None and key is not None:
                 cached = yield Call(answers, Entry(key), config)
                 if cached is not None:
@@ -249,10 +255,10 @@ class LoopNode(Runnable[Any, Update]):
     def _cache_key(
         self, work: Work, values: Mapping[str, Any], config: RunnableConfig
     ) -> FullKey | None:
-        if self.answers is None:
+        if self._answers is None or self.scheduled:
             return None
         place = (self.name, len(work.attempts), work.parent)
-        return self.answers.key(place, work.input, work.call_input, values, config)
+        return self._answers.key(place, work.input, work.call_input, values, config)
 
     def _from_cache(self, value: Any) -> Any:
         """Return the result of a call from what was cached of it."""

@@ -106,11 +106,7 @@ def scheduled(
     for name in _NODES:
         if name in graph.builder.nodes:
             node: Any = copy(graph.builder.nodes[name].runnable)
-            node.answers = None  # a recording is of answers that are independent
-            if name == "generate":
-                node.follows_a_schedule = True
-            elif name == _VERIFY:
-                node.decides = False
+            node.scheduled = True
             builder.add_node(name, node, retry_policy=graph.nodes[name].retry_policy or None)
     builder.add_node(_SCHEDULE, follow)
     builder.add_conditional_edges(START, begin, ["generate", _VERIFY, _SCHEDULE])
