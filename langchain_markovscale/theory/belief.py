@@ -23,11 +23,12 @@ from langchain_markovscale.theory.likelihood import (
     NO_VALUE,
     REPAIRED,
     UNREPAIRED,
-    depths_of,
     event_count,
     event_table,
     log_draws,
     log_revisions,
+    read_answers,
+    read_attempts,
     read_run,
     steps_of,
 )
@@ -125,24 +126,12 @@ class Belief:
         depths: list[int],
         class_weights: Sequence[float] | None,
     ) -> KeyedByClass:
-        latest: dict[str, int] = {}
-        numbers: dict[str | None, int] = {None: NO_VALUE}
-        answers = []
-        scores: dict[int, list[float]] = {}
-        for index, attempt in enumerate(attempts):
-            key, score = attempt["key"], attempt["score"]
-            answer = numbers.setdefault(key, len(numbers) - 1)
-            answers.append(answer)
-            if key is not None:
-                latest[key] = index
-            if score is not None:
-                if key is None:  # an answer of its own, and wrong
-                    answer -= index + 1
-                scores.setdefault(answer, []).append(score)
+        seen = read_answers(attempts)
+        hypotheses = len(seen.latest) + 1  # the last is that none of them is right
         levels = self._levels(max(depths))
-        steps = steps_of(attempts, answers, depths, levels)
+        steps = steps_of(attempts, seen.numbers, depths, levels)
         rows, urns = [], []
-        for right in range(len(numbers)):  # the last is the number of no answer
+        for right in range(hypotheses):
             counts, draws = read_run(steps, right, levels)
             drawn = self._urn.read(draws)
             urns.append(drawn)
@@ -152,15 +141,12 @@ class Belief:
         if class_weights is not None:
             log_joint += log_chance(self.prior(class_weights)) - self._log_weights
         evidence = self._scores.evidence(
-            [(max(answer, -1), each) for answer, each in scores.items()], len(numbers)
+            [(max(answer, NO_VALUE), each) for answer, each in seen.scores.items()], hypotheses
         )
         log_joint += evidence.log_chances
         joint = np.exp(log_joint - log_joint.max())
         joint /= joint.sum()
-        return KeyedByClass(
-            joint, self.rates, self._scores, evidence, urns, answers, attempts,
-            list(latest.values()), depths, scores,
-        )  # fmt: skip
+        return KeyedByClass(joint, self.rates, self._scores, evidence, urns, seen, depths)
 
     def _over_tree(
         self, attempts: Sequence[Attempt], depths: list[int], log_weights: Floats
@@ -230,28 +216,6 @@ class Belief:
             events = log_revisions(*self.rates.at_depth(level))
             self._moves_at[level] = events[[[UNREPAIRED, REPAIRED], [BROKEN, KEPT]]][..., None]
         return self._moves_at[level]
-
-
-def read_attempts(attempts: Sequence[Attempt]) -> tuple[list[int], bool]:
-    """Return each attempt's depth of revision, and whether any has a key.
-
-    Raises:
-        ValueError: If there is no attempt, a score is NaN or outside [0, 1], or a parent is not an
-            earlier attempt.
-    """
-    if not attempts:
-        raise ValueError("attempts must hold at least one attempt, got none.")
-    depths = depths_of(attempts)
-    keyed = False
-    for index, attempt in enumerate(attempts):
-        score = attempt["score"]
-        if score is not None and not 0 <= score <= 1:
-            raise ValueError(
-                f"attempts[{index}]['score'] must lie in [0, 1] or be None, got {score!r}: "
-                "have the verifier return a probability, or None where it cannot say."
-            )
-        keyed = keyed or attempt["key"] is not None
-    return depths, keyed
 
 
 def _plus(total: Floats | None, term: Floats) -> Floats:

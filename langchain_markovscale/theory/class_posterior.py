@@ -3,12 +3,13 @@
 See `theory/posterior.py` for what each method returns.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from langchain_markovscale.theory.likelihood import SeenAnswers
 from langchain_markovscale.theory.optimum import Mark
 from langchain_markovscale.theory.posterior import (
     Ballot,
@@ -22,7 +23,6 @@ from langchain_markovscale.theory.posterior import (
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.scores import ScoreEvidence, ScoreModel
 from langchain_markovscale.theory.urn import Drawn
-from langchain_markovscale.types import Attempt
 
 Floats = NDArray[np.float64]
 
@@ -38,11 +38,8 @@ class KeyedByClass(KeyedPosterior):
         model: What scores say.
         evidence: What those of this run say.
         urns: What is in the urn under each hypothesis.
-        answers: For each attempt the number of its key, −1 for none.
-        attempts: The attempts.
-        latest: For each key the index of the latest attempt that carries it.
+        seen: The answers themselves.
         depths: For each attempt, revisions between it and its fresh draw.
-        scores: The scores of each key, by its number.
     """
 
     def __init__(
@@ -52,15 +49,12 @@ class KeyedByClass(KeyedPosterior):
         model: ScoreModel,
         evidence: ScoreEvidence,
         urns: Sequence[Drawn],
-        answers: Sequence[int],
-        attempts: Sequence[Attempt],
-        latest: list[int],
+        seen: SeenAnswers,
         depths: list[int],
-        scores: Mapping[int, Sequence[float]],
     ) -> None:
-        self.full, self.latest, self.depths = full, latest, depths
+        self.full, self.latest, self.depths = full, seen.latest, depths
         self._rates, self._model, self._evidence, self._urns = rates, model, evidence, urns
-        self._answers, self._attempts, self._scores = answers, attempts, scores
+        self._votes, self._scores = seen.votes, seen.scores
 
     @property
     def joint(self) -> Floats:
@@ -77,22 +71,13 @@ class KeyedByClass(KeyedPosterior):
         """P(answer i is right), shape (A,)."""
         return np.asarray(np.add.reduce(self.full[:-1], axis=1))
 
-    @cached_property
-    def votes(self) -> list[int]:
-        """How many fresh draws each answer has."""
-        votes = [0] * len(self.latest)
-        for answer, attempt in zip(self._answers, self._attempts, strict=True):
-            if answer >= 0 and attempt["parent"] is None:
-                votes[answer] += 1
-        return votes
-
     def marks(self, *, scored: bool = True) -> list[Mark]:
         """Return each answer's mark in a state of fresh draws."""
         if not scored:
-            return [(votes, 0) for votes in self.votes]
+            return [(votes, 0) for votes in self._votes]
         model, anew = self._model, self._model.anew
         marks = []
-        for answer, votes in enumerate(self.votes):
+        for answer, votes in enumerate(self._votes):
             scores = self._scores.get(answer, ())
             level = model.level(scores) if scores else model.plain_level
             if not anew:
@@ -163,7 +148,7 @@ class KeyedByClass(KeyedPosterior):
         seen, whole, distinct = self._weights
         urns = Urns(self._rates.urn, np.ones(len(whole)), seen, whole, distinct)
         shape = (len(whole), draws + 1, draws + 1)
-        return Ballot(np.array(self.votes, dtype=np.float64), by_split.reshape(shape), (urns,))
+        return Ballot(np.array(self._votes, dtype=np.float64), by_split.reshape(shape), (urns,))
 
     @cached_property
     def _weights(self) -> tuple[Floats, Floats, Floats]:

@@ -47,6 +47,24 @@ Step = tuple[int, int, int]
 """An attempt as the model sees it: its answer's number, its parent's, its events' first column."""
 
 
+class SeenAnswers(NamedTuple):
+    """The answers of a run in which attempts have keys.
+
+    Attributes:
+        numbers: For each attempt the number of its key, in the order in which keys came;
+            `NO_VALUE` without one.
+        latest: For each key, the index of the latest attempt that carries it.
+        votes: For each key, how many fresh draws carry it.
+        scores: The scores of each answer that has any, by its number. An attempt without a key is
+            an answer of its own, whose number is below `NO_VALUE`.
+    """
+
+    numbers: list[int]
+    latest: list[int]
+    votes: list[int]
+    scores: dict[int, list[float]]
+
+
 class RunEvents(NamedTuple):
     """What happened in a run, if one answer is right.
 
@@ -181,3 +199,46 @@ def depths_of(attempts: Sequence[Attempt]) -> list[int]:
                 f"got {parent!r}."
             )
     return depths
+
+
+def read_attempts(attempts: Sequence[Attempt]) -> tuple[list[int], bool]:
+    """Return each attempt's depth of revision, and whether any has a key.
+
+    Raises:
+        ValueError: If there is no attempt, a score is NaN or outside [0, 1], or a parent is not an
+            earlier attempt.
+    """
+    if not attempts:
+        raise ValueError("attempts must hold at least one attempt, got none.")
+    depths = depths_of(attempts)
+    keyed = False
+    for index, attempt in enumerate(attempts):
+        score = attempt["score"]
+        if score is not None and not 0 <= score <= 1:
+            raise ValueError(
+                f"attempts[{index}]['score'] must lie in [0, 1] or be None, got {score!r}: "
+                "have the verifier return a probability, or None where it cannot say."
+            )
+        keyed = keyed or attempt["key"] is not None
+    return depths, keyed
+
+
+def read_answers(attempts: Sequence[Attempt]) -> SeenAnswers:
+    """Return the answers of a run in which attempts have keys."""
+    number_of: dict[str, int] = {}
+    seen = SeenAnswers([], [], [], {})
+    for index, attempt in enumerate(attempts):
+        key, score = attempt["key"], attempt["score"]
+        if key is None:
+            number, scored = NO_VALUE, NO_VALUE - 1 - index
+        else:
+            number = scored = number_of.setdefault(key, len(number_of))
+            if number == len(seen.latest):
+                seen.latest.append(index)
+                seen.votes.append(0)
+            seen.latest[number] = index
+            seen.votes[number] += attempt["parent"] is None
+        seen.numbers.append(number)
+        if score is not None:
+            seen.scores.setdefault(scored, []).append(score)
+    return seen

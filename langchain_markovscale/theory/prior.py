@@ -14,9 +14,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.theory.belief import read_attempts
 from langchain_markovscale.theory.likelihood import (
-    NO_VALUE,
+    read_answers,
+    read_attempts,
     read_run,
     steps_of,
 )
@@ -135,30 +135,16 @@ class PriorBelief:
     def _over_keys(
         self, attempts: Sequence[Attempt], depths: list[int], before: Floats
     ) -> "KeysPosterior":
-        latest: dict[str, int] = {}
-        numbers: dict[str | None, int] = {None: NO_VALUE}
-        answers = []
-        votes: list[int] = []
-        scores: dict[int, list[float]] = {}
-        for index, attempt in enumerate(attempts):
-            key, score = attempt["key"], attempt["score"]
-            answer = numbers.setdefault(key, len(numbers) - 1)
-            answers.append(answer)
-            if key is not None:
-                latest[key] = index
-                votes.extend([0] * (len(numbers) - 1 - len(votes)))
-                votes[answer] += attempt["parent"] is None
-            if score is not None:
-                # Without a key it is an answer of its own, and wrong.
-                scores.setdefault(answer if key is not None else -2 - index, []).append(score)
+        seen = read_answers(attempts)
         levels = levels_of(max(depths))
-        steps = steps_of(attempts, answers, depths, levels)
-        runs = [read_run(steps, right, levels) for right in range(len(numbers))]
-        logs = np.empty((len(runs), len(before)))
+        steps = steps_of(attempts, seen.numbers, depths, levels)
+        hypotheses = len(seen.latest) + 1  # the last is that none of them is right
+        runs = [read_run(steps, right, levels) for right in range(hypotheses)]
+        logs = np.empty((hypotheses, len(before)))
         counts = np.array([run.counts for run in runs], dtype=np.float64)
         logs[:, : AT_RETENTION.stop] = counts.dot(event_logs(levels, self.choices == 2))
         logs[:, AT_CONCENTRATION] = [log_of_draws(self._urns, run.draws) for run in runs]
-        log_scores, verdicts = _score_logs(scores, len(runs))
+        log_scores, verdicts = _score_logs(seen.scores, hypotheses)
         logs[:, AT_NODE] = log_scores
         logs += before
         log_chances, given = chances_given(logs)
@@ -168,10 +154,10 @@ class PriorBelief:
             chances,
             given,
             verdicts,
-            votes,
+            seen.votes,
             [run.draws for run in runs],
             self._urns,
-            list(latest.values()),
+            seen.latest,
             depths,
         )
 
