@@ -4,7 +4,7 @@ See `theory/posterior.py` for what each method returns.
 """
 
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from langchain_markovscale.theory.posterior import (
     NextDraw,
     Posterior,
     Urns,
+    splits,
 )
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.scores import ScoreEvidence, ScoreModel
@@ -144,7 +145,7 @@ class KeyedByClass(KeyedPosterior):
 
     def ballot(self, draws: int) -> Ballot:
         """Return what a vote after up to so many more fresh draws depends on."""
-        by_split = self.full.dot(_splits(self._rates.initial, draws))
+        by_split = self.full.dot(splits(self._rates.initial, draws))
         seen, whole, distinct = self._weights
         urns = Urns(self._rates.urn, np.ones(len(whole)), seen, whole, distinct)
         shape = (len(whole), draws + 1, draws + 1)
@@ -310,11 +311,3 @@ class TreeByClass(Posterior):
 
 def _chains(right: Floats, classes: Floats, repair: Floats, corruption: Floats) -> Chains:
     return Chains(classes, right / np.maximum(classes, _TINY), repair, corruption)
-
-
-@lru_cache(maxsize=64)
-def _splits(initial: tuple[float, ...], draws: int) -> Floats:
-    """Return p₀ᴿ (1−p₀)ʷ for R and w from 0 to `draws`, shape (K, (draws + 1)²)."""
-    p, powers = np.array(initial)[:, None], np.arange(draws + 1)
-    right, wrong = p**powers, (1 - p) ** powers
-    return np.asarray((right[:, :, None] * wrong[:, None]).reshape(len(p), -1), np.float64)

@@ -6,6 +6,7 @@ prior of a loop of which nothing was measured (`theory/prior.py`).
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -145,3 +146,11 @@ class KeyedPosterior(Posterior):
     @abstractmethod
     def ballot(self, draws: int) -> Ballot:
         """Return what a vote after up to so many more fresh draws depends on."""
+
+
+@lru_cache(maxsize=64)
+def splits(initial: tuple[float, ...], draws: int) -> Floats:
+    """Return p₀ᴿ (1−p₀)ʷ for R and w from 0 to `draws`, shape (K, (draws + 1)²)."""
+    p, powers = np.array(initial)[:, None], np.arange(draws + 1)
+    right, wrong = p**powers, (1 - p) ** powers
+    return np.asarray((right[:, :, None] * wrong[:, None]).reshape(len(p), -1), np.float64)

@@ -15,6 +15,7 @@ from langchain_markovscale.theory.posterior import (
     KeyedPosterior,
     NextDraw,
     Urns,
+    splits,
 )
 from langchain_markovscale.theory.prior_evidence import chains_of, read_draws, settled
 from langchain_markovscale.theory.prior_factors import (
@@ -133,10 +134,8 @@ class KeysPosterior(KeyedPosterior):
 
     def ballot(self, draws: int) -> Ballot:
         """Return what a vote after up to so many more fresh draws depends on."""
-        powers = np.arange(draws + 1)[:, None]
-        right, wrong = _INITIAL**powers, (1 - _INITIAL) ** powers
-        splits = (right[:, None] * wrong).reshape(-1, len(_INITIAL)).T
-        chances = (self._given[:, AT_INITIAL] * self._chances[:, None]).dot(splits)
+        initial = self._given[:, AT_INITIAL] * self._chances[:, None]
+        chances = initial.dot(splits(INITIAL.values, draws))
         return Ballot(
             np.array(self._votes, dtype=np.float64),
             chances.reshape(-1, draws + 1, draws + 1),
