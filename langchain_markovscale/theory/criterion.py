@@ -259,7 +259,7 @@ class Criterion:
         plan = None
         if self.variant == "gate":
             keyed = isinstance(posterior, KeyedPosterior)
-            plan = self._before_the_run(class_weights, keyed=keyed)
+            plan = self._before_the_run(weights, keyed=keyed)
         if plan is None or self._pays(plan):
             plan = self._best_plan(posterior, hand, Outlook(left, scored, fresh, weights))
         return hand, plan
@@ -270,13 +270,12 @@ class Criterion:
         cost = self.cost_per_round.get("generate", 0.0)
         return _decision("generate", None, 0.0, 0, "gain_exceeds_cost", gain, cost)
 
-    def _before_the_run(self, class_weights: Sequence[float] | None, *, keyed: bool) -> Plan:
+    def _before_the_run(self, class_weights: tuple[float, ...] | None, *, keyed: bool) -> Plan:
         """The best plan for a first answer of which nothing is known but its question."""
         first = new_attempt("", key="first" if keyed else None)
         posterior = self.belief.posterior([first], class_weights)
         scored = not self.rates.verdicts_say_nothing
-        weights = None if class_weights is None else tuple(map(float, class_weights))
-        outlook = Outlook(self.max_rounds - 1, scored, True, weights)
+        outlook = Outlook(self.max_rounds - 1, scored, True, class_weights)
         return self._best_plan(posterior, in_hand(posterior, [first]), outlook)
 
     def _pays(self, plan: Plan) -> bool:

@@ -25,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from langchain_markovscale.theory.intercept import log_chance
 from langchain_markovscale.theory.score_order import ScoreOrder
 from langchain_markovscale.theory.urn import Urn
 
@@ -117,7 +118,7 @@ def log_weights(class_weights: Floats | None = None) -> Floats:
     row: Floats = _LOG_WEIGHTS.copy()
     for axis, at in enumerate((AT_INITIAL, AT_REPAIR, AT_CORRUPTION)):
         others = tuple({0, 1, 2} - {axis})
-        row[at] = np.log(np.maximum(weights.sum(axis=others), 1e-300))
+        row[at] = log_chance(weights.sum(axis=others))
     return row
 
 
