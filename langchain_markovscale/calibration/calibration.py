@@ -156,8 +156,11 @@ class Calibration:
         if not delivery or hasattr(traces, "shape"):
             return fitted
 
+        # Draws decide only where the grid of p₀ does not.
+        drawn = 0 if n_classes == "auto" else min(n_bootstrap, DECISION_DRAWS)
+
         def fit_half(half: Sequence[Trace]) -> Calibration:
-            found = fit(half, n_bootstrap=min(n_bootstrap, DECISION_DRAWS))
+            found = fit(half, n_bootstrap=drawn)
             return cls(found.rates, source, draws=found.draws, decision=found.decision)
 
         replayed = read_traces(traces) if isinstance(traces, (str, PathLike)) else traces

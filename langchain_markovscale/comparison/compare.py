@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from os import PathLike
 from typing import get_args
 
@@ -116,12 +117,10 @@ def compare_strategies(
     def fit(traces: Sequence[Trace]) -> Calibration:
         if calibration is not None:
             return calibration
-        fitted = fit_rates(traces)
-        delivery = measure_delivery(traces, fit_rates, only=settings.actions, seed=seed)
-        return replace(fitted, delivery=delivery)
-
-    def fit_rates(traces: Sequence[Trace]) -> Calibration:
-        return Calibration.fit(traces, n_bootstrap=DECISION_DRAWS, seed=seed, delivery=False)
+        fit_rates = partial(Calibration.fit, seed=seed, delivery=False)
+        fit_half = partial(fit_rates, n_bootstrap=0)
+        delivery = measure_delivery(traces, fit_half, only=settings.actions, seed=seed)
+        return replace(fit_rates(traces, n_bootstrap=DECISION_DRAWS), delivery=delivery)
 
     def predict(traces: Sequence[Trace], fitted: Calibration) -> WeightsOf:
         from langchain_markovscale.calibration.predictor import ClassPredictor
