@@ -24,7 +24,7 @@ from langchain_markovscale.calibration.sufficient_statistics import (
     collect_table,
 )
 from langchain_markovscale.calibration.summary import FitSummary
-from langchain_markovscale.calibration.verifier_scores import ScoreModel, fit_scores
+from langchain_markovscale.calibration.verifier_scores import MeasuredVerifier, fit_scores
 from langchain_markovscale.display.wording import counted, points
 from langchain_markovscale.theory.likelihood import DEPTH, REVISED
 from langchain_markovscale.theory.rates import Rates
@@ -176,7 +176,9 @@ def _untried(parameters: em.Parameters) -> em.Parameters:
     return parameters._replace(repair=nothing, corruption=nothing)
 
 
-def _rates(parameters: em.Parameters, kappa: float, verdicts: Floats, model: ScoreModel) -> Rates:
+def _rates(
+    parameters: em.Parameters, kappa: float, verdicts: Floats, model: MeasuredVerifier
+) -> Rates:
     """Return the rates of one fit.
 
     Args:
@@ -205,7 +207,7 @@ def _with_scores(
     rates: Rates,
     statistics: Statistics,
     problem: selection.Problem,
-    model: ScoreModel,
+    model: MeasuredVerifier,
     grid: em.Parameters,
 ) -> Rates:
     """Return rates that know what scores say of an answer, where scores get any weight."""
@@ -224,7 +226,7 @@ def _summary(
     problem: selection.Problem,
     mode: selection.Mode,
     resampled: em.Parameters | None,
-    model: ScoreModel,
+    model: MeasuredVerifier,
     tried: dict[int, selection.HeldOut],
     held_out: selection.HeldOut,
     seed: int,
@@ -265,7 +267,7 @@ def _intervals(
     resampled: em.Parameters,
     problem: selection.Problem,
     mode: selection.Mode,
-    model: ScoreModel,
+    model: MeasuredVerifier,
     tails: tuple[float, float],
 ) -> dict[str, tuple[tuple[float, float], ...]]:
     """(low, high) of each rate by class.
@@ -326,7 +328,7 @@ def _drift(problem: selection.Problem, parameters: em.Parameters) -> tuple[tuple
 
 
 def _warnings(
-    statistics: Statistics, model: ScoreModel, forecast: Floats, *, doubted: bool
+    statistics: Statistics, model: MeasuredVerifier, forecast: Floats, *, doubted: bool
 ) -> list[str]:
     messages = []
     if statistics.n_questions < FEW_QUESTIONS:

@@ -9,7 +9,7 @@ import numpy as np
 
 from langchain_markovscale.calibration import em, selection
 from langchain_markovscale.calibration.sufficient_statistics import Statistics
-from langchain_markovscale.calibration.verifier_scores import ScoreModel
+from langchain_markovscale.calibration.verifier_scores import MeasuredVerifier
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.theory.urn import Urn
 
@@ -37,7 +37,7 @@ def check_identifiable(statistics: Statistics) -> None:
 
 def check_identified(
     statistics: Statistics,
-    model: ScoreModel,
+    model: MeasuredVerifier,
     mode: selection.Mode,
     rng: np.random.Generator,
     *,

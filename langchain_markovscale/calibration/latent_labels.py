@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from langchain_markovscale.calibration.em import Events
 from langchain_markovscale.calibration.sufficient_statistics import Hypothesis, Statistics, pad
-from langchain_markovscale.calibration.verifier_scores import ScoreModel
+from langchain_markovscale.calibration.verifier_scores import MeasuredVerifier
 from langchain_markovscale.calibration.wrong_answers import WrongDraws
 from langchain_markovscale.theory.scores import SteppedModel
 from langchain_markovscale.theory.urn import Urn
@@ -51,7 +51,7 @@ class Evidence(NamedTuple):
         return max(map(abs, moved)) < _NEAR
 
 
-def first_evidence(statistics: Statistics, model: ScoreModel) -> Evidence:
+def first_evidence(statistics: Statistics, model: MeasuredVerifier) -> Evidence:
     """Return what the labelled questions alone show."""
     return Evidence(
         Urn.of_concentration(WrongDraws(statistics.patterns).concentration),

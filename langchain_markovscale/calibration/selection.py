@@ -19,7 +19,7 @@ from langchain_markovscale.calibration.latent_labels import (
 )
 from langchain_markovscale.calibration.resampling import imagined_counts
 from langchain_markovscale.calibration.sufficient_statistics import Statistics
-from langchain_markovscale.calibration.verifier_scores import ScoreModel
+from langchain_markovscale.calibration.verifier_scores import MeasuredVerifier
 from langchain_markovscale.theory.likelihood import (
     BROKEN,
     DEPTH,
@@ -101,7 +101,7 @@ def fit_mode(problem: Problem, n_classes: int, rng: np.random.Generator) -> Mode
 
 def fit_with_evidence(
     statistics: Statistics,
-    model: ScoreModel,
+    model: MeasuredVerifier,
     n_classes: int,
     rng: np.random.Generator,
     *,

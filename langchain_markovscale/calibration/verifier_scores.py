@@ -37,7 +37,7 @@ _CHANCE = 0.5
 
 
 @dataclass(frozen=True)
-class ScoreModel:
+class MeasuredVerifier:
     """The rates of a verifier, by its labelled scores.
 
     Attributes:
@@ -142,7 +142,7 @@ def fit_scores(
     level: float,
     n_draws: int,
     rng: np.random.Generator,
-) -> ScoreModel:
+) -> MeasuredVerifier:
     """Measure a verifier.
 
     Args:
@@ -177,7 +177,7 @@ def fit_scores(
         span_within = tuple(np.quantile(drawn, tails).tolist())
     many = np.maximum(np.bincount(bins, minlength=len(edges) + 1), 1)
     mean_score = np.bincount(bins, scores.score, len(edges) + 1) / many
-    model = ScoreModel(
+    model = MeasuredVerifier(
         scores,
         float(threshold),
         sensitivity,
@@ -194,8 +194,8 @@ def fit_scores(
     return model if model.informative else _without_weight(model)
 
 
-def _unmeasured(scores: Scores, accept_threshold: float | None, n_draws: int) -> ScoreModel:
-    return ScoreModel(
+def _unmeasured(scores: Scores, accept_threshold: float | None, n_draws: int) -> MeasuredVerifier:
+    return MeasuredVerifier(
         scores,
         0.5 if accept_threshold is None else accept_threshold,
         0.5,
@@ -211,7 +211,7 @@ def _unmeasured(scores: Scores, accept_threshold: float | None, n_draws: int) ->
     )
 
 
-def _without_weight(model: ScoreModel) -> ScoreModel:
+def _without_weight(model: MeasuredVerifier) -> MeasuredVerifier:
     return replace(model, sensitivity=0.5, specificity=0.5, draws=np.full_like(model.draws, 0.5))
 
 
