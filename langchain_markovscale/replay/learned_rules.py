@@ -247,10 +247,7 @@ def _runs(
             yield rng.permutation(question.draws)[:rounds].tolist()
         return
     for draw in question.draws:
-        run = [draw]
-        while len(run) < rounds and question.revisions[run[-1]]:
-            run.append(question.revisions[run[-1]][0])
-        yield run
+        yield question.chain_of(draw)[:rounds]
 
 
 class _Table:

@@ -50,16 +50,8 @@ def _candidates(plan: Plan, question: PooledQuestion) -> Sequence[int] | None:
     if plan.action == "revise" and plan.kind == "verified":
         later = question.revisions[first]
     elif plan.action == "revise" and plan.kind == "blind":
-        later = _chain(question, first)
+        later = question.chain_of(first)[1:]
     return later[: plan.most] if len(later) >= plan.most else None
-
-
-def _chain(question: PooledQuestion, first: int) -> tuple[int, ...]:
-    """Return an attempt's first revision, that one's first revision, and so on."""
-    chain: list[int] = []
-    while following := question.revisions[chain[-1] if chain else first]:
-        chain.append(following[0])
-    return tuple(chain)
 
 
 def _play(

@@ -53,6 +53,13 @@ class PooledQuestion:
         ]
         return replace(self, attempts=tuple(bare))
 
+    def chain_of(self, first: int) -> tuple[int, ...]:
+        """Return an attempt, its first revision, that one's first revision, and so on."""
+        chain = [first]
+        while following := self.revisions[chain[-1]]:
+            chain.append(following[0])
+        return tuple(chain)
+
     @property
     def longest_chain(self) -> int:
         """Attempts from a fresh draw to its last revision, at most."""
