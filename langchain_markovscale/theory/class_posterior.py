@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from langchain_markovscale.theory.lattice import Mark
 from langchain_markovscale.theory.likelihood import SeenAnswers
-from langchain_markovscale.theory.optimum import Mark
 from langchain_markovscale.theory.posterior import (
     Ballot,
     Candidates,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.theory.optimum import Mark
+from langchain_markovscale.theory.lattice import Mark
 from langchain_markovscale.theory.urn import Urn
 
 Floats = NDArray[np.float64]
@@ -137,7 +137,7 @@ class KeyedPosterior(Posterior):
 
     @abstractmethod
     def marks(self, *, scored: bool = True) -> list[Mark]:
-        """Return each answer's mark in a state of fresh draws, see `theory/optimum.py`."""
+        """Return each answer's mark in a state of fresh draws, see `theory/lattice.py`."""
 
     @abstractmethod
     def next_draw(self, *, scored: bool = True) -> NextDraw:

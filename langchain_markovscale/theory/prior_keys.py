@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.theory.optimum import Mark
+from langchain_markovscale.theory.lattice import Mark
 from langchain_markovscale.theory.posterior import (
     Ballot,
     Candidates,

@@ -13,7 +13,8 @@ from langchain_markovscale import Belief, Calibration, Criterion, Rates
 from langchain_markovscale.theory import vote
 from langchain_markovscale.theory.decision_cache import Cache
 from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores
-from langchain_markovscale.theory.optimum import MOST_DRAWS, MOST_SCORED_DRAWS, lattice, solve
+from langchain_markovscale.theory.lattice import lattice
+from langchain_markovscale.theory.optimum import MOST_DRAWS, MOST_SCORED_DRAWS, solve
 
 BOTH = ("revise", "generate")
 SEVEN = Rates(
