@@ -37,7 +37,7 @@ BudgetUnit = Literal["tokens", "calls", "attempts"]
 NEVER = float("inf")  # the cost at which a criterion always stops after the first answer
 
 
-class Fitted(HasRates, Protocol):
+class FittedRates(HasRates, Protocol):
     """What is fitted to a fold, such as a `Calibration`."""
 
     @property
@@ -45,7 +45,7 @@ class Fitted(HasRates, Protocol):
         """The rates as fitted; their threshold is the one from which rules accept a score."""
 
 
-Fit = TypeVar("Fit", bound=Fitted)
+Fit = TypeVar("Fit", bound=FittedRates)
 Strategies = Mapping[str, Strategy] | Callable[[Fit], Mapping[str, Strategy]]
 """Rules by name, or what makes them from the fit to the other fold."""
 
@@ -191,18 +191,19 @@ class Fold(Generic[Fit]):
             cost: c, of a verified round.
             settings: The rest.
         """
-        verifying = self._rule(self.fitted, variant, cost, settings, self.tried)
+        criterion = self._criterion(self.fitted, variant, cost, settings)
+        verifying = self._ready(criterion, self.tried)
         if not self.prices.verification:
             return verifying
-        bare = self.fitted.decision_rates.without_verifier()
-        bare_cost = cost * self.prices.attempt / self.prices.round
+        rates = self.fitted.decision_rates.without_verifier()
+        bare = self._criterion(
+            rates, variant, cost * self.prices.attempt / self.prices.round, settings
+        )
         if verifying.verifies:
-            with_it = self._rule(self.fitted, variant, cost, settings, self.learned)
-            without = self._rule(bare, variant, bare_cost, settings, self.learned)
+            with_it, without = (self._ready(each, self.learned) for each in (criterion, bare))
             if self._worth(with_it, cost) >= self._worth(without, cost):
                 return verifying
-        declining = self._rule(bare, variant, bare_cost, settings, self.tried)
-        return declining._replace(declined=True)
+        return self._ready(bare, self.tried)._replace(declined=True)
 
     def _worth(self, fold_rule: FoldRule, cost: float) -> float:
         """Return the accuracy that a rule expects on the other fold, less its cost.
@@ -215,15 +216,10 @@ class Fold(Generic[Fit]):
             paid = paid + outcome.verified * self.prices.verification
         return float(outcome.belief.mean() - cost * paid.mean() / self.prices.round)
 
-    def _rule(
-        self,
-        source: HasRates | Rates,
-        variant: Variant,
-        cost: float,
-        settings: CrossfitSettings,
-        questions: QuestionSet,
-    ) -> FoldRule:
-        criterion = Criterion(
+    def _criterion(
+        self, source: HasRates | Rates, variant: Variant, cost: float, settings: CrossfitSettings
+    ) -> Criterion:
+        return Criterion(
             source,
             cost,
             settings.max_rounds,
@@ -231,8 +227,11 @@ class Fold(Generic[Fit]):
             choices=settings.choices,
             variant=variant,
         )
+
+    def _ready(self, criterion: Criterion, questions: QuestionSet) -> FoldRule:
+        """Return a criterion as the rule for some questions."""
         strategy: Strategy | Sequence[Strategy] = criterion
-        if variant == "map":
+        if criterion.variant == "map":
             weights = self.weights_of(questions.traces)
             strategy = [Predicted(criterion, each) for each in weights]
         return FoldRule(strategy, looks_at_scores(criterion))
