@@ -6,7 +6,7 @@ from here, so that it reads the same everywhere. Attempts count from 1 in words,
 state.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from langchain_markovscale.types import Attempt, Decision, is_repeated
 
@@ -146,6 +146,12 @@ def counted(number: float, thing: str, things: str | None = None, *, in_words: b
     if in_words and isinstance(number, int) and number < len(_NUMBERS):
         shown = _NUMBERS[number]
     return f"{shown} {name}"
+
+
+def listed(things: Iterable[str]) -> str:
+    """Return things as they are named in a sentence: `a`, `a and b`, `a, b and c`."""
+    *others, last = things
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def sentence(words: str) -> str:

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from statistics import NormalDist
 
 from langchain_markovscale.calibration.report.findings import Findings
+from langchain_markovscale.calibration.simulate import PolicyOutcome
 from langchain_markovscale.display.document import Section, Table
 from langchain_markovscale.display.interval import Estimate
-from langchain_markovscale.display.wording import counted, percent, points
+from langchain_markovscale.display.wording import counted, listed, percent, points
 from langchain_markovscale.theory.delivery import Delivered, Delivery, Mean
 from langchain_markovscale.types import Action
 
@@ -45,7 +46,7 @@ def _simulated(found: Findings) -> Section:
             f"{got.fresh_draws:.2f}",
             f"{got.revisions:.2f}",
             percent(got.accuracy),
-            percent(min(max(got.accuracy - (got.attempts - 1) * cost, 0.0), 1.0)),
+            _net_of(cost, got),
         )
         for cost, got in zip(found.costs, found.outcomes, strict=True)
     )
@@ -105,8 +106,13 @@ def _cells(found: Findings, measured: Delivery, row: Delivered) -> tuple[str, ..
         Estimate(row.phi, row.interval).percent if row.phi else "0%",
         f"{got.attempts:.2f}",
         percent(got.accuracy),
-        percent(min(max(got.accuracy - (got.attempts - 1) * row.cost, 0.0), 1.0)),
+        _net_of(row.cost, got),
     )
+
+
+def _net_of(cost: float, got: PolicyOutcome) -> str:
+    """Return the accuracy less the cost of all attempts but the first."""
+    return percent(min(max(got.accuracy - (got.attempts - 1) * cost, 0.0), 1.0))
 
 
 def _interval(mean: Mean, level: float) -> Estimate:
@@ -120,7 +126,7 @@ def _carried_out(rows: Iterable[Delivered]) -> list[str]:
     shares = [f"{row.plan_check:.0%}" for row in rows if row.plan_check is not None]
     if not shares:
         return []
-    shown = shares[0] if len(set(shares)) == 1 else f"{', '.join(shares[:-1])} and {shares[-1]}"
+    shown = shares[0] if len(set(shares)) == 1 else listed(shares)
     return [
         f"Plans that were carried out without deciding again delivered {shown} of what they "
         "promised, by rising cost; 100% is what a right model has."
@@ -135,7 +141,7 @@ def _useless(rows: Iterable[Delivered]) -> list[str]:
     if not costs:
         return []
     return [
-        f"At a cost of {' and '.join(costs)} points going on delivered less than it cost: there "
+        f"At a cost of {listed(costs)} points going on delivered less than it cost: there "
         "the criterion stops after the first answer."
     ]
 
@@ -162,8 +168,8 @@ def _others(found: Findings, measured: Delivery) -> list[str]:
     if not gains:
         return []
     cost = points(found.policy_cost, 3)
-    return [f"At a cost of {cost} the net gain is {' and '.join(gains)}."]
+    return [f"At a cost of {cost} the net gain is {listed(gains)}."]
 
 
 def _named(actions: Iterable[Action]) -> str:
-    return " and ".join(sorted(_NAMES[action] for action in actions))
+    return listed(sorted(_NAMES[action] for action in actions))

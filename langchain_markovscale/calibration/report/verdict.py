@@ -9,7 +9,7 @@ from typing import Literal
 
 from langchain_markovscale.answers.reading import without_key_in_words
 from langchain_markovscale.calibration.report.findings import Findings
-from langchain_markovscale.display.wording import counted, percent, points
+from langchain_markovscale.display.wording import counted, listed, percent, points
 from langchain_markovscale.theory.validation import TOLERANCE
 
 Kind = Literal["helps", "hurts", "nothing", "uncertain", "untried"]
@@ -79,7 +79,7 @@ def recommendation(found: Findings) -> str:
     if kind(found) == "uncertain" and not found.delivered:
         what = f"and if the fitted rates hold, {what}"
     return (
-        f"{at} {what}: with {' and '.join(more)} a question beside the first answer, it is right "
+        f"{at} {what}: with {listed(more)} a question beside the first answer, it is right "
         f"{percent(got.accuracy)} of the time instead of {percent(single)} "
         f"({'replayed on held-out questions' if found.delivered else 'simulated'})."
     )

@@ -3,7 +3,7 @@ from typing import get_args
 import pytest
 
 from langchain_markovscale import Attempt, Criterion, Decision, Rates, explain, explain_outcome
-from langchain_markovscale.display.wording import counted, percent, points
+from langchain_markovscale.display.wording import counted, listed, percent, points
 from langchain_markovscale.types import Reason
 
 
@@ -192,3 +192,11 @@ def test_what_is_counted_may_be_spelled_and_have_a_plural_of_its_own() -> None:
     assert counted(1, "class is", "classes are", in_words=True) == "one class is"
     assert counted(3, "class is", "classes are", in_words=True) == "three classes are"
     assert counted(11, "revision", in_words=True) == "11 revisions"
+
+
+@pytest.mark.parametrize(
+    ("things", "words"),
+    [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")],
+)
+def test_what_is_listed_reads_as_in_a_sentence(things: list[str], words: str) -> None:
+    assert listed(things) == words
