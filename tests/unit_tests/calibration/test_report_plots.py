@@ -35,6 +35,7 @@ def given():
 @pytest.fixture(autouse=True)
 def closed_figures(monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "agg")
+    pyplot.close("all")  # those of other modules' tests in this process
     yield
     pyplot.close("all")
 
