@@ -28,9 +28,7 @@ from langchain_markovscale.theory.likelihood import (
     REVISED,
     STUCK,
     UNREPAIRED,
-    log_draws,
-    log_retention,
-    log_revisions,
+    event_table,
 )
 
 Floats = NDArray[np.float64]
@@ -308,12 +306,9 @@ def _thin(
 def _row_scores(events: Events, parameters: Parameters) -> Floats:
     """Return ln P(row's events and class k), shape (B, R, K)."""
     weights, initial, repair, corruption, retention, settling = parameters
-    logs = [log_draws(initial), log_retention(retention)]
-    if events.depths:
-        survival = _survival(settling, events.depths)[:, :, None]
-        revisions = log_revisions(repair[:, None] * survival, corruption[:, None] * survival)
-        logs.append(revisions.reshape(len(initial), DEPTH * events.depths, -1))
-    table = np.concatenate(logs, axis=1)
+    survival = _survival(settling, events.depths)[:, :, None]
+    by_depth = repair[:, None] * survival, corruption[:, None] * survival
+    table = event_table(initial, retention, *by_depth)
     return np.asarray(
         np.matmul(events.counts, table) + np.log(weights)[:, None] + events.offsets[:, None]
     )

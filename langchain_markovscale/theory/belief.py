@@ -207,7 +207,10 @@ class Belief:
 
     def _table_with(self, levels: int) -> Floats:
         ones = np.ones_like(self._log_weights)
-        return np.vstack([self._log_weights, ones, event_table(self.rates, levels)])
+        rates = self.rates.arrays
+        by_depth = np.array([self.rates.at_depth(depth) for depth in range(levels)])
+        events = event_table(rates.initial, rates.retention, by_depth[:, 0], by_depth[:, 1])
+        return np.vstack([self._log_weights, ones, events])
 
     def _moves(self, depth: int) -> Floats:
         """ln P(child is z | parent is y) at [y, z], shape (2, 2, K, 1)."""

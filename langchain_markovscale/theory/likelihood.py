@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langchain_markovscale.theory.intercept import log_chance
-from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.urn import Draw
 from langchain_markovscale.types import Attempt
 
@@ -168,16 +167,21 @@ def log_retention(retention: Floats) -> Floats:
     return log_chance(np.stack([retention, 1 - retention], axis=-2))
 
 
-def event_table(rates: Rates, levels: int) -> Floats:
-    """Return ln of every event's chance, shape (4 + 4T, K), for revisions down to depth T."""
-    initial = rates.arrays.initial
-    return np.vstack(
-        [
-            log_draws(initial),
-            log_retention(rates.arrays.retention),
-            *(log_revisions(*rates.at_depth(depth)) for depth in range(levels)),
-        ]
-    )
+def event_table(initial: Floats, retention: Floats, repair: Floats, corruption: Floats) -> Floats:
+    """Return ln of every event's chance, in the order of their columns.
+
+    Args:
+        initial: p₀, shape (..., K).
+        retention: σ, shape (..., K).
+        repair: α at each of T depths, shape (..., T, K).
+        corruption: β at each of them, shape (..., T, K).
+
+    Returns:
+        Shape (..., 4 + 4T, K).
+    """
+    revisions = log_revisions(repair, corruption)
+    by_event = revisions.reshape(*initial.shape[:-1], -1, initial.shape[-1])
+    return np.concatenate([log_draws(initial), log_retention(retention), by_event], axis=-2)
 
 
 def depths_of(attempts: Sequence[Attempt]) -> list[int]:
