@@ -211,11 +211,12 @@ def _with_scores(
     grid: em.Parameters,
 ) -> Rates:
     """Return rates that know what scores say of an answer, where scores get any weight."""
-    if not model.informative:
-        return rates
     rows = em.responsibilities(problem.events, grid)[0]
     classes = np.add.reduceat(rows, problem.events.starts)[statistics.groups]
-    rates = replace(rates, scores=model.law(classes, grid.initial[0]))
+    law = model.law(classes, grid.initial[0])
+    if law is None:
+        return rates
+    rates = replace(rates, scores=law)
     # What s and u are by class, the question's intercept averaged.
     wrong, right = rates.score_model.accepted @ rates.score_model.weights
     return replace(rates, sensitivity=right, specificity=1 - wrong)
