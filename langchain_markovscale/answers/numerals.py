@@ -181,6 +181,10 @@ def _decimal(run: str, *, decimal_comma: bool = False) -> str | None:
         if form["space"] and not decimals and _may_be_list(grouped):
             return None
         integer = _NOT_DIGITS.sub("", grouped)
+    return _written(integer, decimals)
+
+
+def _written(integer: str, decimals: str) -> str:
     integer, decimals = integer.lstrip("0") or "0", decimals.rstrip("0")
     return f"{integer}.{decimals}" if decimals else integer
 
@@ -252,8 +256,7 @@ def _scaled(value: str, places: int) -> str | None:
     else:
         digits = digits.ljust(point, "0")
         integer, decimals = digits[:point], digits[point:]
-    integer, decimals = integer.lstrip("0") or "0", decimals.rstrip("0")
-    return f"{integer}.{decimals}" if decimals else integer
+    return _written(integer, decimals)
 
 
 # ---- A numeral and what stands around it

@@ -118,9 +118,8 @@ class BatchedChatHuggingFace(ChatHuggingFace):
                 pipeline.model.generation_config.to_dict(),
             )
         ]
-        self._generation_options(
-            None, {}
-        )  # a setting out of range should not wait for the first call
+        # A setting out of range should not wait for the first call.
+        self._generation_options(None, {})
 
     @model_validator(mode="after")
     def _reject_unsupported(self) -> "BatchedChatHuggingFace":
