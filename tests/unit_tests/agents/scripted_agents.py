@@ -4,7 +4,16 @@ from fakes import SURE
 from langchain.agents import create_agent
 from langchain_core.messages import HumanMessage
 
-from langchain_markovscale import MarkovScaleMiddleware
+from langchain_markovscale import Calibration, MarkovScaleMiddleware
+
+LATER_MAY_BE_BETTER = {
+    "calibration": Calibration.from_rates(
+        initial=0.5, repair=0.6, corruption=0.1, sensitivity=0.7, specificity=0.95
+    ),
+    "max_rounds": 3,
+    "cost_per_round": 0.0,
+}
+"""Options of a loop that goes on to its last round, unless a verdict is sure."""
 
 
 def agent_of(model, verifier, tools=(), *, checkpointer=None, response_format=None, **options):
@@ -19,6 +28,12 @@ def agent_of(model, verifier, tools=(), *, checkpointer=None, response_format=No
         checkpointer=checkpointer,
         response_format=response_format,
     )
+
+
+def scoring(*scores):
+    """A verifier that gives one score after the other."""
+    left = iter(scores)
+    return lambda answer: next(left)
 
 
 def asked(text="What is 17 * 23?"):

@@ -14,9 +14,9 @@ from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
 from pydantic import BaseModel
-from scripted_agents import agent_of, asked, multiply, texts, told
+from scripted_agents import LATER_MAY_BE_BETTER, agent_of, asked, multiply, scoring, texts, told
 
-from langchain_markovscale import Calibration, JudgeVerifier, MarkovScaleMiddleware
+from langchain_markovscale import JudgeVerifier, MarkovScaleMiddleware
 
 
 def test_good_answer_is_left_as_it_is(run):
@@ -45,20 +45,7 @@ def test_fresh_draw_sees_neither_draft_nor_critique(run):
     assert texts(output) == ["What is 17 * 23?", "391"]
 
 
-def scoring(*scores):
-    """A verifier that gives one score after the other."""
-    left = iter(scores)
-    return lambda answer: next(left)
-
-
-TO_THE_END = {
-    "calibration": Calibration.from_rates(
-        initial=0.5, repair=0.6, corruption=0.1, sensitivity=0.7, specificity=0.95
-    ),
-    "max_rounds": 3,
-    "cost_per_round": 0.0,
-    "actions": ("generate",),
-}
+TO_THE_END = LATER_MAY_BE_BETTER | {"actions": ("generate",)}
 
 
 def test_best_answer_is_returned_when_later_ones_are_worse(run):

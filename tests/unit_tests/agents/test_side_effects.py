@@ -18,7 +18,7 @@ from langchain_core.tools import InjectedToolCallId, tool
 from langgraph.channels import DeltaChannel, Topic
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
-from scripted_agents import asked, multiply, texts, told
+from scripted_agents import LATER_MAY_BE_BETTER, asked, multiply, scoring, texts, told
 
 from langchain_markovscale import Calibration, MarkovScaleMiddleware
 
@@ -63,19 +63,7 @@ def writes(number, path, text):
     return call
 
 
-def scoring(*scores):
-    left = iter(scores)
-    return lambda answer: next(left)
-
-
-LATER_IS_WORSE = {
-    "calibration": Calibration.from_rates(
-        initial=0.5, repair=0.6, corruption=0.1, sensitivity=0.7, specificity=0.95
-    ),
-    "cost_per_round": 0.0,
-    "max_rounds": 3,
-    "answer_key": "last_number",
-}
+LATER_IS_WORSE = LATER_MAY_BE_BETTER | {"answer_key": "last_number"}
 ALL = ("files", "notes", "log")
 
 
