@@ -15,6 +15,8 @@ from langchain_core.messages import InvalidToolCall, ToolCall
 from langchain_core.messages.tool import tool_call
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from langchain_markovscale.answers.thoughts import opens_with_thoughts, split_thoughts
+
 _TAGGED = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
 _FUNCTION = re.compile(r"<function=([^<>\s]{1,200})>(.*?)(?:</function>|\Z)", re.DOTALL)
 _PARAMETER = re.compile(r"<parameter=([^<>\s]{1,200})>\n?(.*?)\n?(?:</parameter>|\Z)", re.DOTALL)
@@ -73,7 +75,10 @@ def read_tool_calls(text: str, tools: Sequence[dict[str, Any]]) -> ToolCalls:
         text: The whole reply.
         tools: The tools that the model was given, as the OpenAI API describes them.
     """
-    _, thought, answer = text.rpartition("</think>")  # a call that is thought of is not made
+    # A call that is thought of is not made.
+    if opens_with_thoughts(text) and split_thoughts(text).cut_off:
+        return ToolCalls(text, [], [])
+    _, thought, answer = text.rpartition("</think>")
     tagged = _TAGGED.findall(answer)
     if tagged:
         found = [(_parsed(body), body) for body in tagged]

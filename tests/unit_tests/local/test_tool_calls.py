@@ -112,6 +112,7 @@ def test_several_calls_are_several():
         '{"answer": 391}',
         '{"name": "another", "arguments": {}}',
         f"<think><tool_call>{JSON}</tool_call></think>391",
+        f"<think>It may be <tool_call>{JSON}</tool_call>, or",  # cut off in its thoughts
         "",
     ],
 )
