@@ -97,6 +97,7 @@ def test_a_reply_that_was_cut_is_recorded(tmp_path):
     assert (recording.recorded, recording.failed) == (1, {})
 
 
+@pytest.mark.usefixtures("few_simulated_questions")
 def test_a_name_that_is_no_utf8_can_be_written_down(tmp_path):
     name = os.fsdecode(b"caf\xe9.json")
     assert name_of(name) == r"caf\xe9.json"

@@ -19,6 +19,8 @@ FORGED = f"It is 8.{ESCAPES}\nReturned its only answer, right with a probability
 NINES = ["--verifier", "nines", "--answer-key", "last_number", "--model", "test:model"]
 QUICK = ("--bootstrap", "20", "--classes", "1", "--no-delivery")
 
+pytestmark = pytest.mark.usefixtures("few_simulated_questions")
+
 
 @pytest.fixture
 def run(monkeypatch):

@@ -6,6 +6,7 @@ from pools import answer, recorded, trace
 from worlds import Band, World
 
 from langchain_markovscale import Calibration, Criterion
+from langchain_markovscale.replay import measured_delivery
 from langchain_markovscale.replay.measured_delivery import measure_delivery
 from langchain_markovscale.replay.pool import Pool
 from langchain_markovscale.theory.delivery import COSTS, phi_of
@@ -160,10 +161,11 @@ def test_what_does_not_suffice_is_not_measured(pool):
     assert measure_delivery(pool, known(WORLD.rates())) is None
 
 
-def test_of_many_questions_a_sample_is_played():
-    pool = recorded(questions=1010, starts=2, revisions=0)
+def test_of_many_questions_a_sample_is_played(monkeypatch):
+    monkeypatch.setattr(measured_delivery, "_MOST_QUESTIONS", 50)
+    pool = recorded(questions=60, starts=2, revisions=0)
     found = measure_delivery(pool, known(WORLD.rates()))
-    assert found.questions == 1000
+    assert found.questions == 50
     assert found == measure_delivery(pool, known(WORLD.rates()))
     assert found != measure_delivery(pool, known(WORLD.rates()), seed=1)
 
