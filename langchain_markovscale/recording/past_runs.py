@@ -4,30 +4,26 @@ Nothing has to be run again to learn from them, as long as somebody knows the ri
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
-from langchain_core.messages.utils import convert_to_messages
 from langgraph.types import StateSnapshot
 
-from langchain_markovscale._text import valid
 from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
-from langchain_markovscale.answers.reading import joined_key, read_answer, read_key
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.graph.conversation import values_of
 from langchain_markovscale.graph.state_reader import AttemptsReader
 from langchain_markovscale.recording.graders import Grader, resolve_grader
+from langchain_markovscale.traces.conversations import attempts_of, questions_in
+from langchain_markovscale.traces.messages import Message, read_messages
 from langchain_markovscale.traces.trace import LabelledAttempt, Trace, trace_line
-from langchain_markovscale.traces.usage import AttemptUsage
-from langchain_markovscale.types import add_usage, new_attempt, no_usage, usage_of
 from langchain_markovscale.verifiers.base import to_verdict
 
 logger = logging.getLogger(__name__)
 
 
 class _PastRun(NamedTuple):
-    """A state with one question, and what to call it."""
+    """A state, and what to call it."""
 
     name: str
     values: Mapping[str, Any]
@@ -45,32 +41,34 @@ def traces_from_messages(
 
     In a conversation the last human message before the first answer is the question. Every AI
     message that calls no tool is an attempt, the first a fresh draw and each later one a revision
-    of the one before; human messages after an attempt are the feedback on it. A conversation must
-    be about one question. What an attempt took is what its message and the messages that called
-    tools for it report. A state that has `attempts`, as the loop of this package leaves, is
-    read as it is instead.
+    of the one before; human messages after an attempt are the feedback on it, unless they ask
+    another question: that has a trace of its own. What an attempt took is what its message and the
+    messages that called tools for it report. A state that has `attempts`, as the loop of this
+    package leaves, is read as it is instead.
 
     Args:
         runs: Each a list of messages, or a state (a mapping, model or data class) with `messages`
             or `attempts`; or snapshots such as `graph.get_state_history(config)` yields, of which
-            the latest for each thread and question counts.
+            the latest for each thread and question counts. Messages may be objects or dictionaries,
+            of LangChain (`dumpd`, `messages_to_dict`, `model_dump`) or of a provider.
         references: The right answers: by question, or one for each trace. Attempts without one
-            have no label.
+            have no label. What they name is a question wherever it stands in a conversation.
         grader: Labels attempts, as for `record_traces`.
         answer_key: Makes the keys of answers that have none.
         scores_key: Key of the state that holds the scores of its AI messages, in [0, 1] or None.
 
     Returns:
-        One trace for each run, in their order.
+        One trace for each question of each run, in their order.
 
     Raises:
-        ValueError: If a run has no question or no answers to read, if the numbers of runs and
+        ValueError: If a run has no question or no answers to read, if the numbers of traces and
             references differ or no run asks a question that has a reference, or if there are
             references and neither a grader nor an answer key.
     """
     past = _past_runs(runs)
     key = resolve_answer_key(answer_key)
-    traces = [_trace(run, key, scores_key) for run in past]
+    known = references if isinstance(references, Mapping) else ()
+    traces = [trace for run in past for trace in _traces(run, key, scores_key, known)]
     if references is not None:
         found = _references_of(traces, references)
         _label(traces, found, resolve_grader(grader, key))
@@ -97,9 +95,15 @@ def _past_runs(runs: Iterable[Any]) -> list[_PastRun]:
     return [run for _, run in found.values()]
 
 
-def _trace(run: _PastRun, answer_key: AnswerKey | None, scores_key: str | None) -> Trace:
+def _traces(
+    run: _PastRun, answer_key: AnswerKey | None, scores_key: str | None, known: Collection[str]
+) -> Iterator[Trace]:
+    """Yield a trace for each question of a run."""
     values = run.values
-    messages = cast("list[AnyMessage]", convert_to_messages(values.get("messages") or ()))
+    try:
+        messages = read_messages(values.get("messages") or ())
+    except ValueError as error:
+        raise ValueError(f"runs: {run.name}: {error}") from None
     if values.get("attempts"):
         reader = AttemptsReader("attempts", None, None, None, None, answer_key)
         attempts = [
@@ -107,20 +111,29 @@ def _trace(run: _PastRun, answer_key: AnswerKey | None, scores_key: str | None) 
             for attempt in reader.attempts(reader.raw(values), values)
         ]
         question = (values.get("run") or values).get("question") or _last_human(messages)
-    elif messages:
-        question, attempts = _conversation(messages, answer_key)
-        _add_scores(attempts, values, scores_key, run.name)
-    else:
+        yield _trace(run.name, question, attempts)
+        return
+    if not messages:
         raise ValueError(
             f"runs: {run.name} has neither messages nor attempts, got {list(values)}: give the "
             "states or the lists of messages of several runs."
         )
+    asked = [
+        (each.question, attempts_of(each.answers, answer_key))
+        for each in questions_in(messages, known)
+    ]
+    if not asked:
+        raise _no_question(run.name)
+    _add_scores([each for _, attempts in asked for each in attempts], values, scores_key, run.name)
+    for number, (text, attempts) in enumerate(asked, 1):
+        yield _trace(run.name if len(asked) == 1 else f"{run.name}/{number}", text, attempts)
+
+
+def _trace(name: str, question: str | None, attempts: list[LabelledAttempt]) -> Trace:
     if question is None:
-        raise ValueError(
-            f"runs: {run.name} has no human message before an answer: give the question."
-        )
+        raise _no_question(name)
     trace: Trace = {
-        "id": run.name,
+        "id": name,
         "question": question,
         "attempts": attempts,
         "reference": None,
@@ -131,38 +144,8 @@ def _trace(run: _PastRun, answer_key: AnswerKey | None, scores_key: str | None) 
     return trace
 
 
-def _conversation(
-    messages: Sequence[AnyMessage], answer_key: AnswerKey | None
-) -> tuple[str | None, list[LabelledAttempt]]:
-    question = None
-    attempts: list[LabelledAttempt] = []
-    spent = no_usage()  # since the last attempt
-    for message in messages:
-        text = valid(message.text)
-        if isinstance(message, HumanMessage):
-            if not attempts:
-                question = text
-            else:
-                before = attempts[-1]["feedback"]
-                attempts[-1]["feedback"] = text if before is None else f"{before}\n\n{text}"
-        elif isinstance(message, AIMessage) and question is not None:  # else it is a greeting
-            spent = add_usage(spent, usage_of(message))
-            answered = read_answer(text, message)
-            if message.tool_calls or not (answered.text.strip() or answered.no_key):
-                continue
-            answer, metadata = read_key(answered, answer_key)
-            reported = message.usage_metadata
-            attempt = new_attempt(
-                answered.text,
-                key=joined_key(answer, answer_key, attempts),
-                parent=len(attempts) - 1 if attempts else None,
-                tokens=None if reported is None else reported["output_tokens"],
-                metadata=metadata,
-            )
-            usage: AttemptUsage = {attempt["action"]: {**spent, "seconds": None}}
-            attempts.append(cast("LabelledAttempt", {**attempt, "usage": usage}))
-            spent = no_usage()
-    return question, attempts
+def _no_question(name: str) -> ValueError:
+    return ValueError(f"runs: {name} has no human message before an answer: give the question.")
 
 
 def _add_scores(
@@ -180,9 +163,8 @@ def _add_scores(
         attempt["score"] = to_verdict(score, name=scores_key)["score"]
 
 
-def _last_human(messages: Sequence[AnyMessage]) -> str | None:
-    humans = [valid(message.text) for message in messages if isinstance(message, HumanMessage)]
-    return humans[-1] if humans else None
+def _last_human(messages: Sequence[Message]) -> str | None:
+    return next((each.text for each in reversed(messages) if each.role == "user"), None)
 
 
 def _references_of(
@@ -193,8 +175,8 @@ def _references_of(
         if len(references) == len(traces):
             return list(references)
         raise ValueError(
-            f"references must be as many as the runs ({len(traces)}), got {len(references)}: or "
-            "give a mapping from questions to references."
+            f"references must be as many as the questions of the runs ({len(traces)}), got "
+            f"{len(references)}: or give a mapping from questions to references."
         )
     found = [references.get(trace["question"]) for trace in traces]
     unknown = [trace["question"] for trace in traces if trace["question"] not in references]

@@ -1,0 +1,246 @@
+"""What the columns of somebody else's table are, by their names and by what stands in them.
+
+A wide table has a row for a chain of revisions and a column for a round; a long one has a row for
+an answer. What was taken for what, and which columns were not read, is always said.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from langchain_markovscale.traces.conversations import Answer
+from langchain_markovscale.traces.labels import is_blank, is_label, score_of
+from langchain_markovscale.traces.messages import Message
+from langchain_markovscale.traces.samples import (
+    NO_ANSWER,
+    NO_QUESTION,
+    RIGHT_NAMES,
+    SCORE_NAMES,
+    Fields,
+    Notes,
+    Sample,
+    folded,
+    judged,
+    plain_text,
+    reported_usage,
+)
+
+_NAMES: dict[str, tuple[str, ...]] = {
+    "name": (
+        *("id", "question_id", "qid", "task_id", "problem_id", "sample_id", "doc_id", "item_id"),
+        *("example_id", "item", "task", "case", "example", "key"),
+    ),
+    "question": ("question", "question_text", "problem", "prompt", "input", "query", "instruction"),
+    "answer": (
+        *("response", "model_answer", "model_output", "output", "completion", "prediction"),
+        *("generation", "candidate", "draft", "reply", "attempt_text", "answer_text"),
+        *("generated_text", "model_response", "final_answer", "answer"),
+    ),
+    "reference": (
+        *("reference", "expected", "target", "ideal", "gold", "ground_truth", "reference_answer"),
+        *("expected_output", "correct_answer", "expected_answer", "solution", "answer"),
+    ),
+    "start": ("start", "fresh_start", "draw", "sample", "epoch", "run", "seed", "trial", "repeat"),
+    "round": ("round", "revision", "iteration", "turn", "step", "depth", "attempt", "try"),
+    "feedback": ("feedback", "critique", "comment"),
+    "reads": ("input_tokens", "prompt_tokens"),
+    "writes": ("output_tokens", "completion_tokens", "tokens_written", "tokens"),
+}
+_INDEXES = ("", "index", "unnamed:_0", "no", "nr", "#", "level_0")
+
+Cells = Mapping[str, Any]
+
+
+class Wide(NamedTuple):
+    """The columns of a wide table, as `traces_from_table` takes them."""
+
+    rounds: list[str]
+    question: str | None
+    start: str | None
+    scores: list[str] | None
+
+
+Long = dict[str, str]
+"""The columns of a long table by what they hold: a name, a question, an answer and so on."""
+
+
+def columns_of(header: Sequence[str], rows: Sequence[Cells], fields: Fields) -> Wide | Long:
+    """Return what the columns of a table are.
+
+    Args:
+        header: Their names.
+        rows: The rows.
+        fields: The columns with the label and the score, where they are known.
+
+    Raises:
+        ValueError: If there is no column of a name that is given, or none says anything of an
+            answer.
+    """
+    for argument, name in fields._asdict().items():
+        if name is not None and name not in header:
+            raise ValueError(
+                f"{argument} must name a column of the table, got {name!r}: it has "
+                f"{', '.join(header)}."
+            )
+    named = _by_name(name for name in header if name not in fields)
+    judges = [name for name in header if folded(name) in (*RIGHT_NAMES, *SCORE_NAMES)]
+    if "answer" in named and not (
+        named["answer"] == "answer" and not judges and "round" not in named
+    ):
+        if named.get("reference") == named["answer"]:
+            del named["reference"]
+        return named
+    if "round" in named and (judges or fields.label or fields.score):
+        return named
+    return _wide(named, header, rows, fields)
+
+
+def samples_of_rows(
+    rows: Sequence[Cells], columns: Long, fields: Fields, notes: Notes
+) -> Iterator[Sample]:
+    """Yield the samples of a long table.
+
+    Rows of one question are fresh draws of it, or with a column that numbers rounds, a chain of
+    revisions that begins anew where the number does not rise.
+    """
+    notes.records = len(rows)
+    chains: dict[tuple[Any, ...], list[tuple[float, Answer]]] = {}
+    latest: dict[tuple[Any, ...], int] = {}
+    asked: dict[tuple[Any, ...], dict[str, Any]] = {}
+    used = set(columns.values())
+    for number, row in enumerate(rows):
+        cell = {kind: row.get(name) for kind, name in columns.items()}
+        question, text = _text(cell.get("question")), _text(cell.get("answer"))
+        measures = {name: each for name, each in row.items() if name not in used}
+        correct, score = judged(measures, fields, notes)
+        if not question and not _text(cell.get("name")) and ("question" in cell or "name" in cell):
+            notes.skip(NO_QUESTION)
+        elif not text and correct is None and score is None:
+            notes.skip(NO_ANSWER)
+        else:
+            asked_as = (_text(cell.get("name")), question)
+            which = (*asked_as, _text(cell.get("start")), -1 if any(asked_as) else number)
+            depth = _number(cell.get("round"))
+            earlier = chains.get((*which, latest.get(which, 0)))
+            if earlier and (depth is None or earlier[-1][0] >= depth):
+                latest[which] = latest.get(which, 0) + 1
+            tokens = {"input_tokens": _count(cell.get("reads")) or 0}
+            usage = reported_usage({**tokens, "output_tokens": _count(cell.get("writes"))})
+            answer = Answer(
+                Message("assistant", text, content=text),
+                _text(cell.get("feedback")) or None,
+                score,
+                correct,
+                usage if "reads" in cell else None,
+            )
+            chain = (*which, latest.get(which, 0))
+            chains.setdefault(chain, []).append((0.0 if depth is None else depth, answer))
+            asked.setdefault(chain, cell)
+    for chain, answers in chains.items():
+        cell = asked[chain]
+        name, question = _text(cell.get("name")), _text(cell.get("question"))
+        reference = plain_text(cell.get("reference"))
+        yield Sample(question or name, [answer for _, answer in answers], name or None, reference)
+
+
+def unread(header: Iterable[str], columns: Wide | Long, fields: Fields) -> list[str]:
+    """Return the columns that are not read."""
+    if isinstance(columns, Wide):
+        taken = {*columns.rounds, columns.question, columns.start, *(columns.scores or ())}
+        usual: tuple[str, ...] = _INDEXES
+    else:
+        taken = set(columns.values())
+        usual = (*_INDEXES, *RIGHT_NAMES, *SCORE_NAMES)
+    return [
+        name
+        for name in header
+        if name not in taken and name not in fields and folded(name) not in usual
+    ]
+
+
+def _by_name(header: Iterable[str]) -> dict[str, str]:
+    """Return the columns with usual names by what they hold."""
+    by_name = {folded(name): name for name in header}
+    found = {
+        kind: next(by_name[name] for name in names if name in by_name)
+        for kind, names in _NAMES.items()
+        if any(name in by_name for name in names)
+    }
+    if found.get("answer") == found.get("reference") and "answer" in found:
+        del found["reference"]
+    return found
+
+
+def _wide(
+    named: Mapping[str, str], header: Sequence[str], rows: Sequence[Cells], fields: Fields
+) -> Wide:
+    question, start = named.get("name", named.get("question")), named.get("start")
+    others = [
+        name
+        for name in header
+        if name not in (question, named.get("question"), start) and folded(name) not in _INDEXES
+    ]
+    scores = [name for name in others if _holds_scores(name, [row.get(name) for row in rows])]
+    rounds = [
+        name
+        for name in others
+        if name not in scores and _holds_labels([row.get(name) for row in rows])
+    ]
+    if fields.label is not None:
+        rounds = [fields.label]
+    if fields.score is not None:
+        scores = [fields.score]
+    if not rounds and not scores:
+        raise ValueError(
+            f"no column of the table ({', '.join(header)}) says which answers are right, nor has "
+            "scores in [0, 1]: a cell must be 1 or 0, C or I, pass or fail, yes or no, ✓ or ✗, or "
+            "blank."
+        )
+    return Wide(rounds, question, start, _paired(scores, rounds))
+
+
+def _paired(scores: list[str], rounds: list[str]) -> list[str] | None:
+    """Return the columns of scores in the order of the rounds; None where there are none.
+
+    Raises:
+        ValueError: If it is not clear which round a column of scores is about.
+    """
+    if not rounds or not scores:
+        return scores or None
+    if len(scores) == len(rounds):
+        by_round = [[each for each in scores if folded(name) in folded(each)] for name in rounds]
+        alone = all(len(each) == 1 for each in by_round)
+        return [each[0] for each in by_round] if alone else scores
+    raise ValueError(
+        f"the table has {len(rounds)} columns of rounds ({', '.join(rounds)}) and {len(scores)} of "
+        f"scores ({', '.join(scores)}): traces_from_table(rounds=[…], scores=[…]) says which "
+        "belong together."
+    )
+
+
+def _holds_labels(cells: Sequence[Any]) -> bool:
+    return all(map(is_label, cells)) and not all(map(is_blank, cells))
+
+
+def _holds_scores(name: str, cells: Sequence[Any]) -> bool:
+    known = [cell for cell in cells if not is_blank(cell)]
+    if not known or any(score_of(cell) is None for cell in known):
+        return False
+    says_so = any(word in folded(name) for word in ("score", "confidence", "probab", "judge"))
+    return says_so or not all(map(is_label, known))
+
+
+def _text(cell: Any) -> str:
+    return "" if cell is None or is_blank(cell) else str(cell).strip()
+
+
+def _number(cell: Any) -> float | None:
+    digits = "".join(each for each in _text(cell) if each.isdecimal() or each == ".")
+    try:
+        return float(digits)
+    except ValueError:
+        return None
+
+
+def _count(cell: Any) -> int | None:
+    text = _text(cell)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

@@ -1,0 +1,298 @@
+"""Logs of evaluation programs: Inspect, OpenAI Evals, promptfoo.
+
+Each of them grades answers, so that their traces have labels. What they repeat (epochs, repeats) is
+several fresh draws of one question.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from langchain_markovscale.traces.conversations import Answer, question_in
+from langchain_markovscale.traces.messages import Message, as_mapping
+from langchain_markovscale.traces.samples import (
+    FAILED,
+    NO_ANSWER,
+    NO_QUESTION,
+    Fields,
+    Notes,
+    Sample,
+    asked_in,
+    judged,
+    messages_in,
+    name_in,
+    plain_text,
+    reply_in,
+    reported_usage,
+)
+from langchain_markovscale.traces.text_files import Record
+
+_NO_ASSERTIONS = "No assertions"  # promptfoo: everything passes then
+
+# Inspect
+
+
+def is_inspect(value: Mapping[str, Any]) -> bool:
+    """Return whether a record is a log of Inspect, or a part of one that is packed."""
+    if "eval" in value and ("samples" in value or "plan" in value):
+        return True
+    return {"id", "epoch", "input", "target"} <= value.keys()
+
+
+def read_inspect(records: Sequence[Record], fields: Fields, notes: Notes) -> Iterator[Sample]:
+    """Yield the samples of Inspect; epochs are fresh draws.
+
+    `C` is right, `I` and `N` are wrong, `P` (partly right) and other values say neither. Of a
+    conversation with revisions the scorer has seen the last answer, which has the label.
+    """
+    samples = [
+        sample
+        for record in records
+        for sample in _list_in(record.value, "samples") or [record.value]
+        if "epoch" in as_mapping(sample)
+    ]
+    notes.records = len(samples)
+    for sample in samples:
+        attachments = as_mapping(sample.get("attachments"))
+        asked = asked_in(_with_attachments(sample.get("input"), attachments))
+        messages = _with_attachments(sample.get("messages"), attachments)
+        output = as_mapping(sample.get("output"))
+        if not asked:
+            notes.skip(NO_QUESTION)
+            continue
+        answers = _answers_of_inspect(messages, output)
+        if answers:
+            scores = as_mapping(sample.get("scores")) or {"score": sample.get("score")}
+            found = {name: as_mapping(each).get("value") for name, each in scores.items()}
+            correct, score = judged(found, fields, notes)
+            answers[-1] = answers[-1]._replace(correct=correct, score=score)
+            target = plain_text(sample.get("target"))
+            yield Sample(asked[-1].question, answers, name_in(sample.get("id")), target)
+        else:
+            notes.skip(FAILED if sample.get("error") else NO_ANSWER)
+
+
+def _answers_of_inspect(messages: Any, output: Mapping[str, Any]) -> list[Answer]:
+    """Return a sample's answers; examples in its prompt are none."""
+    own = messages if isinstance(messages, list) else []
+    given = [
+        each
+        for each in own
+        if not (as_mapping(each).get("role") == "assistant" and each.get("source") == "input")
+    ]
+    reply = reply_in({"choices": output.get("choices")}) or reply_in(output.get("completion"))
+    asked = question_in(messages_in(given)) if messages_in(given) else None
+    answers = asked.answers if asked is not None else []
+    if reply is None:
+        return answers
+    usage = reported_usage(output.get("usage"))
+    if not answers:
+        return [Answer(reply, usage=usage)]
+    if len(answers) == 1 and answers[0].message.text == reply.text:
+        return [Answer(reply, usage=usage)]  # how it ended stands there alone
+    return answers
+
+
+def _with_attachments(value: Any, attachments: Mapping[str, Any]) -> Any:
+    """Return a text or messages with the long texts that they refer to in their places."""
+    if isinstance(value, str) and value.startswith("attachment://"):
+        return attachments.get(value.removeprefix("attachment://"), value)
+    if isinstance(value, list) and attachments:
+        return [_with_attachments(each, attachments) for each in value]
+    if isinstance(value, Mapping) and attachments:
+        inside = {name: value[name] for name in ("content", "text") if name in value}
+        return {**value, **{name: _with_attachments(inside[name], attachments) for name in inside}}
+    return value
+
+
+# OpenAI Evals
+
+
+def is_openai_evals(value: Mapping[str, Any]) -> bool:
+    """Return whether a record is of OpenAI Evals: a log, an item of an output, or a dataset."""
+    if "spec" in value and "eval_name" in as_mapping(value["spec"]):
+        return True
+    if "sample_id" in value and "type" in value and "data" in value:
+        return True
+    return "datasource_item" in value or ("input" in value and "ideal" in value)
+
+
+def read_openai_evals(records: Sequence[Record], fields: Fields, notes: Notes) -> Iterator[Sample]:
+    """Yield the samples of OpenAI Evals.
+
+    A log has events; those of one sample belong together: what was sampled is a fresh draw, and
+    the match after it says whether it is right. A dataset has questions alone.
+    """
+    events: dict[str, list[Mapping[str, Any]]] = {}
+    for record in records:
+        value = record.value
+        if "sample_id" in value and "type" in value:
+            events.setdefault(str(value["sample_id"]), []).append(value)
+        elif "spec" not in value and "final_report" not in value:
+            notes.records += 1
+            yield from _item_of_openai(value, fields, notes)
+    notes.records += len(events)
+    for name, of_sample in events.items():
+        yield from _sampled(name, of_sample, fields, notes)
+
+
+def _sampled(
+    name: str, events: Iterable[Mapping[str, Any]], fields: Fields, notes: Notes
+) -> Iterator[Sample]:
+    question: str | None = None
+    reference: str | None = None
+    draws: list[Answer] = []
+    for event in events:
+        data = as_mapping(event.get("data"))
+        if event.get("type") == "sampling":
+            asked = asked_in(data.get("prompt"))
+            sampled = data.get("sampled")
+            texts = [sampled] if isinstance(sampled, str) else sampled
+            if question is not None and (not asked or asked[-1].question != question):
+                continue  # what a grader was asked
+            question = asked[-1].question if asked else None
+            replies = map(reply_in, texts if isinstance(texts, list) else ())
+            made = [Answer(reply) for reply in replies if reply is not None]
+            if len(made) == 1:  # else what they took together says nothing of each
+                made = [made[0]._replace(usage=reported_usage(data.get("usage")))]
+            draws += made
+        elif draws:
+            found = {"correct" if key == "choice" else key: each for key, each in data.items()}
+            correct, score = judged(found, fields, notes)
+            given = plain_text(data.get("expected"))
+            reference = reference if given is None else given
+            for index, draw in enumerate(draws):
+                if len(draws) == 1 or data.get("sampled") == draw.message.text:
+                    draws[index] = draw._replace(correct=correct, score=score)
+    if question is None:
+        notes.skip(NO_QUESTION)
+    elif not draws:
+        notes.skip(NO_ANSWER)
+    for draw in draws if question is not None else ():
+        yield Sample(question or "", [draw], name, reference)
+
+
+def _item_of_openai(value: Mapping[str, Any], fields: Fields, notes: Notes) -> Iterator[Sample]:
+    """Yield a line of a dataset, or an item of the output of an evaluation on the platform."""
+    item = as_mapping(value.get("datasource_item")) or value
+    sample = as_mapping(value.get("sample"))
+    asked = asked_in(item.get("input")) or asked_in(sample.get("input"))
+    if not asked:
+        notes.skip(NO_QUESTION)
+        return
+    places = (sample.get("output"), value.get("output"), value.get("sampled"), item.get("output"))
+    reply = next((said for each in places if (said := reply_in(each)) is not None), None)
+    answers = []
+    if reply is not None:
+        results = value.get("results")
+        found = {
+            str(as_mapping(each).get("name")): as_mapping(each).get("passed")
+            for each in (results if isinstance(results, list) else ())
+        }
+        if len(found) != 1 and fields.label is None:
+            found["passed"] = value.get("status") or value.get("correct")
+        correct, score = judged(found, fields, notes)
+        answers = [
+            Answer(reply, score=score, correct=correct, usage=reported_usage(sample.get("usage")))
+        ]
+    elif sample or "status" in value:
+        notes.skip(FAILED if sample.get("error") else NO_ANSWER)
+        return
+    ideal = item.get("ideal", item.get("expected"))
+    name = name_in(value.get("datasource_item_id", item.get("id")))
+    yield Sample(asked[-1].question, answers, name, plain_text(ideal))
+
+
+# promptfoo
+
+
+def is_promptfoo(value: Mapping[str, Any]) -> bool:
+    """Return whether a record is an output of promptfoo, or one of its results."""
+    if isinstance(as_mapping(value.get("results")).get("results"), list):
+        return True
+    return "prompt" in value and "vars" in value and ("response" in value or "success" in value)
+
+
+def read_promptfoo(records: Sequence[Record], fields: Fields, notes: Notes) -> Iterator[Sample]:
+    """Yield the samples of promptfoo; repeats, which have the same variables, are fresh draws.
+
+    An assertion that all pass means right. Answers of several models, or to several prompts, are
+    traces of their own, because they are no draws of the same thing.
+    """
+    results = [
+        each
+        for record in records
+        for each in _list_in(record.value.get("results"), "results") or [record.value]
+        if isinstance(each, Mapping)
+    ]
+    notes.records = len(results)
+    writers = {_writer(each) for each in results}
+    if len({model for model, _ in writers}) > 1:
+        models = ", ".join(sorted({model for model, _ in writers}))
+        notes.remark(
+            f"Several models answered ({models}): a calibration holds for one of them, so give the "
+            "results of one."
+        )
+    for result in results:
+        asked = asked_in(result.get("vars")) or asked_in(
+            as_mapping(result.get("prompt")).get("raw")
+        )
+        reply = reply_in({"output": as_mapping(result.get("response")).get("output")})
+        if not asked:
+            notes.skip(NO_QUESTION)
+        elif reply is None:
+            notes.skip(FAILED if result.get("error") else NO_ANSWER)
+        else:
+            answer = _answer_of_promptfoo(result, reply, fields, notes)
+            name = ", ".join(filter(None, _writer(result))) if len(writers) > 1 else None
+            yield Sample(asked[-1].question, [answer], name, _expected(result))
+
+
+def _answer_of_promptfoo(
+    result: Mapping[str, Any], reply: Message, fields: Fields, notes: Notes
+) -> Answer:
+    response, grading = as_mapping(result.get("response")), as_mapping(result.get("gradingResult"))
+    passed = result.get("success", grading.get("pass"))
+    if grading.get("reason") == _NO_ASSERTIONS:
+        passed = None
+        notes.remark("Tests without assertions label nothing.")
+    found = {**as_mapping(result.get("namedScores")), "pass": passed}
+    correct, score = judged(found, fields, notes)
+    ending = response.get("finishReason") or ("refusal" if response.get("isRefusal") else None)
+    if isinstance(ending, str):
+        reply = replace(reply, response_metadata={"finish_reason": ending})
+    tokens = {
+        f"{kind}_tokens": many for kind, many in as_mapping(response.get("tokenUsage")).items()
+    }
+    return Answer(reply, score=score, correct=correct, usage=reported_usage(tokens))
+
+
+def _writer(result: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the model and the prompt of a result."""
+    provider, prompt = result.get("provider"), as_mapping(result.get("prompt"))
+    model = as_mapping(provider).get("label") or as_mapping(provider).get("id") or provider
+    index = result.get("promptIdx")
+    return (
+        model if isinstance(model, str) else "",
+        f"prompt {index + 1}" if type(index) is int else str(prompt.get("label") or ""),
+    )
+
+
+def _expected(result: Mapping[str, Any]) -> str | None:
+    """Return what a test expects: of its only assertion of equality, or a variable for it."""
+    test = as_mapping(result.get("testCase"))
+    equal = [
+        as_mapping(each).get("value")
+        for each in _list_in(test, "assert")
+        if as_mapping(each).get("type") in ("equals", "contains", "icontains")
+    ]
+    if len(equal) == 1:
+        return plain_text(equal[0])
+    variables = as_mapping(result.get("vars"))
+    names = ("expected", "reference", "ideal", "answer", "target")
+    return next((plain_text(variables[name]) for name in names if name in variables), None)
+
+
+def _list_in(value: Any, name: str) -> list[Any]:
+    found = as_mapping(value).get(name)
+    return found if isinstance(found, list) else []

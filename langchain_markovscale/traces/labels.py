@@ -1,0 +1,90 @@
+"""Right or wrong in other people's words: `C` and `I`, pass and fail, yes and no, marks."""
+
+import unicodedata
+from math import isfinite
+from typing import Any
+
+_RIGHT = (
+    *("1", "true", "t", "yes", "y", "c", "correct", "right", "pass", "passed", "success", "ok"),
+    *("successful", "succeeded", "solved", "resolved", "accept", "accepted"),
+    *("✓", "✔", "✅", "☑", "🗸", "√", "👍", "🟢", "○", "◯"),
+    # What spreadsheets write for TRUE, and people for "correct", in other languages.
+    *("wahr", "richtig", "korrekt", "ja", "vrai", "correcte", "oui", "verdadero", "correcto"),
+    *("sí", "verdadeiro", "correto", "certo", "sim", "vero", "corretto", "giusto", "waar"),
+    *("prawda", "tak", "истина", "верно", "правильно", "да", "正确", "对", "是", "正解", "真"),
+)
+_WRONG = (
+    *("0", "false", "f", "no", "n", "i", "incorrect", "wrong", "fail", "failed", "failure"),
+    *("unsuccessful", "unsolved", "unresolved", "reject", "rejected"),
+    *("✗", "✘", "❌", "✖", "☒", "🗙", "×", "👎", "🔴"),
+    *("falsch", "inkorrekt", "nein", "faux", "incorrecte", "non", "falso", "incorrecto"),
+    *("incorreto", "errado", "não", "nao", "errato", "sbagliato", "onwaar", "onjuist", "nee"),
+    *("fałsz", "nie", "ложь", "неверно", "неправильно", "нет", "错误", "错", "否", "不正解", "假"),
+)
+_UNKNOWN = (
+    *("", "nan", "none", "null", "nil", "na", "<na>", "n/a", "#n/a", "n.a", "#nv", "k.a", "-"),
+    *("–", "—", "?", "unknown", "missing", "skipped", "error", "not applicable", "not available"),
+)
+
+_LABELS: dict[str, bool | None] = {
+    **dict.fromkeys(_RIGHT, True),
+    **dict.fromkeys(_WRONG, False),
+    **dict.fromkeys(_UNKNOWN, None),
+}
+
+
+def is_label(value: Any) -> bool:
+    """Return whether a value says right, wrong or unknown."""
+    return _folded(value) in _LABELS
+
+
+def label_of(value: Any) -> bool | None:
+    """Return whether a value says right or wrong; None where it says neither.
+
+    Args:
+        value: A word for right or wrong in any case, a mark such as ✓ or ✗, a boolean, or 1 or 0 in
+            any form (`1.0`, `0,0`). Everything else, fractions included, is unknown.
+    """
+    return _LABELS.get(_folded(value))
+
+
+def score_of(value: Any) -> float | None:
+    """Return a value as a verifier's score; None where it is no number in [0, 1].
+
+    Args:
+        value: A number or its text, with a decimal point or comma, or a percentage with its sign;
+            words for right and wrong are 1 and 0.
+    """
+    text = _folded(value)
+    share = 0.01 if text.endswith("%") else 1.0
+    number = _number(text.removesuffix("%").rstrip())
+    if number is None:
+        label = _LABELS.get(text)
+        return None if label is None else float(label)
+    number *= share
+    return number if 0 <= number <= 1 else None
+
+
+def is_blank(value: Any) -> bool:
+    """Return whether a value says that nothing is known."""
+    return _LABELS.get(_folded(value), True) is None
+
+
+def _folded(value: Any) -> str:
+    if isinstance(value, (dict, list, tuple)):
+        return "not a word"
+    # A variation selector makes a mark an emoji; ✓ and ✓ with it are one mark.
+    text = unicodedata.normalize("NFKC", str(value)).replace("\ufe0f", "")
+    text = text.strip().casefold().rstrip(".!").strip()
+    number = _number(text)
+    return str(int(number)) if number in (0, 1) else text
+
+
+def _number(text: str) -> float | None:
+    if not text or text[0] not in "+-.,0123456789" or "_" in text:
+        return None
+    try:
+        number = float(text.replace(",", ".", 1))
+    except ValueError:
+        return None
+    return number if isfinite(number) else None
