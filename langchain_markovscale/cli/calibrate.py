@@ -1,6 +1,6 @@
-"""`markovscale calibrate`: from a file of traces to rates and their report."""
+"""`markovscale calibrate`: from traces, or another program's log, to rates and their report."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,7 +10,7 @@ from rich.progress import Progress
 from langchain_markovscale._text import name_of
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import remarks, results, say
-from langchain_markovscale.cli.files import check_input, check_outputs
+from langchain_markovscale.cli.files import check_input, check_outputs, looks_like
 from langchain_markovscale.cli.terminal import print_document
 
 if TYPE_CHECKING:
@@ -23,13 +23,34 @@ def calibrate(
     traces: Annotated[
         Path,
         typer.Argument(
-            help="JSONL file of traces, one question a line, as `markovscale record` writes it.",
+            help="File of traces, as `markovscale record` writes it; or a log of another program, "
+            "or a table of right and wrong.",
             show_default=False,
         ),
     ],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="File for the calibration; without, it is not kept."),
+    ] = None,
+    format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="What the file is: auto, traces, lm-eval, inspect, promptfoo, openai-evals, "
+            "langsmith, langfuse, messages or table.",
+        ),
+    ] = "auto",
+    answer_key: options.AnswerKeyName = None,
+    grader: Annotated[
+        str | None,
+        typer.Option(help="Labels answers of a log that have a reference alone, as in record."),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(help="Metric, scorer, feedback or column of a log that says what is right."),
+    ] = None,
+    score: Annotated[
+        str | None, typer.Option(help="The one of them that is a verifier's score.")
     ] = None,
     n_classes: Annotated[
         str,
@@ -72,18 +93,19 @@ def calibrate(
     number = _number(n_classes)
     check_outputs([("--output", output)], [("TRACES", traces)])
     check_input("TRACES", traces, "traces")
-    questions = _lines(traces)
-    _check_classes(number, questions)
     from langchain_markovscale.calibration.calibration import Calibration
     from langchain_markovscale.theory.validation import check_level
-    from langchain_markovscale.traces.trace import AttemptCounts, read_traces
+    from langchain_markovscale.traces.trace import AttemptCounts
 
     check_level(level)
+    log = {"answer_key": answer_key, "grader": grader, "label": label, "score": score}
+    recorded, questions = _opened(traces, format, log)
+    _check_classes(number, questions)
     counts = AttemptCounts()
     console = remarks()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         fitted = Calibration.fit(
-            _watched(read_traces(traces), progress, questions, counts),
+            _watched(recorded, progress, questions, counts),
             n_classes=number,
             settling=settling,
             accept_threshold=accept_threshold,
@@ -102,6 +124,28 @@ def calibrate(
         say("The calibration was not kept: --output calibration.json keeps it.")
     else:
         say(f"The calibration is in {name_of(output)}.")
+
+
+def _opened(
+    path: Path, format: str, options: Mapping[str, str | None]
+) -> "tuple[Iterable[Trace], int]":
+    """Return the traces of a file and their number; those of our own are read as a stream."""
+    if looks_like(path) == "traces" and format in ("auto", "traces"):
+        from langchain_markovscale.traces.trace import read_traces
+
+        return read_traces(path), _lines(path)
+    from langchain_markovscale.recording.logs import read_log
+
+    reading = read_log(path, format, **options)
+    if not any(trace["attempts"] for trace in reading.traces):
+        raise ValueError(
+            f"TRACES {name_of(path)}: it holds questions without answers ({reading.format}). "
+            "write_traces(traces_from(…), 'questions.jsonl') makes a file of them for `markovscale "
+            "record`."
+        )
+    said = " ".join((*reading.notes.told, reading.notes.complaint())).strip()
+    say(f"{name_of(path)} was read as {reading.format}. {said}".rstrip())
+    return reading.traces, len(reading.traces)
 
 
 def _number(classes: str) -> int | Literal["auto"]:

@@ -52,7 +52,7 @@ def check_input(name: str, path: Path, kind: Kind) -> None:
         problem = "it is a folder: add the name of a file"
     else:
         try:
-            found = _looks_like(path)
+            found = looks_like(path)
         except OSError as error:
             problem = f"it cannot be read ({error.strerror}): change its rights"
         else:
@@ -67,7 +67,7 @@ def check_input(name: str, path: Path, kind: Kind) -> None:
     raise ValueError(f"{name} {name_of(path)}: {problem}. For {_NAMES[kind]}: {_MADE_BY[kind]}.")
 
 
-def _looks_like(path: Path) -> Kind | Literal["nothing"] | None:
+def looks_like(path: Path) -> Kind | Literal["nothing"] | None:
     """Return what the first line looks like; None where it is something else or unreadable."""
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         line = next((line for line in file if line.strip()), None)
@@ -83,7 +83,11 @@ def _looks_like(path: Path) -> Kind | Literal["nothing"] | None:
         return "calibration"
     if "attempts" in record:
         return "traces"
-    return "questions" if "question" in record else None
+    if "question" not in record:
+        return None
+    from langchain_markovscale.traces.columns import holds_answers
+
+    return None if holds_answers(record) else "questions"
 
 
 def check_outputs(

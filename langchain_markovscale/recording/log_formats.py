@@ -95,11 +95,11 @@ def _description(log: Log) -> str:
     first = log.records[0].value
     if not isinstance(first, Mapping):
         return f"is of no known format: its first record is {first!r:.60}"
-    names = ", ".join(str(name) for name in list(first)[:12]) or "none"
+    names = ", ".join(str(name) for name in list(first)[:8]) or "none"
     if {"question", "reference"} <= first.keys() or {"question", "answer"} == first.keys():
         return "looks like questions without answers, which `markovscale record` reads"
     if log.header is not None:
-        return f"looks like a table with the columns {names}, of which none holds an answer's label"
+        return f"looks like a table with the columns {names}, of which none is known"
     return f"is of no known format: it looks like JSON with the fields {names}"
 
 

@@ -109,6 +109,8 @@ def read_log(
         if not traces:
             why = notes.complaint() or "there is no record of this format in it."
             raise ValueError(f"{name} ({chosen.name}): nothing could be read: {why}")
+        if not any(trace["attempts"] for trace in traces):
+            notes.remark("These are questions without answers, which record_traces can ask.")
         if grade is not None:
             _label(traces, grade, notes)
         for trace in traces:

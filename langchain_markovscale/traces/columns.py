@@ -45,6 +45,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "reads": ("input_tokens", "prompt_tokens"),
     "writes": ("output_tokens", "completion_tokens", "tokens_written", "tokens"),
 }
+_WORDS_FOR_SCORES = ("score", "confidence", "probab", "judge", "verifier", "reward")
 _INDEXES = ("", "index", "unnamed:_0", "no", "nr", "#", "level_0")
 
 Cells = Mapping[str, Any]
@@ -92,6 +93,21 @@ def columns_of(header: Sequence[str], rows: Sequence[Cells], fields: Fields) -> 
     if "round" in named and (judges or fields.label or fields.score):
         return named
     return _wide(named, header, rows, fields)
+
+
+def holds_answers(header: Iterable[str]) -> bool:
+    """Return whether records with these fields are about one answer each.
+
+    Questions with an `answer` alone have references, not somebody's answers.
+    """
+    names = {folded(name) for name in header}
+    judged_by = names & {*RIGHT_NAMES, *SCORE_NAMES}
+    rounds = names & {*_NAMES["round"]}
+    return bool(
+        names & ({*_NAMES["answer"]} - {"answer"})
+        or ("answer" in names and (judged_by or rounds))
+        or (rounds and judged_by)
+    )
 
 
 def samples_of_rows(
@@ -179,12 +195,11 @@ def _wide(
         for name in header
         if name not in (question, named.get("question"), start) and folded(name) not in _INDEXES
     ]
-    scores = [name for name in others if _holds_scores(name, [row.get(name) for row in rows])]
-    rounds = [
-        name
-        for name in others
-        if name not in scores and _holds_labels([row.get(name) for row in rows])
-    ]
+    cells = {name: [row.get(name) for row in rows] for name in others}
+    scores = [name for name in others if _is_of_scores(name) and _holds_scores(cells[name])]
+    rounds = [name for name in others if name not in scores and _holds_labels(cells[name])]
+    if not rounds and not scores and all(map(_holds_scores, cells.values())):
+        scores = others  # nothing else could be meant
     if fields.label is not None:
         rounds = [fields.label]
     if fields.score is not None:
@@ -221,12 +236,13 @@ def _holds_labels(cells: Sequence[Any]) -> bool:
     return all(map(is_label, cells)) and not all(map(is_blank, cells))
 
 
-def _holds_scores(name: str, cells: Sequence[Any]) -> bool:
+def _holds_scores(cells: Sequence[Any]) -> bool:
     known = [cell for cell in cells if not is_blank(cell)]
-    if not known or any(score_of(cell) is None for cell in known):
-        return False
-    says_so = any(word in folded(name) for word in ("score", "confidence", "probab", "judge"))
-    return says_so or not all(map(is_label, known))
+    return bool(known) and all(score_of(cell) is not None for cell in known)
+
+
+def _is_of_scores(name: str) -> bool:
+    return any(word in folded(name) for word in _WORDS_FOR_SCORES)
 
 
 def _text(cell: Any) -> str:

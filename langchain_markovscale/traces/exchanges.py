@@ -58,8 +58,6 @@ def samples_of(exchanges: Sequence[Exchange], fields: Fields, notes: Notes) -> I
     """
     notes.records += len(exchanges)
     only_asked = all(exchange.outputs is None and not exchange.failed for exchange in exchanges)
-    if only_asked and exchanges:
-        notes.remark("These are questions without answers, to be recorded.")
     found: list[tuple[Exchange, Asked, bool]] = []
     for exchange in exchanges:
         several = _asked(exchange)

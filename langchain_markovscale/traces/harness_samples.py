@@ -13,6 +13,7 @@ from langchain_markovscale.traces.samples import (
     Sample,
     asked_in,
     judged,
+    name_in,
     plain_text,
 )
 from langchain_markovscale.traces.text_files import Record
@@ -46,15 +47,15 @@ def read_lm_eval(records: Sequence[Record], fields: Fields, notes: Notes) -> Ite
             notes.skip(NO_QUESTION)
         elif not draws:
             notes.skip(NO_ANSWER)
-        elif "filter" not in value and repr((value["doc_id"], draws)) in seen:
+        elif "filter" not in value and repr((value.get("doc_id"), draws)) in seen:
             notes.records -= 1  # old logs do not name their filters
         else:
-            seen.add(repr((value["doc_id"], draws)))
+            seen.add(repr((value.get("doc_id"), draws)))
             labels = _labels_of_lm_eval(value, draws, fields._replace(label=metric), notes)
             for draw, (correct, score) in zip(draws, labels, strict=True):
                 answer = Answer(Message("assistant", draw), score=score, correct=correct)
-                name = str(value["doc_id"])
-                yield Sample(question, [answer], name, plain_text(value.get("target")))
+                target = plain_text(value.get("target"))
+                yield Sample(question, [answer], name_in(value.get("doc_id")), target)
 
 
 def _metric_and_filter(
@@ -75,7 +76,9 @@ def _metric_and_filter(
                 f"Labels are those of the filter {chosen}, the first of {', '.join(filters)}: name "
                 "another as label."
             )
-    notes.measures.update(filters, (f"{metric},{chosen}",))
+    notes.measures.update(filters)
+    if metric and label != metric:
+        notes.measures.add(f"{metric},{chosen}")
     return metric or None, chosen or None
 
 

@@ -56,12 +56,12 @@ def score_of(value: Any) -> float | None:
             words for right and wrong are 1 and 0.
     """
     text = _folded(value)
-    share = 0.01 if text.endswith("%") else 1.0
     number = _number(text.removesuffix("%").rstrip())
     if number is None:
         label = _LABELS.get(text)
         return None if label is None else float(label)
-    number *= share
+    if text.endswith("%"):
+        number /= 100
     return number if 0 <= number <= 1 else None
 
 

@@ -38,7 +38,7 @@ def is_langfuse(value: Mapping[str, Any]) -> bool:
     if isinstance(value.get("traces"), list):
         return True
     if either(value, *_TRACE_ID) is not None:
-        return value.get("type") in _OBSERVATIONS or "value" in value
+        return _kind(value) in _OBSERVATIONS or "value" in value
     if "input" not in value:
         return False
     return "expectedOutput" in value or ("output" in value and bool(_OF_A_TRACE & value.keys()))
@@ -55,7 +55,7 @@ def read_langfuse(records: Sequence[Record], fields: Fields, notes: Notes) -> It
     scores: dict[str, dict[str, Any]] = {}
     for value in _flat(record.value for record in records):
         trace_id = str(either(value, *_TRACE_ID) or "")
-        if trace_id and value.get("type") in _OBSERVATIONS:
+        if trace_id and _kind(value) in _OBSERVATIONS:
             observations.append(value)
         elif trace_id and "value" in value:
             scores.setdefault(trace_id, {}).update(scores_by_name([value]))
@@ -113,10 +113,14 @@ def _outermost(observations: Sequence[Mapping[str, Any]]) -> list[Mapping[str, A
     spoken = [
         each
         for each in observations
-        if each.get("type") in _ANSWERING and each.get("output") not in (None, "")
+        if _kind(each) in _ANSWERING and each.get("output") not in (None, "")
     ]
     known = {str(each["id"]) for each in spoken if each.get("id") is not None}
     return [each for each in spoken if str(either(each, *_PARENT)) not in known]
+
+
+def _kind(value: Mapping[str, Any]) -> str:
+    return str(value.get("type"))
 
 
 def _exchange(

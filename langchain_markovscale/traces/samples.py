@@ -166,9 +166,9 @@ def judged(
     notes.measures |= set(found)
     label, score = fields
     if label is None:
-        label = _usual(RIGHT_NAMES, found) or _only_label(found, notes)
+        label = _usual_label(found, notes) or _only_label(found, notes)
     if score is None:
-        score = _usual(SCORE_NAMES, {name: 0 for name in found if name != label})
+        score = _usual(SCORE_NAMES, dict.fromkeys(each for each in found if each != label))
     return (
         None if label is None else label_of(found.get(label)),
         None if score is None else score_of(found.get(score)),
@@ -181,14 +181,26 @@ def _usual(names: Sequence[str], found: Mapping[str, Any]) -> str | None:
     return next((labels[name] for name in names if name in labels), None)
 
 
+def _usual_label(found: Mapping[str, Any], notes: Notes) -> str | None:
+    label = _usual(RIGHT_NAMES, found)
+    others = sorted(name for name in _labels(found) if name != label)
+    if label is not None and others:
+        notes.tell(f"Labels are those of {label}; there are also {', '.join(others)}.")
+    return label
+
+
 def _only_label(found: Mapping[str, Any], notes: Notes) -> str | None:
-    labels = [name for name, value in found.items() if is_label(value) and not is_blank(value)]
+    labels = _labels(found)
     if len(labels) > 1:
         notes.remark(
             f"Several measures could say what is right ({', '.join(sorted(labels))}), so that none "
             "was taken: name one as label."
         )
     return labels[0] if len(labels) == 1 else None
+
+
+def _labels(found: Mapping[str, Any]) -> list[str]:
+    return [name for name, value in found.items() if is_label(value) and not is_blank(value)]
 
 
 def asked_in(value: Any) -> list[Asked]:

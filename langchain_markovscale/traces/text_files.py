@@ -195,7 +195,9 @@ def _json_lines(text: str, name: str, whole: json.JSONDecodeError) -> Iterator[R
             else:
                 where = f"{whole.msg} at character {whole.colno}"
                 problem = f"line {whole.lineno} is not JSON ({where})"
-            raise ValueError(f"{name}, {problem}: the file is damaged or cut off.") from None
+            raise ValueError(
+                f"{name}, {problem}: the file is damaged, cut off or something else."
+            ) from None
         read += 1
         yield Record(f"{name}, line {number}", value)
 
