@@ -96,8 +96,6 @@ def _description(log: Log) -> str:
     if not isinstance(first, Mapping):
         return f"is of no known format: its first record is {first!r:.60}"
     names = ", ".join(str(name) for name in list(first)[:8]) or "none"
-    if {"question", "reference"} <= first.keys() or {"question", "answer"} == first.keys():
-        return "looks like questions without answers, which `markovscale record` reads"
     if log.header is not None:
         return f"looks like a table with the columns {names}, of which none is known"
     return f"is of no known format: it looks like JSON with the fields {names}"
@@ -219,8 +217,9 @@ def _read_rows(log: Log, options: Options, notes: Notes) -> list[Trace]:
         return traces_from_table([record.value for record in log.records])
     cells = [record.value for record in rows]
     header = log.header or list(dict.fromkeys(str(name) for row in cells for name in row))
-    columns = columns_of(header, cells, options.fields)
+    columns = columns_of(header, cells, options.fields, notes)
     notes.records = len(cells)
+    notes.measures |= set(header)
     if skipped := unread(header, columns, options.fields):
         notes.tell(f"Columns that were not read: {', '.join(skipped)}.")
     if not isinstance(columns, Wide):

@@ -72,8 +72,10 @@ def traces_from(
     reading = read_log(
         source, format, answer_key=answer_key, grader=grader, label=label, score=score
     )
+    name = name_of_source(source)
+    logger.info("%s was read as %s. %s", name, reading.format, " ".join(reading.notes.told))
     if complaint := reading.notes.complaint():
-        logger.warning("%s (%s): %s", name_of_source(source), reading.format, complaint)
+        logger.warning("%s (%s): %s", name, reading.format, complaint)
     return reading.traces
 
 
@@ -121,10 +123,15 @@ def read_log(
 
 
 def _check_measures(fields: Fields, notes: Notes) -> None:
+    known = ", ".join(sorted(notes.measures))
     for argument, name in fields._asdict().items():
-        if name is not None and notes.measures and name not in notes.measures:
-            known = ", ".join(sorted(notes.measures))
-            raise ArgumentError(argument, f"must be one of {known}, got {name!r}.")
+        if name is not None and name not in notes.measures:
+            told = (
+                f"must be one of {known}"
+                if known
+                else "must be a measure of the log, which has none"
+            )
+            raise ArgumentError(argument, f"{told}, got {name!r}.")
 
 
 def _label(traces: Iterable[Trace], grader: Grader, notes: Notes) -> None:

@@ -64,13 +64,16 @@ Long = dict[str, str]
 """The columns of a long table by what they hold: a name, a question, an answer and so on."""
 
 
-def columns_of(header: Sequence[str], rows: Sequence[Cells], fields: Fields) -> Wide | Long:
+def columns_of(
+    header: Sequence[str], rows: Sequence[Cells], fields: Fields, notes: Notes
+) -> Wide | Long:
     """Return what the columns of a table are.
 
     Args:
         header: Their names.
         rows: The rows.
         fields: The columns with the label and the score, where they are known.
+        notes: Where it is remarked on what is not clear.
 
     Raises:
         ValueError: If there is no column of a name that is given, or none says anything of an
@@ -92,7 +95,7 @@ def columns_of(header: Sequence[str], rows: Sequence[Cells], fields: Fields) -> 
         return named
     if "round" in named and (judges or fields.label or fields.score):
         return named
-    return _wide(named, header, rows, fields)
+    return _wide(named, header, rows, fields, notes)
 
 
 def holds_answers(header: Iterable[str]) -> bool:
@@ -187,49 +190,55 @@ def _by_name(header: Iterable[str]) -> dict[str, str]:
 
 
 def _wide(
-    named: Mapping[str, str], header: Sequence[str], rows: Sequence[Cells], fields: Fields
+    named: Mapping[str, str],
+    header: Sequence[str],
+    rows: Sequence[Cells],
+    fields: Fields,
+    notes: Notes,
 ) -> Wide:
     question, start = named.get("name", named.get("question")), named.get("start")
     others = [
         name
         for name in header
-        if name not in (question, named.get("question"), start) and folded(name) not in _INDEXES
+        if name not in (question, start, named.get("question"), named.get("reference"))
+        and folded(name) not in (*_INDEXES, "answer")
     ]
     cells = {name: [row.get(name) for row in rows] for name in others}
     scores = [name for name in others if _is_of_scores(name) and _holds_scores(cells[name])]
     rounds = [name for name in others if name not in scores and _holds_labels(cells[name])]
-    if not rounds and not scores and all(map(_holds_scores, cells.values())):
+    if not rounds and not scores and cells and all(map(_holds_scores, cells.values())):
         scores = others  # nothing else could be meant
     if fields.label is not None:
         rounds = [fields.label]
     if fields.score is not None:
         scores = [fields.score]
+    if not rounds and not scores and "question" in named:
+        raise ValueError(
+            f"these look like questions without answers ({', '.join(header)}), which `markovscale "
+            "record` asks; answers stand in a column such as response, what is right in correct."
+        )
     if not rounds and not scores:
         raise ValueError(
             f"no column of the table ({', '.join(header)}) says which answers are right, nor has "
             "scores in [0, 1]: a cell must be 1 or 0, C or I, pass or fail, yes or no, ✓ or ✗, or "
             "blank."
         )
-    return Wide(rounds, question, start, _paired(scores, rounds))
+    return Wide(rounds, question, start, _paired(scores, rounds, notes))
 
 
-def _paired(scores: list[str], rounds: list[str]) -> list[str] | None:
-    """Return the columns of scores in the order of the rounds; None where there are none.
-
-    Raises:
-        ValueError: If it is not clear which round a column of scores is about.
-    """
+def _paired(scores: list[str], rounds: list[str], notes: Notes) -> list[str] | None:
+    """Return the columns of scores in the order of the rounds; None where that is not clear."""
     if not rounds or not scores:
         return scores or None
     if len(scores) == len(rounds):
         by_round = [[each for each in scores if folded(name) in folded(each)] for name in rounds]
         alone = all(len(each) == 1 for each in by_round)
         return [each[0] for each in by_round] if alone else scores
-    raise ValueError(
-        f"the table has {len(rounds)} columns of rounds ({', '.join(rounds)}) and {len(scores)} of "
-        f"scores ({', '.join(scores)}): traces_from_table(rounds=[…], scores=[…]) says which "
-        "belong together."
+    notes.remark(
+        f"Scores were not read, because {', '.join(scores)} could be about any of the rounds "
+        f"{', '.join(rounds)}: traces_from_table(rounds=[…], scores=[…]) says about which."
     )
+    return None
 
 
 def _holds_labels(cells: Sequence[Any]) -> bool:

@@ -62,14 +62,23 @@ def read_inspect(records: Sequence[Record], fields: Fields, notes: Notes) -> Ite
             continue
         answers = _answers_of_inspect(messages, output)
         if answers:
-            scores = as_mapping(sample.get("scores")) or {"score": sample.get("score")}
-            found = {name: as_mapping(each).get("value") for name, each in scores.items()}
-            correct, score = judged(found, fields, notes)
+            correct, score = judged(_values_of_inspect(sample), fields, notes)
             answers[-1] = answers[-1]._replace(correct=correct, score=score)
             target = plain_text(sample.get("target"))
             yield Sample(asked[-1].question, answers, name_in(sample.get("id")), target)
         else:
             notes.skip(FAILED if sample.get("error") else NO_ANSWER)
+
+
+def _values_of_inspect(sample: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the scorers say by their names; a scorer with several values has each of them."""
+    found: dict[str, Any] = {}
+    scores = as_mapping(sample.get("scores")) or {"score": sample.get("score")}
+    for name, each in scores.items():
+        value = as_mapping(each).get("value")
+        parts = {f"{name}.{part}": within for part, within in as_mapping(value).items()}
+        found.update(parts or {name: value})
+    return found
 
 
 def _answers_of_inspect(messages: Any, output: Mapping[str, Any]) -> list[Answer]:

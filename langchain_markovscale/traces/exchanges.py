@@ -4,9 +4,11 @@ A run within another run is a part of it, and a conversation that a later run co
 that. Scores and feedback are about the last answer.
 """
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from langchain_markovscale.traces.checks import checked
 from langchain_markovscale.traces.conversations import Answer, Asked, questions_in
 from langchain_markovscale.traces.messages import as_mapping
 from langchain_markovscale.traces.samples import (
@@ -60,6 +62,9 @@ def samples_of(exchanges: Sequence[Exchange], fields: Fields, notes: Notes) -> I
     only_asked = all(exchange.outputs is None and not exchange.failed for exchange in exchanges)
     found: list[tuple[Exchange, Asked, bool]] = []
     for exchange in exchanges:
+        if (recorded := _recorded(exchange, fields, notes)) is not None:
+            yield recorded
+            continue
         several = _asked(exchange)
         if not several:
             notes.skip(NO_QUESTION)
@@ -68,6 +73,28 @@ def samples_of(exchanges: Sequence[Exchange], fields: Fields, notes: Notes) -> I
         else:
             found += [(exchange, asked, asked is several[-1]) for asked in several]
     yield from _without_parts(found, fields, notes)
+
+
+def _recorded(exchange: Exchange, fields: Fields, notes: Notes) -> Sample | None:
+    """Return the attempts that a loop of this package has put out; None where it was another one.
+
+    What is known of its answer is known of the attempt that it has decided for.
+    """
+    outputs = as_mapping(exchange.outputs)
+    asked = asked_in(outputs.get("question") or as_mapping(outputs.get("run")).get("question"))
+    asked = asked or asked_in(exchange.inputs)
+    if not asked or not outputs.get("attempts"):
+        return None
+    question, attempts = asked[-1].question, copy.deepcopy(outputs["attempts"])
+    try:
+        checked({"id": "run", "question": question, "attempts": attempts})
+    except ValueError:
+        return None
+    best = as_mapping(outputs.get("decision")).get("best")
+    correct, _ = judged(exchange.measures, fields, notes)
+    if correct is not None and type(best) is int and 0 <= best < len(attempts):
+        attempts[best]["correct"] = correct
+    return Sample(question, (), exchange.name, exchange.reference, attempts)
 
 
 def _without_parts(

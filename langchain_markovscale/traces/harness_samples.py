@@ -54,8 +54,7 @@ def read_lm_eval(records: Sequence[Record], fields: Fields, notes: Notes) -> Ite
             labels = _labels_of_lm_eval(value, draws, fields._replace(label=metric), notes)
             for draw, (correct, score) in zip(draws, labels, strict=True):
                 answer = Answer(Message("assistant", draw), score=score, correct=correct)
-                target = plain_text(value.get("target"))
-                yield Sample(question, [answer], name_in(value.get("doc_id")), target)
+                yield Sample(question, [answer], name_in(value.get("doc_id")), _target(value))
 
 
 def _metric_and_filter(
@@ -95,12 +94,25 @@ def _draws(value: Mapping[str, Any]) -> list[str]:
     if None in likelihoods:
         return []
     best = max(range(len(responses)), key=lambda index: likelihoods[index] or float("-inf"))
-    choices = as_mapping(as_mapping(value.get("doc")).get("choices")).get("text")
-    choices = choices or as_mapping(value.get("doc")).get("choices")
-    if isinstance(choices, list) and len(choices) == len(responses):
-        return [str(choices[best])]
+    choices = _choices(value)
+    if len(choices) == len(responses):
+        return [choices[best]]
     continuation = _arguments(value, best)[1:]
     return [str(continuation[0]).strip() if continuation else str(best)]
+
+
+def _choices(value: Mapping[str, Any]) -> list[str]:
+    choices = as_mapping(value.get("doc")).get("choices")
+    choices = as_mapping(choices).get("text", choices)
+    return [str(choice) for choice in choices] if isinstance(choices, list) else []
+
+
+def _target(value: Mapping[str, Any]) -> str | None:
+    """Return the right answer, in words where it is the number of a choice."""
+    target, choices = plain_text(value.get("target")), _choices(value)
+    if target is not None and target.isdecimal() and len(target) < 4:
+        return choices[int(target)] if int(target) < len(choices) else target
+    return target
 
 
 def _log_likelihood(response: Any) -> float | None:

@@ -13,7 +13,7 @@ from langchain_markovscale.traces.samples import (
     plain_text,
     reported_usage,
 )
-from langchain_markovscale.traces.text_files import Record
+from langchain_markovscale.traces.text_files import Record, parsed
 
 _OF_A_RUN = frozenset(
     {
@@ -27,7 +27,11 @@ def is_langsmith(value: Mapping[str, Any]) -> bool:
     """Return whether a record is a run, an example, or a row of an experiment of LangSmith."""
     if "inputs" in as_mapping(value.get("run")):
         return True
-    return "inputs" in value and bool(({"outputs", "dataset_id"} | _OF_A_RUN) & value.keys())
+    inputs = value.get("inputs")
+    inputs = parsed(inputs) if isinstance(inputs, str) else inputs
+    return isinstance(inputs, Mapping) and bool(
+        ({"outputs", "dataset_id"} | _OF_A_RUN) & value.keys()
+    )
 
 
 def read_langsmith(records: Sequence[Record], fields: Fields, notes: Notes) -> Iterator[Sample]:
@@ -42,7 +46,9 @@ def read_langsmith(records: Sequence[Record], fields: Fields, notes: Notes) -> I
         run, example = as_mapping(record.value.get("run")), as_mapping(record.value.get("example"))
         if run:
             results = either(record.value, "evaluation_results", "evaluationResults")
-            runs.append({**run, "feedback": as_mapping(results).get("results")})
+            of_example = either(run, "reference_example_id") or example.get("id")
+            feedback = as_mapping(results).get("results")
+            runs.append({**run, "reference_example_id": of_example, "feedback": feedback})
         elif _OF_A_RUN & record.value.keys():
             runs.append(record.value)
         else:

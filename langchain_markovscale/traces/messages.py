@@ -5,7 +5,7 @@ LangGraph API), OpenAI's chat completions and responses, Anthropic's messages, G
 pairs of role and text, and the transcripts of tools that wrap such messages.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from typing import Any, Literal
 
@@ -104,7 +104,7 @@ def read_message(value: Any) -> Message | None:
         return value
     if isinstance(value, str):
         return Message("user", valid(value), content=value)
-    if isinstance(value, Sequence) and len(value) == 2 and isinstance(value[0], str):
+    if isinstance(value, (list, tuple)) and len(value) == 2 and str(value[0]).lower() in _ROLES:
         value = {"role": value[0], "content": value[1]}
     fields = _unwrapped(as_mapping(value))
     role = _role(fields)

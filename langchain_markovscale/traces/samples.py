@@ -6,7 +6,7 @@ of the same question are fresh draws of one trace.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from langchain_markovscale._text import valid
 from langchain_markovscale.answers.keys import AnswerKey
@@ -21,7 +21,7 @@ from langchain_markovscale.traces.messages import (
     tokens_in,
 )
 from langchain_markovscale.traces.text_files import parsed
-from langchain_markovscale.traces.trace import Trace
+from langchain_markovscale.traces.trace import LabelledAttempt, Trace
 from langchain_markovscale.types import Usage, usage_of
 
 NO_QUESTION = "without a question"
@@ -59,12 +59,14 @@ class Sample(NamedTuple):
         answers: A fresh draw and its revisions; empty where the question was only asked.
         name: The question's name in the log; those of the same name and words are one question.
         reference: The right answer, where it is known.
+        attempts: Instead of answers, the attempts of a loop that kept them.
     """
 
     question: str
     answers: Sequence[Answer]
     name: str | None = None
     reference: str | None = None
+    attempts: Sequence[LabelledAttempt] = ()
 
 
 class Notes:
@@ -147,7 +149,12 @@ def traces_of(samples: Iterable[Sample], answer_key: AnswerKey | None) -> list[T
         trace = traces[which]
         if trace["reference"] is None and sample.reference is not None:
             trace["reference"] = valid(sample.reference)
+        before = len(trace["attempts"])
         trace["attempts"] += attempts_of(sample.answers, answer_key, trace["attempts"])
+        for attempt in sample.attempts:
+            parent = attempt["parent"]
+            moved = {**attempt, "parent": None if parent is None else parent + before}
+            trace["attempts"].append(cast("LabelledAttempt", moved))
     return list(traces.values())
 
 

@@ -150,13 +150,14 @@ def _delimiter(text: str) -> str:
 
 
 def _utf_16_without_mark(content: bytes) -> str | None:
-    """Return the encoding of text in which every other byte is zero."""
+    """Return the encoding of text in which every other byte is mostly zero."""
     head = content[:200]
     if len(head) < 4 or len(content) % 2:
         return None
-    if not any(head[::2]):
-        return "utf-16-be"
-    return None if any(head[1::2]) else "utf-16-le"
+    zeros = [half.count(0) / len(half) for half in (head[::2], head[1::2])]
+    if max(zeros) < 0.5 or min(zeros) > 0.1:
+        return None
+    return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
 
 
 def _json_records(text: str, name: str) -> list[Record]:
@@ -220,19 +221,25 @@ def _documents(path: str | os.PathLike[str], name: str) -> Iterator[Record]:
                         yield Record(f"{name}, {entry.filename}", value)
     except RecursionError:
         raise ValueError(f"{name} is nested too deeply to be read.") from None
-    except (zipfile.BadZipFile, EOFError, OSError, zlib.error, ValueError) as error:
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"{name} is packed with Zstandard, which this Python cannot read without the package "
+            f"{error.name}: pip install {error.name}, or convert the log to JSON."
+        ) from None
+    except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, ValueError, zlib.error) as error:
         raise ValueError(f"{name} is damaged: it cannot be unpacked ({error}).") from None
 
 
 def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
-    """Return the content of a part of a zip file, which Python below 3.14 cannot read itself."""
-    if entry.compress_type != _ZSTANDARD:
+    """Return the content of a part of a zip file, packed with Zstandard or as Python reads it."""
+    try:
         return archive.read(entry)
-    import zstandard  # LangSmith's client, which langchain-core brings, has it
+    except NotImplementedError:  # before Python 3.14
+        if entry.compress_type != _ZSTANDARD or archive.fp is None:
+            raise
+    import zstandard  # which LangSmith's client brings, and langchain-core brings that
 
     file = archive.fp
-    if file is None:
-        raise ValueError("it is closed")
     file.seek(entry.header_offset)
     header = file.read(30)  # at its end: how long the name and the extra field are
     skipped = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")

@@ -39,7 +39,7 @@ ROOMS = (
     Room("answers", (), ("math_verify", "sympy")),
     Room("theory", ("numpy",)),
     Room("display", (), ("matplotlib",)),
-    Room("traces"),
+    Room("traces", (), ("zstandard",)),
     Room("replay", ("scipy",)),
     Room("calibration", (), ("matplotlib",)),
     Room("_models", ("langchain_core", "pydantic"), ("langchain",)),

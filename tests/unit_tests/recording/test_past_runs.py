@@ -188,7 +188,11 @@ def test_threads_of_another_graph_are_read_from_their_history():
         ([HumanMessage("?"), AIMessage("4")], {}, "run 1 has neither messages nor attempts"),
         ([{"answer": "4"}], {}, "run 1 has neither messages nor attempts"),
         ([[AIMessage("4")]], {}, "run 1 has no human message"),
-        ([[("user", "?")]], {"references": []}, r"as many as the questions of the runs \(1\), got 0"),
+        (
+            [[("user", "?")]],
+            {"references": []},
+            r"as the questions of the runs \(1\), got 0",
+        ),
         (
             [[("user", "2 + 2?"), ("ai", "4")]],
             {"references": {"nope": "4"}, "grader": "exact"},
