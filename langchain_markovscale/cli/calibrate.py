@@ -130,7 +130,8 @@ def _opened(
     path: Path, format: str, options: Mapping[str, str | None]
 ) -> "tuple[Iterable[Trace], int]":
     """Return the traces of a file and their number; those of our own are read as a stream."""
-    if looks_like(path) == "traces" and format in ("auto", "traces"):
+    plain = format in ("auto", "traces") and not any(options.values())
+    if plain and looks_like(path) == "traces":
         from langchain_markovscale.traces.trace import read_traces
 
         return read_traces(path), _lines(path)

@@ -3,16 +3,25 @@
 What a log is, is asked of each format in turn; one that none knows is described beside the list.
 """
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from langgraph.types import StateSnapshot
 
 from langchain_markovscale.answers.keys import AnswerKey
+from langchain_markovscale.answers.reading import joined_key, read_answer, read_key
 from langchain_markovscale.recording.log_source import Log, is_trace, objects_of
 from langchain_markovscale.recording.past_runs import traces_from_messages
 from langchain_markovscale.traces.checks import checked
-from langchain_markovscale.traces.columns import Wide, columns_of, samples_of_rows, unread
+from langchain_markovscale.traces.columns import (
+    Wide,
+    columns_of,
+    holds_answers,
+    names_a_question,
+    samples_of_rows,
+    unread,
+)
 from langchain_markovscale.traces.evaluation_logs import (
     is_inspect,
     is_openai_evals,
@@ -25,15 +34,15 @@ from langchain_markovscale.traces.harness_samples import is_lm_eval, read_lm_eva
 from langchain_markovscale.traces.labels import is_label
 from langchain_markovscale.traces.langfuse_exports import is_langfuse, read_langfuse
 from langchain_markovscale.traces.langsmith_runs import is_langsmith, read_langsmith
+from langchain_markovscale.traces.log_values import name_in, plain_text
 from langchain_markovscale.traces.messages import is_message
 from langchain_markovscale.traces.samples import (
     Fields,
     Notes,
     Sample,
     judged,
-    name_in,
-    plain_text,
     traces_of,
+    usual_measures,
 )
 from langchain_markovscale.traces.tables import traces_from_table
 from langchain_markovscale.traces.text_files import Record
@@ -123,15 +132,24 @@ def _is_of_traces(log: Log) -> bool:
 
 def _read_own(log: Log, options: Options, notes: Notes) -> list[Trace]:
     if log.path is not None:
-        return list(read_traces(log.path))
-    traces = []
-    for record in log.records:
-        try:
-            value = dict(record.value) if isinstance(record.value, Mapping) else record.value
-            traces.append(cast("Trace", checked(value)))
-        except ValueError as error:
-            raise ValueError(f"{record.where}: {error}") from None
+        traces = list(read_traces(log.path))
+    else:
+        traces = [cast("Trace", _checked(record)) for record in log.records]
+    for attempts in [trace["attempts"] for trace in traces] if options.answer_key else ():
+        for index, attempt in enumerate(attempts):
+            if attempt["key"] is None and not attempt.get("metadata"):
+                key, metadata = read_key(read_answer(attempt["text"]), options.answer_key)
+                attempt["key"] = joined_key(key, options.answer_key, attempts[:index])
+                if metadata is not None:
+                    attempt["metadata"] = metadata
     return traces
+
+
+def _checked(record: Record) -> dict[str, Any]:
+    try:
+        return checked(copy.deepcopy(record.value))
+    except ValueError as error:
+        raise ValueError(f"{record.where}: {error}") from None
 
 
 def _is_of_messages(log: Log) -> bool:
@@ -183,8 +201,7 @@ def _add_what_is_known(
     """Add the reference and the label that stand beside a conversation."""
     given = [plain_text(fields[name]) for name in _REFERENCES if name in fields]
     trace["reference"] = given[0] if given else None
-    measures = {name: each for name, each in fields.items() if name not in (*_REFERENCES, "id")}
-    correct, score = judged(measures, wanted, notes)
+    correct, score = judged(usual_measures(fields, wanted), wanted, notes)
     if trace["attempts"]:
         last = trace["attempts"][-1]
         if last.get("correct") is None and correct is not None:
@@ -197,16 +214,19 @@ def _is_of_rows(log: Log) -> bool:
     if log.rows is not None or log.header is not None:
         return True
     values = [record.value for record in log.records[:_LOOKED_AT]]
-    if values and all(isinstance(value, list) for value in values):
-        return all(
-            is_label(cell) or isinstance(cell, (list, tuple)) for row in values for cell in row
-        )
-    return bool(values) and all(
-        isinstance(value, Mapping)
-        and value
-        and not any(isinstance(each, (Mapping, list)) for each in value.values())
-        for value in values
-    )
+    if not values:
+        return False
+    if all(isinstance(value, list) for value in values):
+        cells = [cell for row in values for cell in row]
+        return all(is_label(cell) or isinstance(cell, (list, tuple)) for cell in cells)
+    return all(isinstance(value, Mapping) and _is_row(value) for value in values)
+
+
+def _is_row(value: Mapping[str, Any]) -> bool:
+    """Return whether an object is flat, and names a question or is about an answer."""
+    if any(isinstance(each, (Mapping, list)) for each in value.values()):
+        return False
+    return holds_answers(value) or names_a_question(value)
 
 
 def _read_rows(log: Log, options: Options, notes: Notes) -> list[Trace]:

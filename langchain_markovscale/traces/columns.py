@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from langchain_markovscale.traces.conversations import Answer
 from langchain_markovscale.traces.labels import is_blank, is_label, score_of
+from langchain_markovscale.traces.log_values import plain_text, reported_usage
 from langchain_markovscale.traces.messages import Message
 from langchain_markovscale.traces.samples import (
     NO_ANSWER,
@@ -20,8 +21,7 @@ from langchain_markovscale.traces.samples import (
     Sample,
     folded,
     judged,
-    plain_text,
-    reported_usage,
+    usual_measures,
 )
 
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -46,6 +46,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "writes": ("output_tokens", "completion_tokens", "tokens_written", "tokens"),
 }
 _WORDS_FOR_SCORES = ("score", "confidence", "probab", "judge", "verifier", "reward")
+_NOTHING = ("", "nan", "n/a", "#n/a", "<na>", "null")
 _INDEXES = ("", "index", "unnamed:_0", "no", "nr", "#", "level_0")
 
 Cells = Mapping[str, Any]
@@ -86,14 +87,7 @@ def columns_of(
                 f"{', '.join(header)}."
             )
     named = _by_name(name for name in header if name not in fields)
-    judges = [name for name in header if folded(name) in (*RIGHT_NAMES, *SCORE_NAMES)]
-    if "answer" in named and not (
-        named["answer"] == "answer" and not judges and "round" not in named
-    ):
-        if named.get("reference") == named["answer"]:
-            del named["reference"]
-        return named
-    if "round" in named and (judges or fields.label or fields.score):
+    if holds_answers(header) or ("round" in named and any(fields)):
         return named
     return _wide(named, header, rows, fields, notes)
 
@@ -113,6 +107,11 @@ def holds_answers(header: Iterable[str]) -> bool:
     )
 
 
+def names_a_question(header: Iterable[str]) -> bool:
+    """Return whether records with these fields name or ask a question."""
+    return bool({folded(name) for name in header} & {*_NAMES["name"], *_NAMES["question"]})
+
+
 def samples_of_rows(
     rows: Sequence[Cells], columns: Long, fields: Fields, notes: Notes
 ) -> Iterator[Sample]:
@@ -130,7 +129,7 @@ def samples_of_rows(
         cell = {kind: row.get(name) for kind, name in columns.items()}
         question, text = _text(cell.get("question")), _text(cell.get("answer"))
         measures = {name: each for name, each in row.items() if name not in used}
-        correct, score = judged(measures, fields, notes)
+        correct, score = judged(usual_measures(measures, fields), fields, notes)
         if not question and not _text(cell.get("name")) and ("question" in cell or "name" in cell):
             notes.skip(NO_QUESTION)
         elif not text and correct is None and score is None:
@@ -142,14 +141,14 @@ def samples_of_rows(
             earlier = chains.get((*which, latest.get(which, 0)))
             if earlier and (depth is None or earlier[-1][0] >= depth):
                 latest[which] = latest.get(which, 0) + 1
-            tokens = {"input_tokens": _count(cell.get("reads")) or 0}
-            usage = reported_usage({**tokens, "output_tokens": _count(cell.get("writes"))})
+            reads, writes = _count(cell.get("reads")), _count(cell.get("writes"))
             answer = Answer(
                 Message("assistant", text, content=text),
                 _text(cell.get("feedback")) or None,
                 score,
                 correct,
-                usage if "reads" in cell else None,
+                reported_usage({"input_tokens": reads, "output_tokens": writes}),
+                writes,
             )
             chain = (*which, latest.get(which, 0))
             chains.setdefault(chain, []).append((0.0 if depth is None else depth, answer))
@@ -255,7 +254,8 @@ def _is_of_scores(name: str) -> bool:
 
 
 def _text(cell: Any) -> str:
-    return "" if cell is None or is_blank(cell) else str(cell).strip()
+    text = "" if cell is None else str(cell).strip()
+    return "" if text.lower() in _NOTHING else text
 
 
 def _number(cell: Any) -> float | None:

@@ -33,6 +33,7 @@ class Answer(NamedTuple):
         correct: Whether it is right.
         usage: Its calls and tokens, those of tools that it called before included; None where
             nothing is known.
+        tokens: Tokens that it wrote, where nothing else is known of them.
     """
 
     message: Message
@@ -40,6 +41,7 @@ class Answer(NamedTuple):
     score: float | None = None
     correct: bool | None = None
     usage: Usage | None = None
+    tokens: int | None = None
 
 
 class Asked(NamedTuple):
@@ -127,13 +129,14 @@ def attempts_of(
         own = answer.message
         answered = read_answer(own.text, own)
         key, metadata = read_key(answered, answer_key)
+        tokens = tokens_written(own.usage if own.usage_metadata else answer.usage)
         attempt: Attempt = new_attempt(
             answered.text,
             key=joined_key(key, answer_key, made),
             score=answer.score,
             parent=len(made) - 1 if depth else None,
             feedback=answer.feedback,
-            tokens=tokens_written(own.usage if own.usage_metadata else answer.usage),
+            tokens=tokens if tokens is not None else answer.tokens,
             metadata=metadata,
         )
         labelled = cast("LabelledAttempt", attempt)

@@ -9,6 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 from langchain_markovscale.traces.conversations import Answer, question_in
+from langchain_markovscale.traces.log_values import (
+    messages_in,
+    name_in,
+    plain_text,
+    question_in_inputs,
+    reply_in,
+    reported_usage,
+)
 from langchain_markovscale.traces.messages import Message, as_mapping
 from langchain_markovscale.traces.samples import (
     FAILED,
@@ -17,16 +25,12 @@ from langchain_markovscale.traces.samples import (
     Fields,
     Notes,
     Sample,
-    asked_in,
     judged,
-    messages_in,
-    name_in,
-    plain_text,
-    reply_in,
-    reported_usage,
+    usual_measures,
 )
 from langchain_markovscale.traces.text_files import Record
 
+_QUESTION_VARIABLES = ("question", "query", "input", "prompt", "message", "problem")
 _NO_ASSERTIONS = "No assertions"  # promptfoo: everything passes then
 
 # Inspect
@@ -54,10 +58,10 @@ def read_inspect(records: Sequence[Record], fields: Fields, notes: Notes) -> Ite
     notes.records = len(samples)
     for sample in samples:
         attachments = as_mapping(sample.get("attachments"))
-        asked = asked_in(_with_attachments(sample.get("input"), attachments))
+        question = question_in_inputs(_with_attachments(sample.get("input"), attachments))
         messages = _with_attachments(sample.get("messages"), attachments)
         output = as_mapping(sample.get("output"))
-        if not asked:
+        if question is None:
             notes.skip(NO_QUESTION)
             continue
         answers = _answers_of_inspect(messages, output)
@@ -65,7 +69,7 @@ def read_inspect(records: Sequence[Record], fields: Fields, notes: Notes) -> Ite
             correct, score = judged(_values_of_inspect(sample), fields, notes)
             answers[-1] = answers[-1]._replace(correct=correct, score=score)
             target = plain_text(sample.get("target"))
-            yield Sample(asked[-1].question, answers, name_in(sample.get("id")), target)
+            yield Sample(question, answers, name_in(sample.get("id")), target)
         else:
             notes.skip(FAILED if sample.get("error") else NO_ANSWER)
 
@@ -148,45 +152,49 @@ def read_openai_evals(records: Sequence[Record], fields: Fields, notes: Notes) -
 def _sampled(
     name: str, events: Iterable[Mapping[str, Any]], fields: Fields, notes: Notes
 ) -> Iterator[Sample]:
+    """Yield what was sampled for one sample of a log; what a grader says is none of it."""
     question: str | None = None
     reference: str | None = None
     draws: list[Answer] = []
     for event in events:
         data = as_mapping(event.get("data"))
         if event.get("type") == "sampling":
-            asked = asked_in(data.get("prompt"))
-            sampled = data.get("sampled")
-            texts = [sampled] if isinstance(sampled, str) else sampled
-            if question is not None and (not asked or asked[-1].question != question):
-                continue  # what a grader was asked
-            question = asked[-1].question if asked else None
-            replies = map(reply_in, texts if isinstance(texts, list) else ())
-            made = [Answer(reply) for reply in replies if reply is not None]
-            if len(made) == 1:  # else what they took together says nothing of each
-                made = [made[0]._replace(usage=reported_usage(data.get("usage")))]
-            draws += made
+            asked = question_in_inputs(data.get("prompt"))
+            question = asked if question is None else question
+            draws += _draws_of_openai(data) if asked == question else []
         elif draws:
             found = {"correct" if key == "choice" else key: each for key, each in data.items()}
-            correct, score = judged(found, fields, notes)
-            given = plain_text(data.get("expected"))
-            reference = reference if given is None else given
-            for index, draw in enumerate(draws):
-                if len(draws) == 1 or data.get("sampled") == draw.message.text:
-                    draws[index] = draw._replace(correct=correct, score=score)
-    if question is None:
-        notes.skip(NO_QUESTION)
-    elif not draws:
-        notes.skip(NO_ANSWER)
-    for draw in draws if question is not None else ():
-        yield Sample(question or "", [draw], name, reference)
+            correct, score = judged(usual_measures(found, fields), fields, notes)
+            reference = plain_text(data.get("expected")) or reference
+            draws = [
+                draw._replace(correct=correct, score=score)
+                if correct is not None and (len(draws) == 1 or data.get("sampled") == said)
+                else draw
+                for draw in draws
+                for said in [draw.message.text]
+            ]
+    if question is None or not draws:
+        notes.skip(NO_QUESTION if question is None else NO_ANSWER)
+        return
+    for draw in draws:
+        yield Sample(question, [draw], name, reference)
+
+
+def _draws_of_openai(data: Mapping[str, Any]) -> list[Answer]:
+    sampled = data.get("sampled")
+    texts = sampled if isinstance(sampled, list) else [sampled]
+    draws = [Answer(reply) for text in texts if (reply := reply_in(text)) is not None]
+    if len(draws) == 1:  # what several took together says nothing of each
+        return [draws[0]._replace(usage=reported_usage(data.get("usage")))]
+    return draws
 
 
 def _item_of_openai(value: Mapping[str, Any], fields: Fields, notes: Notes) -> Iterator[Sample]:
     """Yield a line of a dataset, or an item of the output of an evaluation on the platform."""
     item = as_mapping(value.get("datasource_item")) or value
     sample = as_mapping(value.get("sample"))
-    asked = asked_in(item.get("input")) or asked_in(sample.get("input"))
-    if not asked:
+    question = question_in_inputs(item.get("input")) or question_in_inputs(sample.get("input"))
+    if question is None:
         notes.skip(NO_QUESTION)
         return
     places = (sample.get("output"), value.get("output"), value.get("sampled"), item.get("output"))
@@ -209,7 +217,7 @@ def _item_of_openai(value: Mapping[str, Any], fields: Fields, notes: Notes) -> I
         return
     ideal = item.get("ideal", item.get("expected"))
     name = name_in(value.get("datasource_item_id", item.get("id")))
-    yield Sample(asked[-1].question, answers, name, plain_text(ideal))
+    yield Sample(question, answers, name, plain_text(ideal))
 
 
 # promptfoo
@@ -243,18 +251,16 @@ def read_promptfoo(records: Sequence[Record], fields: Fields, notes: Notes) -> I
             "results of one."
         )
     for result in results:
-        asked = asked_in(result.get("vars")) or asked_in(
-            as_mapping(result.get("prompt")).get("raw")
-        )
-        reply = reply_in({"output": as_mapping(result.get("response")).get("output")})
-        if not asked:
+        question = _question_of_promptfoo(result)
+        reply = reply_in(as_mapping(result.get("response")).get("output"))
+        if question is None:
             notes.skip(NO_QUESTION)
         elif reply is None:
             notes.skip(FAILED if result.get("error") else NO_ANSWER)
         else:
             answer = _answer_of_promptfoo(result, reply, fields, notes)
             name = ", ".join(filter(None, _writer(result))) if len(writers) > 1 else None
-            yield Sample(asked[-1].question, [answer], name, _expected(result))
+            yield Sample(question, [answer], name, _expected(result))
 
 
 def _answer_of_promptfoo(
@@ -270,10 +276,19 @@ def _answer_of_promptfoo(
     ending = response.get("finishReason") or ("refusal" if response.get("isRefusal") else None)
     if isinstance(ending, str):
         reply = replace(reply, response_metadata={"finish_reason": ending})
-    tokens = {
-        f"{kind}_tokens": many for kind, many in as_mapping(response.get("tokenUsage")).items()
-    }
+    used = as_mapping(response.get("tokenUsage"))
+    tokens = {"prompt_tokens": used.get("prompt"), "completion_tokens": used.get("completion")}
     return Answer(reply, score=score, correct=correct, usage=reported_usage(tokens))
+
+
+def _question_of_promptfoo(result: Mapping[str, Any]) -> str | None:
+    """Return a variable that is called a question, or else the prompt."""
+    variables = as_mapping(result.get("vars"))
+    named = next((variables[name] for name in _QUESTION_VARIABLES if name in variables), None)
+    prompt = as_mapping(result.get("prompt")).get("raw")
+    places = (named, prompt, variables)
+    found = (question_in_inputs(place) for place in places if place)
+    return next((each for each in found if each is not None), None)
 
 
 def _writer(result: Mapping[str, Any]) -> tuple[str, str]:

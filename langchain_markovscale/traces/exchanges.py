@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from langchain_markovscale.traces.checks import checked
 from langchain_markovscale.traces.conversations import Answer, Asked, questions_in
+from langchain_markovscale.traces.log_values import conversation_in, question_in_inputs, reply_in
 from langchain_markovscale.traces.messages import as_mapping
 from langchain_markovscale.traces.samples import (
     FAILED,
@@ -18,10 +19,7 @@ from langchain_markovscale.traces.samples import (
     Fields,
     Notes,
     Sample,
-    asked_in,
-    conversation_in,
     judged,
-    reply_in,
 )
 from langchain_markovscale.types import Usage
 
@@ -81,11 +79,11 @@ def _recorded(exchange: Exchange, fields: Fields, notes: Notes) -> Sample | None
     What is known of its answer is known of the attempt that it has decided for.
     """
     outputs = as_mapping(exchange.outputs)
-    asked = asked_in(outputs.get("question") or as_mapping(outputs.get("run")).get("question"))
-    asked = asked or asked_in(exchange.inputs)
-    if not asked or not outputs.get("attempts"):
+    asked = outputs.get("question") or as_mapping(outputs.get("run")).get("question")
+    question = question_in_inputs(asked) or question_in_inputs(exchange.inputs)
+    if question is None or not outputs.get("attempts"):
         return None
-    question, attempts = asked[-1].question, copy.deepcopy(outputs["attempts"])
+    attempts = copy.deepcopy(outputs["attempts"])
     try:
         checked({"id": "run", "question": question, "attempts": attempts})
     except ValueError:
@@ -127,10 +125,9 @@ def _asked(exchange: Exchange) -> list[Asked]:
     reply = reply_in(exchange.outputs)
     if messages := conversation_in(exchange.inputs):
         return questions_in(messages if reply is None else [*messages, reply])
-    asked = asked_in(exchange.inputs)[-1:]
-    if reply is None:
-        return asked
-    return [each._replace(answers=[Answer(reply, usage=reply.usage)]) for each in asked]
+    question = question_in_inputs(exchange.inputs)
+    answers = [] if reply is None else [Answer(reply, usage=reply.usage)]
+    return [] if question is None else [Asked(question, answers)]
 
 
 def _sample(exchange: Exchange, asked: Asked, fields: Fields, notes: Notes) -> Sample:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_markovscale.traces.conversations import Answer
+from langchain_markovscale.traces.log_values import name_in, plain_text, question_in_inputs
 from langchain_markovscale.traces.messages import Message, as_mapping
 from langchain_markovscale.traces.samples import (
     NO_ANSWER,
@@ -11,10 +12,7 @@ from langchain_markovscale.traces.samples import (
     Fields,
     Notes,
     Sample,
-    asked_in,
     judged,
-    name_in,
-    plain_text,
 )
 from langchain_markovscale.traces.text_files import Record
 
@@ -144,9 +142,7 @@ def _question_of_lm_eval(value: Mapping[str, Any]) -> str | None:
             return text
     if isinstance(text := value.get("input"), str) and text.strip():
         return text
-    prompt = _arguments(value)[:1]
-    asked = asked_in(prompt)
-    return asked[-1].question if asked else None
+    return question_in_inputs(_arguments(value)[:1])
 
 
 def _labels_of_lm_eval(

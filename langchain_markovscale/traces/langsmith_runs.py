@@ -4,15 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_markovscale.traces.exchanges import Exchange, either, samples_of, scores_by_name
+from langchain_markovscale.traces.log_values import name_in, plain_text, reported_usage
 from langchain_markovscale.traces.messages import as_mapping
-from langchain_markovscale.traces.samples import (
-    Fields,
-    Notes,
-    Sample,
-    name_in,
-    plain_text,
-    reported_usage,
-)
+from langchain_markovscale.traces.samples import Fields, Notes, Sample
 from langchain_markovscale.traces.text_files import Record, parsed
 
 _OF_A_RUN = frozenset(

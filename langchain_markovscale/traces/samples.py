@@ -11,23 +11,13 @@ from typing import Any, NamedTuple, cast
 from langchain_markovscale._text import valid
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.display.wording import counted
-from langchain_markovscale.traces.conversations import Answer, Asked, attempts_of, questions_in
+from langchain_markovscale.traces.conversations import Answer, attempts_of
 from langchain_markovscale.traces.labels import is_blank, is_label, label_of, score_of
-from langchain_markovscale.traces.messages import (
-    Message,
-    is_message,
-    read_messages,
-    text_of,
-    tokens_in,
-)
-from langchain_markovscale.traces.text_files import parsed
 from langchain_markovscale.traces.trace import LabelledAttempt, Trace
-from langchain_markovscale.types import Usage, usage_of
 
 NO_QUESTION = "without a question"
 NO_ANSWER = "without an answer"
 FAILED = "that ended with an error"
-
 
 RIGHT_NAMES = (
     *("correct", "correctness", "is_correct", "exact_match", "accuracy", "acc", "pass", "passed"),
@@ -40,15 +30,6 @@ SCORE_NAMES = (
     *("probability", "p_correct", "p_true", "reward"),
 )
 """What logs call a verifier's score."""
-
-_MOST_WRAPPERS = 4
-_CONVERSATIONS = ("messages", "chat_history", "input", "history")
-_QUESTION_NAMES = ("messages", "chat_history", "question", "query", "input", "prompt", "text")
-_OUTPUT_NAMES = (
-    *("messages", "output", "answer", "response", "completion", "result", "text", "content"),
-    *("generations", "generation", "message", "choices", "prediction", "final_answer", "reply"),
-)
-_REFERENCE_NAMES = ("answer", "output", "expected", "reference", "ideal", "target", "label")
 
 
 class Sample(NamedTuple):
@@ -182,6 +163,12 @@ def judged(
     )
 
 
+def usual_measures(found: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
+    """Return the fields of a record that are measures: those of usual or given names."""
+    usual = (*RIGHT_NAMES, *SCORE_NAMES)
+    return {name: value for name, value in found.items() if folded(name) in usual or name in fields}
+
+
 def _usual(names: Sequence[str], found: Mapping[str, Any]) -> str | None:
     """Return the measure that has the first of some names and is a label."""
     labels = {folded(name): name for name, value in found.items() if is_label(value)}
@@ -208,100 +195,6 @@ def _only_label(found: Mapping[str, Any], notes: Notes) -> str | None:
 
 def _labels(found: Mapping[str, Any]) -> list[str]:
     return [name for name, value in found.items() if is_label(value) and not is_blank(value)]
-
-
-def asked_in(value: Any) -> list[Asked]:
-    """Return the questions in what a log calls its input: a text, messages, or fields with one.
-
-    Returns:
-        Questions with the answers that are there already; empty where there is no question.
-    """
-    value = _only_part(value)
-    if isinstance(value, str):
-        return [Asked(value, [])] if value.strip() else []
-    if messages := messages_in(value):
-        return questions_in(messages)
-    if isinstance(value, Mapping):
-        for name in _QUESTION_NAMES:
-            if name in value and (found := asked_in(value[name])):
-                return found
-        texts = [f"{name}: {part}" for name, part in value.items() if _is_plain(part)]
-        return [Asked("\n".join(texts), [])] if texts else []
-    return []
-
-
-def reply_in(value: Any) -> Message | None:
-    """Return the last that is said in what a log calls its output; None where nothing is."""
-    value = _only_part(value)
-    if isinstance(value, str):
-        return Message("assistant", valid(value), content=value) if value.strip() else None
-    if isinstance(value, (int, float)):
-        return Message("assistant", str(value))
-    if messages := messages_in(value):
-        said = [each for each in messages if each.role == "assistant"]
-        return said[-1] if said else None
-    if isinstance(value, Mapping):
-        for name in _OUTPUT_NAMES:
-            if name in value and (found := reply_in(value[name])) is not None:
-                return found
-    return None
-
-
-def conversation_in(value: Any) -> list[Message]:
-    """Return the messages in what a log calls its input or output, in a field or alone."""
-    value = _only_part(value)
-    if isinstance(value, list) and value and all(isinstance(each, list) for each in value):
-        value = value[0]  # a batch of one
-    if isinstance(value, Mapping) and not is_message(value):
-        value = next((value[name] for name in _CONVERSATIONS if value.get(name)), None)
-        return conversation_in(value) if isinstance(value, (list, str)) else []
-    return messages_in(value) if isinstance(value, list) or is_message(value) else []
-
-
-def messages_in(value: Any) -> list[Message]:
-    """Return a conversation, or an empty list where a value is none."""
-    parts = value if isinstance(value, list) else [value]
-    return read_messages(parts) if parts and all(map(is_message, parts)) else []
-
-
-def plain_text(value: Any) -> str | None:
-    """Return a reference as text; None where it is no one text."""
-    value = _only_part(value)
-    if isinstance(value, Mapping):
-        if is_message(value):
-            return text_of(value.get("content")) or None
-        names = [name for name in _REFERENCE_NAMES if _is_plain(value.get(name))]
-        value = value[names[0]] if names else None
-    return valid(str(value)) if _is_plain(value) else None
-
-
-def name_in(value: Any) -> str | None:
-    """Return the name of a question, where a log has one."""
-    return str(value) if type(value) in (str, int) and value != "" else None
-
-
-def reported_usage(*places: Any) -> Usage | None:
-    """Return one call with the tokens of the first place that has them; None where none has."""
-    tokens = tokens_in(*places)
-    return None if tokens is None else usage_of(Message("assistant", "", usage_metadata=tokens))
-
-
-def _only_part(value: Any) -> Any:
-    """Return what a value is about: parsed where it is JSON in a text, the part of a single one."""
-    if isinstance(value, str):
-        value = parsed(value)
-    for _ in range(_MOST_WRAPPERS):
-        if isinstance(value, list) and len(value) == 1:
-            value = value[0]
-        elif isinstance(value, Mapping) and len(value) == 1 and not is_message(value):
-            value = next(iter(value.values()))
-        else:
-            break
-    return value
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, (str, int, float)) and value != ""
 
 
 def folded(name: str) -> str:

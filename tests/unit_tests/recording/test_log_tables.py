@@ -132,6 +132,17 @@ def test_rows_without_an_answer_are_counted(csv, caplog):
     assert "2 of 3 records skipped: 1 without an answer, 1 without a question" in caplog.text
 
 
+def test_what_is_written_counts_without_what_is_read(csv):
+    (trace,) = traces_from(csv("question,response,tokens\nq,None,12\n"))
+    (attempt,) = trace["attempts"]
+    assert (attempt["text"], attempt["tokens"], attempt["usage"]) == ("None", 12, None)
+
+
+def test_a_flag_beside_an_answer_is_no_label():
+    rows = [{"question": "q", "response": "a", "archived": True}]
+    assert traces_from(rows)[0]["attempts"][0].get("correct") is None
+
+
 @pytest.mark.parametrize(
     "source",
     [[[1, 0], [0, 1]], np.array([[1, 0], [0, 1]]), [["C", "I"], ["I", "C"]], [(True, 0), (0, 1)]],
