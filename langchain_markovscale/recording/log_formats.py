@@ -7,12 +7,10 @@ import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-from langgraph.types import StateSnapshot
-
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.answers.reading import joined_key, read_answer, read_key
 from langchain_markovscale.recording.log_source import Log, is_trace, objects_of
-from langchain_markovscale.recording.past_runs import traces_from_messages
+from langchain_markovscale.recording.past_runs import is_snapshot, traces_from_messages
 from langchain_markovscale.traces.checks import checked
 from langchain_markovscale.traces.columns import (
     Wide,
@@ -160,7 +158,7 @@ def _is_of_messages(log: Log) -> bool:
 
 def _is_run(value: Any) -> bool:
     """Return whether a value is a conversation, a state that has one, or a snapshot of a state."""
-    if isinstance(value, StateSnapshot):
+    if is_snapshot(value):
         return True
     if isinstance(value, Mapping):
         return any(isinstance(value.get(name), list) for name in ("messages", "attempts"))
@@ -170,7 +168,7 @@ def _is_run(value: Any) -> bool:
 def _read_messages(log: Log, options: Options, notes: Notes) -> list[Trace]:
     values = [record.value for record in log.records]
     key = options.answer_key
-    if any(isinstance(value, StateSnapshot) for value in values):
+    if any(map(is_snapshot, values)):
         return traces_from_messages(values, answer_key=key)
     if not any(map(_is_run, values)):  # the messages of one conversation
         talk = [value for value in values if is_message(value)]

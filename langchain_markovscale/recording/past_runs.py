@@ -15,7 +15,7 @@ from langchain_markovscale.graph.conversation import values_of
 from langchain_markovscale.graph.state_reader import AttemptsReader
 from langchain_markovscale.recording.graders import Grader, resolve_grader
 from langchain_markovscale.traces.conversations import attempts_of, questions_in
-from langchain_markovscale.traces.messages import Message, read_messages
+from langchain_markovscale.traces.messages import Message, as_mapping, read_messages
 from langchain_markovscale.traces.trace import LabelledAttempt, Trace, trace_line
 from langchain_markovscale.verifiers.base import to_verdict
 
@@ -48,9 +48,10 @@ def traces_from_messages(
 
     Args:
         runs: Each a list of messages, or a state (a mapping, model or data class) with `messages`
-            or `attempts`; or snapshots such as `graph.get_state_history(config)` yields, of which
-            the latest for each thread and question counts. Messages may be objects or dictionaries,
-            of LangChain (`dumpd`, `messages_to_dict`, `model_dump`) or of a provider.
+            or `attempts`; or snapshots such as `graph.get_state_history(config)` or the API of
+            LangGraph's server yields, of which the latest for each thread and question counts.
+            Messages may be objects or dictionaries, of LangChain (`dumpd`, `messages_to_dict`,
+            `model_dump`) or of a provider.
         references: The right answers: by question, or one for each trace. Attempts without one
             have no label. What they name is a question wherever it stands in a conversation.
         grader: Labels attempts, as for `record_traces`.
@@ -75,16 +76,23 @@ def traces_from_messages(
     return traces
 
 
+def is_snapshot(run: Any) -> bool:
+    """Return whether a run is a snapshot of a state, as a graph or LangGraph's API gives it."""
+    return isinstance(run, StateSnapshot) or (
+        isinstance(run, Mapping)
+        and isinstance(run.get("values"), Mapping)
+        and isinstance(run.get("checkpoint"), Mapping)
+    )
+
+
 def _past_runs(runs: Iterable[Any]) -> list[_PastRun]:
     found: dict[Any, tuple[str, _PastRun]] = {}
     for number, run in enumerate(runs, 1):
-        if isinstance(run, StateSnapshot):
-            values = values_of(run.values)
-            thread = str((run.config.get("configurable") or {}).get("thread_id", "thread"))
-            asked = (values.get("run") or {}).get("message_id")
+        if is_snapshot(run):
+            values, thread, when = _in_snapshot(run)
+            asked = as_mapping(values.get("run")).get("message_id")
             which = (thread, asked)
             name = thread if asked is None else f"{thread}/{asked}"
-            when = run.created_at or ""
             if not (values.get("attempts") or values.get("messages")):
                 continue  # before the first step
             if which not in found or found[which][0] <= when:
@@ -93,6 +101,16 @@ def _past_runs(runs: Iterable[Any]) -> list[_PastRun]:
             values = {"messages": run} if isinstance(run, (list, tuple)) else values_of(run)
             found[number] = "", _PastRun(f"run {number}", values)
     return [run for _, run in found.values()]
+
+
+def _in_snapshot(run: Any) -> tuple[Mapping[str, Any], str, str]:
+    """Return the values of a snapshot, its thread, and when it was made."""
+    if isinstance(run, StateSnapshot):
+        place: Mapping[str, Any] = run.config.get("configurable") or {}
+        values, when = values_of(run.values), run.created_at
+    else:
+        place, values, when = run["checkpoint"], run["values"], run.get("created_at")
+    return values, str(place.get("thread_id", "thread")), str(when or "")
 
 
 def _traces(
@@ -110,7 +128,7 @@ def _traces(
             cast("LabelledAttempt", dict(attempt))
             for attempt in reader.attempts(reader.raw(values), values)
         ]
-        question = (values.get("run") or values).get("question") or _last_human(messages)
+        question = (as_mapping(values.get("run")) or values).get("question") or _last_human(messages)
         yield _trace(run.name, question, attempts)
         return
     if not messages:

@@ -88,6 +88,11 @@ _ASKS = re.compile(
     rf"{_any(_BEFORE_A_TASK)}*{_any(_TASKS)}\b|{_TASKS_UNSPACED})",
     re.IGNORECASE,
 )
+_THANKS = re.compile(
+    r"\W*(\w+\W+){0,3}?(thanks|thank you|thx|danke|merci|gracias|grazie|obrigad[oa]|谢谢|ありがとう"
+    r"|감사|спасибо)(\W+\w+){0,4}\W*",
+    re.IGNORECASE,
+)
 _CRITICS = re.compile(r"critic|review|verif|feedback|judge|evaluat|grader|reflect", re.IGNORECASE)
 
 
@@ -108,6 +113,8 @@ def is_new_question(message: Message, question: str, known: Collection[str] = ()
     if question and question in text:
         return False
     head, tail = text[:_LOOKED_AT], text[-_LOOKED_AT:]
+    if _THANKS.fullmatch(head):
+        return True  # the reply to them revises nothing
     if _BEGINS_WITH_A_FAULT.match(head) or _SPEAKS_OF_THE_ANSWER.search(head):
         return False
     return bool(_ASKS.search(head) or _ASKS.search(tail))

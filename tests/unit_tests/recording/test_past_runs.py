@@ -164,6 +164,33 @@ def test_a_thread_of_the_loop_has_a_trace_for_each_question():
         assert len({one["id"] for one in traces}) == 2
 
 
+def test_the_history_of_a_thread_may_come_from_a_server():
+    talk = [{"type": "human", "content": "2 + 2?"}, {"type": "ai", "content": "4"}]
+    history = [
+        {
+            "values": {"messages": talk[:many]},
+            "checkpoint": {"thread_id": "t", "checkpoint_id": str(many)},
+            "created_at": f"2026-01-05T10:00:0{many}+00:00",
+        }
+        for many in (2, 1, 0)
+    ]
+    for states in (history, history[::-1]):
+        (trace,) = traces_from_messages(states)
+        assert (trace["id"], texts(trace)) == ("t", ["4"])
+
+
+def test_two_questions_in_a_run_are_two_traces_with_references_of_their_own():
+    run = [("user", "What is 2 + 2?"), ("ai", "4"), ("user", "12 squared."), ("ai", "144")]
+    state = {"messages": run, "scores": [0.5, 0.75]}
+    references = {"What is 2 + 2?": "5", "12 squared.": "144"}
+    traces = traces_from_messages(
+        [state], references=references, grader="exact", scores_key="scores"
+    )
+    assert [trace["id"] for trace in traces] == ["run 1/1", "run 1/2"]
+    told = [(one["score"], one["correct"]) for trace in traces for one in trace["attempts"]]
+    assert told == [(0.5, False), (0.75, True)]
+
+
 def test_threads_of_another_graph_are_read_from_their_history():
     def answer(state):
         return {"messages": [AIMessage(str(len(state["messages"])))]}

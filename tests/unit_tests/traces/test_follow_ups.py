@@ -28,6 +28,9 @@ Tom has 3 apples. He buys 4 more. How many does he have?
 Was ist 3 + 3?
 3 + 3 等于多少?
 Next question: name a prime.
+Thanks!
+Great, thank you very much!
+Vielen Dank, danke
 """
 FEEDBACK = """
 Are you sure?
