@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.answers.reading import joined_key, read_answer, read_key
-from langchain_markovscale.recording.log_source import Log, is_trace, objects_of
+from langchain_markovscale.recording.log_source import Log, inner_log, is_trace, objects_of
 from langchain_markovscale.recording.past_runs import is_snapshot, traces_from_messages
 from langchain_markovscale.traces.checks import checked
 from langchain_markovscale.traces.columns import (
@@ -81,15 +81,24 @@ class LogFormat(NamedTuple):
     read: _Read
 
 
-def format_of(log: Log) -> LogFormat:
-    """Return the format that a log has.
+def format_of(log: Log, name: str = "auto") -> tuple[Log, LogFormat]:
+    """Return the format that a log has, and the log, or what it holds under some name.
+
+    Args:
+        log: The log.
+        name: The name of its format; `auto` to find it out.
 
     Raises:
         ValueError: If it is of none; the message says what it looks like, and what is known.
     """
-    for found in FORMATS.values():
-        if found.looks_like(log):
-            return found
+    logs = [each for each in (log, inner_log(log)) if each is not None]
+    formats = FORMATS.values() if name == "auto" else [FORMATS[name]]
+    for each in logs:
+        for found in formats:
+            if found.looks_like(each):
+                return each, found
+    if name != "auto":
+        return log, FORMATS[name]
     known = "; ".join(f"{each.name}: {each.what}" for each in FORMATS.values())
     raise ValueError(
         f"{log.name} {_description(log)}. Known are {known}. format= names one of them."

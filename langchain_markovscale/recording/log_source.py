@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 from langgraph.types import StateSnapshot
 
 from langchain_markovscale._text import name_of
+from langchain_markovscale.traces.columns import names_a_question
 from langchain_markovscale.traces.labels import is_label
 from langchain_markovscale.traces.messages import as_mapping, is_message
 from langchain_markovscale.traces.text_files import Record, TextTable, read_records
@@ -66,11 +68,7 @@ def open_log(source: Any, format: str) -> Log:
         columns = {str(column): list(source[column]) for column in source.columns}
         return _table_of_columns(columns, name)
     if isinstance(source, Mapping):
-        parts = [*source.values()]
-        is_columns = bool(parts) and all(
-            isinstance(part, (list, tuple, np.ndarray)) for part in parts
-        )
-        if is_columns and not any(is_message(each) for part in parts for each in part[:1]):
+        if _is_of_columns(source):
             return _table_of_columns({str(each): list(source[each]) for each in source}, name)
         return Log(name, [Record(name, source)])
     if isinstance(source, np.ndarray):
@@ -89,10 +87,24 @@ def _opened_file(path: str | os.PathLike[str], name: str, format: str) -> Log:
         header = [cell.strip() for cell in found.rows[0]] if found.rows else []
         if all(map(is_label, header)):
             return Log(name, [], rows=found.rows)
-        named = [dict(zip(header, row, strict=False)) for row in found.rows[1:]]
+        rows = found.rows[1:]
+        if _is_row_of_labels(header, rows):
+            header, rows = ["question", *(f"round {n}" for n in range(1, len(header)))], found.rows
+        named = [dict(zip(header, row, strict=False)) for row in rows]
         records = [Record(f"{name}, row {number}", row) for number, row in enumerate(named, 1)]
         return Log(name, records, header)
     return Log(name, found)
+
+
+def _is_row_of_labels(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether the first line of a table names a question and labels, and no columns."""
+    cells = {cell.strip() for row in rows for cell in row[1:]}
+    labels = header[1:]
+    return (
+        bool(labels)
+        and not names_a_question(header[:1])
+        and all(is_label(each) and each in cells for each in labels)
+    )
 
 
 def _begins_with_a_trace(path: str | os.PathLike[str]) -> bool:
@@ -105,8 +117,31 @@ def _begins_with_a_trace(path: str | os.PathLike[str]) -> bool:
     return isinstance(record, dict) and is_trace(record)
 
 
+def inner_log(log: Log) -> Log | None:
+    """Return the objects that a log's only record lists under some name; None where it does not."""
+    value = log.records[0].value if len(log.records) == 1 else None
+    parts = value.values() if isinstance(value, Mapping) else ()
+    lists = [part for part in parts if isinstance(part, list) and part]
+    if len(lists) != 1 or not all(isinstance(each, Mapping) for each in lists[0]):
+        return None
+    records = enumerate(lists[0], 1)
+    return Log(log.name, [Record(f"{log.name}, record {number}", each) for number, each in records])
+
+
+def _is_of_columns(source: Mapping[Any, Any]) -> bool:
+    parts = [*source.values()]
+    return (
+        bool(parts)
+        and all(isinstance(part, (list, tuple, np.ndarray)) for part in parts)
+        and not any(isinstance(each, Mapping) or is_message(each) for each in chain(*parts))
+    )
+
+
 def _table_of_columns(columns: Mapping[str, list[Any]], name: str) -> Log:
-    rows = zip(*columns.values(), strict=False)
+    if len({len(cells) for cells in columns.values()}) > 1:
+        lengths = ", ".join(f"{column}: {len(cells)}" for column, cells in columns.items())
+        raise ValueError(f"{name} must have columns of one length, got {lengths}.")
+    rows = zip(*columns.values(), strict=True)
     records = [
         Record(f"row {number}", dict(zip(columns, row, strict=True)))
         for number, row in enumerate(rows, 1)

@@ -96,8 +96,7 @@ def read_log(
     options, notes = Options(key, Fields(label, score)), Notes()
     name = name_of_source(source)
     try:
-        log = open_log(source, format)
-        chosen = format_of(log) if format == "auto" else FORMATS[format]
+        log, chosen = format_of(open_log(source, format), format)
         try:
             traces = chosen.read(log, options, notes)
         except ArgumentError:

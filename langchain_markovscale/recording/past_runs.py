@@ -128,23 +128,25 @@ def _traces(
             cast("LabelledAttempt", dict(attempt))
             for attempt in reader.attempts(reader.raw(values), values)
         ]
-        question = (as_mapping(values.get("run")) or values).get("question") or _last_human(messages)
-        yield _trace(run.name, question, attempts)
+        asked = (as_mapping(values.get("run")) or values).get("question")
+        yield _trace(run.name, asked or _last_human(messages), attempts)
         return
     if not messages:
         raise ValueError(
             f"runs: {run.name} has neither messages nor attempts, got {list(values)}: give the "
             "states or the lists of messages of several runs."
         )
-    asked = [
+    questions = [
         (each.question, attempts_of(each.answers, answer_key))
         for each in questions_in(messages, known)
     ]
-    if not asked:
+    if not questions:
         raise _no_question(run.name)
-    _add_scores([each for _, attempts in asked for each in attempts], values, scores_key, run.name)
-    for number, (text, attempts) in enumerate(asked, 1):
-        yield _trace(run.name if len(asked) == 1 else f"{run.name}/{number}", text, attempts)
+    every = [attempt for _, attempts in questions for attempt in attempts]
+    _add_scores(every, values, scores_key, run.name)
+    for number, (question, attempts) in enumerate(questions, 1):
+        name = run.name if len(questions) == 1 else f"{run.name}/{number}"
+        yield _trace(name, question, attempts)
 
 
 def _trace(name: str, question: str | None, attempts: list[LabelledAttempt]) -> Trace:

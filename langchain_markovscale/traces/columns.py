@@ -29,7 +29,10 @@ _NAMES: dict[str, tuple[str, ...]] = {
         *("id", "question_id", "qid", "task_id", "problem_id", "sample_id", "doc_id", "item_id"),
         *("example_id", "item", "task", "case", "example", "key"),
     ),
-    "question": ("question", "question_text", "problem", "prompt", "input", "query", "instruction"),
+    "question": (
+        *("question", "question_text", "problem", "prompt", "input", "query", "instruction"),
+        *("frage", "aufgabe", "pregunta", "domanda", "pergunta", "vraag", "вопрос", "问题", "質問"),
+    ),
     "answer": (
         *("response", "model_answer", "model_output", "output", "completion", "prediction"),
         *("generation", "candidate", "draft", "reply", "attempt_text", "answer_text"),

@@ -152,6 +152,15 @@ def test_rows_without_names_are_rounds(source):
     assert labels == [[True, False], [False, True]]
 
 
+def test_questions_and_labels_without_names_of_columns_are_a_table(csv):
+    assert seen(traces_from(csv("q1,C,I\nq2,I,C\n"))) == {
+        "q1": [(None, True, None), (0, False, None)],
+        "q2": [(None, False, None), (0, True, None)],
+    }
+    named = traces_from(csv("id,correct\nq1,correct\nq2,incorrect\n"))
+    assert [trace["id"] for trace in named] == ["q1", "q2"]
+
+
 def test_columns_in_memory_are_a_table():
     found = traces_from({"id": ["a", "b"], "one": [1, 0], "two": np.array([0.0, np.nan])})
     assert seen(found) == {"a": [(None, True, None), (0, False, None)], "b": [(None, False, None)]}
@@ -186,3 +195,15 @@ def test_a_table_that_says_nothing_of_answers_is_refused(csv, text, complaint):
 def test_scores_that_do_not_fit_the_rounds_are_refused(csv, options, complaint):
     with pytest.raises(ValueError, match=complaint):
         traces_from_table(csv("id,r1,r2,s\na,1,x,.5\n"), question="id", **options)
+
+
+def test_columns_of_several_lengths_are_refused():
+    with pytest.raises(ValueError, match="columns of one length, got id: 1, one: 2"):
+        traces_from({"id": ["a"], "one": [1, 0]})
+
+
+def test_rows_may_stand_under_a_name():
+    rows = [{"question": "q", "response": "a", "correct": True}]
+    wanted = [(None, True, None)]
+    for source in ({"rows": rows}, {"model": "small", "rows": rows}, rows):
+        assert list(seen(traces_from(source)).values()) == [wanted]
