@@ -34,7 +34,7 @@ def read_lm_eval(records: Sequence[Record], fields: Fields, notes: Notes) -> Ite
     """
     notes.records = len(records)
     metric, chosen = _metric_and_filter(records, fields.label, notes)
-    seen: set[str] = set()
+    seen: set[tuple[str, ...]] = set()
     for record in records:
         value = record.value
         if value.get("filter", chosen) != chosen:
@@ -45,10 +45,10 @@ def read_lm_eval(records: Sequence[Record], fields: Fields, notes: Notes) -> Ite
             notes.skip(NO_QUESTION)
         elif not draws:
             notes.skip(NO_ANSWER)
-        elif "filter" not in value and repr((value.get("doc_id"), draws)) in seen:
+        elif "filter" not in value and (question, *draws) in seen:
             notes.records -= 1  # old logs do not name their filters
         else:
-            seen.add(repr((value.get("doc_id"), draws)))
+            seen.add((question, *draws))
             labels = _labels_of_lm_eval(value, draws, fields._replace(label=metric), notes)
             for draw, (correct, score) in zip(draws, labels, strict=True):
                 answer = Answer(Message("assistant", draw), score=score, correct=correct)
@@ -86,12 +86,14 @@ def _draws(value: Mapping[str, Any]) -> list[str]:
         responses = responses[0]
     if not isinstance(responses, list) or not responses:
         return [responses] if isinstance(responses, str) else []
+    if str(responses[-1]) in ("True", "False") and _log_likelihood(responses) is not None:
+        return []  # how likely a given text is: nothing was answered
     if all(isinstance(each, str) for each in responses):
         return [*responses]
-    likelihoods = [_log_likelihood(each) for each in responses]
-    if None in likelihoods:
+    likelihoods = [each for each in map(_log_likelihood, responses) if each is not None]
+    if len(likelihoods) < len(responses):
         return []
-    best = max(range(len(responses)), key=lambda index: likelihoods[index] or float("-inf"))
+    best = max(range(len(responses)), key=likelihoods.__getitem__)
     choices = _choices(value)
     if len(choices) == len(responses):
         return [choices[best]]

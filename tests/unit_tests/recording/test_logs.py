@@ -179,10 +179,17 @@ def test_the_likeliest_choice_is_the_answer_to_a_multiple_choice():
         **HARNESS,
         "doc": {"query": "Which?", "choices": ["x", "y"]},
         "target": 1,
-        "resps": [[["-3.5", "False"]], [["-1.0", "False"]]],
         "acc": 1.0,
     }
-    assert told(traces_from([record])) == [("Which?", "y", [("y", None, True)])]
+    for likelihoods in (("-3.5", "-1.0"), (-3.5, 0.0)):
+        resps = [[[each, "False"]] for each in likelihoods]
+        traces = traces_from([{**record, "resps": resps}])
+        assert told(traces) == [("Which?", "y", [("y", None, True)])]
+
+
+def test_the_likelihood_of_a_text_is_no_answer():
+    with pytest.raises(ValueError, match="1 of 1 record skipped: 1 without an answer"):
+        traces_from([{**HARNESS, "resps": [[["-1.5", "True"]]], "acc": 1.0}])
 
 
 # Inspect
