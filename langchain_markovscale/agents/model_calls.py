@@ -14,11 +14,12 @@ from langchain.agents.middleware import ExtendedModelResponse, ModelRequest, Mod
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import Command
 
+from langchain_markovscale._messages import valid_message
 from langchain_markovscale._models import uncached
+from langchain_markovscale._text import valid
 from langchain_markovscale.agents.limits import Limits
 from langchain_markovscale.agents.transcript import checked_response, reply_in
 from langchain_markovscale.agents.turn import Calls, Turn, action_of, under_way, with_cost
-from langchain_markovscale.graph.conversation import valid_message
 from langchain_markovscale.graph.metering import UNKNOWN_CALL
 from langchain_markovscale.graph.telemetry import emit
 from langchain_markovscale.types import usage_of
@@ -75,7 +76,10 @@ def accounted(
     calls["reply"] = None if reply is None else reply.id
     formatted = response.structured_response is not None
     calls["formatted"] = formatted if formatted or needs_format else None
-    return _with_calls(response, calls)
+    system = None if request.system_message is None else valid(request.system_message.text)
+    if system == request.state.get("markovscale_system"):
+        return _with_calls(response, calls)
+    return _with_calls(response, calls, markovscale_system=system)
 
 
 def reported(turn: Turn, error: Exception, source: str) -> str:
@@ -95,8 +99,8 @@ def _made_valid(response: ModelResponse[Any]) -> ModelResponse[Any]:
     return replace(response, result=[valid_message(message) for message in response.result])
 
 
-def _with_calls(response: ModelResponse[Any], calls: Calls) -> Response:
-    return ExtendedModelResponse(response, Command(update={"markovscale_calls": calls}))
+def _with_calls(response: ModelResponse[Any], calls: Calls, **others: Any) -> Response:
+    return ExtendedModelResponse(response, Command(update={"markovscale_calls": calls, **others}))
 
 
 def _no_reply(calls: Calls) -> Response:

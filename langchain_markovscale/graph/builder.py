@@ -172,7 +172,7 @@ def create_markovscale_graph(
     drawing = generator(generate, model, prompts)
     generating = GenerateNode(drawing, key, safety, seconds, as_predictor(predictor), answers)
     builder.add_node(generating)
-    builder.add_node(VerifyProxyNode(verifier, per_run, safety, seconds))
+    builder.add_node(VerifyProxyNode(verifier, per_run, safety, seconds, drawing.as_seen))
     if "revise" in criterion.actions:
         writer = reviser(revise, model, prompts, draw_only)
         builder.add_node(ReviseNode("revise", writer, key, safety, seconds, answers))
