@@ -210,14 +210,6 @@ class Verdict(TypedDict):
     unseen: NotRequired[bool]
 
 
-def judged(attempt: Attempt, verdict: Verdict) -> Attempt:
-    """Return an attempt with its verdict."""
-    attempt = {**attempt, "score": verdict["score"], "feedback": verdict["feedback"]}
-    if judged_with := verdict.get("judged_with"):
-        attempt["metadata"] = {**attempt.get("metadata", {}), "judged_with": judged_with}
-    return attempt
-
-
 class Usage(TypedDict):
     """Token accounting: calls and tokens; tokens of calls that reported none are unknown, not zero.
 
@@ -314,28 +306,6 @@ class AttemptEvent(TypedDict):
     attempt: Attempt
     question: str
     criteria: NotRequired[list[CriterionVerdict]]
-
-
-def new_attempt_event(
-    index: int, attempt: Attempt, verdict: Verdict, question: str
-) -> AttemptEvent:
-    """Return the event of an attempt that has been verified.
-
-    Args:
-        index: Its index among the attempts at the question.
-        attempt: The attempt, with its score and feedback.
-        verdict: Its verdict.
-        question: The question.
-    """
-    event: AttemptEvent = {
-        "type": "attempt",
-        "index": index,
-        "attempt": attempt,
-        "question": question,
-    }
-    if criteria := verdict.get("criteria"):
-        event["criteria"] = criteria
-    return event
 
 
 class DecisionEvent(TypedDict):

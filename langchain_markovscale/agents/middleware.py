@@ -58,16 +58,25 @@ from langchain_markovscale.graph.nodes import VerifierLike
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
 from langchain_markovscale.graph.settings import PerRun, RuleOptions, rule_of_loop
 from langchain_markovscale.graph.steps import Call, Steps, arun_steps, run_steps
-from langchain_markovscale.graph.telemetry import emit, labelled, warn_without_evidence
+from langchain_markovscale.graph.telemetry import (
+    attempt_event,
+    emit,
+    labelled,
+    warn_without_evidence,
+)
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.types import (
     Decision,
     Reason,
     VerifierInput,
-    judged,
-    new_attempt_event,
 )
-from langchain_markovscale.verifiers.base import NoVerifier, Verifier, verdict_in, verifier_for
+from langchain_markovscale.verifiers.base import (
+    NoVerifier,
+    Verifier,
+    judged,
+    verdict_in,
+    verifier_for,
+)
 from langchain_markovscale.verifiers.function import as_verifier
 
 logger = logging.getLogger(__name__)
@@ -342,7 +351,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         calls = with_cost(now.calls, "verify", cost, seconds)
         decision = self._limits.settings(turn, calls).criterion.decide(attempts)
         question, index = turn["run"]["question"], len(attempts) - 1
-        emit(new_attempt_event(index, latest, verdict, question))
+        emit(attempt_event(index, latest, verdict, question))
         now = now._replace(turn=turn, calls=calls)
         if decision["action"] != "stop":
             exceeded = self._limits.exceeded(turn, calls, decision["action"])

@@ -32,7 +32,7 @@ from langchain_markovscale.graph.paid_call import LoopNode, Safety, Update, Work
 from langchain_markovscale.graph.settings import PerRun
 from langchain_markovscale.graph.state import Run
 from langchain_markovscale.graph.steps import Call, Steps
-from langchain_markovscale.graph.telemetry import emit, warn_without_evidence
+from langchain_markovscale.graph.telemetry import attempt_event, emit, warn_without_evidence
 from langchain_markovscale.graph.writers import Writer, read_reply, usage_in
 from langchain_markovscale.types import (
     Action,
@@ -42,14 +42,13 @@ from langchain_markovscale.types import (
     Decision,
     Usage,
     Verdict,
-    judged,
     new_attempt,
-    new_attempt_event,
     tokens_written,
 )
 from langchain_markovscale.verifiers.base import (
     NoVerifier,
     Verifier,
+    judged,
     quiet,
     verdict_in,
     verifier_for,
@@ -323,11 +322,11 @@ class VerifyProxyNode(LoopNode):
         index = len(work.attempts) - 1
         attempt = judged(work.attempts[index], result)
         attempts = [*work.attempts[:index], attempt]
-        attempt_event = new_attempt_event(index, attempt, result, work.run["question"])
+        event = attempt_event(index, attempt, result, work.run["question"])
         if self._per_run is None or self.scheduled:
-            emit(attempt_event)
+            emit(event)
             return {"attempts": attempts}
-        return self._decided(work, attempts, usage, attempt_event)
+        return self._decided(work, attempts, usage, event)
 
     def _decided(
         self,

@@ -306,6 +306,14 @@ def verdict_in(returned: object, verifier: Runnable[Any, Any]) -> Verdict:
     return to_verdict(returned, name=verifier.get_name())
 
 
+def judged(attempt: Attempt, verdict: Verdict) -> Attempt:
+    """Return an attempt with its verdict."""
+    attempt = {**attempt, "score": verdict["score"], "feedback": verdict["feedback"]}
+    if judged_with := verdict.get("judged_with"):
+        attempt["metadata"] = {**attempt.get("metadata", {}), "judged_with": judged_with}
+    return attempt
+
+
 def quiet(config: RunnableConfig | None) -> RunnableConfig:
     """Return a config with the tag `NOSTREAM`: what runs under it stays out of the stream."""
     config = config or {}

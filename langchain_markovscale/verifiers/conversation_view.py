@@ -6,7 +6,7 @@ begin a turn of somebody else's.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count, takewhile
 from textwrap import indent
 from typing import Any, NamedTuple
@@ -56,6 +56,7 @@ class ConversationView(NamedTuple):
 class _Turn(NamedTuple):
     kind: str
     text: str
+    arguments: str  # what calls of tools in it were given, unescaped
     attachments: tuple[Attachment, ...]
     place: int  # below 0 before the question, 0 the question, above 0 after it
 
@@ -83,11 +84,11 @@ def view_of(given: VerifierInput, longest: int, *, pictures: bool) -> Conversati
     shown = blocks[-_MOST_PICTURES:] if pictures else []
     numbers = count(1 + len(shown) - len(blocks))  # what is not shown has one below 1
     marks = [" ".join(_mark(each, numbers) for each in turn.attachments) for turn in kept]
-    said = tuple(clipped(turn.text, longest) for turn in kept if turn.place)
+    said = [each for turn in kept if turn.place for each in (turn.text, turn.arguments)]
     unseen = sum(len(turn.attachments) for turn in turns) > len(shown)
     return ConversationView(
         text=_text(kept, marks, len(turns) - len(kept), longest),
-        said=said,
+        said=tuple(clipped(each, longest) for each in said if each),
         pictures=tuple(_captioned(shown)),
         unseen=unseen,
         holds=tuple(_holdings(kept, bool(shown), unseen)),
@@ -103,7 +104,13 @@ def _turns(messages: Sequence[AnyMessage], question: str) -> list[_Turn]:
     asked = [i for i, m in enumerate(messages) if m.type == "human" and question_in(m) == question]
     at = asked[-1] if asked else len(messages)
     turns = [
-        _Turn(_kind(message), _said(message), tuple(attachments(message)), place - at)
+        _Turn(
+            _kind(message),
+            _said(message),
+            "\n".join(_texts_in([call["args"] for call in _calls(message)])),
+            tuple(attachments(message)),
+            place - at,
+        )
         for place, message in enumerate(messages)
     ]
     return [turn for turn in turns if turn.text.strip() or turn.attachments or not turn.place]
@@ -117,9 +124,21 @@ def _kind(message: AnyMessage) -> str:
 def _said(message: AnyMessage) -> str:
     calls = [
         f"(calls {call['name']} with {json.dumps(call['args'], ensure_ascii=False, default=str)})"
-        for call in getattr(message, "tool_calls", None) or ()
+        for call in _calls(message)
     ]
     return "\n".join(filter(None, [valid(message.text), *map(valid, calls)]))
+
+
+def _calls(message: AnyMessage) -> Sequence[Mapping[str, Any]]:
+    return getattr(message, "tool_calls", None) or ()
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, Mapping)):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts_in(part)
 
 
 def _newest(turns: list[_Turn], longest: int) -> list[_Turn]:
