@@ -71,7 +71,9 @@ def read_by_criteria(
     ]
     if not any(parts):
         return JudgementByCriteria(whole.score, whole.critique, verdicts)
-    feedback = [f"{each['criterion']}: {each['feedback']}" for each in verdicts if each["feedback"]]
+    feedback = [
+        f'On "{each["criterion"]}": {each["feedback"]}' for each in verdicts if each["feedback"]
+    ]
     return JudgementByCriteria(_lowest(whole, verdicts), "\n".join(feedback) or None, verdicts)
 
 
