@@ -30,18 +30,24 @@ class Attachment(NamedTuple):
 
 def as_messages(given: Iterable[Any]) -> list[AnyMessage]:
     """Return messages, also from other forms that LangChain takes for them, made valid."""
-    messages = list(given)
-    if not all(isinstance(message, BaseMessage) for message in messages):
+    messages = [*given]
+    if not all_messages(messages):
         messages = convert_to_messages(messages)
     return [valid_message(message) for message in messages]
+
+
+def all_messages(values: Iterable[Any]) -> bool:
+    """Return whether all values are LangChain's messages."""
+    return all(isinstance(value, BaseMessage) for value in values)
 
 
 def valid_message(message: MessageT) -> MessageT:
     """Return a message whose text can be sent, the same one where that is so already."""
     content = message.content
-    if isinstance(content, str) and content.isascii() and not getattr(message, "tool_calls", ()):
+    has_calls = isinstance(message, AIMessage) and message.tool_calls
+    if isinstance(content, str) and content.isascii() and not has_calls:
         return message  # the quick check of nearly all
-    fields = ("content", "tool_calls") if isinstance(message, AIMessage) else ("content",)
+    fields = ("content", "tool_calls") if has_calls else ("content",)
     given = {name: getattr(message, name) for name in fields}
     made = all_valid(given)
     return message if made == given else message.model_copy(update=made)

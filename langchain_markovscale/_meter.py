@@ -43,13 +43,7 @@ class Meter(BaseCallbackHandler):
 
     def metered_config(self, config: RunnableConfig) -> RunnableConfig:
         """Return `config` so that the calls made with it are counted."""
-        callbacks = config.get("callbacks")
-        if not isinstance(callbacks, BaseCallbackManager):
-            return merge_configs(config, {"callbacks": [self]})
-        # The same for one key instead of all: this is done for every call.
-        callbacks = callbacks.copy()
-        callbacks.add_handler(self)
-        return {**config, "callbacks": callbacks}
+        return with_handler(config, self)
 
     @property
     def usage(self) -> Usage | None:
@@ -66,3 +60,14 @@ class Meter(BaseCallbackHandler):
         for usage in self._reported:
             total = add_usage(total, usage)
         return total
+
+
+def with_handler(config: RunnableConfig, handler: BaseCallbackHandler) -> RunnableConfig:
+    """Return a config whose calls are told to one more handler."""
+    callbacks = config.get("callbacks")
+    if not isinstance(callbacks, BaseCallbackManager):
+        return merge_configs(config, {"callbacks": [handler]})
+    # The same for one key instead of all: this is done for every call.
+    callbacks = callbacks.copy()
+    callbacks.add_handler(handler)
+    return {**config, "callbacks": callbacks}

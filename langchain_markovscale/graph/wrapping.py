@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, Unpack
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AnyMessage
 from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.runnables.config import merge_configs
@@ -13,6 +13,7 @@ from langgraph.cache.base import BaseCache
 from langgraph.store.base import BaseStore
 from langgraph.types import CachePolicy, Checkpointer, RetryPolicy
 
+from langchain_markovscale._messages import all_messages
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.budget import Budget
 from langchain_markovscale.graph.builder import create_markovscale_graph
@@ -198,7 +199,7 @@ def question_of(input: Any, question: QuestionSource) -> str:
     )
 
 
-def conversation_in(input: Any) -> list[BaseMessage]:
+def conversation_in(input: Any) -> list[AnyMessage]:
     """Return the messages in a chain's input; empty where there are none.
 
     They are the input itself, or the first of its values that is a list of messages, whatever its
@@ -207,7 +208,7 @@ def conversation_in(input: Any) -> list[BaseMessage]:
     for value in (input, *(input.values() if isinstance(input, Mapping) else ())):
         if isinstance(value, PromptValue):
             value = value.to_messages()
-        if isinstance(value, list) and value and all(isinstance(m, BaseMessage) for m in value):
+        if isinstance(value, list) and value and all_messages(value):
             return value
     return []
 

@@ -17,7 +17,7 @@ from langchain_core.messages import AnyMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import run_in_executor, var_child_runnable_config
 
-from langchain_markovscale._messages import as_messages
+from langchain_markovscale._messages import all_messages, as_messages
 from langchain_markovscale._text import valid
 from langchain_markovscale.types import (
     Attempt,
@@ -357,6 +357,8 @@ def _checked_input(given: object) -> VerifierInput:
 
 def _checked_messages(given: Any) -> list[AnyMessage]:
     try:
+        if isinstance(given, list) and all_messages(given):
+            return given  # as a loop gives them
         if isinstance(given, Sequence) and not isinstance(given, str):
             return as_messages(given)
         error: Exception | None = None
