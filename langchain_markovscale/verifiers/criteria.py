@@ -4,12 +4,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from langchain_markovscale.answers.thoughts import has_tags, split_thoughts
 from langchain_markovscale.types import CriterionVerdict
-from langchain_markovscale.verifiers.judge_reply import (
-    Judgement,
-    read_judgement,
-    without_own_thoughts,
-)
+from langchain_markovscale.verifiers.judge_reply import Judgement, read_judgement
 
 CRITERIA_FORMAT = """\
 Does the candidate answer meet the criteria? Judge one after the other, each by itself. Reply in \
@@ -62,7 +59,9 @@ def read_by_criteria(
         material: The untrusted texts, as they are and as the judge was shown them.
     """
     material = list(material)
-    opening, parts = _divided(without_own_thoughts(reply, material), len(criteria))
+    # Tags in the material may be what the judge repeats: each part is then read with them.
+    spoken = reply if any(map(has_tags, material)) else split_thoughts(reply).text
+    opening, parts = _divided(spoken, len(criteria))
     whole = read_judgement(opening, material)
     judgements = [read_judgement(part, material) for part in parts]
     verdicts = [

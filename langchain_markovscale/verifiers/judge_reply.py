@@ -90,7 +90,7 @@ def read_judgement(reply: str, material: Iterable[str] = ()) -> Judgement:
         clearly.
     """
     material = list(material)
-    reply_text = without_own_thoughts(reply, material)
+    reply_text = _without_own_thoughts(reply, material)
     statements, objects = _statements_of(reply_text)
     claims = _claims(material) if statements else set()
     passed = _least_favourable(statements, "verdict", claims)
@@ -102,7 +102,7 @@ def read_judgement(reply: str, material: Iterable[str] = ()) -> Judgement:
     )
 
 
-def without_own_thoughts(reply: str, material: list[str]) -> str:
+def _without_own_thoughts(reply: str, material: list[str]) -> str:
     """Take off what the judge has thought; tags that it repeats from the material are no thoughts.
 
     Where the material has such tags, thoughts count that open the reply and are not in it.
