@@ -62,18 +62,18 @@ def read_by_criteria(
     # Tags in the material may be what the judge repeats: each part is then read with them.
     spoken = reply if any(map(has_tags, material)) else split_thoughts(reply).text
     opening, parts = _divided(spoken, len(criteria))
-    whole = read_judgement(opening, material)
+    judgement = read_judgement(opening, material)
     judgements = [read_judgement(part, material) for part in parts]
     verdicts = [
-        CriterionVerdict(criterion=text, score=judgement.score, feedback=judgement.critique)
-        for text, judgement in zip(criteria, judgements, strict=True)
+        CriterionVerdict(criterion=text, score=each.score, feedback=each.critique)
+        for text, each in zip(criteria, judgements, strict=True)
     ]
     if not any(parts):
-        return JudgementByCriteria(whole.score, whole.critique, verdicts)
+        return JudgementByCriteria(judgement.score, judgement.critique, verdicts)
     feedback = [
         f'On "{each["criterion"]}": {each["feedback"]}' for each in verdicts if each["feedback"]
     ]
-    return JudgementByCriteria(_lowest(whole, verdicts), "\n".join(feedback) or None, verdicts)
+    return JudgementByCriteria(_lowest(judgement, verdicts), "\n".join(feedback) or None, verdicts)
 
 
 def _lowest(opening: Judgement, verdicts: Sequence[CriterionVerdict]) -> float | None:
@@ -86,18 +86,13 @@ def _lowest(opening: Judgement, verdicts: Sequence[CriterionVerdict]) -> float |
 
 
 def _divided(reply: str, number: int) -> tuple[str, list[str]]:
-    """Divide a reply at the headings of criteria; what comes twice is read together."""
-    opening, parts = [], [""] * number
-    current, position = None, 0
-    for heading in [*_HEADING.finditer(reply), None]:
-        index = len(parts) if heading is None else int(heading["number"]) - 1
-        if heading is not None and not 0 <= index < number:
-            continue  # no heading, so that nothing that follows is lost
-        text = reply[position : heading.start() if heading else len(reply)]
-        if current is None:
-            opening.append(text)
-        else:
-            parts[current] += text + "\n"
-        if heading is not None:
-            current, position = index, heading.end()
-    return "".join(opening), parts
+    """Divide a reply at the headings of criteria; what comes twice is read together.
+
+    Another number is no heading, so that nothing that follows it is lost.
+    """
+    headings = [each for each in _HEADING.finditer(reply) if 0 < int(each["number"]) <= number]
+    ends = [*(heading.start() for heading in headings[1:]), len(reply)]
+    parts = [""] * number
+    for heading, end in zip(headings, ends, strict=False):
+        parts[int(heading["number"]) - 1] += reply[heading.end() : end] + "\n"
+    return reply[: headings[0].start() if headings else None], parts
