@@ -69,17 +69,25 @@ def attachments(message: BaseMessage) -> Iterator[Attachment]:
     if isinstance(message.content, str):
         return
     for part in message.content:
-        if not isinstance(part, dict) or part.get("type") in _WITHOUT_ATTACHMENT:
+        if isinstance(part, str) or part.get("type") in _WITHOUT_ATTACHMENT:
             continue
         if part.get("type") in _PICTURES_AS_GIVEN or _is_media(part, "image/"):
             yield Attachment("picture", part)
             continue
-        # One form for all providers: the judge may be another one's than the writer.
-        block: Any = HumanMessage([part]).content_blocks[0]
-        if block["type"] == "image":
-            yield Attachment("picture", {**block})
-        elif block["type"] in _ATTACHMENTS or _is_media(part):
-            yield Attachment(_KINDS.get(block["type"], "file"), None)
+        block = _in_form_of_langchain(part)
+        kind = str(block.get("type"))
+        if kind == "image":
+            yield Attachment("picture", block)
+        elif kind in _ATTACHMENTS or _is_media(part):
+            yield Attachment(_KINDS.get(kind, "file"), None)
+
+
+def _in_form_of_langchain(part: dict[str, Any]) -> dict[str, Any]:
+    """Return a content block in the form of all providers: the judge may be of another one."""
+    try:
+        return {**HumanMessage([part]).content_blocks[0]}
+    except Exception:  # LangChain reads a block by its type, and may miss what it should hold
+        return part
 
 
 def _is_media(part: dict[str, Any], kind: str = "") -> bool:

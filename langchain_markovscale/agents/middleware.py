@@ -139,8 +139,8 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
 
     Args:
         verifier: The verify-proxy, as for `create_markovscale_graph`. What the tools returned is
-            given to it as `context`; `messages` is the conversation up to the question with the
-            agent's own system prompt, and the tool calls that led to the answer.
+            given to it as `context`; `messages` is the conversation up to the question, with the
+            system prompt that the model was sent, and the tool calls that led to the answer.
         criterion: Decides, in place of one that is made from `rule`.
         budget: The most that a question may use, in tokens, money, time or rounds, see `Budget`.
             Where the next call would go beyond it, the turn ends with the best answer so far and

@@ -302,3 +302,21 @@ def test_a_function_may_name_the_messages():
     FunctionVerifier(check).invoke({**GIVEN, "messages": EARLIER})
     FunctionVerifier(check).invoke(GIVEN)
     assert seen == [EARLIER, None]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "non_standard"},
+        {"type": "file", "source_type": "base64"},
+        {"type": "image", "source_type": "url", "id": "x", "url": []},
+        {"type": None},
+        {"type": "image"},
+        {"text": 3},
+        {},
+    ],
+    ids=str,
+)
+def test_content_blocks_of_no_known_form_are_no_error(part):
+    _, verdict = prompt_of([HumanMessage([{"type": "text", "text": QUESTION}, part])])
+    assert verdict["score"] == 0.05
