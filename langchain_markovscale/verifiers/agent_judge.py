@@ -85,4 +85,10 @@ def _reply(output: dict[str, Any], meter: Meter) -> AgentReply:
     structured = output.get("structured_response")
     if structured is not None:
         return AgentReply(_JSON.dump_json(structured).decode(), meter.usage)
-    return AgentReply(text_of(output["messages"][-1]) or "", meter.usage)
+    messages = output.get("messages")
+    if not messages:
+        raise TypeError(
+            "a judge's agent must return its messages, or a structured_response, got "
+            f"{sorted(map(str, output))}: its reply is the last message."
+        )
+    return AgentReply(text_of(messages[-1]) or "", meter.usage)

@@ -122,10 +122,7 @@ def _kind(message: AnyMessage) -> str:
 
 
 def _said(message: AnyMessage) -> str:
-    calls = [
-        f"(calls {call['name']} with {json.dumps(call['args'], ensure_ascii=False, default=str)})"
-        for call in _calls(message)
-    ]
+    calls = [f"(calls {call['name']} with {_as_json(call['args'])})" for call in _calls(message)]
     return "\n".join(filter(None, [valid(message.text), *map(valid, calls)]))
 
 
@@ -133,11 +130,18 @@ def _calls(message: AnyMessage) -> Sequence[Mapping[str, Any]]:
     return getattr(message, "tool_calls", None) or ()
 
 
+def _as_json(arguments: object) -> str:
+    try:
+        return json.dumps(arguments, ensure_ascii=False, default=str)
+    except (TypeError, ValueError):  # keys that JSON does not have
+        return str(arguments)
+
+
 def _texts_in(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, (list, Mapping)):
-        for part in value.values() if isinstance(value, Mapping) else value:
+        for part in (*value, *value.values()) if isinstance(value, Mapping) else value:
             yield from _texts_in(part)
 
 
