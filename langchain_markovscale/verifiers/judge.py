@@ -165,8 +165,8 @@ class JudgeVerifier(Verifier):
     def verify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:
         """Ask the model; keyword arguments are passed to it."""
         view = self._view(given)
-        blocks = self._blocks(given, view)
-        prompt: Any = self._messages(blocks, view)
+        blocks = self._blocks(given, view.text)
+        prompt: Any = self._messages(blocks, view.pictures)
         if isinstance(self.prompt, Runnable):
             prompt = self.prompt.invoke(self._variables(blocks), _named("judge_prompt", config))
         try:
@@ -179,8 +179,8 @@ class JudgeVerifier(Verifier):
     async def averify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:
         """Ask the model without blocking; keyword arguments are passed to it."""
         view = self._view(given)
-        blocks = self._blocks(given, view)
-        prompt: Any = self._messages(blocks, view)
+        blocks = self._blocks(given, view.text)
+        prompt: Any = self._messages(blocks, view.pictures)
         if isinstance(self.prompt, Runnable):
             variables = self._variables(blocks)
             prompt = await self.prompt.ainvoke(variables, _named("judge_prompt", config))
@@ -215,7 +215,9 @@ class JudgeVerifier(Verifier):
             "reply_format": self._form(),
         }
 
-    def _messages(self, blocks: dict[str, str], view: ConversationView) -> list[BaseMessage]:
+    def _messages(
+        self, blocks: dict[str, str], pictures: Sequence[dict[str, Any]] = ()
+    ) -> list[BaseMessage]:
         instructions = self.prompt if isinstance(self.prompt, str) else self._instructions
         if self.criteria:
             gap = " " if isinstance(self.criteria, str) else "\n"
@@ -228,9 +230,9 @@ class JudgeVerifier(Verifier):
         if "KEY" in blocks:
             material += f"\n\nIts final result, as read from it:\n{blocks['KEY']}"
         asked: str | list[str | dict[str, Any]] = f"{material}\n\n{self._form()}"
-        if view.pictures:
+        if pictures:
             before, after = _text_block(material + _ABOUT_PICTURES), _text_block(self._form())
-            asked = [before, *view.pictures, after]
+            asked = [before, *pictures, after]
         return [SystemMessage(instructions), HumanMessage(asked)]
 
     def _criteria_text(self) -> str:
@@ -246,9 +248,9 @@ class JudgeVerifier(Verifier):
         """Return what the prompt shows between the question and the answer."""
         return ""
 
-    def _blocks(self, given: VerifierInput, view: ConversationView) -> dict[str, str]:
-        conversation = {"CONVERSATION": view.text} if view.text else {}
-        return fenced(self._texts(given), longest=self.max_chars, whole=conversation)
+    def _blocks(self, given: VerifierInput, conversation: str = "") -> dict[str, str]:
+        clipped_already = {"CONVERSATION": conversation} if conversation else {}
+        return fenced(self._texts(given), longest=self.max_chars, whole=clipped_already)
 
     def _texts(self, given: VerifierInput) -> dict[str, str]:
         """Return the untrusted texts of the prompt by title."""
