@@ -65,11 +65,7 @@ from langchain_markovscale.graph.telemetry import (
     warn_without_evidence,
 )
 from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.types import (
-    Decision,
-    Reason,
-    VerifierInput,
-)
+from langchain_markovscale.types import Decision, Reason, VerifierInput
 from langchain_markovscale.verifiers.base import (
     NoVerifier,
     Verifier,

@@ -17,11 +17,7 @@ from langchain_markovscale.graph.class_weights import (
     plain_weights,
     weights_in,
 )
-from langchain_markovscale.graph.conversation import (
-    conversation_of,
-    final_update,
-    open_question,
-)
+from langchain_markovscale.graph.conversation import conversation_of, final_update, open_question
 from langchain_markovscale.graph.metering import (
     UNKNOWN_CALL,
     UsageByPurpose,

@@ -109,7 +109,8 @@ class JudgeVerifier(Verifier):
         name: The name that traces and errors show.
 
     Attributes:
-        prompt_version: Version of the prompt for a question that does not come alone.
+        prompt_version: Version of the prompt for a question that does not come alone: 2, or 1
+            where the conversation is not shown.
 
     Raises:
         TypeError: If `model`, `criteria` or `prompt` is of no accepted type.
