@@ -1,7 +1,7 @@
 """Chat models, given as objects or by name, and conversations in the roles that they know."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary
@@ -68,6 +68,20 @@ def uncached(model: Runnable[Any, Any]) -> Runnable[Any, Any]:
         first, others = uncached(model.runnable), [uncached(each) for each in model.fallbacks]
         return model.model_copy(update={"runnable": first, "fallbacks": others})
     return model
+
+
+def takes_pictures(model: object) -> bool:
+    """Return whether a chat model says that it takes pictures, in LangChain's model profile.
+
+    Args:
+        model: A chat model, also one with bindings, retries or fallbacks, all of which must.
+    """
+    if isinstance(model, RunnableBindingBase):
+        return takes_pictures(model.bound)
+    if isinstance(model, RunnableWithFallbacks):
+        return all(map(takes_pictures, model.runnables))
+    profile = getattr(model, "profile", None)
+    return isinstance(profile, Mapping) and profile.get("image_inputs") is True
 
 
 _IDENTITIES: WeakKeyDictionary[Any, str] = WeakKeyDictionary()

@@ -4,7 +4,7 @@ All are plain dictionaries of strings, numbers and lists, because they live in a
 its streams: checkpointers store them, servers send them, and other people's graphs read them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NotRequired, TypeGuard
 
 from typing_extensions import TypedDict
@@ -46,15 +46,18 @@ NoKey = Literal[
 
 
 class AttemptMetadata(TypedDict, total=False):
-    """How an attempt's reply was read; nothing of it is shown to a model.
+    """How an attempt's reply was read and judged; nothing of it is shown to a model.
 
     Attributes:
         thoughts: What the model thought aloud, taken off the text.
         no_key: Why the attempt has no key.
+        judged_with: What the judge was shown beside question, answer and key, see
+            `Verdict.judged_with`.
     """
 
     thoughts: str
     no_key: NoKey
+    judged_with: str
 
 
 class Attempt(TypedDict):
@@ -68,7 +71,7 @@ class Attempt(TypedDict):
         parent: Index of the attempt that was revised, None for a fresh draw.
         feedback: The verifier's critique, handed to the next revision.
         tokens: Tokens that the model wrote for it, or None where it did not report them.
-        metadata: How its reply was read, where there is something to say of it.
+        metadata: How its reply was read and judged, where there is something to say of it.
     """
 
     text: str
@@ -158,12 +161,30 @@ class VerifierInput(TypedDict):
         answer: The candidate answer, as text.
         key: The answer's key, or None where it has none.
         context: What else the generator returned, such as the documents that it read.
+        messages: The conversation as the model saw it, in LangChain's messages: the system prompt,
+            earlier turns, the question with its pictures and other content blocks and, of an agent,
+            the tool calls that led to the answer, and their results. The answer is not among them.
     """
 
     question: str
     answer: str
     key: str | None
     context: NotRequired[Any]
+    messages: NotRequired[Sequence[Any]]
+
+
+class CriterionVerdict(TypedDict):
+    """The verdict on one of several criteria.
+
+    Attributes:
+        criterion: What an answer must meet.
+        score: How likely the answer is to meet it, in [0, 1]; None where that could not be read.
+        feedback: What is missing, or None.
+    """
+
+    criterion: str
+    score: float | None
+    feedback: str | None
 
 
 class Verdict(TypedDict):
@@ -174,11 +195,19 @@ class Verdict(TypedDict):
             which leaves the belief as it was.
         feedback: A critique for the next revision, or None.
         usage: The usage of the verification, or None where it is unknown.
+        criteria: The verdicts on single criteria, where there are several.
+        judged_with: Version of a judge's prompt that shows more than question, answer and key, and
+            what more; left out where it shows no more.
+        unseen: Whether the conversation holds pictures, sound or files that a judge was not shown;
+            left out where it does not.
     """
 
     score: float | None
     feedback: str | None
     usage: "Usage | None"
+    criteria: NotRequired[list[CriterionVerdict]]
+    judged_with: NotRequired[str]
+    unseen: NotRequired[bool]
 
 
 class Usage(TypedDict):
@@ -191,6 +220,8 @@ class Usage(TypedDict):
         unknown: How many calls reported no usage.
         unscored: How many verdicts came without a score: it could not be read, or the verifier
             abstained. Left out where there was none.
+        unseen: How many verdicts were given without seeing all pictures, sound and files of the
+            conversation. Left out where there was none.
         cached: How many calls LangChain's cache has answered, which takes no tokens. Left out where
             there was none.
     """
@@ -200,6 +231,7 @@ class Usage(TypedDict):
     output_tokens: int
     unknown: int
     unscored: NotRequired[int]
+    unseen: NotRequired[int]
     cached: NotRequired[int]
 
 
@@ -251,6 +283,8 @@ def add_usage(left: Usage | None, right: Usage | None) -> Usage:
     )
     if unscored := left.get("unscored", 0) + right.get("unscored", 0):
         total["unscored"] = unscored
+    if unseen := left.get("unseen", 0) + right.get("unseen", 0):
+        total["unseen"] = unseen
     if cached := left.get("cached", 0) + right.get("cached", 0):
         total["cached"] = cached
     return total
@@ -264,12 +298,14 @@ class AttemptEvent(TypedDict):
         index: Its index among the attempts at the question.
         attempt: The attempt, with its score and feedback.
         question: The question.
+        criteria: The verdicts on single criteria, where the verifier judges by several.
     """
 
     type: Literal["attempt"]
     index: int
     attempt: Attempt
     question: str
+    criteria: NotRequired[list[CriterionVerdict]]
 
 
 class DecisionEvent(TypedDict):

@@ -21,6 +21,7 @@ from langchain_core.runnables.config import ensure_config
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
+from langchain_markovscale._meter import Meter
 from langchain_markovscale._text import valid
 from langchain_markovscale.agents.limits import Limits
 from langchain_markovscale.agents.model_calls import Response, accounted, reported
@@ -30,6 +31,7 @@ from langchain_markovscale.agents.transcript import (
     final_answer,
     has_answer,
     reply_index,
+    seen_by_model,
 )
 from langchain_markovscale.agents.turn import (
     MarkovScaleAgentState,
@@ -51,20 +53,26 @@ from langchain_markovscale.agents.updates import (
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.budget import Budget
 from langchain_markovscale.graph.conversation import stop_decision
-from langchain_markovscale.graph.metering import UNKNOWN_CALL, Meter, with_unscored
+from langchain_markovscale.graph.metering import UNKNOWN_CALL, with_verdict
 from langchain_markovscale.graph.nodes import VerifierLike
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
 from langchain_markovscale.graph.settings import PerRun, RuleOptions, rule_of_loop
 from langchain_markovscale.graph.steps import Call, Steps, arun_steps, run_steps
-from langchain_markovscale.graph.telemetry import emit, labelled, warn_without_evidence
-from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.types import (
-    Attempt,
-    Decision,
-    Reason,
-    VerifierInput,
+from langchain_markovscale.graph.telemetry import (
+    attempt_event,
+    emit,
+    labelled,
+    warn_without_evidence,
 )
-from langchain_markovscale.verifiers.base import NoVerifier, Verifier, verdict_in, verifier_for
+from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale.types import Decision, Reason, VerifierInput
+from langchain_markovscale.verifiers.base import (
+    NoVerifier,
+    Verifier,
+    judged,
+    verdict_in,
+    verifier_for,
+)
 from langchain_markovscale.verifiers.function import as_verifier
 
 logger = logging.getLogger(__name__)
@@ -127,7 +135,8 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
 
     Args:
         verifier: The verify-proxy, as for `create_markovscale_graph`. What the tools returned is
-            given to it as `context`.
+            given to it as `context`; `messages` is the conversation up to the question, with the
+            system prompt that the model was sent, and the tool calls that led to the answer.
         criterion: Decides, in place of one that is made from `rule`.
         budget: The most that a question may use, in tokens, money, time or rounds, see `Budget`.
             Where the next call would go beyond it, the turn ends with the best answer so far and
@@ -308,6 +317,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
             "question": turn["run"]["question"],
             "answer": attempt["text"],
             "key": attempt["key"],
+            "messages": seen_by_model(transcript, turn, trail, state.get("markovscale_system")),
         }
         if (exceeded := self._limits.exceeded(turn, calls, "verify")) is not None:
             return self._end_turn(now.with_error(exceeded, over_budget=True), "budget")
@@ -327,21 +337,17 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
 
     def _verified(self, now: Now, returned: object, meter: Meter | None, seconds: float) -> Update:
         verdict = verdict_in(returned, self._verifier)
-        latest: Attempt = {
-            **now.turn["attempts"][-1],
-            "score": verdict["score"],
-            "feedback": verdict["feedback"],
-        }
+        latest = judged(now.turn["attempts"][-1], verdict)
         attempts = [*now.turn["attempts"][:-1], latest]
         cost = None
         if not isinstance(self._verifier, NoVerifier):
             cost = (meter and meter.usage) or verdict["usage"] or UNKNOWN_CALL
-            cost = with_unscored(cost, verdict)
+            cost = with_verdict(cost, verdict)
         turn: Turn = {**now.turn, "attempts": attempts}
         calls = with_cost(now.calls, "verify", cost, seconds)
         decision = self._limits.settings(turn, calls).criterion.decide(attempts)
         question, index = turn["run"]["question"], len(attempts) - 1
-        emit({"type": "attempt", "index": index, "attempt": latest, "question": question})
+        emit(attempt_event(index, latest, verdict, question))
         now = now._replace(turn=turn, calls=calls)
         if decision["action"] != "stop":
             exceeded = self._limits.exceeded(turn, calls, decision["action"])

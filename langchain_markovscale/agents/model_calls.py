@@ -11,15 +11,19 @@ from time import monotonic
 from typing import Any
 
 from langchain.agents.middleware import ExtendedModelResponse, ModelRequest, ModelResponse
+from langchain_core.runnables.config import ensure_config
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import Command
 
+from langchain_markovscale._messages import valid_message
+from langchain_markovscale._meter import with_handler
 from langchain_markovscale._models import uncached
 from langchain_markovscale.agents.limits import Limits
+from langchain_markovscale.agents.system_prompt import SystemPrompts
 from langchain_markovscale.agents.transcript import checked_response, reply_in
 from langchain_markovscale.agents.turn import Calls, Turn, action_of, under_way, with_cost
-from langchain_markovscale.graph.conversation import valid_message
 from langchain_markovscale.graph.metering import UNKNOWN_CALL
+from langchain_markovscale.graph.steps import surrounded_by
 from langchain_markovscale.graph.telemetry import emit
 from langchain_markovscale.types import usage_of
 
@@ -56,9 +60,10 @@ def accounted(
         # What a cache gave before, it would give again.
         request = request.override(model=uncached(request.model))  # type: ignore[arg-type]
     needs_format = request.response_format is not None
-    response, began = None, monotonic()
+    response, began, prompts = None, monotonic(), SystemPrompts()
     try:
-        response = _made_valid((yield request))
+        with surrounded_by(with_handler(ensure_config(), prompts)):
+            response = _made_valid((yield request))
         # Before the first answer the agent asks again for the format, or ends without it.
         checked_response(response, needs_format=needs_format and answered)
     except GraphBubbleUp:
@@ -75,7 +80,10 @@ def accounted(
     calls["reply"] = None if reply is None else reply.id
     formatted = response.structured_response is not None
     calls["formatted"] = formatted if formatted or needs_format else None
-    return _with_calls(response, calls)
+    system = prompts.of(reply, request)
+    if system == request.state.get("markovscale_system"):
+        return _with_calls(response, calls)
+    return _with_calls(response, calls, markovscale_system=system)
 
 
 def reported(turn: Turn, error: Exception, source: str) -> str:
@@ -95,8 +103,8 @@ def _made_valid(response: ModelResponse[Any]) -> ModelResponse[Any]:
     return replace(response, result=[valid_message(message) for message in response.result])
 
 
-def _with_calls(response: ModelResponse[Any], calls: Calls) -> Response:
-    return ExtendedModelResponse(response, Command(update={"markovscale_calls": calls}))
+def _with_calls(response: ModelResponse[Any], calls: Calls, **others: Any) -> Response:
+    return ExtendedModelResponse(response, Command(update={"markovscale_calls": calls, **others}))
 
 
 def _no_reply(calls: Calls) -> Response:

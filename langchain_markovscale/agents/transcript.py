@@ -9,10 +9,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from langchain.agents.middleware import ModelResponse
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    AnyMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from pydantic import TypeAdapter
 
+from langchain_markovscale._messages import as_messages
 from langchain_markovscale._text import all_valid, valid
 from langchain_markovscale.agents.turn import SOURCE, Calls, Trail, Turn
 from langchain_markovscale.answers.keys import AnswerKey
@@ -110,6 +117,22 @@ def reply_index(transcript: Transcript, turn: Turn, calls: Calls) -> int | None:
             if message.id not in known:
                 found = index
     return found
+
+
+def seen_by_model(
+    transcript: Transcript, turn: Turn, trail: Trail, system: str | None
+) -> list[AnyMessage]:
+    """Return the conversation that an answer was made from, without critiques and other attempts.
+
+    Args:
+        transcript: The conversation.
+        turn: The turn.
+        trail: The answer, and the tool calls that led to it.
+        system: The agent's system prompt.
+    """
+    before = transcript.before[:-1] if transcript.has_question else transcript.before
+    messages = [*before, turn["question"], *trail["steps"]]
+    return as_messages([SystemMessage(system), *messages] if system else messages)
 
 
 def attempt_of(turn: Turn, trail: Trail, answer_key: AnswerKey | None) -> tuple[Attempt, Trail]:

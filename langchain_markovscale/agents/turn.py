@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langgraph.managed.is_last_step import RemainingStepsManager
 from typing_extensions import TypedDict
 
-from langchain_markovscale._text import valid
+from langchain_markovscale._messages import question_in
 from langchain_markovscale.graph.metering import UsageByPurpose, add_usage_for
 from langchain_markovscale.graph.settings import RunSettings
 from langchain_markovscale.graph.state import Run
@@ -98,13 +98,16 @@ class Calls(TypedDict):
 
 
 class MarkovScaleAgentState(AgentState[Any]):
-    """An agent's state, and the turn and its calls, which only the middleware sees.
+    """An agent's state, and what only the middleware sees: the turn, its calls, the system prompt.
 
-    LangGraph counts the steps that the agent's run may still take.
+    The system prompt is in no message of the state. It is apart from the calls because it is
+    written only where it has changed. LangGraph counts the steps that the agent's run may still
+    take.
     """
 
     markovscale: NotRequired[Annotated[Turn | None, PrivateStateAttr]]
     markovscale_calls: NotRequired[Annotated[Calls | None, PrivateStateAttr]]
+    markovscale_system: NotRequired[Annotated[str | None, PrivateStateAttr]]
     remaining_steps: NotRequired[Annotated[int, PrivateStateAttr, RemainingStepsManager]]
 
 
@@ -228,7 +231,7 @@ def _turn_of(
             break
         before = message.id
     return Turn(
-        run={"question": valid(question.text), "message_id": question.id},
+        run={"question": question_in(question), "message_id": question.id},
         question=question.model_copy(deep=True),  # others may edit theirs in place
         previous=before,
         settings=settings,

@@ -99,8 +99,9 @@ def create_markovscale_graph(
         model: A chat model, one with bindings, or a name for `init_chat_model` (which needs the
             package `langchain`). It draws and revises.
         verifier: The verify-proxy: a verifier, any Runnable with the same input and output, or a
-            function. None only where answers have keys: agreement between draws and stability
-            under revision are then the evidence.
+            function. It is given the conversation as well, as the model saw it. None only where
+            answers have keys: agreement between draws and stability under revision are then the
+            evidence.
         criterion: Decides, in place of one that is made from `rule`.
         predictor: Predicts the class weights of a question before its first draw: a
             `ClassPredictor`, or a Runnable or function from the question's text to one share for
@@ -172,7 +173,7 @@ def create_markovscale_graph(
     drawing = generator(generate, model, prompts)
     generating = GenerateNode(drawing, key, safety, seconds, as_predictor(predictor), answers)
     builder.add_node(generating)
-    builder.add_node(VerifyProxyNode(verifier, per_run, safety, seconds))
+    builder.add_node(VerifyProxyNode(verifier, per_run, safety, seconds, drawing.as_seen))
     if "revise" in criterion.actions:
         writer = reviser(revise, model, prompts, draw_only)
         builder.add_node(ReviseNode("revise", writer, key, safety, seconds, answers))

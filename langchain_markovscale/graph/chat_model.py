@@ -20,8 +20,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 from pydantic import Field, field_validator
 
+from langchain_markovscale._meter import Meter
 from langchain_markovscale._models import identity_of
-from langchain_markovscale.graph.metering import Meter
 from langchain_markovscale.graph.steps import surrounded_by
 from langchain_markovscale.verifiers.base import quiet
 

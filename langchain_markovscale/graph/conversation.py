@@ -8,22 +8,20 @@ and it continues with the attempts that were already paid for.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.messages.ai import UsageMetadata
-from langchain_core.messages.utils import convert_to_messages
 
-from langchain_markovscale._text import all_valid, valid
+from langchain_markovscale._messages import as_messages, question_in
+from langchain_markovscale._text import valid
 from langchain_markovscale.graph.metering import UsageByPurpose
 from langchain_markovscale.graph.state import Run
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.types import Attempt, Decision, Reason, Usage, add_usage
 
 logger = logging.getLogger(__name__)
-
-MessageT = TypeVar("MessageT", bound=BaseMessage)
 
 _ANSWER_NAMESPACE = uuid5(NAMESPACE_URL, "langchain-markovscale/answers")
 
@@ -59,7 +57,7 @@ def open_question(values: Mapping[str, Any]) -> Opening:
     Raises:
         ValueError: If there is no question, or it has no text.
     """
-    messages = _messages(values)
+    messages = as_messages(values.get("messages") or ())
     current: Run | None = values.get("run")
     given_question: str | None = values.get("question")
     last_human = _last_human(messages)
@@ -68,9 +66,9 @@ def open_question(values: Mapping[str, Any]) -> Opening:
             "question is missing: invoke the graph with {'question': '…'}, or with "
             "{'messages': […]} whose last human message is the question."
         )
-    text = given_question if given_question is not None else last_human.text  # type: ignore[union-attr]
+    text = given_question if given_question is not None else question_in(last_human)  # type: ignore[arg-type]
     if not isinstance(text, str) or not text.strip():
-        raise ValueError(f"question must be a string with text, got {text!r}.")
+        raise ValueError(f"question must be a string with text, or a picture, got {text!r}.")
     text = valid(text)
 
     has_stopped = _has_stopped(values)
@@ -80,7 +78,7 @@ def open_question(values: Mapping[str, Any]) -> Opening:
         return Opening(current, _without_old_answer(messages, current), False, None)
     added = None
     if given_question is not None and not (
-        messages and messages[-1] is last_human and last_human.text == text
+        messages and messages[-1] is last_human and question_in(last_human) == text
     ):
         added = last_human = HumanMessage(text, id=str(uuid4()))
         messages = [*messages, added]
@@ -90,25 +88,27 @@ def open_question(values: Mapping[str, Any]) -> Opening:
     return Opening(run, _without_old_answer(messages, run), new, added)
 
 
+def conversation_of(values: Mapping[str, Any], run: Run) -> list[AnyMessage]:
+    """Return the messages of a state that a run's answers are made from, its question included.
+
+    Args:
+        values: The state.
+        run: The question.
+    """
+    messages = as_messages(values.get("messages") or ())
+    last_human = _last_human(messages)
+    if last_human is None or not (
+        question_in(last_human) == run["question"]
+        or any(message.id == run["message_id"] is not None for message in messages)
+    ):
+        messages.append(HumanMessage(run["question"], id=run["message_id"]))
+    return _without_old_answer(messages, run)
+
+
 def answer_id(run: Run) -> str | None:
     """Return the id of the message that answers a question: the same however often it is asked."""
     message_id = run["message_id"]
     return None if message_id is None else str(uuid5(_ANSWER_NAMESPACE, message_id))
-
-
-def valid_message(message: MessageT) -> MessageT:
-    """Return a message whose text can be sent, the same one where that is so already."""
-    fields = ("content", "tool_calls") if isinstance(message, AIMessage) else ("content",)
-    given = {name: getattr(message, name) for name in fields}
-    made = all_valid(given)
-    return message if made == given else message.model_copy(update=made)
-
-
-def _messages(values: Mapping[str, Any]) -> list[AnyMessage]:
-    messages: Sequence[Any] = values.get("messages") or ()
-    if not all(isinstance(message, BaseMessage) for message in messages):
-        messages = convert_to_messages(messages)
-    return [valid_message(message) for message in messages]
 
 
 def _last_human(messages: list[AnyMessage]) -> HumanMessage | None:

@@ -35,7 +35,8 @@ class HumanVerifier(Verifier):
     A resume value is True, False, a score in [0, 1], or a dictionary with `score` (None to abstain)
     and optionally `feedback`, which the next revision gets to see. After any other value the
     request is repeated, with the error under `"error"`. Neither the wait nor the restart of a
-    process costs a call, and waiting does not count for a budget's `seconds`.
+    process costs a call, and waiting does not count for a budget's `seconds`. The conversation is
+    not part of the request, because the thread has it already, in its state under `messages`.
 
     Args:
         how: What the request says about how to answer, under `"how"`.
@@ -59,7 +60,8 @@ class HumanVerifier(Verifier):
                 f"{self.get_name()} was called outside of a LangGraph run, where nothing can "
                 "pause: give it to create_markovscale_graph(verifier=…) or verify_proxy_node(…)."
             )
-        request = {**given, "how": self.how}
+        request: dict[str, Any] = {**given, "how": self.how}
+        request.pop("messages", None)
         while True:
             resume_value = interrupt(request)
             try:

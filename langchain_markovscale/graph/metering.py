@@ -1,20 +1,12 @@
 """Token accounting: the usage of a node's calls, which has to be right when calls fail, too.
 
-A callback handler sees every model call below a node, whether it is one model or a chain of them,
-retried or not. The usage of a failed try is pending until a retry of the same task can write it
-into the state, because a try that raises writes nothing.
+The usage of a failed try is pending until a retry of the same task can write it into the state,
+because a try that raises writes nothing.
 """
 
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
-
-from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
-from langchain_core.messages import BaseMessage
-from langchain_core.outputs import LLMResult
-from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import merge_configs
 
 from langchain_markovscale.types import (
     Attempt,
@@ -23,7 +15,6 @@ from langchain_markovscale.types import (
     Verdict,
     add_usage,
     is_repeated,
-    usage_of,
 )
 
 logger = logging.getLogger(__name__)
@@ -33,63 +24,6 @@ UsageByPurpose = dict[Purpose, Usage]
 
 UNKNOWN_CALL: Usage = {"calls": 1, "input_tokens": 0, "output_tokens": 0, "unknown": 1}
 """The usage of a call that reported none."""
-
-
-class Meter(BaseCallbackHandler):
-    """Counts the model calls of one try of a node."""
-
-    run_inline = True  # under asyncio it would otherwise cost a thread for every event
-
-    def __init__(self) -> None:
-        self._started: list[None] = []  # appending is atomic, and chains may call in threads
-        self._reported: list[Usage] = []
-
-    @property
-    def ignore_chain(self) -> bool:
-        """Chains make no calls of their own."""
-        return True
-
-    def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
-        """Count a call."""
-        self._started.append(None)
-
-    def on_llm_start(self, *args: Any, **kwargs: Any) -> None:
-        """Count a call."""
-        self._started.append(None)
-
-    def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:
-        """Record the usage that the call reported."""
-        for generations in response.generations[:1]:
-            for generation in generations[:1]:
-                message = getattr(generation, "message", None)
-                if isinstance(message, BaseMessage):
-                    self._reported.append(usage_of(message))
-
-    def metered_config(self, config: RunnableConfig) -> RunnableConfig:
-        """Return `config` so that the calls made with it are counted."""
-        callbacks = config.get("callbacks")
-        if not isinstance(callbacks, BaseCallbackManager):
-            return merge_configs(config, {"callbacks": [self]})
-        # The same for one key instead of all: this is done for every call.
-        callbacks = callbacks.copy()
-        callbacks.add_handler(self)
-        return {**config, "callbacks": callbacks}
-
-    @property
-    def usage(self) -> Usage | None:
-        """Calls so far; a call that failed or reported nothing is unknown. None without calls."""
-        if not self._started:
-            return None
-        unreported = len(self._started) - len(self._reported)
-        total: Usage = {
-            "calls": unreported,
-            "input_tokens": 0,
-            "output_tokens": 0,
-            "unknown": unreported,
-        }
-        for usage in self._reported:
-            total = add_usage(total, usage)
-        return total
 
 
 class PendingUsage:
@@ -120,11 +54,20 @@ class PendingUsage:
         return None if task is None else self._by_task.pop(task, None)
 
 
-def with_unscored(cost: Usage | None, verdict: Verdict) -> Usage | None:
-    """Return the usage of a verification, with its verdict counted where that has no score."""
-    if cost is None or not cost["calls"] or verdict["score"] is not None:
+def with_verdict(cost: Usage | None, verdict: Verdict) -> Usage | None:
+    """Return the usage of a verification, with its verdict counted where it lacks something.
+
+    Args:
+        cost: The usage; None where there was no verification.
+        verdict: Its verdict: without a score, or given without seeing all pictures.
+    """
+    if cost is None or not cost["calls"]:
         return cost
-    return {**cost, "unscored": cost.get("unscored", 0) + 1}
+    if verdict["score"] is None:
+        cost = {**cost, "unscored": cost.get("unscored", 0) + 1}
+    if verdict.get("unseen"):
+        cost = {**cost, "unseen": cost.get("unseen", 0) + 1}
+    return cost
 
 
 def unless_repeated(attempt: Attempt, cost: Usage | None, earlier: Sequence[Attempt]) -> Attempt:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AnyMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_markovscale._models import uncached
@@ -16,18 +17,18 @@ from langchain_markovscale.graph.class_weights import (
     plain_weights,
     weights_in,
 )
-from langchain_markovscale.graph.conversation import final_update, open_question
+from langchain_markovscale.graph.conversation import conversation_of, final_update, open_question
 from langchain_markovscale.graph.metering import (
     UNKNOWN_CALL,
     UsageByPurpose,
     unless_repeated,
-    with_unscored,
+    with_verdict,
 )
 from langchain_markovscale.graph.paid_call import LoopNode, Safety, Update, Work
 from langchain_markovscale.graph.settings import PerRun
 from langchain_markovscale.graph.state import Run
 from langchain_markovscale.graph.steps import Call, Steps
-from langchain_markovscale.graph.telemetry import emit, warn_without_evidence
+from langchain_markovscale.graph.telemetry import attempt_event, emit, warn_without_evidence
 from langchain_markovscale.graph.writers import Writer, read_reply, usage_in
 from langchain_markovscale.types import (
     Action,
@@ -43,6 +44,7 @@ from langchain_markovscale.types import (
 from langchain_markovscale.verifiers.base import (
     NoVerifier,
     Verifier,
+    judged,
     quiet,
     verdict_in,
     verifier_for,
@@ -235,7 +237,8 @@ class ReviseNode(WritingNode):
 class VerifyProxyNode(LoopNode):
     """Scores the latest attempt and, given a criterion, decides what to do next.
 
-    Where the decision is to stop, it writes the best attempt as the answer.
+    Where the decision is to stop, it writes the best attempt as the answer. The verifier is given
+    the conversation `as_seen` by the model that writes; nothing of it is kept a second time.
     """
 
     def __init__(
@@ -244,6 +247,7 @@ class VerifyProxyNode(LoopNode):
         per_run: PerRun | None,
         safety: Safety | None = None,
         timeout: float | None = None,
+        as_seen: Callable[[list[AnyMessage]], list[AnyMessage]] | None = None,
     ) -> None:
         self._verifier = as_verifier(verifier) or NoVerifier()
         super().__init__(
@@ -255,6 +259,7 @@ class VerifyProxyNode(LoopNode):
             timeout=timeout,
         )
         self._per_run = per_run
+        self._as_seen = as_seen
 
     def _steps(self, values: Mapping[str, Any], config: RunnableConfig) -> Steps[Update]:
         decision: Decision | None = values.get("decision")
@@ -276,10 +281,12 @@ class VerifyProxyNode(LoopNode):
         attempts = _attempts(values, self.name)
         run: Run = values.get("run") or open_question(values).run
         latest = attempts[-1]
+        messages = conversation_of(values, run)
         request = {
             "question": run["question"],
             "answer": latest["text"],
             "key": latest.get("key"),
+            "messages": messages if self._as_seen is None else self._as_seen(messages),
         } | _context_of(len(attempts) - 1, attempts, values)
         return Work(
             verifier_for(latest, self._verifier),
@@ -303,28 +310,19 @@ class VerifyProxyNode(LoopNode):
         return (result and result["usage"]) or UNKNOWN_CALL
 
     def _counted(self, cost: Usage | None, result: Verdict) -> Usage | None:
-        return with_unscored(cost, result)
+        return with_verdict(cost, result)
 
     def _update(
         self, work: Work, result: Verdict, cost: Usage | None, usage: UsageByPurpose
     ) -> Update:
         index = len(work.attempts) - 1
-        attempt: Attempt = {
-            **work.attempts[index],
-            "score": result["score"],
-            "feedback": result["feedback"],
-        }
+        attempt = judged(work.attempts[index], result)
         attempts = [*work.attempts[:index], attempt]
-        attempt_event: AttemptEvent = {
-            "type": "attempt",
-            "index": index,
-            "attempt": attempt,
-            "question": work.run["question"],
-        }
+        event = attempt_event(index, attempt, result, work.run["question"])
         if self._per_run is None or self.scheduled:
-            emit(attempt_event)
+            emit(event)
             return {"attempts": attempts}
-        return self._decided(work, attempts, usage, attempt_event)
+        return self._decided(work, attempts, usage, event)
 
     def _decided(
         self,

@@ -21,10 +21,11 @@ from langgraph.cache.base import FullKey
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import RetryPolicy
 
+from langchain_markovscale._meter import Meter
 from langchain_markovscale.graph.budget import Seconds, why_over_budget
 from langchain_markovscale.graph.cache import AnswerCache, Entry
 from langchain_markovscale.graph.conversation import final_update, stop_decision, values_of
-from langchain_markovscale.graph.metering import Meter, PendingUsage, UsageByPurpose, add_usage_for
+from langchain_markovscale.graph.metering import PendingUsage, UsageByPurpose, add_usage_for
 from langchain_markovscale.graph.settings import PerRun, Settings
 from langchain_markovscale.graph.state import Run
 from langchain_markovscale.graph.steps import Call, Steps, arun_steps, run_steps

@@ -80,7 +80,10 @@ class Prompts:
         Args:
             request: As a Runnable generator gets it: `question` and `messages`.
         """
-        messages: list[AnyMessage] = request["messages"]
+        return self.with_system(request["messages"])
+
+    def with_system(self, messages: list[AnyMessage]) -> list[AnyMessage]:
+        """Return a conversation with the system prompt, as the model sees it."""
         if self.system is None:
             return messages
         if messages and isinstance(messages[0], SystemMessage):

@@ -12,7 +12,7 @@ from langchain_markovscale.graph.nodes import (
     VerifierLike,
     VerifyProxyNode,
 )
-from langchain_markovscale.graph.prompts import Prompts
+from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
 from langchain_markovscale.graph.settings import PerRun
 from langchain_markovscale.graph.writers import ChatLike, WriterLike, generator, reviser
 from langchain_markovscale.theory.criterion import Criterion
@@ -52,22 +52,27 @@ def verify_proxy_node(
     verifier: VerifierLike | None,
     *,
     criterion: Criterion | None = None,
+    prompts: Prompts | None = None,
     timeout: float | None = None,
 ) -> VerifyProxyNode:
     """Return a node that scores the latest attempt.
 
     It reads `question` or `messages`, and `attempts`, and `class_weights` where the criterion uses
-    them; it writes the score and the feedback of the latest attempt and `usage`. Errors rise.
+    them; it writes the score and the feedback of the latest attempt and `usage`. The verifier is
+    given the conversation in `messages` as well. Errors rise.
 
     Args:
         verifier: The verify-proxy; None where agreement between answers is the only evidence.
         criterion: If given, the node also writes `decision` and, when that is to stop, `answer` and
             the AI message in `messages`. The run's context may change its costs and rounds, see
             `MarkovScaleContext`.
+        prompts: Those of the chat model that draws, if it has any: the verifier is given their
+            system prompt.
         timeout: Seconds that a call may take, under asyncio.
     """
     per_run = None if criterion is None else PerRun(criterion)
-    return VerifyProxyNode(verifier, per_run, timeout=timeout)
+    as_seen = prompts_or_default(prompts).with_system
+    return VerifyProxyNode(verifier, per_run, timeout=timeout, as_seen=as_seen)
 
 
 def revise_node(

@@ -11,7 +11,15 @@ from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime, get_runtime
 
-from langchain_markovscale.types import Action, Decision, Event, Purpose
+from langchain_markovscale.types import (
+    Action,
+    Attempt,
+    AttemptEvent,
+    Decision,
+    Event,
+    Purpose,
+    Verdict,
+)
 from langchain_markovscale.verifiers.base import quiet
 
 logger = logging.getLogger(__name__)
@@ -30,6 +38,26 @@ def emit(*events: Event) -> None:
     write = current_runtime().stream_writer
     for event in events:
         write(event)
+
+
+def attempt_event(index: int, attempt: Attempt, verdict: Verdict, question: str) -> AttemptEvent:
+    """Return the event of an attempt that has been verified.
+
+    Args:
+        index: Its index among the attempts at the question.
+        attempt: The attempt, with its score and feedback.
+        verdict: Its verdict.
+        question: The question.
+    """
+    event: AttemptEvent = {
+        "type": "attempt",
+        "index": index,
+        "attempt": attempt,
+        "question": question,
+    }
+    if criteria := verdict.get("criteria"):
+        event["criteria"] = criteria
+    return event
 
 
 def warn_without_evidence(decision: Decision) -> None:

@@ -5,12 +5,15 @@ from datetime import timedelta
 from typing import Any, Unpack
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
+from langchain_core.messages import AnyMessage
+from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.runnables.config import merge_configs
 from langgraph.cache.base import BaseCache
 from langgraph.store.base import BaseStore
 from langgraph.types import CachePolicy, Checkpointer, RetryPolicy
 
+from langchain_markovscale._messages import all_messages
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.budget import Budget
 from langchain_markovscale.graph.builder import create_markovscale_graph
@@ -83,8 +86,7 @@ class MarkovScaleChain(Runnable[Any, str]):
         config: RunnableConfig,
         **kwargs: Any,
     ) -> str:
-        question = {"question": question_of(input, self._question)}
-        output = self.graph.invoke(question, self.config_for(input, config), **kwargs)
+        output = self.graph.invoke(self._state(input), self.config_for(input, config), **kwargs)
         return str(output["answer"])
 
     async def _aanswer(
@@ -94,9 +96,17 @@ class MarkovScaleChain(Runnable[Any, str]):
         config: RunnableConfig,
         **kwargs: Any,
     ) -> str:
-        question = {"question": question_of(input, self._question)}
-        output = await self.graph.ainvoke(question, self.config_for(input, config), **kwargs)
+        config = self.config_for(input, config)
+        output = await self.graph.ainvoke(self._state(input), config, **kwargs)
         return str(output["answer"])
+
+    def _state(self, input: Any) -> dict[str, Any]:
+        """Return the graph's input: the question, and the conversation before it."""
+        state: dict[str, Any] = {"question": question_of(input, self._question)}
+        has_threads = getattr(self.graph, "checkpointer", None) not in (None, False)
+        if not has_threads and (conversation := conversation_in(input)):
+            state["messages"] = conversation
+        return state
 
 
 def with_markovscale(
@@ -111,7 +121,9 @@ def with_markovscale(
     """Return a Runnable that takes what the chain takes, and returns the best of its answers.
 
     The chain is called once for each fresh draw, always with its own input. What it returns beside
-    the answer, such as retrieved documents, is shown to the verifier and to the reviser::
+    the answer, such as retrieved documents, is shown to the verifier and to the reviser, and so are
+    messages in its input, such as `chat_history` (with a `checkpointer` the conversation is that of
+    the thread)::
 
         chain = create_retrieval_chain(retriever, combine_documents)
         careful = with_markovscale(chain, verifier=GroundednessVerifier(judge), model=model)
@@ -185,6 +197,20 @@ def question_of(input: Any, question: QuestionSource) -> str:
         f"The chain's input has no question that the verifier could read, got {contents}. Give "
         "question= as the key of the question in the input, or as a function of the input."
     )
+
+
+def conversation_in(input: Any) -> list[AnyMessage]:
+    """Return the messages in a chain's input; empty where there are none.
+
+    They are the input itself, or the first of its values that is a list of messages, whatever its
+    key: `chat_history`, `history` and `messages` are usual.
+    """
+    for value in (input, *(input.values() if isinstance(input, Mapping) else ())):
+        if isinstance(value, PromptValue):
+            value = value.to_messages()
+        if isinstance(value, list) and value and all_messages(value):
+            return value
+    return []
 
 
 def _chain_input(config: RunnableConfig) -> Any:

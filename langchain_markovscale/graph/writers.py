@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage
 from langchain_core.runnables import Runnable, RunnableLambda, RunnableWithFallbacks
 from langchain_core.runnables.base import RunnableBindingBase
 from pydantic import BaseModel
@@ -70,6 +70,11 @@ class Writer:
 
     runnable: Runnable[Any, Any]
     prompt: Callable[[Request], Any]
+
+    def as_seen(self, messages: list[AnyMessage]) -> list[AnyMessage]:
+        """Return a conversation as a chat model sees it; as it is, for another Runnable."""
+        prompt = self.prompt({"messages": messages})
+        return prompt if isinstance(prompt, list) else messages
 
 
 def generator(writer: WriterLike | None, model: ChatLike | None, prompts: Prompts | None) -> Writer:

@@ -9,16 +9,19 @@ and it keeps its calls out of the user's stream.
 import contextlib
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from langchain_core.callbacks import BaseCallbackManager
+from langchain_core.messages import AnyMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import run_in_executor, var_child_runnable_config
 
+from langchain_markovscale._messages import all_messages, as_messages
 from langchain_markovscale._text import valid
 from langchain_markovscale.types import (
     Attempt,
+    CriterionVerdict,
     Usage,
     Verdict,
     VerifierInput,
@@ -35,7 +38,7 @@ def to_verdict(returned: object, *, name: str = "verifier") -> Verdict:
     Args:
         returned: A bool or a number (also NumPy's or torch's, of one element), None (no score), a
             pair `(score, feedback)`, or a mapping with `score` and, where there are any,
-            `feedback` and `usage` (a `Usage`, or LangChain's `usage_metadata`).
+            `feedback`, `usage` (a `Usage`, or LangChain's `usage_metadata`) and `criteria`.
         name: The verifier's name, for errors.
 
     Returns:
@@ -46,6 +49,7 @@ def to_verdict(returned: object, *, name: str = "verifier") -> Verdict:
         TypeError: If `returned` is of no accepted type.
     """
     score, feedback, usage = returned, None, None
+    others: Mapping[str, Any] = {}
     if isinstance(returned, Mapping):
         if "score" not in returned:
             raise TypeError(
@@ -53,12 +57,36 @@ def to_verdict(returned: object, *, name: str = "verifier") -> Verdict:
                 "it, as None where the verifier abstains."
             )
         score, feedback = returned["score"], returned.get("feedback")
-        usage = returned.get("usage")
+        usage, others = returned.get("usage"), returned
     elif isinstance(returned, tuple) and len(returned) == 2:
         score, feedback = returned
-    return Verdict(
+    verdict = Verdict(
         score=_score(score, name), feedback=_feedback(feedback, name), usage=_usage(usage, name)
     )
+    return _with_others(verdict, others, name) if others else verdict
+
+
+def _with_others(verdict: Verdict, given: Mapping[str, Any], name: str) -> Verdict:
+    """Return a verdict with what else a mapping says of it; other names in it are the user's."""
+    criteria, judged_with = given.get("criteria"), given.get("judged_with")
+    if isinstance(criteria, list) and all(map(_is_criterion, criteria)):
+        verdict["criteria"] = [
+            CriterionVerdict(
+                criterion=valid(each["criterion"]),
+                score=_score(each.get("score"), name),
+                feedback=_feedback(each.get("feedback"), name),
+            )
+            for each in criteria
+        ]
+    if isinstance(judged_with, str):
+        verdict["judged_with"] = judged_with
+    if given.get("unseen") is True:
+        verdict["unseen"] = True
+    return verdict
+
+
+def _is_criterion(value: object) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("criterion"), str)
 
 
 def text_of(value: object) -> str | None:
@@ -161,7 +189,8 @@ class Verifier(Runnable[VerifierInput, Verdict]):
         """Judge one answer.
 
         Args:
-            given: Question, answer and key; `key` is always there, and may be None.
+            given: Question, answer and key; `key` is always there, and may be None. `messages`
+                is there where the verifier is a loop's.
             config: The config to pass to calls within.
             **kwargs: Arguments that were bound to the verifier.
 
@@ -187,8 +216,8 @@ class Verifier(Runnable[VerifierInput, Verdict]):
             The verdict.
 
         Raises:
-            ValueError: If the input lacks the question or the answer, or the verifier returned a
-                score that is NaN or outside [0, 1].
+            ValueError: If the input lacks the question or the answer, or has messages that are
+                none, or the verifier returned a score that is NaN or outside [0, 1].
             TypeError: If the input is no dict, or what the verifier returned is no verdict.
         """
         given = _checked_input(input)
@@ -277,6 +306,14 @@ def verdict_in(returned: object, verifier: Runnable[Any, Any]) -> Verdict:
     return to_verdict(returned, name=verifier.get_name())
 
 
+def judged(attempt: Attempt, verdict: Verdict) -> Attempt:
+    """Return an attempt with its verdict."""
+    attempt = {**attempt, "score": verdict["score"], "feedback": verdict["feedback"]}
+    if judged_with := verdict.get("judged_with"):
+        attempt["metadata"] = {**attempt.get("metadata", {}), "judged_with": judged_with}
+    return attempt
+
+
 def quiet(config: RunnableConfig | None) -> RunnableConfig:
     """Return a config with the tag `NOSTREAM`: what runs under it stays out of the stream."""
     config = config or {}
@@ -312,4 +349,22 @@ def _checked_input(given: object) -> VerifierInput:
             raise ValueError(
                 f"A verifier's input needs 'key' as a str or None, got {given['key']!r}."
             )
-    return cast(VerifierInput, {**given, "question": question, "answer": answer, "key": key})
+    checked = {**given, "question": question, "answer": answer, "key": key}
+    if given.get("messages") is not None:
+        checked["messages"] = _checked_messages(given["messages"])
+    return cast(VerifierInput, checked)
+
+
+def _checked_messages(given: Any) -> list[AnyMessage]:
+    try:
+        if isinstance(given, list) and all_messages(given):
+            return given  # as a loop gives them
+        if isinstance(given, Sequence) and not isinstance(given, str):
+            return as_messages(given)
+        error: Exception | None = None
+    except (TypeError, ValueError, NotImplementedError) as unreadable:
+        error = unreadable
+    raise ValueError(
+        "A verifier's input needs 'messages' as a list of messages, in a form that LangChain "
+        f"knows, got {given!r}."
+    ) from error

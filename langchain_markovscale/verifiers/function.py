@@ -12,7 +12,7 @@ from langchain_core.runnables.config import run_in_executor
 from langchain_markovscale.types import VerifierInput
 from langchain_markovscale.verifiers.base import Verifier
 
-_NAMES = ("question", "answer", "key", "context")
+_NAMES = ("question", "answer", "key", "context", "messages")
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _BY_PLACE = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY)
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -21,10 +21,11 @@ _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 class FunctionVerifier(Verifier):
     """A function as a verifier.
 
-    The function gets those of `question`, `answer`, `key` and `context` that its parameters
-    name; a function of one parameter of another name gets the whole `VerifierInput`. It returns a
-    bool, a score in [0, 1], None, `(score, feedback)`, or a dict with these (see `to_verdict`);
-    errors that it raises are not caught.
+    The function gets those of `question`, `answer`, `key`, `context` and `messages` (the
+    conversation as the model saw it) that its parameters name, None where there is none; a function
+    of one parameter of another name gets the whole `VerifierInput`. It returns a bool, a score in
+    [0, 1], None, `(score, feedback)`, or a dict with these (see `to_verdict`); errors that it
+    raises are not caught.
 
     A function asks no model: unless it returns a usage of its own, it counts as one call of no
     tokens.

@@ -4,11 +4,13 @@ An answer that no document supports is the typical error of a retrieval chain. I
 reading the documents, without knowing the right answer.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.runnables import Runnable
 
 from langchain_markovscale.types import VerifierInput
+from langchain_markovscale.verifiers.conversation_view import ConversationView
 from langchain_markovscale.verifiers.documents import documents_of
 from langchain_markovscale.verifiers.judge import JudgeVerifier
 
@@ -29,6 +31,7 @@ VERDICT: <PASS or FAIL>
 PROBABILITY: <how likely the answer is to be fully supported, a number from 0 to 1>"""
 """How the judge is asked to reply; the end of the prompt, after the material."""
 
+_SUPPORTED = "The documents support everything that the answer claims."
 _DOCUMENT = "DOCUMENT"
 
 
@@ -45,17 +48,20 @@ class GroundednessVerifier(JudgeVerifier):
             `init_chat_model`.
         documents_key: Where in the context the documents are, such as `"context"`; None to
             take every text in it.
-        criteria: What else an answer must meet, added to the instructions.
+        criteria: What else an answer must meet, added to the instructions; or a list, for one
+            verdict each, the first of which is on the support by the documents.
         prompt: Instructions in place of `GROUNDEDNESS_INSTRUCTIONS`; or a Runnable that makes the
-            whole prompt from `question`, `documents`, `answer`, `key`, `criteria` and
-            `reply_format`.
+            whole prompt from `question`, `documents`, `answer`, `key`, `conversation`, `criteria`
+            and `reply_format`.
         max_chars: How many characters are shown of the question, of the answer and of each
             document, at least 100; longer texts lose their middle.
+        conversation, conversation_chars, pictures: What the judge is shown of the conversation, as
+            for `JudgeVerifier`; what tools returned is among the documents.
         name: The name that traces and errors show.
 
     Raises:
-        TypeError: If `model` or `prompt` is of no accepted type.
-        ValueError: If `max_chars` is less than 100; when called, if an answer comes without
+        TypeError: If `model`, `criteria` or `prompt` is of no accepted type.
+        ValueError: If an argument is out of range; when called, if an answer comes without
             documents.
     """
 
@@ -64,12 +70,26 @@ class GroundednessVerifier(JudgeVerifier):
         model: Runnable[Any, Any] | str,
         *,
         documents_key: str | None = None,
-        criteria: str | None = None,
+        criteria: str | Sequence[str] | None = None,
         prompt: str | Runnable[dict[str, str], Any] | None = None,
         max_chars: int = 20_000,
+        conversation: bool = True,
+        conversation_chars: int = 4_000,
+        pictures: bool | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(model, criteria=criteria, prompt=prompt, max_chars=max_chars, name=name)
+        super().__init__(
+            model,
+            criteria=criteria,
+            prompt=prompt,
+            max_chars=max_chars,
+            conversation=conversation,
+            conversation_chars=conversation_chars,
+            pictures=pictures,
+            name=name,
+        )
+        if isinstance(self.criteria, tuple):
+            self.criteria = (_SUPPORTED, *self.criteria)
         self.documents_key = documents_key
 
     _instructions = GROUNDEDNESS_INSTRUCTIONS
@@ -79,6 +99,10 @@ class GroundednessVerifier(JudgeVerifier):
         documents = documents_of(given, self.documents_key, self.get_name())
         texts = {f"{_DOCUMENT} {number}": text for number, text in enumerate(documents, start=1)}
         return texts | super()._texts(given)
+
+    def _view(self, given: VerifierInput) -> ConversationView:
+        messages = [each for each in given.get("messages") or () if each.type != "tool"]
+        return super()._view({**given, "messages": messages})
 
     def _variables(self, blocks: dict[str, str]) -> dict[str, str]:
         return {**super()._variables(blocks), "documents": _documents(blocks)}

@@ -10,6 +10,7 @@ occurs in none of them, so no text can close its fence.
 import hashlib
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from langchain_markovscale._text import HIDDEN
 
@@ -37,12 +38,18 @@ _DEFAULT_LONGEST = 20_000  # characters
 _ROOM_FOR_NOTE = 200  # characters, so that the note of a first clipping is not clipped itself
 
 
-def fenced(texts: Mapping[str, str], *, longest: int = _DEFAULT_LONGEST) -> dict[str, str]:
+def fenced(
+    texts: Mapping[str, str],
+    *,
+    longest: int = _DEFAULT_LONGEST,
+    whole: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, str]:
     """Put untrusted texts between marker lines that none of them can contain.
 
     Args:
         texts: The texts by title, such as `{"ANSWER": "…"}`.
         longest: Characters that are kept of each.
+        whole: Texts of which all is kept, because they have been clipped already.
 
     Returns:
         Title to block: `----- BEGIN <title> <nonce> -----`, the text made `visible` and
@@ -50,6 +57,7 @@ def fenced(texts: Mapping[str, str], *, longest: int = _DEFAULT_LONGEST) -> dict
         their blocks.
     """
     shown = {title: _shown(text, longest) for title, text in texts.items()}
+    shown |= {title: visible(text) for title, text in whole.items()}
     nonce = _nonce("\0".join(shown.values()))
     return {
         title: f"----- BEGIN {title} {nonce} -----\n{text}\n----- END {title} {nonce} -----"

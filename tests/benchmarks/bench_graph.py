@@ -12,8 +12,9 @@ from time import process_time
 
 import pytest
 from langchain_core.language_models import FakeListChatModel
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import Runnable, RunnableLambda
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 
 from langchain_markovscale import (
@@ -54,9 +55,19 @@ def _chat(value):
 KINDS = {"bare Runnables": Constant, "RunnableLambdas": _lambda, "chains with a model": _chat}
 
 
-def parts(kind):
+def rejects(answer):
+    """A verifier that is told nothing of the conversation."""
+    return 0.1
+
+
+def reads(answer, messages):
+    """One that is given all of it."""
+    return 0.1 if messages else None
+
+
+def parts(kind, check=rejects):
     """A generator, a reviser and a verifier."""
-    return KINDS[kind]("12"), KINDS[kind]("13"), FunctionVerifier(lambda answer: 0.1)
+    return KINDS[kind]("12"), KINDS[kind]("13"), FunctionVerifier(check)
 
 
 def loop(generate, revise, verifier):
@@ -85,7 +96,7 @@ def _to_draw(state):
 
 def _to_verify(state):
     answer = state["attempts"][-1]["text"]
-    return {"question": state["messages"][-1].text, "answer": answer, "key": None}
+    return {**_to_draw(state), "answer": answer, "key": None}
 
 
 def _to_revise(state):
@@ -146,10 +157,17 @@ def by_hand(draw, rework, verifier, *, native_async):
     return builder.compile()
 
 
-def timed(graph):
-    given = {"messages": [HumanMessage("?", id="1")]}
+ALONE = [HumanMessage("?", id="1")]
+TURNS = [HumanMessage("What is 6 + 6?", id="q"), AIMessage("It is 12.", id="a")]
+CONVERSATION = [
+    *(turn.model_copy(update={"id": f"{turn.id}{n}"}) for n in range(10) for turn in TURNS),
+    *ALONE,
+]
+
+
+def timed(graph, messages=ALONE):
     began = process_time()
-    state = graph.invoke(given)
+    state = graph.invoke({"messages": messages})
     took = process_time() - began
     assert len(state["attempts"]) == ROUNDS
     return took
@@ -194,6 +212,42 @@ def test_async_overhead_over_a_loop_by_hand(kind, benchmark, figure):
             by_hand(*made, native_async=True),
         )
     figure(f"graph over a loop by hand, async, {kind}", times, "×", at_most=1.35)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_overhead_with_a_conversation_that_the_verifier_is_given(kind, benchmark, figure):
+    made = parts(kind, reads)
+    ours, theirs = loop(*made), by_hand(*made, native_async=False)
+    times = ratio(benchmark, lambda graph: timed(graph, CONVERSATION), ours, theirs)
+    figure(f"graph over a loop by hand, 21 messages, {kind}", times, "×", at_most=1.35)
+
+
+def bytes_in(kept):
+    """Bytes of all that is in the storage of an `InMemorySaver`."""
+    if isinstance(kept, bytes):
+        return len(kept)
+    parts = kept.values() if isinstance(kept, dict) else kept if isinstance(kept, tuple) else ()
+    return sum(map(bytes_in, parts))
+
+
+def kept_of_200_questions(check):
+    saver = InMemorySaver()
+    generate, revise, verifier = parts("bare Runnables", check)
+    graph = loop(generate, revise, verifier)
+    graph.checkpointer = saver
+    for number in range(200):
+        asked = HumanMessage(f"What is {number} + 6?", id=str(number))
+        graph.invoke({"messages": [asked]}, {"configurable": {"thread_id": "1"}})
+    return bytes_in((saver.storage, saver.blobs, saver.writes))
+
+
+def test_checkpoints_of_200_questions_on_a_thread(benchmark, figure):
+    growth = benchmark.pedantic(
+        lambda: kept_of_200_questions(reads) / kept_of_200_questions(rejects), rounds=1
+    )
+    figure(
+        "checkpoints of 200 questions, with the conversation to verify", growth, "×", at_most=1.001
+    )
 
 
 def test_overhead_where_no_decision_has_been_made_before(benchmark, figure, monkeypatch):

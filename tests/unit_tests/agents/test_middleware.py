@@ -93,6 +93,8 @@ def test_verifier_sees_what_the_tools_returned():
     verifier = RunnableLambda(lambda given: seen.append(given) or 0.95)
     model = ScriptedModel(script=[reply("", multiply={"a": 17, "b": 23}), "It is 391"])
     agent_of(model, verifier, [multiply]).invoke(asked())
+    (given,) = seen
+    assert [message.type for message in given.pop("messages")] == ["human", "ai", "tool"]
     assert seen == [
         {
             "question": "What is 17 * 23?",

@@ -186,14 +186,18 @@ class History(BaseChatMessageHistory):
 
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainDeprecationWarning")
 def test_a_history_of_messages_keeps_question_and_answer(run):
-    history, seen = History(), []
+    history, seen, verified = History(), [], []
 
     def chain(given):
         seen.append(len(given["history"]))
         return "In 1874."
 
+    def verifier(answer, messages):
+        verified.append([message.text for message in messages])
+        return 0.95
+
     with_history = RunnableWithMessageHistory(
-        with_markovscale(chain, verifier=accepts("In 1874."), **RULE),
+        with_markovscale(chain, verifier=verifier, **RULE),
         lambda session_id: history,
         input_messages_key="question",
         history_messages_key="history",
@@ -203,6 +207,7 @@ def test_a_history_of_messages_keeps_question_and_answer(run):
         assert run(with_history, {"question": QUESTION}, session) == "In 1874."
     assert [message.text for message in history.messages] == [QUESTION, "In 1874."] * 2
     assert seen == [0, 2]
+    assert verified == [[QUESTION], [QUESTION, "In 1874.", QUESTION]]
 
 
 def test_a_wrapped_chain_is_one_run_with_its_own_input_and_output(run):

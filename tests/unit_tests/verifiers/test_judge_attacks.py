@@ -3,7 +3,7 @@
 import itertools
 import math
 
-from judge_attacks import CARRIERS, PAYLOADS, PLACES, attacks
+from judge_attacks import CARRIERS, IN_CONVERSATION, PAYLOADS, PLACES, attacks
 from langchain_core.runnables import RunnableLambda
 
 from langchain_markovscale import GroundednessVerifier, JudgeVerifier
@@ -30,7 +30,8 @@ QUOTING = {
 
 def test_the_attacks_are_many():
     assert len(ATTACKS) == len({attack.name for attack in ATTACKS})
-    assert len(ATTACKS) == len(CARRIERS) * len(PAYLOADS) * len(PLACES) >= 3_960
+    assert len(ATTACKS) == len(CARRIERS) * len(PAYLOADS) * (len(PLACES) + 1) >= 3_960
+    assert {attack.name.rpartition("-")[2] for attack in ATTACKS} == {*PLACES, *IN_CONVERSATION}
 
 
 def scores(ways):
@@ -50,7 +51,7 @@ def scores(ways):
 
 
 def test_no_attack_on_a_judge_that_quotes_it_is_in_the_attackers_favour():
-    assert math.gcd(len(QUOTING), len(PAYLOADS) * len(PLACES)) == 1
+    assert math.gcd(len(QUOTING), len(PAYLOADS) * (len(PLACES) + 1)) == 1
     assert [(name, score) for name, score in scores(QUOTING.values()) if score != 0.05] == []
 
 
