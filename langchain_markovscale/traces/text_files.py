@@ -73,7 +73,9 @@ def read_records(path: str | os.PathLike[str]) -> list[Record] | TextTable:
     if not text.strip():
         raise ValueError(f"{name} is empty: give a file with records.")
     if "\0" in text:
-        raise ValueError(f"{name} is no text: give JSON, JSON Lines, CSV, or a log as it was written.")
+        raise ValueError(
+            f"{name} is no text: give JSON, JSON Lines, CSV, or a log as it was written."
+        )
     if text.lstrip()[0] in "[{":
         return _json_records(text, name)
     return TextTable(csv_rows(text, name))
