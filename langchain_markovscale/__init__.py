@@ -9,6 +9,8 @@ from importlib import import_module
 
 _NAMES_BY_MODULE = {
     "types": ("Attempt", "Decision", "Usage"),
+    "answers.semantics": ("SemanticKey",),
+    "calibration.answer_threshold": ("fit_semantic_key",),
     "calibration.calibration": ("Calibration",),
     "calibration.predictor": ("ClassPredictor",),
     "traces.tables": ("traces_from_table",),
@@ -58,6 +60,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from langchain_markovscale.agents.middleware import (
         MarkovScaleMiddleware as MarkovScaleMiddleware,
+    )
+    from langchain_markovscale.answers.semantics import SemanticKey as SemanticKey
+    from langchain_markovscale.calibration.answer_threshold import (
+        fit_semantic_key as fit_semantic_key,
     )
     from langchain_markovscale.calibration.calibration import Calibration as Calibration
     from langchain_markovscale.calibration.predictor import (

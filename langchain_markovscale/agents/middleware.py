@@ -57,7 +57,7 @@ from langchain_markovscale.graph.metering import UNKNOWN_CALL, with_verdict
 from langchain_markovscale.graph.nodes import VerifierLike
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
 from langchain_markovscale.graph.settings import PerRun, RuleOptions, rule_of_loop
-from langchain_markovscale.graph.steps import Call, Steps, arun_steps, run_steps
+from langchain_markovscale.graph.steps import Call, Steps, arun_steps, joining, run_steps
 from langchain_markovscale.graph.telemetry import (
     attempt_event,
     emit,
@@ -271,7 +271,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
 
     def _verification(self, state: Mapping[str, Any]) -> Steps[Update | None]:
         """Return the update that follows a model's reply."""
-        pending = self._pending(Now.of(state))
+        pending = yield from self._pending(Now.of(state))
         if not isinstance(pending, _Pending):
             return pending
         config, meter = self._call_config(pending)
@@ -287,7 +287,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
             now = now._replace(calls=with_cost(now.calls, "verify", cost, monotonic() - began))
             return self._end_turn(now.with_error(reported(now.turn, error, "verifier")), "error")
 
-    def _pending(self, now: Now) -> _Pending | Update | None:
+    def _pending(self, now: Now) -> Steps[_Pending | Update | None]:
         """Return what is to be verified, or the update where there is nothing to verify."""
         state, turn, calls, transcript = now
         if (final := turn["final"]) is not None:
@@ -303,6 +303,9 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         trail["channels"] = snapshot(state, self._restore)
         try:
             attempt, trail = attempt_of(turn, trail, self._answer_key)
+            earlier, config = turn["attempts"], ensure_config()
+            key = yield from joining(attempt["key"], self._answer_key, earlier, config)
+            attempt = {**attempt, "key": key}
         except Exception as error:
             if not turn["attempts"]:
                 raise

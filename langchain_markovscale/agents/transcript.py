@@ -23,7 +23,7 @@ from langchain_markovscale._messages import as_messages
 from langchain_markovscale._text import all_valid, valid
 from langchain_markovscale.agents.turn import SOURCE, Calls, Trail, Turn
 from langchain_markovscale.answers.keys import AnswerKey
-from langchain_markovscale.answers.reading import joined_key, read_answer, read_key
+from langchain_markovscale.answers.reading import read_answer, read_key
 from langchain_markovscale.graph.conversation import answer_id
 from langchain_markovscale.graph.metering import unless_repeated
 from langchain_markovscale.graph.writers import EmptyReplyError
@@ -162,7 +162,7 @@ def attempt_of(turn: Turn, trail: Trail, answer_key: AnswerKey | None) -> tuple[
         trail = {**trail, "answer": [message, *trail["answer"][1:]]}
     attempt = new_attempt(
         text,
-        key=joined_key(key, answer_key, turn["attempts"]),
+        key=key,
         parent=decision["parent"] if decision else None,
         tokens=tokens_written(cost),
         metadata=metadata,

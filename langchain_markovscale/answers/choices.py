@@ -5,11 +5,10 @@ from collections.abc import Sequence
 
 from langchain_markovscale.answers.keys import (
     AnswerKey,
-    folded,
     last_number,
-    normalized_text,
     resolve_answer_key,
 )
+from langchain_markovscale.answers.spelling import folded, normalized_text
 
 Choices = int | Sequence[str]
 

@@ -10,8 +10,6 @@ The conventions are the field's: where a text holds several candidates, the *las
 """
 
 import json
-import re
-import unicodedata
 from collections.abc import Callable
 from functools import partial
 from typing import Any, overload
@@ -21,28 +19,10 @@ from langchain_markovscale.answers.json_text import last_json_object
 from langchain_markovscale.answers.letters import Choice, choice_patterns, chosen_letter
 from langchain_markovscale.answers.mathematics import MathKey
 from langchain_markovscale.answers.numbers import last_numeral
-from langchain_markovscale.answers.numerals import canonical_number
+from langchain_markovscale.answers.semantics import SemanticKey
+from langchain_markovscale.answers.spelling import normalized_text
 from langchain_markovscale.answers.thoughts import without_thoughts
 from langchain_markovscale.types import ArgumentError
-
-_FOLDED_AT_ONCE = 500  # characters
-_APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u2032`\u00b4", "'"))
-
-
-_HAS_APOSTROPHE = re.compile("[\u2018\u2019\u02bc\u2032`\u00b4]")
-
-
-def folded(text: str) -> str:
-    """Return a text in NFKC, case folded, every apostrophe straight; in linear time."""
-    if _HAS_APOSTROPHE.search(text):  # first, because NFKC takes an acute accent apart
-        text = text.translate(_APOSTROPHES)
-    if text.isascii():
-        return text.casefold()
-    # Piece by piece, because normalising a long run of combining marks takes quadratic time.
-    pieces = (text[i : i + _FOLDED_AT_ONCE] for i in range(0, len(text), _FOLDED_AT_ONCE))
-    together = (unicodedata.normalize("NFKC", piece).casefold() for piece in pieces)
-    return "".join(unicodedata.normalize("NFKC", piece) for piece in together)
-
 
 AnswerKey = Callable[[str], str | None]
 """A function from the text of an answer to its key, or None where it finds none."""
@@ -107,47 +87,6 @@ def choice_letter(text: str, letters: str = "ABCDE") -> str | None:
 def letter_of(text: str, letters: str = "ABCDE") -> Choice:
     """Return what `choice_letter` finds, and whether it was several letters."""
     return chosen_letter(without_thoughts(text), choice_patterns(letters))
-
-
-_EDGE_PUNCTUATION = ".,;:?…\"'\u201c\u201d\u2018\u2019«»()[]{}*_`~\u3002\u3001"
-_ARTICLES = frozenset({"a", "an", "the"})
-
-
-def normalized_text(text: str) -> str | None:
-    """Return a short answer in one spelling, so that variants of it are equal.
-
-    NFKC and case folding; straight apostrophes; single spaces; punctuation trimmed from both ends
-    of each word (not within: "u.s", "c++" and "-5" stay); leading articles dropped; a text that is
-    one number gets its canonical form.
-
-    Args:
-        text: The whole text of an answer.
-
-    Returns:
-        The folded text, or None where nothing is left of it.
-    """
-    whole = folded(without_thoughts(text))
-    number = canonical_number(whole)
-    if number is not None:
-        return number
-    words = [trimmed for word in whole.split() if (trimmed := _trimmed(word))]
-    first = next((i for i, word in enumerate(words) if word not in _ARTICLES), 0)
-    kept = " ".join(words[first:])
-    return canonical_number(kept) or kept or None
-
-
-def _trimmed(word: str) -> str:
-    if word.isalnum():
-        return word
-    bare = word.lstrip(_EDGE_PUNCTUATION).rstrip(_EDGE_PUNCTUATION + "!")
-    if bare.isalpha():
-        return bare
-    core = word.rstrip(_EDGE_PUNCTUATION)
-    if not core[:-1].rstrip("!")[-1:].isdigit():
-        core = core.rstrip(_EDGE_PUNCTUATION + "!")  # but "5!" is a number of its own
-    bare = core.lstrip(_EDGE_PUNCTUATION)
-    decimal = bare[:1].isdigit() and core[: -len(bare)].endswith(".")
-    return f".{bare}" if decimal else bare
 
 
 def json_field(name: str, *, as_sets: bool = False) -> AnswerKey:
@@ -220,7 +159,8 @@ _NAMED: dict[str, AnswerKey] = {
     "normalized_text": normalized_text,
 }
 _VALID = (
-    "last_number, boxed, choice, choice:<letters>, text, math, json, json:<field>, json_set:<field>"
+    "last_number, boxed, choice, choice:<letters>, text, math, json, json:<field>, "
+    "json_set:<field>, semantic, semantic:<threshold>"
 )
 
 
@@ -234,7 +174,8 @@ def resolve_answer_key(answer_key: str | AnswerKey | None) -> AnswerKey | None:
     Args:
         answer_key: None (answers have no keys), a name (`last_number`, `boxed`, `math`, `choice`,
             `choice:ABCD`, `text`, `json` for a whole object, `json:field`, `json_set:field` where
-            the lists in it are sets), or a callable from text to key.
+            the lists in it are sets, `semantic` for free text, `semantic:0.9` with a threshold), or
+            a callable from text to key.
 
     Returns:
         The key function, or None. A user's callable is wrapped: an empty key counts as None, a key
@@ -243,14 +184,16 @@ def resolve_answer_key(answer_key: str | AnswerKey | None) -> AnswerKey | None:
     Raises:
         ValueError: If the name is unknown.
         TypeError: If the answer key is of no accepted type.
-        ModuleNotFoundError: If it is `math` and the extra `math` is not installed.
+        ModuleNotFoundError: If it is `math` and the extra `math` is not installed, or `semantic`
+            and the extra `nli`.
+        OSError: If it is `semantic` and its model cannot be fetched.
     """
     if answer_key is None:
         return None
     if isinstance(answer_key, str):
         return _named_key(answer_key)
     if callable(answer_key):
-        checked_kinds = (_CheckedKey, MathKey)
+        checked_kinds = (_CheckedKey, MathKey, SemanticKey)
         is_checked = answer_key in _NAMED.values() or isinstance(answer_key, checked_kinds)
         return answer_key if is_checked else _CheckedKey(answer_key)
     raise TypeError(
@@ -268,11 +211,22 @@ def _named_key(name: str) -> AnswerKey:
         return partial(choice_letter, letters=detail)
     if kind == "math" and not detail:
         return MathKey()
+    if kind == "semantic" and (detail.strip() or kind == name.strip()):
+        return SemanticKey(threshold=_threshold(name, detail) if detail else None)
     if kind in _NAMED and not detail:
         return _NAMED[kind]
     raise ArgumentError(
         "answer_key", f"must be one of {_VALID}, or a callable from text to key, got {name!r}."
     )
+
+
+def _threshold(name: str, detail: str) -> float:
+    try:
+        return float(detail)
+    except ValueError:
+        raise ArgumentError(
+            "answer_key", f"must end in a threshold, such as 'semantic:0.9', got {name!r}."
+        ) from None
 
 
 class _CheckedKey:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
+from typing_extensions import TypeIs
+
 from langchain_markovscale.answers.keys import (
     AnswerKey,
     boxed,
@@ -16,9 +18,10 @@ from langchain_markovscale.answers.keys import (
     json_key,
     last_number,
     letter_of,
-    normalized_text,
 )
 from langchain_markovscale.answers.mathematics import MathKey
+from langchain_markovscale.answers.semantics import SemanticKey
+from langchain_markovscale.answers.spelling import normalized_text
 from langchain_markovscale.answers.thoughts import split_thoughts
 from langchain_markovscale.types import AttemptMetadata, NoKey
 
@@ -110,13 +113,18 @@ def read_key(
 
 def why_no_key(text: str, answer_key: AnswerKey) -> NoKey:
     """Return why a key function has found no key in a text."""
-    if isinstance(answer_key, MathKey):
+    if compares(answer_key):
         return answer_key.why(text)
     function = answer_key.func if isinstance(answer_key, partial) else answer_key
     if function is choice_letter:
         letters = answer_key.keywords if isinstance(answer_key, partial) else {}
         return "several_letters" if letter_of(text, **letters).several else "no_letter"
     return _REASONS.get(function, "no_key")
+
+
+def compares(answer_key: AnswerKey | None) -> TypeIs[MathKey | SemanticKey]:
+    """Return whether a key function knows that different keys are equal, which takes its time."""
+    return isinstance(answer_key, (MathKey, SemanticKey))
 
 
 def joined_key(
@@ -129,7 +137,7 @@ def joined_key(
         answer_key: What made it; only some know that two different keys are equal.
         earlier: The earlier attempts at the question.
     """
-    if key is None or not isinstance(answer_key, MathKey):
+    if key is None or not compares(answer_key):
         return key
     return answer_key.joined(key, (attempt.get("key") for attempt in earlier))
 

@@ -38,7 +38,8 @@ AnswerKeyName = Annotated[
     typer.Option(
         "--answer-key",
         help="How to read an answer: last_number, boxed, choice, choice:<letters>, text, "
-        "math, json, json:<field>, json_set:<field>. Equal keys are the same answer.",
+        "math, json, json:<field>, json_set:<field>, semantic (free text), semantic:<threshold>. "
+        "Equal keys are the same answer.",
     ),
 ]
 CostPerRound = Annotated[

@@ -110,7 +110,7 @@ def create_markovscale_graph(
             the next call would go beyond it, the best answer so far is returned, with
             `decision["reason"] == "budget"` and what was used up under `error`.
         answer_key: Makes the key of an answer; equal keys are the same answer. A function of the
-            text, or a name such as `"last_number"`.
+            text, or a name such as `"last_number"`, or `"semantic"` for free text.
         generate: Draws instead of the model: a Runnable or function, called with
             `{"question", "messages"}`. It returns a string, a message, or a dictionary with either
             under `answer`, `output`, `text` or last in `messages`; what else the dictionary holds

@@ -10,7 +10,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_markovscale._models import uncached
 from langchain_markovscale.answers.keys import AnswerKey
-from langchain_markovscale.answers.reading import joined_key, read_key
+from langchain_markovscale.answers.reading import read_key
 from langchain_markovscale.graph.cache import AnswerCache
 from langchain_markovscale.graph.class_weights import (
     CLASS_WEIGHTS_KEY,
@@ -27,7 +27,7 @@ from langchain_markovscale.graph.metering import (
 from langchain_markovscale.graph.paid_call import LoopNode, Safety, Update, Work
 from langchain_markovscale.graph.settings import PerRun
 from langchain_markovscale.graph.state import Run
-from langchain_markovscale.graph.steps import Call, Steps
+from langchain_markovscale.graph.steps import Call, Steps, joining
 from langchain_markovscale.graph.telemetry import attempt_event, emit, warn_without_evidence
 from langchain_markovscale.graph.writers import Writer, read_reply, usage_in
 from langchain_markovscale.types import (
@@ -101,6 +101,10 @@ class WritingNode(LoopNode):
     def _for_cache(self, result: Draft) -> Any:
         return result._asdict()
 
+    def _among_earlier(self, work: Work, result: Draft, config: RunnableConfig) -> Steps[Draft]:
+        key = yield from joining(result.key, self._answer_key, work.attempts, config)
+        return result._replace(key=key)
+
     def _cost(self, output: Any, result: Draft | None) -> Usage:
         return usage_in(output)
 
@@ -109,7 +113,7 @@ class WritingNode(LoopNode):
     ) -> Update:
         attempt = new_attempt(
             result.text,
-            key=joined_key(result.key, self._answer_key, work.attempts),
+            key=result.key,
             parent=work.parent,
             tokens=tokens_written(cost),
             metadata=result.metadata,

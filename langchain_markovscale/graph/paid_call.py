@@ -147,6 +147,11 @@ class LoopNode(Runnable[Any, Update]):
     def _read(self, output: Any) -> Any:
         """Return what the call's output means, or raise."""
 
+    def _among_earlier(self, work: Work, result: Any, config: RunnableConfig) -> Steps[Any]:
+        """Return a result as it reads among the earlier attempts."""
+        yield from ()
+        return result
+
     @abstractmethod
     def _cost(self, output: Any, result: Any) -> Usage | None:
         """Return the usage that the call itself reports.
@@ -197,7 +202,9 @@ class LoopNode(Runnable[Any, Update]):
             if answers is not None and key is not None:
                 cached = yield Call(answers, Entry(key), config)
                 if cached is not None:
-                    return self._added(work, self._from_cache(cached["result"]), cached["cost"])
+                    result = self._from_cache(cached["result"])
+                    result = yield from self._among_earlier(work, result, config)
+                    return self._added(work, result, cached["cost"])
             call = Call(work.runnable, work.call_input(), config, self._timeout, self.name)
             started = True
             output = yield call
@@ -206,6 +213,7 @@ class LoopNode(Runnable[Any, Update]):
             if answers is not None and key is not None:
                 value = {"result": self._for_cache(result), "cost": cost}
                 yield Call(answers, Entry(key, value), config)
+            result = yield from self._among_earlier(work, result, config)
             return self._added(work, result, cost) | self._seconds_update(work, settings)
         except GraphBubbleUp:  # an interrupt: the node runs again from the start when it is resumed
             self._pending_usage.keep(_task_id(), _metered_usage(meter))

@@ -5,6 +5,7 @@ goes the same way. A decision in the state is followed whatever the settings of 
 one is made with them. In a user's own graph its arguments name the keys of the state to read.
 """
 
+import asyncio
 from collections.abc import Hashable, Mapping
 from typing import Any, Unpack, cast, get_args
 
@@ -15,6 +16,7 @@ from langgraph.graph.state import CompiledStateGraph
 
 from langchain_markovscale.answers.choices import key_for
 from langchain_markovscale.answers.keys import AnswerKey
+from langchain_markovscale.answers.reading import compares
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.graph.class_weights import CLASS_WEIGHTS_KEY, weights_in
 from langchain_markovscale.graph.conversation import values_of
@@ -147,7 +149,9 @@ class MarkovScaleRouter(Runnable[Any, str]):
             return context.run(self, input)
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
-        """Return the next step as `invoke` does; it takes microseconds and needs no thread."""
+        """Return the next step as `invoke` does, in a thread only where keys are compared."""
+        if compares(self.answer_key):
+            return await asyncio.to_thread(self.invoke, input, config)
         return self.invoke(input, config)
 
     def path_map(

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from langchain_markovscale._text import valid
 from langchain_markovscale.answers.keys import AnswerKey
+from langchain_markovscale.answers.reading import joined_key
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.graph.conversation import values_of
 from langchain_markovscale.types import Action, Attempt, new_attempt
@@ -74,7 +75,7 @@ class AttemptsReader:
             ValueError: If a score is out of range, or an attempt lacks what cannot be inferred.
         """
         if self.answers_key is None and self.messages_key is None:
-            return [self._completed(attempt, index) for index, attempt in enumerate(raw)]
+            return self._all_completed(raw)
         scores = _list_at(self.scores_key, values) if self.scores_key is not None else ()
         if len(scores) > len(raw):
             raise ValueError(
@@ -84,13 +85,17 @@ class AttemptsReader:
             )
         scores = [*scores, *[None] * (len(raw) - len(scores))]
         pairs = zip(raw, scores, strict=True)
-        return [
-            self._completed({"text": text, "score": score}, index)
-            for index, (text, score) in enumerate(pairs)
-        ]
+        return self._all_completed([{"text": text, "score": score} for text, score in pairs])
 
-    def _completed(self, attempt_like: Any, index: int) -> Attempt:
+    def _all_completed(self, raw: Sequence[Any]) -> list[Attempt]:
+        attempts: list[Attempt] = []
+        for attempt_like in raw:
+            attempts.append(self._completed(attempt_like, attempts))
+        return attempts
+
+    def _completed(self, attempt_like: Any, earlier: Sequence[Attempt]) -> Attempt:
         """Return an attempt of the user's with all keys; what it lacks is inferred."""
+        index = len(earlier)
         if isinstance(attempt_like, BaseModel) or is_dataclass(attempt_like):
             attempt_like = values_of(attempt_like)
         if not isinstance(attempt_like, Mapping):
@@ -113,7 +118,7 @@ class AttemptsReader:
             )
         key = attempt.get("key")
         if key is None and self.answer_key is not None:
-            key = self.answer_key(text)
+            key = joined_key(self.answer_key(text), self.answer_key, earlier)
         previous = index - 1 if action == "revise" else None
         return new_attempt(
             text,

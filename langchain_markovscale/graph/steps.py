@@ -6,14 +6,19 @@ a thread or an event loop that is not there, and the logic before and after a ca
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.errors import NodeTimeoutError
+
+from langchain_markovscale.answers.keys import AnswerKey
+from langchain_markovscale.answers.reading import compares, joined_key
+from langchain_markovscale.types import Attempt
 
 Requested = TypeVar("Requested")
 Result = TypeVar("Result")
@@ -123,3 +128,38 @@ class Call(NamedTuple):
 
 Steps = Generator[Call, Any, Returned]
 """What is done around calls: yields each of them, and is sent its result or thrown its error."""
+
+
+class InThread(Runnable[Any, Any]):
+    """A function that computes for a while: called in place, or in a thread under asyncio.
+
+    A `RunnableLambda` would be a run of its own in every trace.
+
+    Args:
+        function: Called with the input.
+    """
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """Call the function."""
+        return self._function(input)
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """Call the function without blocking the event loop."""
+        return await asyncio.to_thread(self._function, input)
+
+
+def joining(
+    key: str | None,
+    answer_key: AnswerKey | None,
+    earlier: Sequence[Attempt],
+    config: RunnableConfig,
+) -> Steps[str | None]:
+    """Return `joined_key` of a key; one that has to be compared is so without blocking."""
+    if key is None or not earlier or not compares(answer_key):
+        return key
+    function = partial(joined_key, key, answer_key)
+    joined: str | None = yield Call(InThread(function), earlier, config)
+    return joined

@@ -14,12 +14,12 @@ from langchain_markovscale.answers.keys import (
     AnswerKey,
     choice_letter,
     last_number,
-    normalized_text,
     resolve_answer_key,
 )
 from langchain_markovscale.answers.math_worker import WORKER, check_installed
 from langchain_markovscale.answers.mathematics import MathKey
-from langchain_markovscale.answers.reading import joined_key
+from langchain_markovscale.answers.reading import compares, joined_key
+from langchain_markovscale.answers.spelling import normalized_text
 from langchain_markovscale.answers.thoughts import without_thoughts
 
 Grader = Callable[[str, str], bool | None]
@@ -37,6 +37,11 @@ class ExactKey:
 
     def __init__(self, answer_key: AnswerKey | str | None = None) -> None:
         self._answer_key = resolve_answer_key(answer_key or normalized_text)
+
+    @property
+    def compares(self) -> bool:
+        """Whether different keys may be equal, which takes its time."""
+        return compares(self._answer_key)
 
     def __call__(self, answer: str, reference: str) -> bool:
         """Return whether the keys are equal.
@@ -65,7 +70,11 @@ class ExactKey:
         function = self._answer_key
         function = function.func if isinstance(function, partial) else function
         keys: set[str | None] = set()
-        if not is_math and function not in (last_number, choice_letter, normalized_text):
+        if not compares(self._answer_key) and function not in (
+            last_number,
+            choice_letter,
+            normalized_text,
+        ):
             keys = {self._answer_key(rf"\boxed{{{reference}}}")}
             keys = keys - {None} or {reference.strip(), normalized_text(reference)}
         found = frozenset(key for key in keys if key)
@@ -252,6 +261,16 @@ def resolve_grader(
     if callable(grader):
         return CheckedGrader(grader)
     raise TypeError(f"grader must be a name ({_VALID}) or a function, not {type(grader).__name__}.")
+
+
+def takes_time(grader: Grader) -> bool:
+    """Return whether a grader is to be called in a question's own thread.
+
+    Args:
+        grader: As `resolve_grader` returns it. A user's function may be slow, and keys that are
+            compared are so by a model, or by another process.
+    """
+    return isinstance(grader, CheckedGrader) or (isinstance(grader, ExactKey) and grader.compares)
 
 
 def check_reference(grader: Grader, reference: str | None) -> None:

@@ -23,7 +23,7 @@ from langgraph.graph.state import CompiledStateGraph
 
 from langchain_markovscale._text import harmless
 from langchain_markovscale.display.wording import counted
-from langchain_markovscale.recording.graders import CheckedGrader, Grader, check_reference
+from langchain_markovscale.recording.graders import Grader, check_reference, takes_time
 from langchain_markovscale.recording.progress import Progress
 from langchain_markovscale.recording.question_run import QuestionRun
 from langchain_markovscale.recording.questions import Question
@@ -226,15 +226,15 @@ class Recorder:
             raise
 
     def _grades_at_once(self, run: QuestionRun) -> bool:
-        """Whether to label in the question's own thread: a user's grader may be slow."""
-        return self._is_whole(run) and isinstance(self._grader, CheckedGrader)
+        """Whether to label in the question's own thread."""
+        return self._is_whole(run) and takes_time(self._grader)
 
     def finish(self, run: QuestionRun) -> None:
         """Keep the result of a question's run."""
         if self._file.has(run.question.id):
             return
         if self._is_whole(run) and not run.graded:
-            # Here and not in `work`: our own graders are quick, and need no thread of their own.
+            # Here and not in `work`: most of our own graders are quick, and need no thread.
             run.grade(self._grader)
         self._attempts += run.made
         if self._is_whole(run):

@@ -12,6 +12,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_markovscale._models import resolve_model
 from langchain_markovscale.answers.keys import resolve_answer_key
+from langchain_markovscale.answers.reading import joined_key
 from langchain_markovscale.types import (
     MarkovScaleDeprecationWarning,
     Usage,
@@ -109,7 +110,8 @@ class AgreementVerifier(Verifier):
                     "it must return a message or a str."
                 )
             usage = add_usage(usage, usage_of(reply))
-            agreeing += self.answer_key(text) == key
+            drawn = self.answer_key(text)
+            agreeing += joined_key(drawn, self.answer_key, [{"key": key}]) == key
         return Verdict(score=agreeing / self.draws, feedback=None, usage=usage)
 
 

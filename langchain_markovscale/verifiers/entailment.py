@@ -5,30 +5,27 @@ and distinguishes entailment, contradiction and neither. It is small enough for 
 few hundred words and ignores the rest without a warning, so long documents are split into passages.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from statistics import fmean
 from threading import Lock
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from langchain_core.runnables import RunnableConfig
 from numpy.typing import NDArray
 
-from langchain_markovscale._extras import naming_the_extra
+from langchain_markovscale.answers.text_models import (
+    CrossEncoderLike,
+    entailment_label,
+    identity,
+    load_cross_encoder,
+)
 from langchain_markovscale.types import Verdict, VerifierInput
 from langchain_markovscale.verifiers.base import Verifier
 from langchain_markovscale.verifiers.documents import documents_of, passages_of, sentences_of
 
 DEFAULT_MODEL = "cross-encoder/nli-deberta-v3-base"
-_ENTAILMENT = "entailment"
 _SHORTEST = 100  # characters of a passage; less is hardly a sentence
-
-
-class CrossEncoderLike(Protocol):
-    """What is used of `sentence_transformers.CrossEncoder`."""
-
-    def predict(self, inputs: Any, **kwargs: Any) -> Any:
-        """Return a row of numbers, one for each label, for each pair of texts."""
 
 
 class EntailmentVerifier(Verifier):
@@ -89,14 +86,14 @@ class EntailmentVerifier(Verifier):
             raise ValueError(
                 f"passage_chars must be at least {_SHORTEST}, a sentence, got {passage_chars}."
             )
-        self.model = _load_cross_encoder(model, revision) if isinstance(model, str) else model
+        self.model = load_cross_encoder(model, revision) if isinstance(model, str) else model
         if not callable(getattr(self.model, "predict", None)):
             raise TypeError(
                 "model must be a cross-encoder with predict, such as "
                 f"sentence_transformers.CrossEncoder(…), or its name, got {type(model).__name__}."
             )
         self.documents_key = documents_key
-        self.entailment = _entailment_label(self.model) if entailment is None else entailment
+        self.entailment = entailment_label(self.model) if entailment is None else entailment
         self.aggregate = aggregate
         self.split = split or sentences_of
         self.passage_chars = passage_chars
@@ -120,7 +117,7 @@ class EntailmentVerifier(Verifier):
         pairs = [(passage, claim) for claim in claims for passage in passages]
         options = {"show_progress_bar": False, **kwargs}
         with self._one_at_a_time:
-            rows = self.model.predict(pairs, activation_fn=_identity, apply_softmax=True, **options)
+            rows = self.model.predict(pairs, activation_fn=identity, apply_softmax=True, **options)
         support = self._support(rows, len(claims), len(passages))
         weak = [claim.strip() for claim, share in zip(claims, support, strict=True) if share < 0.5]
         return Verdict(
@@ -145,31 +142,3 @@ class EntailmentVerifier(Verifier):
             )
         best: list[float] = shares.max(axis=1).tolist()
         return best
-
-
-def _entailment_label(model: object) -> int:
-    """Look up the output for entailment in the model's configuration."""
-    labels = getattr(getattr(model, "config", None), "label2id", None)
-    if isinstance(labels, Mapping):
-        for label, number in labels.items():
-            if str(label).casefold() == _ENTAILMENT:
-                return int(number)
-    raise ValueError(
-        "entailment must be the number of the model's output for entailment, because the labels of "
-        f"its configuration do not name it, got {labels!r}."
-    )
-
-
-def _load_cross_encoder(name: str, revision: str | None) -> CrossEncoderLike:
-    try:
-        from sentence_transformers import CrossEncoder
-    except ModuleNotFoundError as error:
-        raise naming_the_extra(error) from error
-    options = {} if revision is None else {"revision": revision}
-    model: CrossEncoderLike = CrossEncoder(name, **options)
-    return model
-
-
-def _identity(logits: Any) -> Any:
-    """Return the logits, which the softmax needs; a model's own activation may be a sigmoid."""
-    return logits

@@ -1,0 +1,64 @@
+"""One spelling for all that differ in case, width, punctuation or articles alone."""
+
+import re
+import unicodedata
+
+from langchain_markovscale.answers.numerals import canonical_number
+from langchain_markovscale.answers.thoughts import without_thoughts
+
+_FOLDED_AT_ONCE = 500  # characters
+_APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u2032`\u00b4", "'"))
+_HAS_APOSTROPHE = re.compile("[\u2018\u2019\u02bc\u2032`\u00b4]")
+
+
+def folded(text: str) -> str:
+    """Return a text in NFKC, case folded, every apostrophe straight; in linear time."""
+    if _HAS_APOSTROPHE.search(text):  # first, because NFKC takes an acute accent apart
+        text = text.translate(_APOSTROPHES)
+    if text.isascii():
+        return text.casefold()
+    # Piece by piece, because normalising a long run of combining marks takes quadratic time.
+    pieces = (text[i : i + _FOLDED_AT_ONCE] for i in range(0, len(text), _FOLDED_AT_ONCE))
+    together = (unicodedata.normalize("NFKC", piece).casefold() for piece in pieces)
+    return "".join(unicodedata.normalize("NFKC", piece) for piece in together)
+
+
+_EDGE_PUNCTUATION = ".,;:?…\"'\u201c\u201d\u2018\u2019«»()[]{}*_`~\u3002\u3001"
+_ARTICLES = frozenset({"a", "an", "the"})
+
+
+def normalized_text(text: str) -> str | None:
+    """Return a short answer in one spelling, so that variants of it are equal.
+
+    NFKC and case folding; straight apostrophes; single spaces; punctuation trimmed from both ends
+    of each word (not within: "u.s", "c++" and "-5" stay); leading articles dropped; a text that is
+    one number gets its canonical form.
+
+    Args:
+        text: The whole text of an answer.
+
+    Returns:
+        The folded text, or None where nothing is left of it.
+    """
+    whole = folded(without_thoughts(text))
+    number = canonical_number(whole)
+    if number is not None:
+        return number
+    words = [trimmed for word in whole.split() if (trimmed := _trimmed(word))]
+    first = next((i for i, word in enumerate(words) if word not in _ARTICLES), 0)
+    kept = " ".join(words[first:])
+    return canonical_number(kept) or kept or None
+
+
+def _trimmed(word: str) -> str:
+    if word.isalnum():
+        return word
+    bare = word.lstrip(_EDGE_PUNCTUATION).rstrip(_EDGE_PUNCTUATION + "!")
+    if bare.isalpha():
+        return bare
+    core = word.rstrip(_EDGE_PUNCTUATION)
+    if not core[:-1].rstrip("!")[-1:].isdigit():
+        core = core.rstrip(_EDGE_PUNCTUATION + "!")  # but "5!" is a number of its own
+    bare = core.lstrip(_EDGE_PUNCTUATION)
+    decimal = bare[:1].isdigit() and core[: -len(bare)].endswith(".")
+    return f".{bare}" if decimal else bare
