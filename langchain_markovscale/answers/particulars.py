@@ -28,9 +28,9 @@ _TOKEN = re.compile(
     r"|[$€£¥%<>=\u2264\u2265\u2260]|(?<=\s)[-+*/^](?=\s)"
 )
 _SAYING_LITTLE = _words(
-    "a an the is are was were be been being it its that this these those of to in on at for "
-    "with by from as and or so do does did has have had will would which who there you your i they "
-    "them their we our yes also then than degree degrees about mainly answer"
+    "a an the is are was were be been being it its that this these those of to in on at for with "
+    "by from as and or so do does did has have had will would which there your their our yes also "
+    "then than degree degrees about mainly answer"
 )
 _ONE_WORD = """km kilometre kilometer, kg kilogram kilo, cm centimetre centimeter, mg milligram
 mm millimetre millimeter, ml millilitre milliliter, h hour, min minute, sec second, ms millisecond
@@ -38,7 +38,7 @@ litre liter, gram gramme, lb pound, kb kilobyte, mb megabyte, gb gigabyte, tb te
 c celsius, f fahrenheit, m metre meter, $ dollar usd, € euro eur, £ gbp, % percent
 dr doctor, mr mister, mrs missus, st street
 jan january, feb february, aug august, sept september, oct october, nov november, dec december
-can't cannot
+can't cannot, i me, he him, they them
 beat beaten, begin began begun, bite bit bitten, blow blew blown, break broke broken
 bring brought, build built, buy bought, catch caught, choose chose chosen, draw drew drawn
 drink drank drunk, drive drove driven, eat ate eaten, fall fell fallen, feed fed, feel felt
@@ -72,7 +72,7 @@ _NEGATIONS = _words(
 _NEGATING_VERBS = _words("fail refuse deny lack exclude forbid prohibit ban")
 _NEGATING = re.compile(r"(?:un|in|im|il|ir|dis|non)(?=\w{3})")
 _DECISIVE = _words(
-    "will would shall may might could should must only almost nearly until since unless if from "
+    "will would shall may might could should must only almost nearly until since unless if or from "
     "against some most few many all every each any more less fewer before after new north south "
     "east west"
 )
@@ -103,7 +103,7 @@ def differ(one: str, other: str) -> Difference | None:
     sentence in which a word stands in place of another, or a small word such as "only" is added; or
     if their words are the same in an order that is neither that of a passive, nor of an
     enumeration, nor of a clause that was moved. Two texts are taken for one sentence from half of
-    their words in common on.
+    their words in common on, or where each has but one of its own.
 
     Args:
         one: A text; the time that it takes grows with the square of its length.
@@ -122,7 +122,8 @@ def differ(one: str, other: str) -> Difference | None:
     if _is_one_place(a.words, b.words):
         return "word"
     common, own = set(a.words) & set(b.words), set(a.words) ^ set(b.words)
-    is_one_sentence = len(common) >= len(own) or (common and len(own) == 2)
+    has_spaces = " " in one and " " in other
+    is_one_sentence = len(common) >= len(own) or (len(own) == 2 and has_spaces)
     if not is_one_sentence:
         return None
     if (common < set(a.words) and common < set(b.words)) or a.decisive != b.decisive:

@@ -268,7 +268,7 @@ def test_threads_ask_the_model_one_at_a_time(model):
 
     watched = Watched()
     key = SemanticKey(watched, threshold=0.9)
-    texts = [(f"{CLOSED} {word}", f"{RENT} {word}") for word in ("so", "then", "also", "they")]
+    texts = [(f"{CLOSED} {word}", f"{RENT} {word}") for word in ("so", "then", "also", "there")]
     threads = [threading.Thread(target=keys_of, args=(key, *pair)) for pair in texts]
     for thread in threads:
         thread.start()

@@ -99,7 +99,8 @@ def test_wrongly_joined_answers_are_coincidences_in_a_fit():
     def coincidence(*confused):
         traces = Loop(wrong_answers=8).traces(100, 4, 0, seed=1)
         key = SemanticKey(Meanings(*confused), threshold=0.9)
-        return Calibration.fit(keyed(traces, key)).rates.coincidence
+        options = {"n_classes": 1, "n_bootstrap": 20, "delivery": False}
+        return Calibration.fit(keyed(traces, key), **options).rates.coincidence
 
     exact, joining = coincidence(), coincidence(set(NAMES[:3]), set(NAMES[3:7]))
     assert exact == pytest.approx(1 / 8, abs=0.05)

@@ -79,6 +79,7 @@ def test_for_the_library_the_message_begins_with_the_argument() -> None:
         (["plan", "--initial", "2", "--repair", "0", "--corruption", "0"], "--initial must be"),
         (["solve", "x", "--actions", "stop"], "--actions must name revise, generate, or both"),
         (["solve", "x", "--answer-key", "first"], "--answer-key must be one of last_number, boxed"),
+        (["solve", "x", "--answer-key", "semantic:high"], "--answer-key must end in a threshold"),
         (["solve", "x", "--cost", "nan"], "--cost must be finite and at least 0, got nan"),
     ],
 )

@@ -9,9 +9,11 @@ from fakes import ScriptedModel
 from langchain_core.documents import Document
 from langchain_core.runnables import RunnableLambda
 from langgraph.graph import START, MessagesState, StateGraph
+from meanings import CLOSED, ENDED, RENT, SHUT, Meanings
 from recorded_parts import QUESTIONS, Parts, by_question, texts
 
 from langchain_markovscale import (
+    SemanticKey,
     create_markovscale_graph,
     read_traces,
     record_traces,
@@ -52,6 +54,28 @@ def test_attempts_have_keys_and_labels(record, parts, path):
     assert [one["key"] for one in known["attempts"]] == ["1", "1", "2", "2"]
     assert [one["correct"] for one in known["attempts"]] == [False, False, True, True]
     assert [one["correct"] for one in unknown["attempts"]] == [None] * 4
+
+
+def test_answers_in_other_words_are_recorded_as_equal_and_right(record, path):
+    threads = set()
+
+    class Watched(Meanings):
+        def embed_documents(self, texts):
+            threads.add(threading.current_thread())
+            return super().embed_documents(texts)
+
+    answers = iter([SHUT, RENT, CLOSED])
+    graph = create_markovscale_graph(
+        generate=lambda request: next(answers),
+        verifier=None,
+        answer_key=SemanticKey(Watched({CLOSED, SHUT, ENDED}), threshold=0.9),
+        actions=("generate",),
+    )
+    record(graph, [("Why?", ENDED)], path=path, revisions=0, fresh_starts=3)
+    (trace,) = read_traces(path)
+    assert [one["key"] for one in trace["attempts"]] == [SHUT, RENT, SHUT]
+    assert [one["correct"] for one in trace["attempts"]] == [True, False, True]
+    assert threading.main_thread() not in threads
 
 
 def test_the_traces_are_what_a_fit_needs(record, parts, path):
