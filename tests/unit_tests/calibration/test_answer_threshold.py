@@ -4,7 +4,7 @@ import math
 
 import pytest
 from langchain_core.embeddings import Embeddings
-from meanings import Meanings
+from meanings import Meanings, Reader
 from simulated_loops import Loop
 
 from langchain_markovscale import Calibration, SemanticKey, fit_semantic_key
@@ -45,6 +45,15 @@ def test_the_threshold_parts_right_answers_from_wrong_ones():
         "at least 96.5% are rightly joined, at the confidence asked for. Of the pairs that should "
         "be joined, 100% are."
     )
+
+
+def test_entailment_has_a_threshold_of_its_own():
+    both_ways = {("red fox", "old owl"): 0.9, ("old owl", "red fox"): 0.8}
+    one_way = {("red fox", "big bear"): 0.95}
+    found = fit_semantic_key([CLEAR] * 150, entailment=Reader({**both_ways, **one_way}))
+    assert found.key.threshold == pytest.approx(0.8)
+    assert found.key.same("old owl", "red fox")
+    assert not found.key.same("red fox", "big bear")
 
 
 def test_the_bound_is_exact_where_some_are_joined_wrongly():
