@@ -7,9 +7,16 @@ from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 from langchain_core.globals import get_llm_cache
-from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models import BaseChatModel, BaseLanguageModel
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, merge_content
-from langchain_core.runnables import Runnable, RunnableWithFallbacks
+from langchain_core.runnables import (
+    Runnable,
+    RunnableAssign,
+    RunnableLambda,
+    RunnableParallel,
+    RunnableSequence,
+    RunnableWithFallbacks,
+)
 from langchain_core.runnables.base import RunnableBindingBase
 
 from langchain_markovscale._extras import naming_the_extra
@@ -93,6 +100,46 @@ def identity_of(thing: object) -> str:
     It is for the keys of caches, where `id` is none: it is given again to the next object.
     """
     return _IDENTITIES.setdefault(thing, uuid4().hex)
+
+
+def models_in(runnable: object) -> list[str]:
+    """Return the names of the models that a Runnable calls, in order, as far as they can be seen.
+
+    Args:
+        runnable: A model, one with bindings, retries or fallbacks, a chain, or a function that uses
+            some of these. Names are those of providers and hubs, else that of the class.
+    """
+    found: dict[int, object] = {}
+    waiting = [runnable]
+    while waiting:
+        part = waiting.pop(0)
+        if id(part) not in found:  # functions may call each other
+            found[id(part)] = part
+            waiting = [*_parts_of(part), *waiting]
+    models = [part for part in found.values() if isinstance(part, BaseLanguageModel)]
+    return list(dict.fromkeys(map(_name_of_model, models)))
+
+
+def _parts_of(runnable: object) -> list[object]:
+    if isinstance(runnable, RunnableBindingBase):
+        return [runnable.bound]
+    if isinstance(runnable, RunnableWithFallbacks):
+        return [runnable.runnable]
+    if isinstance(runnable, RunnableSequence):
+        return [*runnable.steps]
+    if isinstance(runnable, RunnableParallel):
+        return [*runnable.steps__.values()]
+    if isinstance(runnable, RunnableAssign):
+        return [runnable.mapper]
+    return [*runnable.deps] if isinstance(runnable, RunnableLambda) else []
+
+
+def _name_of_model(model: BaseLanguageModel[Any]) -> str:
+    for attribute in ("model_name", "model", "model_id"):
+        name = getattr(model, attribute, None)
+        if name and isinstance(name, str):
+            return name
+    return type(model).__name__
 
 
 def refuses_roles(error: Exception) -> bool:

@@ -54,6 +54,7 @@ from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.budget import Budget
 from langchain_markovscale.graph.conversation import stop_decision
 from langchain_markovscale.graph.metering import UNKNOWN_CALL, with_verdict
+from langchain_markovscale.graph.named_parts import named_parts, warn_of_other_loop
 from langchain_markovscale.graph.nodes import VerifierLike
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
 from langchain_markovscale.graph.settings import PerRun, RuleOptions, rule_of_loop
@@ -174,7 +175,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         **rule: Unpack[RuleOptions],
     ) -> None:
         by_default = criterion is None and rule.get("actions") is None
-        criterion, self._answer_key = rule_of_loop(
+        criterion, self._answer_key, self._measured = rule_of_loop(
             MarkovScaleMiddleware, verifier, answer_key, criterion, rule
         )
         if criterion.variant == "map":
@@ -267,6 +268,10 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         if self._unwarned and request.tools:
             self._unwarned = False
             warn_of_channels(self._restore if self._restores_by_choice else None)
+        if measured := self._measured:
+            self._measured = {}  # once is enough
+            model, key = request.model, self._answer_key
+            warn_of_other_loop(measured, named_parts(model, model, self._verifier, key))
         return accounted(request, self._limits)
 
     def _verification(self, state: Mapping[str, Any]) -> Steps[Update | None]:

@@ -229,6 +229,27 @@ def _threshold(name: str, detail: str) -> float:
         ) from None
 
 
+def name_of_key(answer_key: AnswerKey) -> str | None:
+    """Return the name of a key function, as `resolve_answer_key` takes it where it is one of ours.
+
+    Returns:
+        None for a function without a name.
+    """
+    if isinstance(answer_key, MathKey):
+        return "math"
+    if isinstance(answer_key, SemanticKey):
+        return "semantic"
+    if isinstance(answer_key, _CheckedKey):
+        name = getattr(answer_key.function, "__name__", None)
+        return name if name and name.isidentifier() else None
+    if isinstance(answer_key, partial) and answer_key.func is json_key:
+        kind = "json_set" if answer_key.keywords["as_sets"] else "json"
+        return ":".join(filter(None, (kind, answer_key.args[0])))
+    if isinstance(answer_key, partial):
+        return f"choice:{answer_key.keywords['letters']}"
+    return next((name for name, known in _NAMED.items() if known is answer_key), None)
+
+
 class _CheckedKey:
     """A user's key function whose return value is checked; a class, so that it can be pickled."""
 

@@ -19,6 +19,7 @@ from langchain_markovscale.replay.measured_delivery import measure_delivery
 from langchain_markovscale.theory.delivery import Delivery
 from langchain_markovscale.theory.mixture import ChainMixture
 from langchain_markovscale.theory.rates import Rates, training_free_rates
+from langchain_markovscale.traces.provenance import LOOP
 from langchain_markovscale.traces.trace import Trace, read_traces
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ class Calibration:
     Attributes:
         rates: The mixture of chains and the rates of the verifier.
         source: Where the rates come from, in a sentence.
-        metadata: Anything else that is worth keeping (model, prompts, date); plain JSON values.
+        metadata: Anything else that is worth keeping (prompts, date); plain JSON values. Under
+            `"loop"` are the names of the model, verifier and answer key of the traces; a loop with
+            others that decides by this calibration warns.
         draws: Rates fitted to resampled questions; empty where nothing was fitted.
         fitted: What the rates were fitted to and how well; None where nothing was fitted.
         delivery: What of its promises the criterion delivered on the traces; None where that was
@@ -124,7 +127,8 @@ class Calibration:
             level: Coverage of the intervals, in (0, 1).
             seed: Seed of every random step: the same traces and seed give the same calibration.
             source: Where the rates come from, in a sentence.
-            metadata: Anything else that is worth keeping; plain JSON values.
+            metadata: Anything else that is worth keeping; plain JSON values. The names of the
+                model, verifier and answer key on which all traces agree are added under `"loop"`.
             delivery: Whether to replay the criterion on the traces, fitted on one half of the
                 questions and played on the other, so that decisions count on what it delivered and
                 not on what it promised. Needs labelled traces of at least 30 questions, 60 or
@@ -145,10 +149,11 @@ class Calibration:
         if isinstance(traces, Iterator):
             traces = list(traces)  # they are read twice
         found = fit(traces, n_bootstrap=n_bootstrap)
+        recorded_with = {LOOP: dict(found.loop)} if found.loop else {}
         fitted = cls(
             found.rates,
             source,
-            dict(metadata or {}),
+            recorded_with | (metadata or {}),
             found.draws,
             found.summary,
             decision=found.decision,

@@ -30,6 +30,7 @@ from langchain_markovscale.theory.likelihood import DEPTH, REVISED
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.validation import check_level, whole
 from langchain_markovscale.traces.checks import checked
+from langchain_markovscale.traces.provenance import CommonLoop, Loop
 from langchain_markovscale.traces.trace import Trace, read_traces
 from langchain_markovscale.types import ArgumentError
 
@@ -48,12 +49,14 @@ class Fitted(NamedTuple):
         decision: The rates to decide with, where they are others.
         draws: Fits to resampled questions, so that decisions account for uncertain rates.
         summary: What a report shows.
+        loop: The loop that made the traces, as far as all of them tell the same.
     """
 
     rates: Rates
     decision: Rates | None
     draws: tuple[Rates, ...]
     summary: FitSummary
+    loop: Loop
 
 
 def fit_traces(
@@ -68,7 +71,8 @@ def fit_traces(
 ) -> Fitted:
     """Fit rates to traces; see `Calibration.fit` for the arguments."""
     _check_arguments(n_classes, settling, n_bootstrap, level, seed)
-    statistics = _statistics(traces)
+    common = CommonLoop()
+    statistics = _statistics(traces, common)
     check_identifiable(statistics)
     # A generator for each stage, so that an option of one does not change what another finds.
     stages = np.random.SeedSequence(seed).spawn(6)
@@ -130,7 +134,7 @@ def fit_traces(
         level,
         doubted=bool(n_bootstrap) or decision is not None,  # shrunk rates are doubted as well
     )
-    return Fitted(rates, decision, draws, summary)
+    return Fitted(rates, decision, draws, summary, common.loop)
 
 
 def _check_arguments(
@@ -149,14 +153,14 @@ def _check_arguments(
     check_level(level)
 
 
-def _statistics(traces: Any) -> Statistics:
+def _statistics(traces: Any, common: CommonLoop) -> Statistics:
     if hasattr(traces, "shape"):
         return collect_table(traces)
     if isinstance(traces, (str, PathLike)):
-        return collect(read_traces(Path(traces)))
+        return collect(common.noting(read_traces(Path(traces))))
     if not isinstance(traces, Iterable):
         raise ValueError(f"traces must be traces, a path or an array, got {traces!r}.")
-    return collect(_checked(traces))
+    return collect(common.noting(_checked(traces)))
 
 
 def _checked(traces: Iterable[Trace]) -> Iterator[Trace]:

@@ -15,6 +15,7 @@ from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.budget import Budget
 from langchain_markovscale.graph.cache import AnswerCache
 from langchain_markovscale.graph.class_weights import PredictorLike, as_predictor, check_predictor
+from langchain_markovscale.graph.named_parts import named_parts, warn_of_other_loop
 from langchain_markovscale.graph.nodes import (
     GenerateNode,
     ReviseNode,
@@ -153,7 +154,9 @@ def create_markovscale_graph(
     draw_only = 'actions=("generate",)'
     if criterion is not None:
         draw_only = f"criterion=Criterion(…, {draw_only})"
-    criterion, key = rule_of_loop(create_markovscale_graph, verifier, answer_key, criterion, rule)
+    criterion, key, measured = rule_of_loop(
+        create_markovscale_graph, verifier, answer_key, criterion, rule
+    )
     check_predictor(predictor, criterion)
     policies = _policies(retry_policy)
     per_run = PerRun(criterion, budget)
@@ -174,13 +177,16 @@ def create_markovscale_graph(
     generating = GenerateNode(drawing, key, safety, seconds, as_predictor(predictor), answers)
     builder.add_node(generating)
     builder.add_node(VerifyProxyNode(verifier, per_run, safety, seconds, drawing.as_seen))
+    revising = None
     if "revise" in criterion.actions:
-        writer = reviser(revise, model, prompts, draw_only)
-        builder.add_node(ReviseNode("revise", writer, key, safety, seconds, answers))
+        revising = reviser(revise, model, prompts, draw_only)
+        builder.add_node(ReviseNode("revise", revising, key, safety, seconds, answers))
         builder.add_edge("revise", "verify_proxy")
     builder.add_edge(START, "generate")
     builder.add_edge("generate", "verify_proxy")
     router = MarkovScaleRouter(criterion=criterion, answer_key=key, routes=_LABELS)
+    router.loop = named_parts(drawing.runnable, revising and revising.runnable, verifier, key)
+    warn_of_other_loop(measured, router.loop)
     builder.add_conditional_edges("verify_proxy", router, router.path_map())
     options = {
         "checkpointer": checkpointer,

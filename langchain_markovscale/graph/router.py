@@ -15,15 +15,22 @@ from langgraph.constants import END
 from langgraph.graph.state import CompiledStateGraph
 
 from langchain_markovscale.answers.choices import key_for
-from langchain_markovscale.answers.keys import AnswerKey
+from langchain_markovscale.answers.keys import AnswerKey, name_of_key
 from langchain_markovscale.answers.reading import compares
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.graph.class_weights import CLASS_WEIGHTS_KEY, weights_in
 from langchain_markovscale.graph.conversation import values_of
-from langchain_markovscale.graph.settings import PerRun, RuleOptions, criterion_of
+from langchain_markovscale.graph.named_parts import warn_of_other_loop
+from langchain_markovscale.graph.settings import (
+    PerRun,
+    RuleOptions,
+    criterion_of,
+    loop_measured_by,
+)
 from langchain_markovscale.graph.state_reader import AttemptsReader
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale.traces.provenance import Loop
 from langchain_markovscale.types import Decision, Step
 
 
@@ -63,6 +70,10 @@ class MarkovScaleRouter(Runnable[Any, str]):
             `choices`, `exact_verifier` and `delivery`, described by
             `help(langchain_markovscale.RuleOptions)`.
 
+    Attributes:
+        loop: The parts of the loop by name, as far as they are known; of a router alone, its answer
+            key. Where the calibration was measured with others, its first decision warns.
+
     Raises:
         ValueError: If arguments are out of range or contradict each other.
         TypeError: If the calibration is of no accepted type, or an option is unknown.
@@ -96,10 +107,14 @@ class MarkovScaleRouter(Runnable[Any, str]):
         if reads_other_keys and criterion is None and rule.get("actions") is None:
             rule["actions"] = ("revise",)
         self.criterion = criterion_of(MarkovScaleRouter, criterion, rule)
+        self._measured = loop_measured_by(self.criterion)
         if reads_other_keys and scores_key is None:
             self.criterion = self.criterion.without_verifier()
         self._per_run = PerRun(self.criterion)
         self.answer_key = key_for(answer_key, rule.get("choices"))
+        self.loop: Loop = {}
+        if self.answer_key is not None and (key := name_of_key(self.answer_key)):
+            self.loop["answer_key"] = key
         allowed = self.criterion.actions
         self._reader = AttemptsReader(
             attempts_key,
@@ -133,6 +148,9 @@ class MarkovScaleRouter(Runnable[Any, str]):
                 f"{self.name} found no attempt and may only revise: let it follow a node that has "
                 "written an answer."
             )
+        if measured := self._measured:
+            self._measured = {}  # once is enough
+            warn_of_other_loop(measured, self.loop)
         weights = weights_in(values, self.criterion, self._class_weights_key)
         criterion = self._per_run.now().criterion
         return criterion.decide(self._reader.attempts(raw, values), weights)

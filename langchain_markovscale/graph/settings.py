@@ -22,6 +22,7 @@ from langchain_markovscale.theory.decision_cache import Cache
 from langchain_markovscale.theory.delivery import Delivery
 from langchain_markovscale.theory.rates import Rates, Variant
 from langchain_markovscale.theory.validation import costs_by_action, single, whole
+from langchain_markovscale.traces.provenance import Loop, loop_in
 from langchain_markovscale.types import Action
 from langchain_markovscale.verifiers.function import is_exact
 
@@ -34,7 +35,8 @@ class RuleOptions(TypedDict, total=False):
     `criterion=`.
 
     Attributes:
-        calibration: A `Calibration` or bare `Rates`; by default `Calibration.training_free()`.
+        calibration: A `Calibration` or bare `Rates`; by default `Calibration.training_free()`. One
+            that was measured with another model, verifier or answer key is used, with a warning.
         variant: Where the weights of the classes of questions come from: `"mixture"`, as fitted,
             which is the default; `"gate"`, which decides before a run whether to loop at all;
             `"map"`, by a predictor; `"training_free"`, a broad grid in place of the fitted classes.
@@ -126,16 +128,23 @@ def reject_unknown(callee: Callable[..., Any], options: Mapping[str, Any], accep
             )
 
 
+def loop_measured_by(criterion: Criterion) -> Loop:
+    """Return the loop that a criterion's calibration was measured with, as far as it is known."""
+    return loop_in(getattr(criterion.arguments["calibration"], "metadata", None))
+
+
 class Rule(NamedTuple):
     """How a loop decides, and by which keys it tells answers apart.
 
     Attributes:
         criterion: Decides what to do next.
         answer_key: Makes the key of an answer; None where answers have none.
+        measured: The loop that the calibration was measured with, as far as that is known.
     """
 
     criterion: Criterion
     answer_key: AnswerKey | None
+    measured: Loop
 
 
 def rule_of_loop(
@@ -160,6 +169,7 @@ def rule_of_loop(
         TypeError: If an option is unknown, or the calibration is of no accepted type.
     """
     criterion = criterion_of(callee, criterion, rule)
+    measured = loop_measured_by(criterion)
     if is_exact(verifier) and not criterion.exact_verifier and "exact_verifier" not in rule:
         criterion = criterion.replace(exact_verifier=True)
     key, choices = key_for(answer_key, rule.get("choices")), criterion.belief.choices
@@ -175,7 +185,7 @@ def rule_of_loop(
                 "or an answer_key such as 'last_number', by which answers can agree."
             )
         criterion = criterion.without_verifier()
-    return Rule(criterion, key)
+    return Rule(criterion, key, measured)
 
 
 class RunSettings(TypedDict, total=False):

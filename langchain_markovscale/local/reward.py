@@ -162,6 +162,7 @@ class RewardModelVerifier(Verifier):
                 f"model has {model.config.num_labels} outputs: give a reward model, which has one "
                 "or two."
             )
+        self.model_name = getattr(model, "name_or_path", None)
         self.tokenizer = tokenizer
         self.step_token = step_token
         self.aggregate = aggregate

@@ -91,9 +91,10 @@ def record_traces(
             can hardly be told apart: record at least two.
         max_concurrency: How many questions run at a time; 8 by default.
         config: For every run of the graph: tags, callbacks and so on.
-        metadata: Added to the metadata of every trace, which have the models, their settings and
-            the time anyway. With metadata a file that was begun can only be taken up with the
-            same: traces that are there must not contradict it, nor `revisions` and `fresh_starts`.
+        metadata: Added to the metadata of every trace, which have the models, their settings, the
+            names of the verifier and the answer key, and the time anyway. With metadata a file that
+            was begun can only be taken up with the same: traces that are there must not contradict
+            it, nor `revisions` and `fresh_starts`.
         progress: Whether to show on stderr how far it is: on a bar, or in lines where stderr is
             no terminal. By default on a terminal where tqdm is installed (extra `cli`).
         rounds: The former name of `revisions`.

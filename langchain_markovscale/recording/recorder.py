@@ -23,12 +23,15 @@ from langgraph.graph.state import CompiledStateGraph
 
 from langchain_markovscale._text import harmless
 from langchain_markovscale.display.wording import counted
+from langchain_markovscale.graph.router import router_of
 from langchain_markovscale.recording.graders import Grader, check_reference, takes_time
 from langchain_markovscale.recording.progress import Progress
 from langchain_markovscale.recording.question_run import QuestionRun
 from langchain_markovscale.recording.questions import Question
 from langchain_markovscale.recording.recording_file import RecordingFile
 from langchain_markovscale.recording.schedule import Schedule, scheduled
+from langchain_markovscale.recording.settings_check import warn_of_other_loops_traces
+from langchain_markovscale.traces.provenance import LOOP, Loop
 from langchain_markovscale.traces.trace import AttemptCounts, Trace, trace_line
 from langchain_markovscale.traces.usage import mean_tokens
 
@@ -173,6 +176,9 @@ class Recorder:
         self._progress = Progress(progress)
         self._began = monotonic()
         self._file = RecordingFile(path, questions, schedule, self._settings(questions[0]))
+        router = router_of(graph)
+        self._loop: Loop = {} if router is None else router.loop
+        warn_of_other_loops_traces(path, self._file.loop, self._loop)
         self.todo = self._file.todo
         self._already_there = len(questions) - len(self.todo)
         prior = sum(len(self._file.prior(question.id)) for question in self.todo)
@@ -304,6 +310,7 @@ class Recorder:
         before = self._file.metadata(run.question.id)
         made = {
             **self._scheduled,
+            LOOP: self._loop,
             "recorded": datetime.now(UTC).isoformat(timespec="seconds"),
             "models": before.get("models", {}) | run.models_called.models,
         }

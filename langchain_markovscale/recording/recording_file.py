@@ -14,6 +14,7 @@ from typing import Any
 from langchain_markovscale.recording.questions import Question
 from langchain_markovscale.recording.schedule import Schedule
 from langchain_markovscale.recording.settings_check import refuse_other_settings
+from langchain_markovscale.traces.provenance import CommonLoop
 from langchain_markovscale.traces.trace import (
     LabelledAttempt,
     Trace,
@@ -37,6 +38,7 @@ class RecordingFile:
 
     Attributes:
         todo: The questions that are not in the file yet.
+        loop: The loop that made the traces that are there, as far as all of them tell the same.
 
     Raises:
         ValueError: If the file is not a file of traces, has another question under an id, or was
@@ -102,7 +104,8 @@ class RecordingFile:
 
     def _finished(self) -> set[str]:
         done, short = set(), 0
-        for trace in read_traces(self.path):
+        common = CommonLoop()
+        for trace in common.noting(read_traces(self.path)):
             self._check(trace)
             done.add(trace["id"])
             short += trace["id"] in self._asked and len(trace["attempts"]) < self._schedule.attempts
@@ -114,6 +117,7 @@ class RecordingFile:
                 self.path,
                 self._schedule.attempts,
             )
+        self.loop = common.loop
         return done
 
     def _unfinished(self) -> dict[str, Trace]:

@@ -1,10 +1,15 @@
 """Which models made a trace, and with what settings, as the models report them to LangChain."""
 
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler
+
+from langchain_markovscale.traces.provenance import Loop, difference
+
+logger = logging.getLogger(__name__)
 
 _SETTINGS = ("temperature", "top_p", "top_k", "seed", "max_tokens")
 _FORMER_NAMES = {"rounds": "revisions"}  # in files of version 0.1
@@ -94,4 +99,22 @@ def refuse_other_settings(
             f"{path} was recorded with {there}; this recording asks for {here}, and a calibration "
             "to both would describe neither: record to another file, or with the settings that "
             "this one was recorded with."
+        )
+
+
+def warn_of_other_loops_traces(path: str | os.PathLike[str], there: Loop, here: Loop) -> None:
+    """Log that traces which are there were made by a loop whose parts have other names.
+
+    Args:
+        path: The file of traces.
+        there: The loop that made those in it.
+        here: The loop that is to add to them.
+    """
+    differing = difference(there, here)
+    if differing is not None:
+        logger.warning(
+            "%s was recorded with %s, and this loop has %s: a calibration to both describes "
+            "neither. Record to another file, or with the loop that this one was recorded with.",
+            path,
+            *differing,
         )

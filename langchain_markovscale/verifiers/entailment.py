@@ -86,6 +86,7 @@ class EntailmentVerifier(Verifier):
             raise ValueError(
                 f"passage_chars must be at least {_SHORTEST}, a sentence, got {passage_chars}."
             )
+        self.model_name = model if isinstance(model, str) else None
         self.model = load_cross_encoder(model, revision) if isinstance(model, str) else model
         if not callable(getattr(self.model, "predict", None)):
             raise TypeError(

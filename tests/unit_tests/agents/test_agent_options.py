@@ -9,7 +9,12 @@ from langchain_core.tracers.base import BaseTracer
 from pydantic import BaseModel
 from scripted_agents import agent_of, asked, multiply, texts, told
 
-from langchain_markovscale import JudgeVerifier, MarkovScaleMiddleware, create_markovscale_graph
+from langchain_markovscale import (
+    Calibration,
+    JudgeVerifier,
+    MarkovScaleMiddleware,
+    create_markovscale_graph,
+)
 
 
 def test_no_evidence_is_refused():
@@ -95,3 +100,15 @@ def test_calls_of_the_verifier_can_be_told_from_those_of_the_agent(run):
     ]
     assert attempts == [(0, "generate"), (1, "revise")]
     assert all("mine" in each.tags for each in models.runs)
+
+
+def test_rates_of_another_loop_are_told_of_once(run, caplog):
+    measured = {"model": "large", "reviser": "large", "answer_key": "last_number"}
+    calibration = Calibration(SURE.rates, "measured", {"loop": measured})
+    model = ScriptedModel(script=["391"], repeat=True)
+    agent = agent_of(model, accepts("391"), answer_key="text", calibration=calibration)
+    for _ in range(2):
+        run(agent, asked())
+    (message,) = [each.message for each in caplog.records if "measured with" in each.message]
+    assert "with model='large', answer_key='last_number', and this loop has" in message
+    assert "has model='scripted', answer_key='text':" in message

@@ -138,3 +138,16 @@ def test_a_recording_takes_no_answer_from_the_graphs_cache(tmp_path):
         (trace,) = read_traces(path)
         assert len({attempt["text"] for attempt in trace["attempts"]}) == 2
     assert model.calls == 4
+
+
+def test_another_loop_adds_to_a_file_with_a_warning(record, tmp_path, caplog):
+    record(2)
+    record(3)
+    assert not caplog.records
+    graph = create_markovscale_graph(
+        ScriptedModel(script=["1"], repeat=True), verifier=lambda answer: 0.5, answer_key="text"
+    )
+    record_traces(graph, QUESTIONS, path=tmp_path / "traces.jsonl", revisions=1)
+    assert "was recorded with answer_key='last_number', and this loop has answer_key='text'" in (
+        caplog.text
+    )
