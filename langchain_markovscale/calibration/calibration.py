@@ -272,7 +272,8 @@ class Calibration:
         """Return what the calibration says: whether revising pays, how sure that is, and why.
 
         Args:
-            cost_per_round: c ≥ 0, the cost at which a policy is recommended, in units of accuracy.
+            cost_per_round: c in [0, 0.5), the cost at which a policy is recommended, in units of
+                accuracy.
             max_rounds: The most attempts that the policy may make, the first included.
             seed: Seed of the simulation of what the criterion buys; the fit has its own.
 

@@ -26,12 +26,15 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say whether revising pays, how often, and until when, from the rates alone."""
+    from langchain_markovscale.theory.validation import round_cost
+
     if (sensitivity is None) != (specificity is None):
         raise ValueError(
             "--sensitivity and --specificity describe one verifier: give both or neither."
         )
     if max_rounds < 1:
         raise ValueError(f"--max-rounds must be at least 1, got {max_rounds}.")
+    round_cost("cost", cost)
     made = _plan(initial, repair, corruption, cost, sensitivity, specificity, max_rounds)
     if as_json:
         write_json(_as_json(made))

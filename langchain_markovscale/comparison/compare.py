@@ -24,7 +24,7 @@ from langchain_markovscale.replay.crossfit import (
 from langchain_markovscale.replay.measured_delivery import measure_delivery
 from langchain_markovscale.replay.pool import Pool
 from langchain_markovscale.theory.rates import Variant
-from langchain_markovscale.theory.validation import check_level, whole
+from langchain_markovscale.theory.validation import check_level, round_cost, whole
 from langchain_markovscale.traces.trace import Trace, read_traces
 from langchain_markovscale.types import Action, ArgumentError
 
@@ -70,8 +70,8 @@ def compare_strategies(
         strategies: The rules to beat by name, or a function that makes them from the calibration
             of the other fold; by default those of `replay/strategies.py` for which the pool has
             the data.
-        costs: Costs of a round c > 0 at which MarkovScale is run, in units of accuracy; the closer
-            they lie, the less is lost by mixing neighbours.
+        costs: Costs of a round, c in (0, 0.5), at which MarkovScale is run, in units of accuracy;
+            the closer they lie, the less is lost by mixing neighbours.
         max_rounds: The most attempts of a run, the first included.
         variants: Of MarkovScale; the verdict is about the first. `"map"` learns from features that
             were recorded with the traces, and needs the extra `huggingface`.
@@ -185,7 +185,7 @@ def _checked_costs(costs: Sequence[float]) -> tuple[float, ...]:
         raise ArgumentError(
             "costs", f"must hold at least one cost above 0, in units of accuracy, got {costs!r}."
         )
-    return tuple(np.unique(values)[::-1].tolist())
+    return tuple(np.unique(round_cost("costs", costs))[::-1].tolist())
 
 
 def _checked_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:

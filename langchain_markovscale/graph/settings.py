@@ -41,8 +41,8 @@ class RuleOptions(TypedDict, total=False):
             which is the default; `"gate"`, which decides before a run whether to loop at all;
             `"map"`, by a predictor; `"training_free"`, a broad grid in place of the fitted classes.
         cost_per_round: What a round (one attempt and its verification) must gain to be worth it, in
-            units of accuracy; by default 0.01, one point. One number c ≥ 0, or one for each action;
-            `round_costs` makes them from prices.
+            units of accuracy; by default 0.01, one point. One number c in [0, 0.5), or one for each
+            action; `round_costs` makes them from prices.
         max_rounds: The most attempts at a question, the first included; at least 1, by default 8.
         actions: What may be done after the first attempt: `"revise"`, `"generate"`, or both, which
             is the default (of a router that reads answers or messages it is `"revise"`).
@@ -192,8 +192,8 @@ class RunSettings(TypedDict, total=False):
     """Settings of one run; what is left out is as the graph was made.
 
     Attributes:
-        cost_per_round: What a round must gain to be worth it, in units of accuracy; one number, or
-            one for each action.
+        cost_per_round: What a round must gain to be worth it, in units of accuracy, below 0.5; one
+            number, or one for each action.
         max_rounds: The most attempts, the first included; at least 1, and at most 64, or as many as
             the graph itself makes where those are more.
         budget: The most that the run may use, in place of the graph's budget; None for no limit.

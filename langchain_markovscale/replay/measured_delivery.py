@@ -8,6 +8,7 @@ compared question by question, see `langchain_markovscale.theory.delivery`.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import sqrt
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,11 +152,19 @@ class _Halves:
         phi = phi_of(plain.promised, plain.expected_cost / cost, plain.delivered, plain.taken, cost)
         believed = _played(plain, cost)
         in_force = believed
-        if 0 < phi.value < 1:  # going on iff φG > cL is deciding at the cost c/φ
-            outcome = self._play(actions, cost / phi.value, limit)
-            outcome.promised[:] *= phi.value
-            outcome.expected_cost[:] *= phi.value
-            in_force = _played(outcome, cost)
+        row = Delivered(
+            actions=actions,
+            cost=cost,
+            max_rounds=limit,
+            phi=phi.value,
+            estimate=phi.value,
+            interval=phi.interval(level),
+            at_its_word=believed,
+            in_force=in_force,
+        )
+        if 0 < phi.value < 1:
+            counted_on = Delivery(len(self._pool), 0, self.splits, level, 0.0, (row,))
+            in_force = _played(self._play(actions, cost, limit, counted_on), cost)
         elif phi.value == 0:
             nothing = (0.0, 0.0)
             accuracy = float(self.first().mean())
@@ -163,23 +172,24 @@ class _Halves:
         # Only beyond its error: where the net is below 0 by chance, giving up costs more on other
         # questions than it saves (mean regret .0043 in place of .0027 on four pools).
         useless = in_force.went_on > 0 and sum(in_force.delivered_net) <= 0
-        return Delivered(
-            actions=actions,
-            cost=cost,
-            max_rounds=limit,
+        return replace(
+            row,
             phi=0.0 if useless else phi.value,
-            estimate=phi.value,
-            interval=phi.interval(level),
-            at_its_word=believed,
             in_force=in_force,
             plan_check=self._plan_check(actions, cost, limit) if believed.went_on else None,
         )
 
-    def _play(self, actions: tuple[Action, ...], cost: float, limit: int) -> Outcome:
+    def _play(
+        self,
+        actions: tuple[Action, ...],
+        cost: float,
+        limit: int,
+        delivery: Delivery | Literal[False] = False,
+    ) -> Outcome:
         """Return how the rule fares by question, the mean over its traces and all splits."""
         total = Outcome.zero(len(self._pool))
         for fitted, tried, start in self._halves:
-            rule = Criterion(fitted, cost, limit, actions, delivery=False)
+            rule = Criterion(fitted, cost, limit, actions, delivery=delivery)
             total.add(replay(rule, [self._pool[i] for i in tried], (start,)), tried)
         return Outcome(
             *(self._by_question(values) / self.splits for values in vars(total).values())

@@ -43,7 +43,7 @@ def round_costs(
             price.
 
     Returns:
-        Cost by action, in units of accuracy, as `cost_per_round` takes it.
+        Cost by action, in units of accuracy, as `cost_per_round` takes it where it is below 0.5.
 
     Raises:
         ValueError: If a price is negative, `right_answer` is not above 0, a purpose is unknown, or

@@ -70,7 +70,7 @@ class Criterion:
 
     Args:
         calibration: A `Calibration`, or bare `Rates`.
-        cost_per_round: c ≥ 0, the cost of one candidate and its verification in units of
+        cost_per_round: c in [0, 0.5), the cost of one candidate and its verification in units of
             accuracy (0.01: a round must raise the chance of being right by a point); one number,
             or one for each action, as `round_costs` makes them from prices.
         max_rounds: The most attempts, the first included; at least 1.

@@ -18,6 +18,8 @@ _ATTEMPT_FIELDS: dict[str, tuple[type[Any], str]] = {
     "score": (Real, "a number in [0, 1]"),
 }
 
+_MOST_COST = 0.5  # of a round; who gives more means another unit
+
 TOLERANCE = 1e-12
 """Differences up to this size are rounding, not gain."""
 
@@ -43,6 +45,25 @@ def non_negative(name: str, value: ArrayLike) -> NDArray[np.float64]:
     array = numbers(name, value)
     if not np.all((array >= 0) & np.isfinite(array)):
         raise ArgumentError(name, f"must be finite and at least 0, got {value!r}.")
+    return array
+
+
+def round_cost(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    """Return `value` as costs of a round in units of accuracy, or raise unless they can be meant.
+
+    Raises:
+        ArgumentError: If a value is not finite, is negative, or is 0.5 or more: half of what a
+            right answer is worth, for one round.
+    """
+    array = non_negative(name, value)
+    if np.any(array >= _MOST_COST):
+        raise ArgumentError(
+            name,
+            f"must be below {_MOST_COST}, got {value!r}: it is in units of accuracy, and 0.05 is "
+            "five points. Where it comes from prices, they must be those of one token, in the "
+            "currency of right_answer; where a round does cost so much, leave it out and give "
+            "max_rounds=1.",
+        )
     return array
 
 
@@ -139,7 +160,7 @@ def costs_by_action(
     """Return the cost of a round for each action, in units of accuracy.
 
     Raises:
-        ValueError: If a cost is negative or not a number, or an action has none.
+        ValueError: If a cost is negative, 0.5 or more, or not a number, or an action has none.
     """
     if not isinstance(value, Mapping):
         return dict.fromkeys(actions, _cost("cost_per_round", value))
@@ -152,4 +173,4 @@ def costs_by_action(
 
 
 def _cost(name: str, value: ArrayLike) -> float:
-    return single(name, non_negative(name, value))
+    return single(name, round_cost(name, value))

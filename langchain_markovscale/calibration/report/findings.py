@@ -19,7 +19,7 @@ from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.delivery import Delivered
 from langchain_markovscale.theory.mixture import ChainMixture
 from langchain_markovscale.theory.rates import Rates
-from langchain_markovscale.theory.validation import whole
+from langchain_markovscale.theory.validation import round_cost, whole
 from langchain_markovscale.types import Action
 
 if TYPE_CHECKING:
@@ -171,6 +171,7 @@ def find(
 ) -> Findings:
     """Compute a report's numbers; see `Calibration.report` for the arguments."""
     whole("seed", seed)
+    cost_per_round = float(round_cost("cost_per_round", cost_per_round))
     fitted = calibration.fitted
     level = fitted.level if fitted else _LEVEL
     rounds = _rounds(calibration, level, max_rounds)

@@ -60,7 +60,7 @@ async def test_a_stream_shows_updates_events_and_the_answer_alone(client):
 
 CONTEXTS = [
     ({"max_rounds": 1}, "max_rounds", 1),
-    ({"cost_per_round": 1.0}, "gain_below_cost", 1),
+    ({"cost_per_round": 0.49}, "gain_below_cost", 1),
     ({"budget": {"rounds": 1}}, "budget", 1),
     ({"cost_per_round": 0.0, "max_rounds": 2}, "max_rounds", 2),
 ]

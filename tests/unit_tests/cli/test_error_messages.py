@@ -80,6 +80,12 @@ def test_for_the_library_the_message_begins_with_the_argument() -> None:
         (["solve", "x", "--actions", "stop"], "--actions must name revise, generate, or both"),
         (["solve", "x", "--answer-key", "first"], "--answer-key must be one of last_number, boxed"),
         (["solve", "x", "--answer-key", "semantic:high"], "--answer-key must end in a threshold"),
+        (["solve", "x", "--cost", "5"], "--cost must be below 0.5, got 5.0: it is in units of"),
+        (["report", "FILE", "--cost", "2"], "--cost must be below 0.5, got 2.0"),
+        (
+            ["plan", "--initial", ".5", "--repair", "0", "--corruption", "0", "--cost", "1"],
+            "--cost must be below 0.5, got 1.0",
+        ),
         (["solve", "x", "--cost", "nan"], "--cost must be finite and at least 0, got nan"),
     ],
 )

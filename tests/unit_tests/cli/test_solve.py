@@ -48,13 +48,13 @@ def test_no_line_is_wider_than_the_terminal(scripted: Scripted, columns: int) ->
 
 def test_markup_in_an_answer_is_text(scripted: Scripted) -> None:
     scripted("[red]7[/red] [/] :smile:")
-    result = solve(SUM, *NINES, "--cost", ".5")
+    result = solve(SUM, *NINES, "--cost", ".49")
     assert "Answer: [red]7[/red] [/] :smile:" in result.stdout
 
 
 def test_json_is_one_object_a_question_and_nothing_else(scripted: Scripted) -> None:
     scripted("It is 7.")
-    result = solve(SUM, "What is 5 + 2?", *NINES, "--cost", ".5", "--json")
+    result = solve(SUM, "What is 5 + 2?", *NINES, "--cost", ".49", "--json")
     assert result.exit_code == 0, result.output
     first, second = objects(result)
     assert (first["index"], second["index"]) == (0, 1)
@@ -168,7 +168,7 @@ def test_what_a_model_wrote_cannot_steer_the_terminal(scripted: Scripted, tmp_pa
 
 def test_a_model_that_fails_on_one_question_loses_no_other(scripted: Scripted) -> None:
     scripted(RuntimeError("no tokens left"), "7")
-    result = solve("What is 1 + 1?", SUM, *NINES, "--cost", ".5", "--json")
+    result = solve("What is 1 + 1?", SUM, *NINES, "--cost", ".49", "--json")
     assert result.exit_code == 1
     failed, answered = objects(result)
     assert failed["answer"] is None

@@ -140,7 +140,7 @@ def test_the_outcome_without_an_answer_only_says_why() -> None:
 
 def test_a_decision_of_the_criterion_reads_as_it_was_meant() -> None:
     rates = Rates((1.0,), (0.9,), (0.1,), (0.05,), (0.9,), (0.9,))
-    costly = Criterion(rates, cost_per_round=0.5)
+    costly = Criterion(rates, cost_per_round=0.4)
     made = costly.decide([{**attempt("7"), "score": 1.0}])
     words = explain(made)
     assert words.startswith("stopped: going on would")

@@ -178,7 +178,7 @@ def test_gate_uses_a_predictor_where_there_is_one(run):
 
 
 def test_gate_needs_no_predictor(run):
-    graph = graph_of(ScriptedModel(script=["four"]), None, variant="gate", cost_per_round=0.9)
+    graph = graph_of(ScriptedModel(script=["four"]), None, variant="gate", cost_per_round=0.49)
     state = run(graph, {"question": "What?"}, THREAD)
     assert state["decision"]["reason"] == "gain_below_cost"
     assert "class_weights" not in graph.get_state(THREAD).values

@@ -93,7 +93,7 @@ def test_options_that_say_the_same_as_the_criterion_are_welcome(criterion_in):
     [
         ({"calibration": Calibration.training_free()}, "calibration=.* contradicts criterion"),
         ({"variant": "mixture"}, "variant='mixture' contradicts .* variant='gate'"),
-        ({"cost_per_round": 0.5}, "cost_per_round=0.5 contradicts .*'revise': 0.03"),
+        ({"cost_per_round": 0.4}, "cost_per_round=0.4 contradicts .*'revise': 0.03"),
         ({"max_rounds": 3}, "max_rounds=3 contradicts .* max_rounds=5: leave max_rounds out"),
         ({"actions": ("revise",)}, "actions=.* contradicts criterion"),
         ({"choices": ["yes", "no"]}, "choices=2 contradicts .* choices=4"),
@@ -102,6 +102,14 @@ def test_options_that_say_the_same_as_the_criterion_are_welcome(criterion_in):
 def test_options_that_contradict_the_criterion_are_named(criterion_in, other, told):
     with pytest.raises(ValueError, match=told):
         criterion_in(answer_key=str.strip, criterion=GATE, **other)
+
+
+@takers
+@pytest.mark.parametrize("cost", [0.5, 5, {"revise": 0.01, "generate": 1.0}])
+def test_a_cost_that_nobody_means_is_refused_with_its_unit(criterion_in, cost):
+    told = r"^cost_per_round.* must be below 0.5, got .* units of accuracy, and 0.05 is five points"
+    with pytest.raises(ValueError, match=told):
+        criterion_in(cost_per_round=cost)
 
 
 @takers
@@ -227,7 +235,7 @@ def test_a_wrapped_chain_takes_the_options_of_the_graph():
 
 
 def graph_that_has_run():
-    draws = Criterion(RATES, 0.5, actions=("generate",))
+    draws = Criterion(RATES, 0.4, actions=("generate",))
     graph = create_markovscale_graph(
         generate=Scripted("4", "4"), verifier=lambda answer: answer == "4", criterion=draws
     )

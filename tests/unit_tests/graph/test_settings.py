@@ -1,6 +1,6 @@
 """Settings of one run come as its context, and change nothing for other runs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -24,12 +24,11 @@ THREAD = {"configurable": {"thread_id": "1"}}
 
 def graph_of(calls=20, **options):
     """Rejects everything, so that the settings alone say how long it goes on."""
-    options = {"cost_per_round": 0.0, "max_rounds": 4} | options
+    options = {"calibration": REPAIRING, "cost_per_round": 0.0, "max_rounds": 4} | options
     return create_markovscale_graph(
         generate=Scripted(*["wrong"] * calls),
         revise=Scripted(*["wrong"] * calls),
         verifier=rejecting(),
-        calibration=REPAIRING,
         **options,
     )
 
@@ -46,9 +45,11 @@ def test_a_run_may_have_rounds_of_its_own(run):
     assert rounds(run(graph, QUESTION)) == 4
 
 
-@pytest.mark.parametrize("cost", [0.9, {"revise": 0.9, "generate": 0.9}])
+@pytest.mark.parametrize("cost", [0.49, {"revise": 0.49, "generate": 0.49}])
 def test_a_run_may_have_a_cost_of_its_own(cost, run):
-    graph = graph_of()
+    repairing = replace(REPAIRING, rates=replace(REPAIRING.rates, repair=(0.4,)))
+    graph = graph_of(calibration=repairing)
+    assert rounds(run(graph, QUESTION)) == 4
     state = run(graph, QUESTION, context={"cost_per_round": cost})
     assert rounds(state) == 1
     assert state["decision"]["reason"] == "gain_below_cost"
@@ -77,6 +78,7 @@ def test_a_run_has_steps_enough_for_many_more_rounds(run):
         ({"max_rounds": "many"}, "max_rounds.*many"),
         ({"max_rounds": 65}, "max_rounds must be at most 64 in a context, got 65: .*is made"),
         ({"cost_per_round": -1}, "cost_per_round.*-1"),
+        ({"cost_per_round": 5}, "cost_per_round must be below 0.5, got 5: .* 0.05 is five points"),
         ({"cost_per_round": {"revise": 0.1}}, "cost_per_round has no cost for generate"),
         ({"max_round": 3}, "'max_round'.*did you mean 'max_rounds'"),
         ({"budgets": {}}, "'budgets'.*did you mean 'budget'"),

@@ -26,7 +26,7 @@ from langchain_markovscale.replay.pool import Pool
 
 def test_every_start_is_revised_as_often_as_planned(record, parts, path):
     # A price at which the criterion would never go on: it is not asked.
-    graph = parts.graph(cost_per_round=5.0, max_rounds=1)
+    graph = parts.graph(cost_per_round=0.49, max_rounds=1)
     record(graph, QUESTIONS[:1], path=path, revisions=2, fresh_starts=2)
     (trace,) = read_traces(path)
     assert texts(trace) == [

@@ -137,7 +137,7 @@ def test_best_is_the_latest_attempt_with_the_answer_believed_most(known, attempt
 
 
 def test_the_first_attempt_is_always_made_whatever_it_costs():
-    decision = Criterion(ONE, 5.0, 1, ["revise"]).decide([])
+    decision = Criterion(ONE, 0.49, 1, ["revise"]).decide([])
     assert decision["action"] == "generate"
     assert decision["best"] is None
     assert decision["parent"] is None
@@ -300,8 +300,8 @@ def test_an_action_left_out_is_the_only_thing_that_can_change(known, attempts, c
 
 def test_a_dear_revision_gives_way_to_a_draw():
     run = [attempt("7", REJECT)]
-    assert Criterion(ONE, {"revise": 0.5, "generate": 0.01}).decide(run)["action"] == "generate"
-    assert Criterion(ONE, {"revise": 0.01, "generate": 0.5}).decide(run)["action"] == "revise"
+    assert Criterion(ONE, {"revise": 0.4, "generate": 0.01}).decide(run)["action"] == "generate"
+    assert Criterion(ONE, {"revise": 0.01, "generate": 0.4}).decide(run)["action"] == "revise"
 
 
 def test_a_free_round_that_changes_nothing_is_not_made():

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from langchain_markovscale import Criterion, Rates, round_costs
+from langchain_markovscale import Calibration, Criterion, Rates, round_costs
 
 
 def test_a_round_is_a_candidate_and_its_verification():
@@ -78,3 +78,10 @@ def test_bad_prices_are_refused_by_name(name, arguments):
 def test_a_refusal_names_what_was_given(told, arguments):
     with pytest.raises(ValueError, match=told):
         round_costs(**({"right_answer": 1.0} | arguments))
+
+
+def test_prices_of_a_million_tokens_make_a_cost_that_the_criterion_explains():
+    tokens = dict.fromkeys(("generate", "revise", "verify"), (400, 300))
+    costs = round_costs(0.50, input_token=3.0, output_token=15.0, tokens=tokens)
+    with pytest.raises(ValueError, match=r"\['revise'\] must be below 0.5.* those of one token"):
+        Criterion(Calibration.training_free(), costs)
