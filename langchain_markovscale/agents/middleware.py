@@ -63,7 +63,7 @@ from langchain_markovscale.graph.telemetry import (
     attempt_event,
     emit,
     labelled,
-    warn_without_evidence,
+    warn_at_end,
 )
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.types import Decision, Reason, VerifierInput
@@ -382,7 +382,8 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         question = now.turn["run"]["question"]
         emit({"type": "decision", "decision": decision, "question": question})
         if decision["action"] == "stop":
-            warn_without_evidence(decision)
+            budget = self._limits.settings(now.turn, now.calls).budget
+            warn_at_end(decision, now.calls["usage"], budget)
             return stopping(now, decision, self._restore)
         critique = None
         if decision["action"] == "revise":

@@ -161,7 +161,6 @@ def create_markovscale_graph(
     policies = _policies(retry_policy)
     per_run = PerRun(criterion, budget)
     safety = Safety(per_run, policies)
-    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
 
     builder = StateGraph(
         MarkovScaleState,
@@ -174,13 +173,13 @@ def create_markovscale_graph(
     if cache is not None and cache_policy is not None:
         answers = AnswerCache(cache, cache_policy, name)
     drawing = generator(generate, model, prompts)
-    generating = GenerateNode(drawing, key, safety, seconds, as_predictor(predictor), answers)
+    generating = GenerateNode(drawing, key, safety, timeout, as_predictor(predictor), answers)
     builder.add_node(generating)
-    builder.add_node(VerifyProxyNode(verifier, per_run, safety, seconds, drawing.as_seen))
+    builder.add_node(VerifyProxyNode(verifier, per_run, safety, timeout, drawing.as_seen))
     revising = None
     if "revise" in criterion.actions:
         revising = reviser(revise, model, prompts, draw_only)
-        builder.add_node(ReviseNode("revise", revising, key, safety, seconds, answers))
+        builder.add_node(ReviseNode("revise", revising, key, safety, timeout, answers))
         builder.add_edge("revise", "verify_proxy")
     builder.add_edge(START, "generate")
     builder.add_edge("generate", "verify_proxy")

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from langchain_core.language_models import BaseChatModel
@@ -28,7 +29,7 @@ from langchain_markovscale.graph.paid_call import LoopNode, Safety, Update, Work
 from langchain_markovscale.graph.settings import PerRun
 from langchain_markovscale.graph.state import Run
 from langchain_markovscale.graph.steps import Call, Steps, joining
-from langchain_markovscale.graph.telemetry import attempt_event, emit, warn_without_evidence
+from langchain_markovscale.graph.telemetry import attempt_event, emit, warn_at_end
 from langchain_markovscale.graph.writers import Writer, read_reply, usage_in
 from langchain_markovscale.types import (
     Action,
@@ -80,7 +81,7 @@ class WritingNode(LoopNode):
         writer: Writer,
         answer_key: AnswerKey | None,
         safety: Safety | None = None,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         answers: AnswerCache | None = None,
     ) -> None:
         metered = not isinstance(writer.runnable, BaseChatModel)
@@ -140,7 +141,7 @@ class GenerateNode(WritingNode):
         writer: Writer,
         answer_key: AnswerKey | None,
         safety: Safety | None = None,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         predictor: Runnable[Any, Any] | None = None,
         answers: AnswerCache | None = None,
     ) -> None:
@@ -151,9 +152,11 @@ class GenerateNode(WritingNode):
         question = self._unweighed(values)
         if self._predictor is None or question is None:
             return (yield from super()._steps(values, config))
-        predicted = yield Call(self._predictor, question, quiet(config))
+        weights = plain_weights((yield Call(self._predictor, question, quiet(config))))
+        if self._safety is not None:
+            self._safety.per_run.own.belief.prior(weights)  # raises before anything is paid for
         return {
-            CLASS_WEIGHTS_KEY: plain_weights(predicted),
+            CLASS_WEIGHTS_KEY: weights,
             **(yield from super()._steps(values, config)),
         }
 
@@ -250,7 +253,7 @@ class VerifyProxyNode(LoopNode):
         verifier: VerifierLike | None,
         per_run: PerRun | None,
         safety: Safety | None = None,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         as_seen: Callable[[list[AnyMessage]], list[AnyMessage]] | None = None,
     ) -> None:
         self._verifier = as_verifier(verifier) or NoVerifier()
@@ -339,7 +342,8 @@ class VerifyProxyNode(LoopNode):
         per_run = self._per_run
         if per_run is None:
             return {}
-        decision = per_run.now().criterion.decide(attempts, work.class_weights)
+        settings = per_run.now()
+        decision = settings.criterion.decide(attempts, work.class_weights)
         update: Update = {"attempts": attempts}
         left = work.remaining_steps
         if decision["action"] != "stop" and left is not None and left < _STEPS_OF_A_ROUND:
@@ -356,7 +360,7 @@ class VerifyProxyNode(LoopNode):
             {"type": "decision", "decision": decision, "question": work.run["question"]},
         )
         if decision["action"] == "stop":
-            warn_without_evidence(decision)
+            warn_at_end(decision, usage, settings.budget)
             return {**update, **final_update(work.run, attempts, decision, usage, work.replies)}
         return {**update, "decision": decision}
 

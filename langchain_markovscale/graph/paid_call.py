@@ -11,6 +11,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from time import time
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -29,8 +30,9 @@ from langchain_markovscale.graph.metering import PendingUsage, UsageByPurpose, a
 from langchain_markovscale.graph.settings import PerRun, Settings
 from langchain_markovscale.graph.state import Run
 from langchain_markovscale.graph.steps import Call, Steps, arun_steps, run_steps
-from langchain_markovscale.graph.telemetry import current_runtime, emit, labelled
-from langchain_markovscale.types import Attempt, Decision, Purpose, Usage
+from langchain_markovscale.graph.telemetry import current_runtime, emit, labelled, warn_at_end
+from langchain_markovscale.theory.validation import non_negative, single
+from langchain_markovscale.types import ArgumentError, Attempt, Decision, Purpose, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +109,7 @@ class LoopNode(Runnable[Any, Update]):
             report its usage.
         free: Whether it is certain that the call takes no tokens.
         safety: Given by the whole loop; None in a user's own graph, where all errors rise.
-        timeout: Seconds that the call may take, under asyncio; None for no limit.
+        timeout: Time that the call may take, under asyncio, in seconds; None for no limit.
         answers: Where results are cached; None for nowhere.
 
     Attributes:
@@ -126,7 +128,7 @@ class LoopNode(Runnable[Any, Update]):
         *,
         metered: bool,
         safety: Safety | None,
-        timeout: float | None,
+        timeout: float | timedelta | None,
         free: bool = False,
         answers: AnswerCache | None = None,
     ) -> None:
@@ -135,7 +137,7 @@ class LoopNode(Runnable[Any, Update]):
         self._metered = metered
         self._free = free
         self._safety = safety
-        self._timeout = timeout
+        self._timeout = _checked_timeout(timeout)
         self._answers = answers
         self._pending_usage = PendingUsage()
 
@@ -242,6 +244,7 @@ class LoopNode(Runnable[Any, Update]):
             {"type": "budget", "node": self.name, "error": exceeded, "question": question},
             {"type": "decision", "decision": decision, "question": question},
         )
+        warn_at_end(decision, work.usage, budget)
         return {
             **work.update,
             "error": exceeded,
@@ -320,6 +323,7 @@ class LoopNode(Runnable[Any, Update]):
             settings.criterion, work.attempts, "error", work.class_weights, work.last
         )
         emit({"type": "decision", "decision": decision, "question": question})
+        warn_at_end(decision, usage, settings.budget)
         return {
             **work.update,
             "usage": usage,
@@ -327,6 +331,16 @@ class LoopNode(Runnable[Any, Update]):
             **self._seconds_update(work, settings),
             **final_update(work.run, work.attempts, decision, usage, work.replies),
         }
+
+
+def _checked_timeout(timeout: float | timedelta | None) -> float | None:
+    if timeout is None:
+        return None
+    given = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    seconds = single("timeout", non_negative("timeout", given))
+    if seconds == 0:
+        raise ArgumentError("timeout", f"must be above 0 seconds, got {timeout!r}.")
+    return seconds
 
 
 def _matches(policy: RetryPolicy, error: Exception) -> bool:

@@ -11,6 +11,9 @@ from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime, get_runtime
 
+from langchain_markovscale.display.wording import counted
+from langchain_markovscale.graph.budget import Budget
+from langchain_markovscale.graph.metering import UsageByPurpose
 from langchain_markovscale.types import (
     Action,
     Attempt,
@@ -18,6 +21,7 @@ from langchain_markovscale.types import (
     Decision,
     Event,
     Purpose,
+    Usage,
     Verdict,
 )
 from langchain_markovscale.verifiers.base import quiet
@@ -60,13 +64,43 @@ def attempt_event(index: int, attempt: Attempt, verdict: Verdict, question: str)
     return event
 
 
-def warn_without_evidence(decision: Decision) -> None:
-    """Log that a run ends for want of evidence; it ends once, and so warns once."""
+def warn_at_end(decision: Decision, usage: UsageByPurpose, budget: Budget | None) -> None:
+    """Log what a run's evidence or accounts lacked; it ends once, and so warns once.
+
+    Args:
+        decision: The decision to stop.
+        usage: The usage of the run.
+        budget: What it was allowed.
+    """
+    verdicts = usage.get("verify")
     if decision["reason"] == "no_evidence":
         logger.warning(
             "No answer has a key and no score could be read, so that nothing tells answers apart: "
             "the first one is returned. Give answer_key, or a verifier whose scores can be read."
         )
+    elif verdicts and verdicts.get("unscored") and _asked_a_model(verdicts):
+        logger.warning(
+            "%d of %s had no score that could be read, and counted as no evidence: give a "
+            "verifier that keeps to its form, such as a larger model.",
+            verdicts["unscored"],
+            counted(verdicts["calls"], "verdict"),
+        )
+    unknown = sum(calls["unknown"] for calls in usage.values())
+    if unknown and budget and not {"tokens", "usd"}.isdisjoint(budget):
+        logger.warning(
+            "%d of %s did not report their tokens, and the run has a budget of %s: they were taken "
+            "for the average of those that did, and where none did, the run had to end. Let the "
+            "model report usage_metadata, and the verifier its usage.",
+            unknown,
+            counted(sum(calls["calls"] for calls in usage.values()), "call"),
+            "tokens" if "tokens" in budget else "US dollars",
+        )
+
+
+def _asked_a_model(usage: Usage) -> bool:
+    """Return whether calls asked a model; whoever asks none abstains on purpose."""
+    tokens = usage["input_tokens"] + usage["output_tokens"]
+    return tokens > 0 or usage["unknown"] > 0 or usage.get("cached", 0) > 0
 
 
 TAG = "markovscale"

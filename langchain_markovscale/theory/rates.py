@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import product
-from math import inf
+from math import inf, isinf
 from numbers import Integral
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
@@ -112,10 +112,10 @@ class Rates:
             if value.ndim:
                 raise ValueError(f"{name} must be one number, got {getattr(self, name)!r}.")
             self._set(name, float(value))
-        if self.coincidence == 0:
+        if self.coincidence == 0 or isinf(1 / self.coincidence):
             raise ValueError(
-                "coincidence must lie in (0, 1], got 0: it is 1 over the number of plausible "
-                "wrong answers."
+                f"coincidence must lie in (0, 1], got {self.coincidence:g}: it is 1 over the "
+                "number of plausible wrong answers, which no float holds here."
             )
         if self.coincidence == 1:
             self._set("retention", [1.0] * len(weights))
@@ -240,7 +240,7 @@ class Rates:
             raise ValueError(
                 f"choices must be the number of possible answers, at least 2, got {choices!r}."
             )
-        wrong = float(choices - 1)
+        wrong = float(numbers("choices", choices)) - 1
         coincidence = max(self.coincidence, 1 / wrong)
         return replace(self, coincidence=coincidence, plausible_wrong=wrong)
 

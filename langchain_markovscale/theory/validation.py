@@ -95,10 +95,13 @@ def numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:
     """Return `value` as an array of floats, or raise naming the argument.
 
     Raises:
-        ArgumentError: If `value` cannot be read as numbers.
+        ArgumentError: If `value` cannot be read as numbers; text is none, whatever it says.
     """
     try:
-        return np.asarray(value, dtype=np.float64)
+        array = np.asarray(value)
+        if array.dtype.kind in "SUc":  # text, complex numbers
+            raise TypeError
+        return np.asarray(array, dtype=np.float64)
     except (TypeError, ValueError):
         raise ArgumentError(
             name, f"must be a number or an array of numbers, got {value!r}."

@@ -1,5 +1,6 @@
 """What a client sets is checked before anything is paid, and an answer that is there comes back."""
 
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Annotated
 
@@ -10,7 +11,13 @@ from langgraph.graph import START, StateGraph
 from langgraph.graph.message import add_messages
 from typing_extensions import TypedDict
 
-from langchain_markovscale import Criterion, MarkovScaleRouter, create_markovscale_graph
+from langchain_markovscale import (
+    Calibration,
+    Criterion,
+    MarkovScaleRouter,
+    create_markovscale_graph,
+    generate_node,
+)
 from langchain_markovscale.graph.budget import checked_budget
 
 QUESTION = {"question": "?"}
@@ -128,6 +135,23 @@ def test_settings_given_together_are_checked(together, told, run):
     model = ScriptedModel(script=["never"])
     with pytest.raises(ValueError, match=told):
         run(graph_of(model), QUESTION, context={"markovscale": together})
+    assert not model.asked
+
+
+@pytest.mark.parametrize("timeout", [-1, 0, "5", float("nan"), timedelta(seconds=-1), 10**400])
+def test_a_timeout_that_is_no_time_is_refused_when_the_graph_is_made(timeout):
+    with pytest.raises(ValueError, match=r"^timeout must be"):
+        graph_of(always("wrong"), timeout=timeout)
+    with pytest.raises(ValueError, match=r"^timeout must be"):
+        generate_node(always("wrong"), timeout=timeout)
+
+
+def test_weights_for_other_classes_are_refused_before_anything_is_paid(run):
+    model = ScriptedModel(script=["never"])
+    of_three = {"variant": "gate", "predictor": lambda question: [0.2, 0.3, 0.5]}
+    two = Calibration.from_rates(initial=(0.3, 0.6), repair=0.3, corruption=0.1)
+    with pytest.raises(ValueError, match="one share for each of the 2 classes, got 3"):
+        run(graph_of(model, calibration=two, **of_three), QUESTION)
     assert not model.asked
 
 

@@ -113,6 +113,24 @@ def test_a_cost_that_nobody_means_is_refused_with_its_unit(criterion_in, cost):
 
 
 @takers
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"cost_per_round": "0.01"},
+        {"cost_per_round": {"revise": 0.01, "generate": "0.02"}},
+        {"cost_per_round": 0.1j},
+        {"cost_per_round": 10**400},
+        {"max_rounds": "3"},
+        {"max_rounds": 10**400},
+        {"choices": 10**309},
+    ],
+)
+def test_what_is_no_number_is_refused_by_its_name(criterion_in, option):
+    with pytest.raises(ValueError, match=f"^{next(iter(option))}.* must be a number"):
+        criterion_in(answer_key=str.strip, **option)
+
+
+@takers
 def test_what_is_no_criterion_is_refused(criterion_in):
     with pytest.raises(TypeError, match="criterion must be a Criterion, got <Calibration"):
         criterion_in(criterion=RATES)
