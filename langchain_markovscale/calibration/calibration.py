@@ -25,6 +25,7 @@ from langchain_markovscale.traces.trace import Trace, read_traces
 if TYPE_CHECKING:
     from langchain_markovscale.calibration.report.report import Report
 
+_BY_CLASS = ("weights", "initial", "repair", "corruption")  # whose intervals are by class
 _CAUTIOUS = 0.8  # quantile of κ; with the estimate itself, twenty yes/no questions lost accuracy
 DECISION_DRAWS = 16  # two classes each make 32, as quick to decide with as the training-free grid
 
@@ -56,6 +57,16 @@ class Calibration:
     fitted: FitSummary | None = None
     delivery: Delivery | None = None
     decision: Rates | None = None
+
+    def __post_init__(self) -> None:
+        intervals = {} if self.fitted is None else self.fitted.intervals
+        for name, each in intervals.items():
+            expected = self.rates.n_classes if name in _BY_CLASS else 1
+            if len(each) != expected:
+                raise ValueError(
+                    f"fitted.intervals.{name} must have {expected} intervals, got {len(each)}: "
+                    "calibrate again."
+                )
 
     @property
     def mixture(self) -> ChainMixture:

@@ -23,7 +23,7 @@ from langchain_markovscale.calibration.sufficient_statistics import (
     collect,
     collect_table,
 )
-from langchain_markovscale.calibration.summary import FitSummary
+from langchain_markovscale.calibration.summary import Bin, Drift, FitSummary
 from langchain_markovscale.calibration.verifier_scores import MeasuredVerifier, fit_scores
 from langchain_markovscale.display.wording import counted, points
 from langchain_markovscale.theory.likelihood import DEPTH, REVISED
@@ -263,7 +263,7 @@ def _summary(
         auc_interval=model.auc_interval,
         auc_within=model.auc_within,
         auc_within_interval=model.auc_within_interval,
-        reliability=tuple(map(_floats, model.reliability)),
+        reliability=tuple(cast("Bin", _floats(row)) for row in model.reliability),
         warnings=tuple(_warnings(statistics, model, forecast, doubted=doubted)),
     )
 
@@ -308,7 +308,7 @@ def _quantiles(values: Floats, tails: tuple[float, float]) -> tuple[tuple[float,
     return tuple(zip(low, high, strict=True))
 
 
-def _drift(problem: selection.Problem, parameters: em.Parameters) -> tuple[tuple[float, ...], ...]:
+def _drift(problem: selection.Problem, parameters: em.Parameters) -> tuple[Drift, ...]:
     """Revisions by depth as they were and as the fit expects them, classes accounted for."""
     events, depths = problem.events, problem.events.depths
     if not depths:
@@ -329,7 +329,7 @@ def _drift(problem: selection.Problem, parameters: em.Parameters) -> tuple[tuple
         ],
         axis=1,
     )
-    return tuple(map(_floats, rows))
+    return tuple(cast("Drift", _floats(row)) for row in rows)
 
 
 def _warnings(

@@ -48,7 +48,7 @@ def read_document(path: str | Path, kind: str, version: int, remedy: str) -> dic
     """
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # numbers may be too long, lists too deep
         raise ValueError(
             f"{path} is not a {kind}: it holds no JSON ({error}). Give the path of another file."
         ) from None

@@ -12,8 +12,11 @@ from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.display.wording import counted, sentence
 from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores
 from langchain_markovscale.theory.rates import Rates
-from langchain_markovscale.theory.validation import TOLERANCE, check_level
+from langchain_markovscale.theory.validation import TOLERANCE, check_level, non_negative, whole
 from langchain_markovscale.types import NoKey
+
+Drift = tuple[float, float, float, float, float, float]
+Bin = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,9 @@ class FitSummary:
             in the mean over questions; None if unmeasured.
         auc_within_interval: Its interval.
         no_key: Attempts without a key, by the reason, where it is known.
+
+    Raises:
+        ValueError: If a number leaves its range, or lengths differ.
     """
 
     questions: int
@@ -60,14 +66,33 @@ class FitSummary:
     band: tuple[tuple[float, float], ...]
     held_out: tuple[float, ...]
     class_likelihood: dict[str, float]
-    drift: tuple[tuple[float, ...], ...]
+    drift: tuple[Drift, ...]
     auc: float | None
     auc_interval: tuple[float, float]
-    reliability: tuple[tuple[float, ...], ...]
+    reliability: tuple[Bin, ...]
     warnings: tuple[str, ...] = field(default=())
     auc_within: float | None = None
     auc_within_interval: tuple[float, float] = (0.0, 1.0)
     no_key: dict[NoKey, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_level(self.level)
+        for name in ("questions", "attempts", "labelled", "seed"):
+            whole(name, getattr(self, name))
+        for name in ("right", "total"):
+            non_negative(name, getattr(self, name))
+        depths, seen = len(self.fitted), len(self.total)
+        if not 1 <= seen == len(self.right) <= depths == len(self.held_out):
+            raise ValueError(
+                "right and total must have as many values, at least one, and fitted and held_out "
+                f"no fewer, got {len(self.right)}, {seen}, {depths} and {len(self.held_out)}."
+            )
+        if len(self.band) not in (0, depths):
+            raise ValueError(f"band must have {depths} intervals or none, got {len(self.band)}.")
+        if not all(number.isdecimal() for number in self.class_likelihood):
+            raise ValueError(
+                f"class_likelihood must be by numbers of classes, got {[*self.class_likelihood]}."
+            )
 
 
 # Of the fields of `Rates`; what scores say has rows of its own.

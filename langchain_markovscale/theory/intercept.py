@@ -98,7 +98,7 @@ class GradedScores:
         _check_finite(self, ("right", "wrong", "difficulty", "intercept"))
         _check_finite(self, ("right_spread", "wrong_spread"), least=1e-6)
         if self.intercept < 0:
-            raise ValueError(f"scores.intercept must be at least 0, got {self.intercept!r}.")
+            raise ValueError(f"scores.intercept must be at least 0, got {self.intercept!r:.80}.")
         for name in ("scores", "quantiles"):
             values = np.atleast_1d(numbers(f"scores.{name}", getattr(self, name)))
             object.__setattr__(self, name, tuple(values.tolist()))
@@ -116,7 +116,7 @@ class GradedScores:
             or not np.all(np.isfinite(low_to_high))
             or np.diff(low_to_high) < 0
         ):
-            raise ValueError(f"scores.cuts must be two rising numbers, got {self.cuts!r}.")
+            raise ValueError(f"scores.cuts must be two rising numbers, got {self.cuts!r:.80}.")
         object.__setattr__(self, "cuts", tuple(low_to_high.tolist()))
 
     @property
@@ -159,7 +159,7 @@ class TwoValuedScores:
     def __post_init__(self) -> None:
         _check_finite(self, ("right", "wrong", "difficulty", "intercept"))
         if self.intercept < 0:
-            raise ValueError(f"scores.intercept must be at least 0, got {self.intercept!r}.")
+            raise ValueError(f"scores.intercept must be at least 0, got {self.intercept!r:.80}.")
 
     @property
     def say_nothing(self) -> bool:

@@ -189,7 +189,7 @@ def check_weights(weights: ArrayLike) -> Floats:
     array = np.atleast_1d(probabilities("weights", weights))
     if array.ndim != 1 or not len(array) or abs(array.sum() - 1) > 1e-6:
         raise ValueError(
-            f"weights must be one share for each class and sum to 1, got {weights!r}: "
+            f"weights must be one share for each class and sum to 1, got {weights!r:.80}: "
             "divide them by their sum."
         )
     total = array.sum()
@@ -206,7 +206,7 @@ def check_settling(settling: float) -> float:
     value = numbers("settling", settling)
     if value.ndim or not 0 < value <= 1:
         raise ValueError(
-            f"settling must be one factor in (0, 1], got {settling!r}: 1 means that rates stay."
+            f"settling must be one factor in (0, 1], got {settling!r:.80}: 1 means that rates stay."
         )
     return float(value)
 
@@ -221,6 +221,6 @@ def per_class(name: str, rates: ArrayLike, n_classes: int) -> Floats:
     if array.ndim > 1 or (array.ndim == 1 and len(array) not in (1, n_classes)):
         raise ValueError(
             f"{name} must be one number or one for each of the {n_classes} classes in weights, "
-            f"got {rates!r}."
+            f"got {rates!r:.80}."
         )
     return np.array(np.broadcast_to(array, (n_classes,)))

@@ -110,7 +110,7 @@ class Rates:
         for name in ("accept_threshold", "coincidence", "verdict_correlation"):
             value = probabilities(name, getattr(self, name))
             if value.ndim:
-                raise ValueError(f"{name} must be one number, got {getattr(self, name)!r}.")
+                raise ValueError(f"{name} must be one number, got {getattr(self, name)!r:.80}.")
             self._set(name, float(value))
         if self.coincidence == 0 or isinf(1 / self.coincidence):
             raise ValueError(
@@ -266,12 +266,12 @@ class Rates:
             return
         cuts, ratios = probabilities("score_cuts", cuts), numbers("score_log_ratios", ratios)
         if np.any(np.diff(cuts) <= 0):
-            raise ValueError(f"score_cuts must increase, got {self.score_cuts!r}.")
+            raise ValueError(f"score_cuts must increase, got {self.score_cuts!r:.80}.")
         rising = np.all(np.isfinite(ratios)) and np.all(np.diff(ratios) >= 0)
         if len(ratios) != len(cuts) + 1 or not rising:
             raise ValueError(
                 "score_log_ratios must hold one finite value more than score_cuts and never "
-                f"fall, got {self.score_log_ratios!r} for {len(cuts)} cuts."
+                f"fall, got {self.score_log_ratios!r:.80} for {len(cuts)} cuts."
             )
         self._set("score_cuts", cuts.tolist())
         self._set("score_log_ratios", ratios.tolist())

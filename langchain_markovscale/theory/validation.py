@@ -32,7 +32,7 @@ def probabilities(name: str, value: ArrayLike) -> NDArray[np.float64]:
     """
     array = numbers(name, value)
     if not np.all((array >= 0) & (array <= 1)):
-        raise ArgumentError(name, f"must be a probability in [0, 1], got {value!r}.")
+        raise ArgumentError(name, f"must be a probability in [0, 1], got {value!r:.80}.")
     return array
 
 
@@ -44,7 +44,7 @@ def non_negative(name: str, value: ArrayLike) -> NDArray[np.float64]:
     """
     array = numbers(name, value)
     if not np.all((array >= 0) & np.isfinite(array)):
-        raise ArgumentError(name, f"must be finite and at least 0, got {value!r}.")
+        raise ArgumentError(name, f"must be finite and at least 0, got {value!r:.80}.")
     return array
 
 
@@ -59,8 +59,8 @@ def round_cost(name: str, value: ArrayLike) -> NDArray[np.float64]:
     if np.any(array >= _MOST_COST):
         raise ArgumentError(
             name,
-            f"must be below {_MOST_COST}, got {value!r}: it is in units of accuracy, and 0.05 is "
-            "five points. Where it comes from prices, they must be those of one token, in the "
+            f"must be below {_MOST_COST}, got {value!r:.80}: it is in units of accuracy, and 0.05 "
+            "is five points. Where it comes from prices, they must be those of one token, in the "
             "currency of right_answer; where a round does cost so much, leave it out and give "
             "max_rounds=1.",
         )
@@ -75,7 +75,7 @@ def whole(name: str, value: ArrayLike, *, least: int = 0) -> NDArray[np.float64]
     """
     array = numbers(name, value)
     if not np.all((array >= least) & np.isfinite(array) & (array == np.floor(array))):
-        raise ArgumentError(name, f"must be a whole number of at least {least}, got {value!r}.")
+        raise ArgumentError(name, f"must be a whole number of at least {least}, got {value!r:.80}.")
     return array
 
 
@@ -104,7 +104,7 @@ def numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:
         return np.asarray(array, dtype=np.float64)
     except (TypeError, ValueError):
         raise ArgumentError(
-            name, f"must be a number or an array of numbers, got {value!r}."
+            name, f"must be a number or an array of numbers, got {value!r:.80}."
         ) from None
     except OverflowError:  # not shown: Python refuses to write out so many digits
         raise ArgumentError(name, "must be a number that a float can hold.") from None

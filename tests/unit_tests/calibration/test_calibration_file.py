@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from mutations import ORIGINALS, loaded, mutations
 from simulated_loops import IMPROVING
 
-from langchain_markovscale import Calibration, Rates
+from langchain_markovscale import Calibration, Criterion, Rates
 from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores
+from langchain_markovscale.types import new_attempt
 
 OLD = Path(__file__).parents[2] / "data" / "v0_1"
 RATES = Rates((0.4, 0.6), (0.9, 0.3), (0.3, 0.1), (0.1, 0.2), 0.8, 0.7, retention=(0.2, 0.9))
@@ -95,3 +97,49 @@ def test_a_file_without_counts_of_missing_keys_is_read(tmp_path):
     del content["fitted"]["no_key"]
     path.write_text(json.dumps(content))
     assert Calibration.load(path) == calibration
+
+
+@pytest.mark.parametrize("original", ORIGINALS, ids=lambda path: path.stem)
+def test_a_file_with_anything_in_it_is_read_cleanly_or_refused(original, tmp_path):
+    path, again = tmp_path / "calibration.json", tmp_path / "again.json"
+    document = json.loads(original.read_text(encoding="utf-8"))
+    for text in mutations(document, seed=2, number=75):
+        path.write_text(text, encoding="utf-8")
+        calibration = loaded(path)
+        if calibration is None:
+            continue
+        calibration.save(again)
+        assert Calibration.load(again) == calibration
+        assert str(calibration.summary())
+        drafts = [new_attempt("a", key="a"), new_attempt("b", key="b")]
+        assert Criterion(calibration, 0.01, 4).decide(drafts)["attempts"] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content: content.update(source=3), "source must be a string, got 3"),
+        (lambda content: content.update(metadata=[]), "metadata must be an object"),
+        (lambda content: content["fitted"].update(level=2), "level must lie between 0 and 1"),
+        (lambda content: content["fitted"].update(keyed=1), r"fitted\.keyed must be true or false"),
+        (
+            lambda content: content["fitted"].update(right=["x"]),
+            r"right\[0\] must be a fin",
+        ),
+        (
+            lambda content: content["fitted"].update(band=[[0, 1, 2]]),
+            r"band\[0\] must have 2 ",
+        ),
+        (lambda content: content["fitted"]["right"].pop(), "right and total must have as many"),
+        (lambda content: content["fitted"]["intervals"]["repair"].pop(), "intervals.repair must"),
+        (lambda content: content["rates"].update(weights=[5e-6] * 200_000), "at most 100,000 entr"),
+        (lambda content: content["draws"].update(repair=3), "draws.repair must be a list"),
+    ],
+)
+def test_a_field_of_another_form_is_named(change, message, tmp_path):
+    path = tmp_path / "calibration.json"
+    content = json.loads(ORIGINALS[0].read_text(encoding="utf-8"))
+    change(content)
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=rf"calibration\.json is not a valid .*{message}"):
+        Calibration.load(path)

@@ -1,5 +1,7 @@
 """The whole loop: what it does, what it asks, what it leaves."""
 
+from dataclasses import replace
+
 import pytest
 from fakes import REPAIRING, Scripted, ScriptedModel, accepts, rejecting, reply
 from langchain_core.documents import Document
@@ -287,7 +289,7 @@ def test_a_revision_sees_the_documents_of_the_draw_it_goes_back_to(run):
         revise=revise,
         verifier=verifier,
         calibration=REPAIRING,
-        cost_per_round={"generate": 1.0, "revise": 0.0},
+        cost_per_round={"generate": 0.49, "revise": 0.0},
         max_rounds=3,
     )
     run(graph, QUESTION)
@@ -358,12 +360,12 @@ def test_prices_by_action_decide_which_action_is_taken(run):
         graph = create_markovscale_graph(
             ScriptedModel(script=["a", "b"]),
             verifier=rejecting(),
-            calibration=REPAIRING,
+            calibration=replace(REPAIRING, rates=replace(REPAIRING.rates, repair=(0.4,))),
             cost_per_round=costs,
             max_rounds=2,
         )
         return [attempt["action"] for attempt in run(graph, QUESTION)["attempts"]]
 
-    assert actions({"generate": 1.0, "revise": 0.001}) == ["generate", "revise"]
-    assert actions({"generate": 0.001, "revise": 1.0}) == ["generate", "generate"]
-    assert actions({"generate": 1.0, "revise": 1.0}) == ["generate"]
+    assert actions({"generate": 0.49, "revise": 0.001}) == ["generate", "revise"]
+    assert actions({"generate": 0.001, "revise": 0.49}) == ["generate", "generate"]
+    assert actions({"generate": 0.49, "revise": 0.49}) == ["generate"]
