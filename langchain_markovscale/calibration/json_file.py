@@ -1,6 +1,7 @@
 """JSON files with a format and a version, written whole or not at all, and checked when read."""
 
 import json
+import reprlib
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def read_document(path: str | Path, kind: str, version: int, remedy: str) -> dic
     found = document.pop("version", None)
     if found != version:
         raise ValueError(
-            f"{path} is a {kind} of version {found!r}, but this release reads version {version}: "
+            f"{path} is a {kind} of version {reprlib.repr(found)}, but this release reads version {version}: "
             f"{remedy}, or install the release that wrote it."
         )
     return document

@@ -1,15 +1,18 @@
 """How long a decision takes: it is made after every attempt, in the middle of somebody's loop."""
 
 from dataclasses import replace
+from pathlib import Path
 from random import Random
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 import pytest
 from exact_game import Game
 from worlds import ACCEPT, REJECT, attempt
 
+import langchain_markovscale
 from langchain_markovscale import Belief, Calibration, Criterion, Rates
+from langchain_markovscale.graph.settings import PerRun
 from langchain_markovscale.theory import vote
 from langchain_markovscale.theory.decision_cache import Cache
 from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores
@@ -17,6 +20,7 @@ from langchain_markovscale.theory.lattice import lattice
 from langchain_markovscale.theory.optimum import MOST_DRAWS, MOST_SCORED_DRAWS, solve
 
 BOTH = ("revise", "generate")
+DEMO = Path(langchain_markovscale.__file__).parent / "demo" / "calibration.json"
 SEVEN = Rates(
     [1 / 7] * 7, (0.03, 0.12, 0.3, 0.5, 0.7, 0.88, 0.97), 0.15, 0.1, 0.8, 0.7,
     settling=0.8, retention=0.5, verdict_correlation=0.4,
@@ -123,3 +127,21 @@ def test_how_far_the_commitments_fall_short_of_the_best_rule(
             short.append(played.best_value(actions) - played.value_of(rule))
         name = f"short of the best rule, {' and '.join(actions)}, {verdicts}"
         figure(name, max(short), "", at_most=1e-6 if actions == ("generate",) else 0.011)
+
+
+@pytest.mark.parametrize("kind", ["default prior", "demo", "seven classes"])
+def test_any_number_of_rounds_that_a_context_may_ask_for_is_decided_at_once(kind, figure):
+    calibration = {
+        "default prior": Calibration.training_free(),
+        "demo": Calibration.load(DEMO),
+        "seven classes": SEVEN,
+    }[kind]
+    own = Criterion(calibration, 0.0, 8)
+    per_run, slowest = PerRun(own), (0.0, 0)
+    for rounds in range(per_run.most_rounds, 0, -1):  # the dearest first, while nothing is cached
+        for run in ([attempt("a", REJECT)], [attempt("a", 0.5)], [attempt(None, None)]):
+            start = process_time()
+            own.replace(max_rounds=rounds).decide(run)
+            slowest = max(slowest, (1000 * (process_time() - start), rounds))
+    name = f"first decision of a run with {slowest[1]} rounds, {kind}"
+    figure(name, slowest[0], "ms", at_most=100)
