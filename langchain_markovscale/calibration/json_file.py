@@ -61,8 +61,8 @@ def read_document(path: str | Path, kind: str, version: int, remedy: str) -> dic
     found = document.pop("version", None)
     if found != version:
         raise ValueError(
-            f"{path} is a {kind} of version {reprlib.repr(found)}, but this release reads version {version}: "
-            f"{remedy}, or install the release that wrote it."
+            f"{path} is a {kind} of version {reprlib.repr(found)}, but this release reads version "
+            f"{version}: {remedy}, or install the release that wrote it."
         )
     return document
 

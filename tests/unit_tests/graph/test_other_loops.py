@@ -59,7 +59,12 @@ def warned(caplog):
 
 def test_the_loop_of_a_recording_goes_to_its_calibration(tmp_path, warned):
     path = recorded(tmp_path, graph_of(verifier=JudgeVerifier(OTHER)))
-    parts = {"model": "small", "verifier": "JudgeVerifier (large)", "answer_key": "last_number"}
+    parts = {
+        "model": "small",
+        "verifier": "JudgeVerifier (large)",
+        "prompt_version": "2",
+        "answer_key": "last_number",
+    }
     assert all(trace["metadata"]["loop"] == parts for trace in read_traces(path))
     calibration = fitted(path, metadata={"site": "lab"})
     assert calibration.metadata == {"loop": parts, "site": "lab"}
