@@ -59,12 +59,7 @@ from langchain_markovscale.graph.nodes import VerifierLike
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
 from langchain_markovscale.graph.settings import PerRun, RuleOptions, rule_of_loop
 from langchain_markovscale.graph.steps import Call, Steps, arun_steps, joining, run_steps
-from langchain_markovscale.graph.telemetry import (
-    attempt_event,
-    emit,
-    labelled,
-    warn_at_end,
-)
+from langchain_markovscale.graph.telemetry import attempt_event, emit, labelled, warn_at_end
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.types import Decision, Reason, VerifierInput
 from langchain_markovscale.verifiers.base import (
@@ -268,10 +263,10 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         if self._unwarned and request.tools:
             self._unwarned = False
             warn_of_channels(self._restore if self._restores_by_choice else None)
-        if measured := self._measured:
-            self._measured = {}  # once is enough
-            model, key = request.model, self._answer_key
-            warn_of_other_loop(measured, named_parts(model, model, self._verifier, key))
+        measured, self._measured = self._measured, {}  # once is enough
+        if measured:
+            parts = (request.model, request.model, self._verifier, self._answer_key)
+            warn_of_other_loop(measured, named_parts(*parts))
         return accounted(request, self._limits)
 
     def _verification(self, state: Mapping[str, Any]) -> Steps[Update | None]:
@@ -382,12 +377,11 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         question = now.turn["run"]["question"]
         emit({"type": "decision", "decision": decision, "question": question})
         if decision["action"] == "stop":
-            budget = self._limits.settings(now.turn, now.calls).budget
-            warn_at_end(decision, now.calls["usage"], budget)
+            settings = self._limits.settings(now.turn, now.calls)
+            warn_at_end(decision, now.calls["usage"], settings.budget)
             return stopping(now, decision, self._restore)
-        critique = None
-        if decision["action"] == "revise":
-            critique = self._critique(now.turn, decision)
+        revises = decision["action"] == "revise"
+        critique = self._critique(now.turn, decision) if revises else None
         return continuing(now, decision, critique, self._restore)
 
     def _critique(self, turn: Turn, decision: Decision) -> str:
