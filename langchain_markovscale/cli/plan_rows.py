@@ -136,7 +136,7 @@ def verified_threshold(
         revised = right * (1 - corruption) + (1 - right) * repair
         drawn = Candidates(one, right, initial * one, *verdicts)
         plans = [
-            blind(Chains(one, right, repair, corruption), most),
+            blind(Chains(right, one - right, repair, corruption), most),
             verified(Candidates(one, right, revised, *verdicts), most),
             verified(drawn, most),
             one_draw(drawn),

@@ -31,6 +31,7 @@ from langchain_markovscale.theory.prior_evidence import (
     chances_given,
     event_logs,
     levels_of,
+    revisions_at,
     settled,
 )
 from langchain_markovscale.theory.prior_factors import (
@@ -118,8 +119,7 @@ class DraftsPosterior(Posterior):
         """Return what revisions of that answer depend on, each of them verified."""
         wrong = self._joint.pair(answer, AT_REPAIR, AT_NODE)[0]
         right = self._joint.pair(answer, AT_CORRUPTION, AT_NODE)[1]
-        chances = np.array([settled(REPAIR, depth), 1 - settled(CORRUPTION, depth)])
-        return _verified(np.array([wrong, right]), chances)
+        return _verified(np.array([wrong, right]), revisions_at(depth))
 
     def chains(self, answer: int | None, depth: int) -> Chains:
         """Return what blind revisions of that answer depend on."""
@@ -129,8 +129,7 @@ class DraftsPosterior(Posterior):
 def _verified(pair: Floats, candidate: Floats) -> Candidates:
     """Return the cases of P(wrong or right in hand, value, node) and P(a candidate is right)."""
     right = np.array([0.0, 1.0])[:, None, None]
-    columns = (pair, right, candidate[..., None], 1 - _REJECTED_RIGHT, _REJECTED_WRONG)
-    return Candidates(*(np.broadcast_to(column, pair.shape).ravel() for column in columns))
+    return Candidates(pair, right, candidate[..., None], 1 - _REJECTED_RIGHT, _REJECTED_WRONG)
 
 
 class _Labelled(NamedTuple):
