@@ -55,6 +55,8 @@ class GradedModel:
         # What right ones add to V; that of wrong ones is a constant, whichever of them is right.
         self._log_ratio = log(self._variances[1] / self._variances[0])
         self.accept_from = law.quantile(threshold)
+        spread = np.array(self._variances)[:, None, None]
+        self._precisions, self._log_spreads = -0.5 / spread, 0.5 * np.log(spread)
         points, self.weights = even_nodes(_REACH, _STEP)
         self._at_nodes = self._means_at(points)
         self.accepted = 1 - self._below_at(self.accept_from, self._at_nodes)
@@ -100,8 +102,7 @@ class GradedModel:
     def log_chances(self, score: float) -> Floats:
         """Return ln f(x) of a wrong and of a right answer, shape (2, K, Z), up to a constant."""
         residual = self._law.quantile(score) - self._at_nodes
-        spread = np.array(self._variances)[:, None, None]
-        return np.asarray(-0.5 * (residual**2 / spread + np.log(spread)))
+        return np.asarray(residual * residual * self._precisions - self._log_spreads)
 
     def accepts(self, scores: Sequence[float]) -> tuple[int, int]:
         """Return how many scores accept, and how many reject."""
