@@ -185,21 +185,19 @@ class KeyedByClass(KeyedPosterior):
         weights *= self.full
         return weights, accept
 
-    def _candidates(
-        self, answer: int | None, candidate: Floats, accept_wrong: Floats
-    ) -> Candidates:
+    def _candidates(self, answer: int | None, candidate: Floats, mistaken: Floats) -> Candidates:
         """Return candidates by what the right answer's verdict will be, hypothesis and class.
 
         Args:
             answer: Which is in hand; None for one without a key, which is wrong.
             candidate: P(a candidate is right | h, k), shape (H, K) or (K,).
-            accept_wrong: P(a wrong candidate is accepted | h, k), shape (H, K).
+            mistaken: P(a wrong candidate is accepted | h, k), shape (H, K).
         """
         weights, accept = self._right_cases
         in_hand = np.zeros((len(self.full), 1))
         if answer is not None:
             in_hand[answer] = 1.0
-        return Candidates(weights, in_hand, candidate, accept, 1 - accept_wrong)
+        return Candidates(weights, in_hand, candidate, accept, mistaken)
 
 
 @lru_cache(maxsize=1024)
@@ -286,5 +284,5 @@ class TreeByClass(Posterior):
             np.array([1.0, 0.0])[:, None, None],
             np.stack([if_right, if_wrong])[..., None],
             of_right,
-            1 - of_wrong,
+            of_wrong,
         )

@@ -89,12 +89,12 @@ def verified(cases: Candidates, most: int) -> Commitments:
         cases: What candidates depend on.
         most: The most rounds, at least 1.
     """
-    weights, right, candidate, accept, reject = cases
-    rejected = reject + candidate * (1 - accept - reject)
-    # Rⁿ − 1 = (R − 1) L, so that V − y is what a round brings times the rounds.
-    gains = weights * (candidate * accept - right * (1 - rejected))
-    gained, rounds = _summed(np.array([gains.ravel(), weights.ravel()]), rejected.ravel(), most)
-    return Commitments(gained, rounds)
+    weights, right, candidate, accepted, mistaken = cases
+    ends = mistaken + candidate * (accepted - mistaken)  # 1 − R
+    # V − y = (A − (1 − R) y) L: what a round brings, times the rounds.
+    gains = weights * (candidate * accepted - right * ends)
+    firsts = np.array([gains.ravel(), weights.ravel()])
+    return Commitments(*_summed(firsts, 1 - ends.ravel(), most))
 
 
 def blind(cases: Chains, most: int) -> Commitments:

@@ -38,15 +38,15 @@ class Candidates(NamedTuple):
         weights: P(case), of any shape; sums to 1. The others broadcast with it.
         right: 1 where the answer in hand is right, else 0.
         candidate: P(a candidate is right).
-        accept: P(a right candidate is accepted).
-        reject: P(a wrong candidate is rejected).
+        accepted: P(a right candidate is accepted).
+        mistaken: P(a wrong candidate is accepted).
     """
 
     weights: Floats
     right: Floats
     candidate: Floats
-    accept: Floats
-    reject: Floats
+    accepted: Floats
+    mistaken: Floats
 
 
 class Chains(NamedTuple):

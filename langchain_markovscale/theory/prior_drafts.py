@@ -52,7 +52,7 @@ Ints = NDArray[np.int64]
 
 _MOST_LABELLED = 8
 _INITIAL = np.array(INITIAL.values)
-_REJECTED_WRONG, _REJECTED_RIGHT = SCORES.rejected()
+_ACCEPTED_WRONG, _ACCEPTED_RIGHT = 1 - SCORES.rejected()
 
 
 class _Joint(Protocol):
@@ -127,7 +127,7 @@ class DraftsPosterior(Posterior):
 def _verified(pair: Floats, candidate: Floats) -> Candidates:
     """Return the cases of P(wrong or right in hand, value, node) and P(a candidate is right)."""
     right = np.array([0.0, 1.0])[:, None, None]
-    return Candidates(pair, right, candidate[..., None], 1 - _REJECTED_RIGHT, _REJECTED_WRONG)
+    return Candidates(pair, right, candidate[..., None], _ACCEPTED_RIGHT, _ACCEPTED_WRONG)
 
 
 class _Labelled(NamedTuple):

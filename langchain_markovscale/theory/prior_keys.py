@@ -35,7 +35,7 @@ Floats = NDArray[np.float64]
 _INITIAL = np.array(INITIAL.values)
 _RETENTION = np.array(RETENTION.values)
 _REJECTED_WRONG, _REJECTED_RIGHT = SCORES.rejected()
-_ACCEPTED_RIGHT = 1 - _REJECTED_RIGHT
+_ACCEPTED_WRONG, _ACCEPTED_RIGHT = 1 - _REJECTED_WRONG, 1 - _REJECTED_RIGHT
 _TINY = 1e-300
 _OF_DRAWS = np.array([_INITIAL, _INITIAL])
 _RIGHT = np.array([0.0, 1.0])[:, None, None]  # whether the answer in hand is
@@ -106,12 +106,11 @@ class KeysPosterior(KeyedPosterior):
 
     def drawn(self, answer: int | None) -> Candidates:
         """Return what fresh draws depend on while that answer is in hand."""
-        rejects = [verdict == 0 for verdict in self._verdicts]
-        judged = [verdict is not None for verdict in self._verdicts]
+        verdicts = [(verdict == 1, verdict is not None) for verdict in self._verdicts]
         # A wrong draw that was seen before has its verdict already.
-        always, known = self._shares[0].dot(np.array([rejects, judged], dtype=np.float64).T).T
+        accepted, judged = self._shares[0].dot(np.array(verdicts, dtype=np.float64)).T
         factors = (AT_INITIAL, AT_INITIAL)
-        return self._candidates(answer, factors, _OF_DRAWS, always, 1 - known)
+        return self._candidates(answer, factors, _OF_DRAWS, accepted, 1 - judged)
 
     def revised(self, answer: int | None, depth: int) -> Candidates:
         """Return what revisions of that answer depend on, each of them verified."""
@@ -121,10 +120,9 @@ class KeysPosterior(KeyedPosterior):
             same = self._given[:, AT_RETENTION].dot(_RETENTION)
             same[answer] = 0.0
         # What comes back unchanged has its verdict already.
-        always = same * (verdict == 0)
-        by_node = 1 - same * (verdict is not None)
+        accepted, judged = same * (verdict == 1), same * (verdict is not None)
         factors = (AT_REPAIR, AT_CORRUPTION)
-        return self._candidates(answer, factors, revisions_at(depth), always, by_node)
+        return self._candidates(answer, factors, revisions_at(depth), accepted, 1 - judged)
 
     def chains(self, answer: int | None, depth: int) -> Chains:
         """Return what blind revisions of that answer depend on."""
@@ -181,7 +179,7 @@ class KeysPosterior(KeyedPosterior):
         answer: int | None,
         factors: tuple[slice, slice],
         chances: Floats,
-        always: Floats,
+        accepted: Floats,
         by_node: Floats,
     ) -> Candidates:
         """Return candidates whose chance to be right depends on a factor, and on the node.
@@ -190,7 +188,7 @@ class KeysPosterior(KeyedPosterior):
             answer: The answer in hand.
             factors: The one that matters where that is wrong, and the one where it is right.
             chances: P(a candidate is right | wrong or right in hand, value), shape (2, V).
-            always: P(a wrong candidate is surely rejected | h), shape (H,).
+            accepted: P(a wrong candidate is known to be accepted | h), shape (H,).
             by_node: P(its verdict is not known yet | h), shape (H,).
         """
         hypotheses = self._by_hand(answer)
@@ -198,12 +196,12 @@ class KeysPosterior(KeyedPosterior):
             (self._given[:, at] * each[:, None]).T.dot(self._nodes)
             for at, each in zip(factors, hypotheses, strict=True)
         ]
-        known = hypotheses.dot(np.array([always, by_node, np.ones_like(always)]).T)[..., None]
-        reject = (known[:, 0] + known[:, 1] * _REJECTED_WRONG) / np.maximum(known[:, 2], _TINY)
+        known = hypotheses.dot(np.array([accepted, by_node, np.ones_like(by_node)]).T)[..., None]
+        mistaken = (known[:, 0] + known[:, 1] * _ACCEPTED_WRONG) / np.maximum(known[:, 2], _TINY)
         return Candidates(
             np.array(weights),
             _RIGHT,
             chances[..., None],
             _ACCEPTED,
-            np.concatenate([reject, reject], axis=1)[:, None],
+            np.concatenate([mistaken, mistaken], axis=1)[:, None],
         )

@@ -94,8 +94,8 @@ def test_what_plans_depend_on_is_that_of_every_class(attempts, data):
         in_hand, candidate = cases.weights * cases.right, cases.weights * cases.candidate
         assert in_hand.sum() == pytest.approx(right.sum(), abs=1e-7)
         assert candidate.sum() == pytest.approx(chance, abs=1e-7)
-        assert ((cases.accept >= 0) & (cases.accept <= 1)).all()
-        assert ((cases.reject >= 0) & (cases.reject <= 1)).all()
+        assert ((cases.accepted >= 0) & (cases.accepted <= 1)).all()
+        assert ((cases.mistaken >= -1e-12) & (cases.mistaken <= 1 + 1e-12)).all()
     chains = posterior.chains(answer, depth)
     assert chains.right.sum() == pytest.approx(right.sum(), abs=1e-7)
     repaired = (chains.wrong * chains.repair).sum()

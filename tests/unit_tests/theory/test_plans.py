@@ -32,11 +32,11 @@ def test_a_verified_plan_is_worth_what_following_it_round_by_round_brings(data, 
     candidates = Candidates(*cases(data.draw, 3))
     found = verified(candidates, most)
 
-    def follow(right, candidate, accept, reject, n):
+    def follow(right, candidate, accept, mistaken, n):
         if n == 0:
             return right, 0.0
-        later, rounds = follow(right, candidate, accept, reject, n - 1)
-        rejected = candidate * (1 - accept) + (1 - candidate) * reject
+        later, rounds = follow(right, candidate, accept, mistaken, n - 1)
+        rejected = candidate * (1 - accept) + (1 - candidate) * (1 - mistaken)
         return candidate * accept + rejected * later, 1 + rejected * rounds
 
     for n in range(1, most + 1):
