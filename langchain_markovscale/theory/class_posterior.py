@@ -105,8 +105,8 @@ class KeyedByClass(KeyedPosterior):
         right_accepted = np.add.reduce(right * of_right, axis=1)
         wrong_accepted = np.add.reduce(wrong * of_wrong, axis=1)
         accepted = right_accepted[:-1] + wrong_accepted.dot(seen)
-        pull, loss = self._repeats.T
-        accepted = pull * again + (1 - loss) * accepted
+        pull, own = self._repeats.T
+        accepted = pull * again + own * accepted
         new = wrong_accepted.dot(unseen) + right_accepted[-1]
         whole = fresh.sum() + right[-1].sum()
         return NextDraw(
@@ -115,10 +115,10 @@ class KeyedByClass(KeyedPosterior):
 
     def drawn(self, answer: int | None) -> Candidates:
         """Return what fresh draws depend on while that answer is in hand."""
-        of_wrong = self._accepted[0]
-        pulled, lost = self._shares[0].dot(self._repeats).T[..., None]
-        accept = pulled + (1 - lost) * of_wrong
-        return self._candidates(answer, self._rates.arrays.initial, accept)
+        seen, unseen = self._shares
+        pull, own = seen.dot(self._repeats).T
+        mistaken = pull[:, None] + (own + unseen)[:, None] * self._accepted[0]
+        return self._candidates(answer, self._rates.arrays.initial, mistaken)
 
     def revised(self, answer: int | None, depth: int) -> Candidates:
         """Return what revisions of that answer depend on, each of them verified."""
@@ -129,11 +129,11 @@ class KeyedByClass(KeyedPosterior):
         candidate = np.empty(self.full.shape)
         candidate[:] = repair
         candidate[answer] = 1 - corruption
-        pull, loss = self._repeats[answer]
+        pull, own = self._repeats[answer]
         stuck = self._rates.arrays.retention
-        accept = stuck * pull + (1 - stuck * loss) * of_wrong
-        accept[answer] = of_wrong[answer]
-        return self._candidates(answer, candidate, accept)
+        mistaken = stuck * pull + (1 - stuck * (1 - own)) * of_wrong
+        mistaken[answer] = of_wrong[answer]
+        return self._candidates(answer, candidate, mistaken)
 
     def chains(self, answer: int | None, depth: int) -> Chains:
         """Return what blind revisions of that answer depend on."""
@@ -164,24 +164,24 @@ class KeyedByClass(KeyedPosterior):
 
     @cached_property
     def _verdicts(self) -> Floats:
-        """What is known of verdicts on each answer, and on none, see `_verdicts_after`."""
+        """What is known of verdicts on each answer, and on none: `_verdict_lines`, (H, 7, 2)."""
         rho, accepts = self._rates.verdict_correlation, self._model.accepts
         tallies = [accepts(self._scores.get(answer, ())) for answer in range(len(self.latest))]
-        return np.array([_verdicts_after(*tally, rho) for tally in (*tallies, (0, 0))])
+        return np.array([_verdict_lines(*tally, rho) for tally in (*tallies, (0, 0))])
 
     @property
     def _repeats(self) -> Floats:
-        """What is added to a verdict on each answer, and what it is multiplied by less, (A, 2)."""
-        return self._verdicts[:-1, 12:]
+        """What is added to a verdict on each answer, and what it is multiplied by, shape (A, 2)."""
+        return self._verdicts[:-1, -1]
 
     @cached_property
     def _right_cases(self) -> tuple[Floats, Floats]:
         """P(case, h and k), and P(the right answer is accepted), each of shape (3, H, K).
 
-        The cases are that it is always accepted, never, and that each verdict is drawn anew.
+        The cases are that it is always accepted, never, and with a chance anew each time.
         """
-        constant, slope = self._verdicts.T[:12].reshape(2, 2, 3, -1, 1)
-        weights, accept = constant + slope * self._accepted[1]
+        constant, slope = self._verdicts.T[:, :-1, :, None]
+        weights, accept = (constant + slope * self._accepted[1]).reshape(2, 3, *self.full.shape)
         weights *= self.full
         return weights, accept
 
@@ -201,27 +201,30 @@ class KeyedByClass(KeyedPosterior):
 
 
 @lru_cache(maxsize=1024)
-def _verdicts_after(accepted: int, rejected: int, rho: float) -> tuple[float, ...]:
-    """Return what verdicts on an answer owe to those before them; ρ is their correlation.
+def _verdict_lines(accepted: int, rejected: int, rho: float) -> tuple[tuple[float, float], ...]:
+    """Return what verdicts on an answer owe to those before them, as lines a + b·s, each (a, b).
 
     After m verdicts, r of them accepting, one that is accepted with chance s anew is accepted with
-    (ρr + (1−ρ)s)/(1+(m−1)ρ). The right answer's verdict repeats itself with chance ρ: seen once
-    with verdict v it is accepted with v (weight ρ) or s (1−ρ), not yet seen always (ρs), never
-    (ρ(1−s)) or with s (1−ρ).
+    (ρr + (1−ρ)s)/(1+(m−1)ρ), ρ their correlation. The right answer's verdict repeats itself with
+    chance ρ: seen once with verdict v it is accepted with v (weight ρ) or s (1−ρ), not yet seen
+    always (ρs), never (ρ(1−s)) or with s (1−ρ).
 
     Returns:
-        Of the right answer's cases (always, never, anew) the weights, then the chances to be
-        accepted, all at s = 0, then how they rise with s; of any answer what is added to s, and
-        what part of s is taken away.
+        If the answer is right, the chances that it is always accepted, never, and anew each time,
+        then that it is accepted in each of these cases; whatever it is, that it is accepted.
     """
     tried = accepted + rejected
-    if tried == 0:
-        return 0.0, rho, 1 - rho, 1.0, 0.0, 0.0, rho, -rho, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0
-    size = 1 + (tried - 1) * rho
-    pull, own = rho * accepted / size, (1 - rho) / size
+    always, never, anew = (0.0, 0.0), (0.0, 0.0), (1.0, 0.0)
+    repeated = each = (0.0, 1.0)
+    if tried:
+        size = 1 + (tried - 1) * rho
+        repeated = each = (rho * accepted / size, (1 - rho) / size)
     if tried == 1:
-        return pull, rho - pull, own, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, pull, 1 - own
-    return 0.0, 0.0, 1.0, 1.0, 0.0, pull, 0.0, 0.0, 0.0, 0.0, 0.0, own, pull, 1 - own
+        always, never, anew = (rho * accepted, 0.0), (rho * rejected, 0.0), (1 - rho, 0.0)
+        each = (0.0, 1.0)
+    if tried == 0:
+        always, never, anew = (0.0, rho), (rho, -rho), (1 - rho, 0.0)
+    return always, never, anew, (1.0, 0.0), (0.0, 0.0), each, repeated
 
 
 class TreeByClass(Posterior):

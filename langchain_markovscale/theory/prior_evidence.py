@@ -102,9 +102,9 @@ def read_draws(urns: tuple[Urn, ...], draws: Sequence[Draw]) -> list[Drawn]:
 
 
 @lru_cache(maxsize=4096)
-def _read_counts(urns: tuple[Urn, ...], counts: tuple[int, ...]) -> list[Drawn]:
+def _read_counts(urns: tuple[Urn, ...], counts: tuple[int, ...]) -> tuple[Drawn, ...]:
     draws = [(value, None) for value, many in enumerate(counts) for _ in range(many)]
-    return [urn.read(draws) for urn in urns]
+    return tuple([urn.read(draws) for urn in urns])
 
 
 def chances_given(logs: Floats) -> tuple[Floats, Floats]:

@@ -37,8 +37,8 @@ def vote_on(ballot: Ballot, answer: int | None) -> Floats:
         V_n for n = 1 … N, shape (N,).
     """
     most, urns = ballot.chances.shape[1] - 1, ballot.urns
-    votes, many = tuple(ballot.votes), urns.distinct.tobytes()
-    by_law = _wins(votes, urns.laws, urns.weights.tobytes(), many, answer, most)
+    in_urn, distinct = urns.weights.tobytes(), urns.distinct.tobytes()
+    by_law = _wins(tuple(ballot.votes), urns.laws, in_urn, distinct, answer, most)
     wins = np.einsum("uh,uhrw->hrw", urns.chances, by_law)
     return np.asarray((ballot.chances * wins).ravel().dot(_ways(most, len(wins))))
 
@@ -80,10 +80,11 @@ def _wins(
     np.einsum("hrh->hr", room[:answers])[...] = most  # what is right is not in the urn
     factors = np.empty((len(laws), *level.shape, answers + 1, most + 1))
     np.multiply(series[:, :, None, :-1], sizes <= room[..., None], out=factors[..., :-1, :])
-    many, rows = np.frombuffer(distinct, np.int64)[:, None], np.minimum(level, most) + 1
-    factors[..., -1, :] = _unseen_by_count(laws, answers, most)[:, many, rows]
-    product = _product(factors, float(weights[:, :, -1].max()))
-    return np.asarray(product / series[:, :, None, -1])
+    different, rows = np.frombuffer(distinct, np.int64)[:, None], np.minimum(level, most) + 1
+    factors[..., -1, :] = _unseen_by_count(laws, answers, most)[:, different, rows]
+    # w!/(n_w+θ)^(w) is 1 over the series of everything.
+    wins = _product(factors, float(weights[:, :, -1].max())) / series[:, :, None, -1]
+    return np.asarray(wins)
 
 
 def _product(factors: Floats, whole: float) -> Floats:
