@@ -47,7 +47,8 @@ def along_tree(
 ) -> Labels:
     """Return what is known of attempts: messages go up the tree of revisions, then down it.
 
-    Messages are scaled to at most 1; what is taken out goes to the logarithm.
+    The larger of two messages, if wrong and if right, is scaled to 1; what is taken out goes to the
+    logarithm. As no draw and no move has a chance of 0, none is divided by.
 
     Args:
         parents: The attempt that each was revised from; None for a fresh one.
@@ -59,6 +60,7 @@ def along_tree(
         shape: That of the classes.
     """
     n, log = len(parents), np.zeros(shape)
+    fresh = np.maximum(fresh, _TINY)
     depths: list[int] = []
     for parent in parents:
         depths.append(0 if parent is None else depths[parent] + 1)
@@ -71,11 +73,10 @@ def along_tree(
     for attempt in range(n - 1, -1, -1):
         parent = parents[attempt]
         if parent is not None:
-            to_wrong, to_right = moves[depths[attempt] - 1].swapaxes(0, 1)
-            wrong, right = below[attempt]
-            messages[attempt] = message = np.maximum(to_wrong * wrong + to_right * right, _TINY)
+            move, (wrong, right) = moves[depths[attempt] - 1], below[attempt]
+            messages[attempt] = message = move[:, 0] * wrong + move[:, 1] * right
             so_far = below[parent] * message
-            most = np.maximum(np.maximum(*so_far), _TINY)
+            most = np.maximum(*so_far)
             log += np.log(most)
             below[parent] = so_far / most
     chances = np.empty((n, 2, *shape))
@@ -84,11 +85,10 @@ def along_tree(
             before = fresh
         else:
             # What the attempt itself said to its parent is taken out.
-            from_wrong, from_right = moves[depths[attempt] - 1]
-            wrong, right = chances[parent] / messages[attempt]
-            before = from_wrong * wrong + from_right * right
+            move, (wrong, right) = moves[depths[attempt] - 1], chances[parent] / messages[attempt]
+            before = move[0] * wrong + move[1] * right
         found = before * below[attempt]
-        total = np.maximum(found[0] + found[1], _TINY)
+        total = found[0] + found[1]
         if parent is None:
             log += np.log(total)
         np.divide(found, total, out=chances[attempt])
