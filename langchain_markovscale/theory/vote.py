@@ -72,19 +72,38 @@ def _wins(
     series[..., 0] = 1.0
     np.divide(weights + step * sizes[:-1], sizes[1:], out=series[..., 1:])
     np.multiply.accumulate(series, axis=-1, out=series)
-    # Of each hypothesis and R: how many votes more the right answer has than one without any may
-    # have, t₀, then than each other may have, t_j.
-    own = [many - (index != answer) for index, many in enumerate(votes)]
-    level = np.array([*own, -1])[:, None] + sizes
-    room = level[..., None] - np.array(votes)
-    np.einsum("hrh->hr", room[:answers])[...] = most  # what is right is not in the urn
-    factors = np.empty((len(laws), *level.shape, answers + 1, most + 1))
-    np.multiply(series[:, :, None, :-1], sizes <= room[..., None], out=factors[..., :-1, :])
-    different, rows = np.frombuffer(distinct, np.int64)[:, None], np.minimum(level, most) + 1
+    allowed, rows = _room(votes, answer, most)
+    factors = np.empty((len(laws), *rows.shape, answers + 1, most + 1))
+    np.multiply(series[:, :, None, :-1], allowed, out=factors[..., :-1, :])
+    different = np.frombuffer(distinct, np.int64)[:, None]
     factors[..., -1, :] = _unseen_by_count(laws, answers, most)[:, different, rows]
     # w!/(n_w+θ)^(w) is 1 over the series of everything.
     wins = _product(factors, float(weights[:, :, -1].max())) / series[:, :, None, -1]
     return np.asarray(wins)
+
+
+@lru_cache(maxsize=512)
+def _room(
+    votes: tuple[int, ...], answer: int | None, most: int
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Return how often wrong answers may be drawn for the right one to win.
+
+    Args:
+        votes: c_j.
+        answer: Which of the answers is in hand.
+        most: N.
+
+    Returns:
+        1 at [h, R, j, J] where answer j may be drawn J times more, J ≤ t_j, else 0; t₀ + 1 at
+        [h, R], which is a row of `_unseen`.
+    """
+    sizes = np.arange(most + 1)
+    own = [many - (index != answer) for index, many in enumerate(votes)]
+    level = np.array([*own, -1])[:, None] + sizes
+    room = level[..., None] - np.array(votes)
+    for right in range(len(votes)):
+        room[right, :, right] = most  # what is right is not in the urn
+    return (sizes <= room[..., None]).astype(np.float64), np.minimum(level, most) + 1
 
 
 def _product(factors: Floats, whole: float) -> Floats:

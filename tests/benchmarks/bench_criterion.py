@@ -53,7 +53,8 @@ def decide_each(criterion, runs):
         criterion.decide(run)
     best = np.full(len(runs), np.inf)
     for _ in range(PASSES):
-        vote._wins.cache_clear()
+        for table in (vote._wins, vote._room):
+            table.cache_clear()
         for index, run in enumerate(runs):
             start = perf_counter()
             criterion.decide(run)
