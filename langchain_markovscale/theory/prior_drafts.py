@@ -8,7 +8,7 @@ where every other draft is right with chance p₀: that is exact for fresh draft
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -245,8 +245,8 @@ def _along_tree(
         {draft: log_places[:, place, :, None, None] for place, draft in enumerate(places)},
         tuple(at.stop - at.start for at in _AXES),
     )
-    by_axis = np.ix_(*(before[at] for at in _AXES))
-    return _ByClass(labels.joint(sum(by_axis, np.zeros(())))[1])
+    _, joint = labels.joint(reduce(np.add.outer, [before[at] for at in _AXES]))
+    return _ByClass(joint)
 
 
 def _moves(depth: int) -> Floats:
