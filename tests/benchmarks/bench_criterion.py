@@ -10,7 +10,7 @@ from exact_game import Game
 from worlds import ACCEPT, REJECT, attempt
 
 from langchain_markovscale import Belief, Calibration, Criterion, Rates
-from langchain_markovscale.theory import vote
+from langchain_markovscale.theory import optimum, vote
 from langchain_markovscale.theory.decision_cache import Cache
 from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores
 from langchain_markovscale.theory.lattice import lattice
@@ -116,7 +116,8 @@ def test_a_table_takes_milliseconds(scores, figure):
     horizon = MOST_DRAWS if scores == "none" else MOST_SCORED_DRAWS
     taken = []
     for _ in range(PASSES):
-        lattice.cache_clear()
+        for table in (lattice, optimum._states):
+            table.cache_clear()
         start = perf_counter()
         solve(model, horizon, 0.01)
         taken.append(1e3 * (perf_counter() - start))
