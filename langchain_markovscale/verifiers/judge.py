@@ -22,7 +22,7 @@ from langchain_markovscale._models import (
 )
 from langchain_markovscale.types import Verdict, VerifierInput, usage_of
 from langchain_markovscale.verifiers.agent_judge import AgentJudge, AgentReply, is_agent
-from langchain_markovscale.verifiers.base import Verifier, text_of
+from langchain_markovscale.verifiers.base import Verifier
 from langchain_markovscale.verifiers.conversation_view import (
     ConversationView,
     has_attachments,
@@ -31,6 +31,7 @@ from langchain_markovscale.verifiers.conversation_view import (
 from langchain_markovscale.verifiers.criteria import CRITERIA_FORMAT, listed, read_by_criteria
 from langchain_markovscale.verifiers.judge_reply import read_judgement
 from langchain_markovscale.verifiers.prompt_fence import clipped, fenced
+from langchain_markovscale.verifiers.verdicts import text_of
 
 logger = logging.getLogger(__name__)
 

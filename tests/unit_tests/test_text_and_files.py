@@ -14,8 +14,8 @@ from langchain_markovscale._files import is_same_file, replacing, write_text
 from langchain_markovscale._text import HIDDEN, all_valid, harmless, name_of, valid
 from langchain_markovscale.recording.past_runs import traces_from_messages
 from langchain_markovscale.recording.questions import as_questions, parse_questions
-from langchain_markovscale.verifiers.base import text_of, to_verdict
 from langchain_markovscale.verifiers.documents import documents_of
+from langchain_markovscale.verifiers.verdicts import text_of, to_verdict
 
 HALVES = ["\ud83d", "\ude00", "a\ud83d", "\udce9b", "\ude00\ud83d", "x" * 1000 + "\udfff"]
 
