@@ -93,12 +93,12 @@ def _kind_of(evaluator: object) -> Callable[[Any, str], _Calls] | None:
     )
 
 
-def _name_of(evaluator: object) -> str | None:
+def _name_of(evaluator: object) -> str:
     for name in ("__name__", "name", "evaluation_name"):
         found = getattr(evaluator, name, None)
-        if isinstance(found, str) and found:
+        if isinstance(found, str) and found and not found.startswith("_"):
             return found
-    return type(evaluator).__name__
+    return "evaluator" if inspect.isfunction(evaluator) else type(evaluator).__name__
 
 
 def _parameters(func: Callable[..., Any]) -> set[str]:

@@ -49,12 +49,12 @@ def read_verdict(phrase: str) -> bool | None:
     phrase = _HARMLESS_NO.sub("", phrase[:_LONGEST])
     if _EITHER.match(phrase):
         return None
+    if said_no := _SAYS_NO.match(phrase):
+        return None if _PASSES.match(phrase, said_no.end()) else False
     if _FAILS.match(phrase) or _NOT_PASSES.search(phrase):
         return False
     if _PASSES.match(phrase):
         return None if _HEDGE.search(phrase) else True
-    if said_no := _SAYS_NO.match(phrase):
-        return None if _PASSES.match(phrase, said_no.end()) else False
     if _SAYS_YES.match(phrase) and not (_HEDGE.search(phrase) or is_about_error(phrase)):
         return True
     if _ANY_FAIL.search(phrase) and not _HEDGE.search(_ANY_FAIL.sub("", phrase)):

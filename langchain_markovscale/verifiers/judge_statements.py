@@ -120,6 +120,8 @@ def _labelled(text: str, *, strict: bool) -> list[Statement]:
             value, stop = line[label.end() : end], start + end
             if end == len(line) and not value.strip(" \t*_\"'`"):
                 value, stop = _next_line(text, stop)
+            if strict and stop == len(text) and _is_field(label) and value[-1:].isdigit():
+                value = ""  # the reply was cut off, and may be in the number
             statements.append(_stated(label["name"], value, start + begin, stop))
             if not strict:  # a quotation may end earlier
                 word = _FIRST_WORD.match(value)
@@ -134,6 +136,12 @@ def _labels(line: str) -> list[re.Match[str]]:
 def _is_label(label: re.Match[str]) -> bool:
     """Whether what looks like a tag opens like one."""
     return label["tag"] is None or label.string[label.start() - 1 : label.start()] == "<"
+
+
+def _is_field(label: re.Match[str]) -> bool:
+    """Whether a label is the name of a JSON field."""
+    before = label.string[max(0, label.start() - 1) : label.start()]
+    return before in ('"', "'") and (label["close"] or "").startswith(before)
 
 
 def _conclusion(text: str) -> int:
@@ -163,8 +171,7 @@ def _own_labels(line: str, *, last: bool) -> list[re.Match[str]]:
         back += line.count("`", reached, start)
         curly += line.count("\u201c", reached, start) - line.count("\u201d", reached, start)
         reached = start
-        before = line[max(0, start - 1) : start]
-        is_name = before in ('"', "'") and (label["close"] or "").startswith(before)
+        is_name = _is_field(label)
         if (double % 2 or back % 2 or curly > 0) and not is_name:
             continue
         plain = own or is_name or label["name"].isupper() or (last and _concludes(label))

@@ -48,7 +48,7 @@ def to_verdict(returned: object, *, name: str = "verifier") -> Verdict:
     score, feedback, usage = returned, None, None
     fields = _result_fields(returned, name)
     if fields is not None:
-        score, usage = fields["score"], fields.get("usage")
+        score, usage = fields.get("score"), fields.get("usage")
         feedback = next((fields[each] for each in _FEEDBACK if fields.get(each) is not None), None)
     elif isinstance(returned, tuple) and len(returned) == 2:
         score, feedback = returned
@@ -71,7 +71,7 @@ def _result_fields(returned: object, name: str) -> Mapping[str, Any] | None:
         fields = _fields(results[0])
     if fields is None:
         return None
-    if "score" not in fields:
+    if "score" not in fields and not {"key", "value"} <= set(fields):
         raise TypeError(
             f"{name} returned a dict without 'score', got {sorted(map(str, fields))}: add "
             "it, as None where the verifier abstains."
@@ -82,7 +82,7 @@ def _result_fields(returned: object, name: str) -> Mapping[str, Any] | None:
             "with, where there are any, 'feedback' and 'usage'."
         )
     value = fields.get("value")
-    if fields["score"] is None and value is not None:
+    if fields.get("score") is None and value is not None:
         return {**fields, "score": read_verdict(value) if isinstance(value, str) else value}
     return fields
 
@@ -93,12 +93,12 @@ def _fields(value: Any) -> Mapping[str, Any] | None:
         return value
     if isinstance(value, type) or text_of(value) is not None:
         return None
+    if hasattr(value, "value") and hasattr(value, "reason"):
+        return {"score": None, "value": value.value, "reason": value.reason}
     if isinstance(names := getattr(type(value), "model_fields", None), Mapping):
         return {name: getattr(value, name) for name in names}
     if dataclasses.is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if hasattr(value, "value") and hasattr(value, "reason"):
-        return {"score": None, "value": value.value, "reason": value.reason}
     return None
 
 
