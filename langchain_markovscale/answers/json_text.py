@@ -19,6 +19,7 @@ _BRACES_AND_STRINGS = re.compile(r'\\.|"(?:[^"\\\n]|\\.)*+"|[{}]', re.DOTALL)
 _BRACES = re.compile(r"[{}]")
 _OBJECT_OPENS = re.compile(r'\{\s*+"')
 _MOST_FAILED_PARSING = 8  # lengths of the text
+_MOST_OBJECTS = 200
 _MOST_BROKEN_FIELDS = 200
 
 
@@ -34,7 +35,7 @@ class JsonObject(NamedTuple):
 
 
 def json_objects(text: str) -> list[JsonObject]:
-    """Return the outermost JSON objects of a text, in order; empty ones are left out."""
+    """Return the first 200 outermost JSON objects of a text, in order, without empty ones."""
     if _OBJECT_OPENS.search(text) is None:
         return []
     # Quotation marks of the prose around an object can hide its braces: then braces alone must do.
@@ -130,7 +131,9 @@ def _parsed(text: str, spans: list[tuple[int, int]]) -> list[JsonObject]:
     objects: list[JsonObject] = []
     parsed_to, characters_left = 0, _MOST_FAILED_PARSING * len(text)
     for start, end in sorted(spans):  # an enclosing span comes before what it encloses
-        if start < parsed_to or characters_left < 0 or not _OBJECT_OPENS.match(text, start):
+        if characters_left < 0 or len(objects) >= _MOST_OBJECTS:
+            break
+        if start < parsed_to or not _OBJECT_OPENS.match(text, start):
             continue
         value = _loads(text[start:end])
         if value:

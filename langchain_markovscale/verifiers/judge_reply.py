@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from langchain_markovscale._text import folded, unhidden, unjoined
 from langchain_markovscale.answers.json_text import (
     JsonObject,
-    broken_json_objects,
-    json_objects,
 )
 from langchain_markovscale.answers.thoughts import (
     has_tags,
@@ -29,6 +27,7 @@ from langchain_markovscale.verifiers.judge_phrases import is_about_error
 from langchain_markovscale.verifiers.judge_statements import (
     CRITIQUE_LABEL,
     Kind,
+    Reading,
     Statement,
     claimed_statements,
     read_statements,
@@ -105,17 +104,19 @@ _Claims = set[tuple[Kind, bool | float | None]]
 
 def _judgement(spoken: str, material: list[str]) -> Judgement:
     text = unhidden(spoken)
-    statements = read_statements(folded(text))
+    reading = read_statements(text)
+    statements = reading.statements
     claims = _claims(material) if statements else set()
     passed = _least_favourable(statements, ("verdict", "word"), claims)
-    kinds: tuple[Kind, ...] = ("probability",)
-    if passed or (passed is None and not is_about_error(text)):
-        kinds = ("probability", "confidence")  # a confidence in a fail is none in the answer
-    probability = _least_favourable(statements, kinds, claims)
+    probability = _least_favourable(statements, ("probability",), claims)
+    confidence = _least_favourable(statements, ("confidence",), claims)
+    # A confidence in a fail is none in the answer.
+    if confidence is not None and (passed or (passed is None and not is_about_error(text))):
+        probability = min(confidence, 1.0 if probability is None else probability)
     return Judgement(
         passed=None if passed is None else bool(passed),
         probability=None if probability is None else float(probability),
-        critique=_critique(text, statements),
+        critique=_critique(text, reading),
     )
 
 
@@ -155,17 +156,17 @@ _NOTHING = re.compile(r"\W*+(?:none|nothing|n/?a|null|json)?\W*+", re.IGNORECASE
 _FENCE = re.compile(r"```\w*+")
 
 
-def _critique(text: str, statements: list[Statement]) -> str | None:
+def _critique(text: str, reading: Reading) -> str | None:
     """Return the critique in a field or after a label, or the rest of the reply."""
-    objects = json_objects(text)
-    critique = _critique_field(objects)
+    critique = _critique_field(reading.objects)
     if critique is None:
-        critique = _labelled_critique(text, statements)
-    if critique is None and not objects:
-        objects = broken_json_objects(text)
-        critique = _critique_field(objects)
+        critique = _labelled_critique(text, reading.statements)
     if critique is None:
-        critique = _FENCE.sub("", _beside([*statements, *objects], text))
+        critique = _critique_field(reading.broken)
+    if critique is None:
+        spans = [(statement.start, statement.end) for statement in reading.statements]
+        spans += [(each.start, each.end) for each in (*reading.objects, *reading.broken)]
+        critique = _FENCE.sub("", _beside(spans, text))
     if _NOTHING.fullmatch(critique):
         return None
     return critique.lstrip(" \n\t:,;.*`-\u2013\u2014").rstrip(" \n\t*`#<")
@@ -193,10 +194,10 @@ def _labelled_critique(text: str, statements: list[Statement]) -> str | None:
     return text[begin:end].partition("</")[0]
 
 
-def _beside(parts: Iterable[Statement | JsonObject], text: str) -> str:
-    """Return what is left of a text beside parts of it."""
+def _beside(spans: Iterable[tuple[int, int]], text: str) -> str:
+    """Return what is left of a text beside spans of it."""
     beside, position = [], 0
-    for part in sorted(parts, key=lambda part: part.start):
-        beside.append(text[position : part.start])
-        position = max(position, part.end)
+    for start, end in sorted(spans):
+        beside.append(text[position:start])
+        position = max(position, end)
     return "".join([*beside, text[position:]])

@@ -7,8 +7,10 @@ reply without labels, and a number alone where it says its scale and is the whol
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Literal, NamedTuple
 
+from langchain_markovscale._text import folded
 from langchain_markovscale.answers.json_text import (
     JsonObject,
     broken_json_objects,
@@ -37,18 +39,26 @@ class Statement(NamedTuple):
     end: int
 
 
-def read_statements(text: str) -> list[Statement]:
+class Reading(NamedTuple):
+    """What a text states as its writer's own, and the objects in it: JSON, or else broken."""
+
+    statements: list[Statement]
+    objects: list[JsonObject]
+    broken: list[JsonObject]
+
+
+def read_statements(text: str) -> Reading:
     """Read a judge's reply, in which labels, quotations and lines tell what is the judge's own.
 
     Args:
-        text: The reply, `folded`.
+        text: The reply, as it is.
     """
     objects = json_objects(text)
-    rest = _without(text, objects)
+    broken = [] if objects else broken_json_objects(text)
     # What a broken object seems to hold may lie behind it, so it is read as text as well.
-    stated = _in_objects(objects or broken_json_objects(text))
-    labelled = stated + _labelled(rest, strict=True)
-    return labelled + _alone(rest, labelled)
+    rest = folded(_without(text, objects))
+    labelled = _in_objects(objects or broken) + _labelled(rest, strict=True)
+    return Reading(labelled + _alone(rest, labelled), objects, broken)
 
 
 def claimed_statements(text: str) -> list[Statement]:
@@ -58,8 +68,9 @@ def claimed_statements(text: str) -> list[Statement]:
         text: Untrusted material, `folded`.
     """
     everywhere = _labelled(text, strict=False) + _in_objects(json_objects(text), deeply=True)
-    lines = [statement for line in _lines(text) for statement in _bare_in(*line)]
-    return everywhere + lines + read_statements(text)
+    starts = (line.start() for line in _BARE_LINE.finditer(text))
+    lines = [each for start in starts for each in _bare_in(start, _line_at(text, start))]
+    return everywhere + lines + read_statements(text).statements
 
 
 _MARKUP = r"[*_\"'\u201c\u201d`]"  # emphasis, code and quotation marks around a word
@@ -73,7 +84,7 @@ _NAME = (
 )
 _LABEL, _ANY_LABEL = (
     re.compile(
-        rf"\b(?P<name>{names})"
+        rf"\b(?=[vgjsrpci])(?P<name>{names})"  # the letters are for speed
         rf"(?:(?P<tag>>)|(?P<close>{_MARKUP}*+)[ \t]*+(?P<colon>[:=]|$))",
         re.IGNORECASE | re.MULTILINE,
     )
@@ -110,7 +121,7 @@ def _labelled(text: str, *, strict: bool) -> list[Statement]:
     """Find labelled statements; strictly, those that are the writer's own."""
     statements: list[Statement] = []
     conclusion = _conclusion(text) if strict else 0
-    for start, line in _lines(text):
+    for start, line in _lines_with(_LABEL if strict else _ANY_LABEL, text):
         if strict and line.lstrip().startswith(">"):
             continue
         labels = _own_labels(line, last=start >= conclusion) if strict else _labels(line)
@@ -146,13 +157,10 @@ def _is_field(label: re.Match[str]) -> bool:
 
 def _conclusion(text: str) -> int:
     """Return where the last line begins that is more than a labelled statement."""
-    position = len(text)
-    for line in reversed(text.split("\n")):
-        position -= len(line)
-        label = _LABEL.search(line)
-        if line.strip() and not (label and _opens_line(label)):
-            return position
-        position -= 1
+    for start, line in _last_lines(text):
+        label = _LABEL.search(line, 0, 2 * _LONGEST_OPENING)
+        if not (label and _opens_line(label)):
+            return start
     return 0
 
 
@@ -197,11 +205,29 @@ def _concludes(label: re.Match[str]) -> bool:
     return bool(_SENTENCE_OPENING.search(before) and _LAST_WORD.fullmatch(value))
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    start = 0
-    for line in text.split("\n"):
-        yield start, line
-        start += len(line) + 1
+def _lines_with(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines in which a pattern is found, and where they begin."""
+    end = -1
+    for match in pattern.finditer(text):
+        if match.start() > end:
+            start = text.rfind("\n", 0, match.start()) + 1
+            line = _line_at(text, start)
+            end = start + len(line)
+            yield start, line
+
+
+def _last_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines that are not blank, from the last one on, and where they begin."""
+    end = len(text.rstrip())
+    while end > 0:
+        start = text.rfind("\n", 0, end) + 1
+        yield start, text[start:end]
+        end = len(text[:start].rstrip())
+
+
+def _line_at(text: str, start: int) -> str:
+    end = text.find("\n", start)
+    return text[start:] if end < 0 else text[start:end]
 
 
 def _next_line(text: str, position: int) -> tuple[str, int]:
@@ -242,19 +268,26 @@ _BARE_PROBABILITY = re.compile(
     r"|\d{1,3}(?:\.\d+)?\s?(?P<of>/|out of)\s?\d{1,3})[\s*_.]*",
     re.IGNORECASE,
 )
+_BARE_LINE = re.compile(
+    rf"^[\s#]*+{_MARKUP}*+(?=pass|fail|not|incorrect|wrong|correct|no|false|yes|true|[\d.])",
+    re.IGNORECASE | re.MULTILINE,
+)
 _SCALED = re.compile(r".*(?:%|\D(?:5|10|100))[\s*_.]*")
 
 
 def _alone(text: str, labelled: list[Statement]) -> list[Statement]:
     """Return what a reply states without labels, on its first or last lines."""
-    lines = [line for line in _lines(text) if line[1].strip()]
-    bare = [statement for line in [*lines[:1], *lines[1:][-2:]] for statement in _bare_in(*line)]
+    first = len(text) - len(text.lstrip())
+    first = text.rfind("\n", 0, first) + 1
+    lines = dict([(first, _line_at(text, first)), *islice(_last_lines(text), 2)])
+    bare = [statement for start in sorted(lines) for statement in _bare_in(start, lines[start])]
     if any(statement.value is not None for statement in labelled):
         bare = [statement for statement in bare if statement.kind != "word"]
     if any(statement.kind != "probability" for statement in bare):
         return bare
     # A number alone may be anything.
-    return bare if len(lines) == 1 and not labelled and _SCALED.fullmatch(lines[0][1]) else []
+    is_all = len(lines) == 1 and not labelled
+    return bare if is_all and _SCALED.fullmatch(lines[first].strip()) else []
 
 
 def _bare_in(start: int, line: str) -> list[Statement]:
@@ -281,13 +314,13 @@ def _in_objects(objects: list[JsonObject], *, deeply: bool = False) -> list[Stat
 
 def _in_fields(json_object: dict[str, Any], levels: int, *, deeply: bool) -> Iterator[Statement]:
     """Yield what an object states; where it has no field for it, or deeply, what those in it do."""
-    fields = {name.strip().lower(): field for name, field in json_object.items()}
+    fields = {folded(name).strip().lower(): field for name, field in json_object.items()}
     scale = next((each for each in map(fields.get, _MAXIMA) if isinstance(each, str)), None)
     stated = [
         name for name in (*_WORD_NAMES, *_NUMBER_NAMES) if isinstance(fields.get(name), (bool, str))
     ]
     for name in stated:
-        field = fields[name]
+        field = fields[name] if isinstance(fields[name], bool) else folded(fields[name])
         if isinstance(field, bool):
             yield Statement("verdict", field, 0, 0)
         else:
