@@ -99,9 +99,9 @@ def _broken_value(text: str, start: int, limit: int, *, is_last: bool) -> tuple[
     quote = text[start : start + 1]
     is_string = quote in _STRING_ENDS
     ends = _STRING_ENDS[quote] if is_string else _LITERAL_ENDS
-    closing = ends.search(text, start + is_string) if is_last else None
+    closing = ends.search(text, start + is_string, limit) if is_last or not is_string else None
     written = text[start : closing.start() if closing else limit].strip("{ \n\t,`")
-    end = closing.end() if closing else limit
+    end = closing.end() if closing and is_last else limit
     if is_string:
         inside = written[1:] if closing else written[1:].removesuffix(quote)
         return _ESCAPED.sub(_unescaped, inside), end

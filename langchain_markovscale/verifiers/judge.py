@@ -48,6 +48,7 @@ CRITIQUE: <what is wrong and how to repair it, in one or two sentences; or none>
 VERDICT: <PASS or FAIL>
 PROBABILITY: <how likely the answer is to be correct, a number from 0 to 1>"""
 """How the judge is asked to reply; the end of the prompt, after the material."""
+# The labels have no nonce: SmolLM2-135M wrote them in 0 of 80 replies with one, 0 of 80 without.
 
 _LONGEST_FEEDBACK = 4_000  # characters, because the next revision reads all of it
 _LEAST_CHARS = 100  # of a text, for a judge to see anything of it

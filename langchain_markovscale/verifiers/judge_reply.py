@@ -1,12 +1,13 @@
 """Reading a judge's reply: its verdict, its probability and its critique.
 
-The prompt asks for `CRITIQUE:`, `VERDICT:` and `PROBABILITY:` lines. JSON with these fields,
-verdicts without a label and the markup of weak models are read as well. Beside the rule of
+The prompt asks for `CRITIQUE:`, `VERDICT:` and `PROBABILITY:` lines. JSON with such fields, even
+broken, tags, other labels and scales, verdicts without a label and the markup of weak models are
+read as well (`judge_statements`). Beside the rule of
 `judge_phrases`, that only clear statements count, there are two:
 
 * What the judge quotes does not count: quoted lines, quotations, and claims in the candidate's
-  favour that the material itself contains ("score: 1.0"), because a quotation without marks looks
-  like a judgement.
+  favour that the material itself contains ("score: 1.0", however it is spelled), because a
+  quotation without marks looks like a judgement.
 * Where statements disagree, the least favourable counts.
 """
 
