@@ -2,8 +2,8 @@
 
 The prompt asks for `CRITIQUE:`, `VERDICT:` and `PROBABILITY:` lines. JSON with such fields, even
 broken, tags, other labels and scales, verdicts without a label and the markup of weak models are
-read as well (`judge_statements`). Beside the rule of
-`judge_phrases`, that only clear statements count, there are two:
+read as well (`judge_statements`). Beside the rule of `judge_phrases`, that only clear statements
+count, there are two:
 
 * What the judge quotes does not count: quoted lines, quotations, and claims in the candidate's
   favour that the material itself contains ("score: 1.0", however it is spelled), because a
@@ -16,9 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from langchain_markovscale._text import folded, unhidden, unjoined
-from langchain_markovscale.answers.json_text import (
-    JsonObject,
-)
+from langchain_markovscale.answers.json_text import JsonObject
 from langchain_markovscale.answers.thoughts import (
     has_tags,
     opens_with_thoughts,
@@ -93,7 +91,7 @@ def read_judgement(reply: str, material: Iterable[str] = ()) -> Judgement:
     if judgement.score is not None or (opens and not spoken.cut_off and not repeated):
         return judgement
     whole = _judgement(reply, material)
-    if whole.passed is not False and opens and spoken.cut_off:
+    if opens and spoken.cut_off and (whole.score is None or whole.score >= 0.5):
         return judgement  # what was on its mind before it was cut off is no pass
     return whole
 

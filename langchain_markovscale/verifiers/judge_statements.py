@@ -88,7 +88,7 @@ _LABEL, _ANY_LABEL = (
         rf"(?:(?P<tag>>)|(?P<close>{_MARKUP}*+)[ \t]*+(?P<colon>[:=]|$))",
         re.IGNORECASE | re.MULTILINE,
     )
-    for names in (_NAME, rf"{_NAME}|pass(?:ed)?|(?:is_)?correct")
+    for names in (_NAME, rf"{_NAME}|(?:pass(?:ed)?|(?:is_)?correct)(?={_MARKUP}*+[ \t]*+[:=>])")
 )
 _LINE_OPENING = re.compile(
     rf"[ \t]*+(?:[#\-\u2022|{{,(<]++[ \t]*+|\d{{1,2}}[.)][ \t]*+)?{_MARKUP}*+"
@@ -219,10 +219,11 @@ def _lines_with(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, str]
 def _last_lines(text: str) -> Iterator[tuple[int, str]]:
     """Yield the lines that are not blank, from the last one on, and where they begin."""
     end = len(text.rstrip())
-    while end > 0:
+    while end >= 0:
         start = text.rfind("\n", 0, end) + 1
-        yield start, text[start:end]
-        end = len(text[:start].rstrip())
+        if line := text[start:end].rstrip():
+            yield start, line
+        end = start - 1
 
 
 def _line_at(text: str, start: int) -> str:
@@ -269,7 +270,7 @@ _BARE_PROBABILITY = re.compile(
     re.IGNORECASE,
 )
 _BARE_LINE = re.compile(
-    rf"^[\s#]*+{_MARKUP}*+(?=pass|fail|not|incorrect|wrong|correct|no|false|yes|true|[\d.])",
+    rf"^[ \t#]*+{_MARKUP}*+(?=pass|fail|not|incorrect|wrong|correct|no|false|yes|true|[\d.])",
     re.IGNORECASE | re.MULTILINE,
 )
 _SCALED = re.compile(r".*(?:%|\D(?:5|10|100))[\s*_.]*")
@@ -277,8 +278,7 @@ _SCALED = re.compile(r".*(?:%|\D(?:5|10|100))[\s*_.]*")
 
 def _alone(text: str, labelled: list[Statement]) -> list[Statement]:
     """Return what a reply states without labels, on its first or last lines."""
-    first = len(text) - len(text.lstrip())
-    first = text.rfind("\n", 0, first) + 1
+    first = text.rfind("\n", 0, len(text) - len(text.lstrip())) + 1
     lines = dict([(first, _line_at(text, first)), *islice(_last_lines(text), 2)])
     bare = [statement for start in sorted(lines) for statement in _bare_in(start, lines[start])]
     if any(statement.value is not None for statement in labelled):
@@ -316,17 +316,15 @@ def _in_fields(json_object: dict[str, Any], levels: int, *, deeply: bool) -> Ite
     """Yield what an object states; where it has no field for it, or deeply, what those in it do."""
     fields = {folded(name).strip().lower(): field for name, field in json_object.items()}
     scale = next((each for each in map(fields.get, _MAXIMA) if isinstance(each, str)), None)
-    stated = [
-        name for name in (*_WORD_NAMES, *_NUMBER_NAMES) if isinstance(fields.get(name), (bool, str))
-    ]
+    names = (*_WORD_NAMES, *_NUMBER_NAMES)
+    stated = [name for name in names if isinstance(fields.get(name), (bool, str))]
     for name in stated:
-        field = fields[name] if isinstance(fields[name], bool) else folded(fields[name])
-        if isinstance(field, bool):
+        if isinstance(field := fields[name], bool):
             yield Statement("verdict", field, 0, 0)
-        else:
-            yield _stated(
-                name, field if scale is None or "/" in field else f"{field}/{scale}", 0, 0
-            )
+            continue
+        written = folded(field)
+        on_scale = written if scale is None or "/" in written else f"{written}/{scale}"
+        yield _stated(name, on_scale, 0, 0)
     if levels and (deeply or not stated):
         for field in fields.values():
             for part in field if isinstance(field, list) else [field]:

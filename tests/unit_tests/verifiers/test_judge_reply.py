@@ -389,7 +389,17 @@ def test_a_mere_echo_is_never_a_pass(text: str) -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    ["VERDICT: ", "I agree. Verdict: ", "verdict" + " " * 50, "probability of a ", '"', "> \n"],
+    [
+        *(
+            "VERDICT: ",
+            "I agree. Verdict: ",
+            "verdict" + " " * 50,
+            "probability of a ",
+            '"',
+            "> \n",
+        ),
+        *("VERDICT: PASS\n", "\n \n", "{'a': '"),
+    ],
 )
 @pytest.mark.parametrize("ending", ["", "\nVERDICT: PASS"])
 def test_long_replies_are_read_in_linear_time(unit: str, ending: str) -> None:
