@@ -10,7 +10,7 @@ import copy
 import inspect
 import math
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, NoReturn
 
@@ -19,6 +19,12 @@ from langchain_core.runnables import RunnableConfig
 from langchain_markovscale.types import VerifierInput
 from langchain_markovscale.verifiers.base import Verifier
 from langchain_markovscale.verifiers.documents import documents_of
+
+_VARIADIC = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+_NAMES = frozenset(
+    {"inputs", "outputs", "reference_outputs", "context", "run", "example", "attachments"}
+)
+"""The parameters of evaluators that are functions."""
 
 
 class _Calls(NamedTuple):
@@ -88,9 +94,15 @@ def _kind_of(evaluator: object) -> Callable[[Any, str], _Calls] | None:
     for methods, kind in _KINDS.items():
         if all(callable(getattr(evaluator, method, None)) for method in methods):
             return kind
-    return (
-        _function if callable(evaluator) and _parameters(evaluator) & {"outputs", "run"} else None
-    )
+    return _function if callable(evaluator) and _is_function_of_outputs(evaluator) else None
+
+
+def _is_function_of_outputs(func: Callable[..., Any]) -> bool:
+    """Whether a function is an evaluator, and not one of a question, an answer or a key."""
+    parameters = _parameters(func)
+    needed = {part for part, each in parameters.items() if _is_needed(each)}
+    is_verifier = parameters.keys() & {"question", "answer", "key"}
+    return bool(parameters.keys() & {"outputs", "run"}) and needed <= _NAMES and not is_verifier
 
 
 def _name_of(evaluator: object) -> str:
@@ -101,11 +113,15 @@ def _name_of(evaluator: object) -> str:
     return "evaluator" if inspect.isfunction(evaluator) else type(evaluator).__name__
 
 
-def _parameters(func: Callable[..., Any]) -> set[str]:
+def _parameters(func: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     try:
-        return set(inspect.signature(func).parameters)
-    except (TypeError, ValueError):
-        return set()
+        return inspect.signature(func).parameters
+    except (TypeError, ValueError):  # some builtins have no signature
+        return {}
+
+
+def _is_needed(parameter: inspect.Parameter) -> bool:
+    return parameter.default is parameter.empty and parameter.kind not in _VARIADIC
 
 
 def _refuse_reference(name: str, *asked: object) -> NoReturn:
@@ -225,15 +241,15 @@ def _number(score: Any) -> Any:
 
 def _ragas_arguments(metric: Any, name: str) -> _Calls:
     func = getattr(metric, "_func", None) or metric.ascore
-    parameters = inspect.signature(func).parameters.values()
-    named = {each.name for each in parameters if each.kind is not each.VAR_KEYWORD}
+    parameters = _parameters(func)
+    named = {part for part, each in parameters.items() if each.kind not in _VARIADIC}
     if not named:
         raise TypeError(
             f"The metric {name} gets its model and the parts of its prompt at each call: give a "
             "function instead, such as "
             "lambda question, answer: metric.score(llm=llm, question=question, answer=answer)."
         )
-    needed = {each.name for each in parameters if each.name in named and each.default is each.empty}
+    needed = {part for part in named if _is_needed(parameters[part])}
     _check_needs(name, needed, "user_input", "response", "retrieved_contexts")
 
     def arguments(given: VerifierInput) -> dict[str, Any]:
@@ -311,10 +327,9 @@ def _langsmith(evaluator: Any, name: str) -> _Calls:
 
 
 def _function(func: Callable[..., Any], name: str) -> _Calls:
-    parameters = inspect.signature(func).parameters
-    variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    named = {part: each for part, each in parameters.items() if each.kind not in variadic}
-    needed = [part for part, each in named.items() if each.default is each.empty]
+    parameters = _parameters(func)
+    named = {part: each for part, each in parameters.items() if each.kind not in _VARIADIC}
+    needed = [part for part, each in named.items() if _is_needed(each)]
     _check_needs(name, needed, "inputs", "outputs", "context", "run", "example")
     takes_more = len(named) < len(parameters)
     records = {part for part, each in named.items() if _is_record(each.annotation)}

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import pytest
 from langsmith.evaluation import EvaluationResult, run_evaluator
 
-from langchain_markovscale.verifiers import VerifierInput, as_verifier
+from langchain_markovscale.verifiers import FunctionVerifier, VerifierInput, as_verifier
 from langchain_markovscale.verifiers.evaluators import EvaluatorVerifier
 
 GIVEN = VerifierInput(question="2 + 2?", answer="It is 5.", key="5")
@@ -243,6 +243,12 @@ def test_a_metric_that_gets_its_model_at_each_call_is_refused():
 
     with pytest.raises(TypeError, match=r"^The metric brief gets its model .* metric\.score\("):
         as_verifier(WithModel(1))
+
+
+def test_a_function_of_question_and_answer_is_none():
+    verifier = as_verifier(lambda answer, outputs=0.5, run=None: outputs)
+    assert isinstance(verifier, FunctionVerifier)
+    assert verifier.invoke(GIVEN)["score"] == 0.5
 
 
 def test_what_is_no_evaluator_is_an_error():
