@@ -60,15 +60,16 @@ test-latest:  ## the tests with the newest of everything, in an environment of i
 test-lowest:  ## the tests with the lowest versions that pyproject.toml allows, in an environment of its own
 	@$(OTHER_VERSIONS) CONSTRAINTS=build/lowest.txt EXTRAS=all,test TESTS='$(TESTS) --ignore=tests/integration_tests/serving'
 
-# The evaluators of other libraries, which the package knows but does not need; ragas imports what langchain-community has dropped since.
-EVALUATORS := openevals==0.2.2 langsmith==0.15.1 ragas==0.4.3 deepeval==4.3.1 'langchain-community<0.4.2'
+# Libraries that the package knows but does not need. With uv, because pip takes many minutes.
+EVALUATORS := tests/integration_tests/evaluators
 UNTRACKED := DEEPEVAL_TELEMETRY_OPT_OUT=YES RAGAS_DO_NOT_TRACK=true LANGSMITH_TRACING=false
 
 test-evaluators:  ## the evaluators of other libraries as verifiers, in an environment of its own
 	@$(PYTHON) -m venv $(VENV)-evaluators
-	@$(VENV)-evaluators/bin/python -m pip -qq install -e . hypothesis pytest pytest-asyncio pytest-socket $(EVALUATORS)
+	@$(VENV)-evaluators/bin/python -m pip -qq install uv
+	@$(VENV)-evaluators/bin/uv pip install --quiet --python $(VENV)-evaluators -e . -r $(EVALUATORS)/requirements.txt
 	@$(UNTRACKED) $(VENV)-evaluators/bin/python -m pytest -p no:deepeval -o filterwarnings=ignore \
-	  tests/integration_tests/evaluators $(ARGS)
+	  $(EVALUATORS) $(ARGS)
 
 build/lowest.txt: pyproject.toml .ci/floors
 	@mkdir -p build
