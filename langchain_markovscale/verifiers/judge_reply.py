@@ -21,6 +21,7 @@ from langchain_markovscale.answers.thoughts import (
     has_tags,
     opens_with_thoughts,
     split_thoughts,
+    without_thoughts,
 )
 from langchain_markovscale.verifiers.judge_phrases import is_about_error
 from langchain_markovscale.verifiers.judge_statements import (
@@ -88,12 +89,17 @@ def read_judgement(reply: str, material: Iterable[str] = ()) -> Judgement:
     # The tags may be the candidate's, which the judge repeats.
     judgement, opens = _judgement(spoken.text, material), opens_with_thoughts(reply)
     repeated = any(spoken.thoughts[:_REPEATED] in text for text in material)
-    if judgement.score is not None or (opens and not spoken.cut_off and not repeated):
+    if _favours(judgement) or (opens and not spoken.cut_off and not repeated):
         return judgement
     whole = _judgement(reply, material)
-    if opens and spoken.cut_off and (whole.score is None or whole.score >= 0.5):
+    if opens and spoken.cut_off and _favours(whole):
         return judgement  # what was on its mind before it was cut off is no pass
     return whole
+
+
+def _favours(judgement: Judgement) -> bool:
+    """Whether a judgement is in the answer's favour, which no claim of the material makes it."""
+    return judgement.score is not None and judgement.score >= 0.5
 
 
 _REPEATED = 40  # characters that thoughts have in common with the material only if they are from it
@@ -121,7 +127,8 @@ def _judgement(spoken: str, material: list[str]) -> Judgement:
 
 def _claims(material: Iterable[str]) -> _Claims:
     """Return what the material states, read as a reply and after every label in it."""
-    texts = {folded(unjoined(unhidden(text))) for text in material}
+    plain = {unhidden(part) for text in material for part in (text, without_thoughts(text))}
+    texts = {folded(each) for text in plain for each in (text, unjoined(text))}
     return {(claim.kind, claim.value) for text in texts for claim in claimed_statements(text)}
 
 
