@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from langchain_markovscale._text import valid
-from langchain_markovscale.types import Usage, Verdict
+from langchain_markovscale.types import CriterionVerdict, Usage, Verdict
 from langchain_markovscale.verifiers.judge_phrases import read_verdict
 
 _ROUNDING = 1e-6  # a score may leave [0, 1] by this much: a softmax in single precision does
@@ -22,7 +22,8 @@ _BESIDE = (  # fields of evaluators' results that say nothing about the answer
     *("key", "name", "metadata", "correction", "evaluator_info", "feedback_config", "extra"),
     *("source_run_id", "target_run_id", "traces"),
 )
-_FIELDS = ("score", "value", *_FEEDBACK, "usage", *_BESIDE)
+_JUDGES = ("criteria", "judged_with", "unseen")  # what the package's own judges add
+_FIELDS = ("score", "value", *_FEEDBACK, "usage", *_JUDGES, *_BESIDE)
 
 
 def to_verdict(returned: object, *, name: str = "verifier") -> Verdict:
@@ -31,10 +32,10 @@ def to_verdict(returned: object, *, name: str = "verifier") -> Verdict:
     Args:
         returned: A bool or a number (also NumPy's or torch's, of one element), None (no score), a
             pair `(score, feedback)`, or a mapping with `score` and, where there are any,
-            `feedback` and `usage` (a `Usage`, or LangChain's `usage_metadata`). Or an evaluator's
-            result, as a mapping or an object, alone or in a list: `score`, or else `value`, which
-            may be a word such as "pass", and `comment`, `reason`, `reasoning`, `explanation` or
-            `rationale`, which are feedback.
+            `feedback`, `usage` (a `Usage`, or LangChain's `usage_metadata`) and `criteria`. Or an
+            evaluator's result, as a mapping or an object, alone or in a list: `score`, or else
+            `value`, which may be a word such as "pass", and `comment`, `reason`, `reasoning`,
+            `explanation` or `rationale`, which are feedback.
         name: The verifier's name, for errors.
 
     Returns:
@@ -52,9 +53,33 @@ def to_verdict(returned: object, *, name: str = "verifier") -> Verdict:
         feedback = next((fields[each] for each in _FEEDBACK if fields.get(each) is not None), None)
     elif isinstance(returned, tuple) and len(returned) == 2:
         score, feedback = returned
-    return Verdict(
+    verdict = Verdict(
         score=_score(score, name), feedback=_feedback(feedback, name), usage=_usage(usage, name)
     )
+    return verdict if fields is None else _with_others(verdict, fields, name)
+
+
+def _with_others(verdict: Verdict, given: Mapping[str, Any], name: str) -> Verdict:
+    """Return a verdict with what else a judge says of it."""
+    criteria, judged_with = given.get("criteria"), given.get("judged_with")
+    if isinstance(criteria, list) and all(map(_is_criterion, criteria)):
+        verdict["criteria"] = [
+            CriterionVerdict(
+                criterion=valid(each["criterion"]),
+                score=_score(each.get("score"), name),
+                feedback=_feedback(each.get("feedback"), name),
+            )
+            for each in criteria
+        ]
+    if isinstance(judged_with, str):
+        verdict["judged_with"] = judged_with
+    if given.get("unseen") is True:
+        verdict["unseen"] = True
+    return verdict
+
+
+def _is_criterion(value: object) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("criterion"), str)
 
 
 def _result_fields(returned: object, name: str) -> Mapping[str, Any] | None:
