@@ -19,7 +19,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test unit_tests integration_tests test-latest test-lowest bench lint format types notebooks lock clean FORCE
+.PHONY: help demo test unit_tests integration_tests test-latest test-lowest test-evaluators bench lint format types notebooks lock clean FORCE
 
 help:  ## print this table
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -60,6 +60,17 @@ test-latest:  ## the tests with the newest of everything, in an environment of i
 test-lowest:  ## the tests with the lowest versions that pyproject.toml allows, in an environment of its own
 	@$(OTHER_VERSIONS) CONSTRAINTS=build/lowest.txt EXTRAS=all,test TESTS='$(TESTS) --ignore=tests/integration_tests/serving'
 
+# Libraries that the package knows but does not need. With uv, because pip takes many minutes.
+EVALUATORS := tests/integration_tests/evaluators
+UNTRACKED := DEEPEVAL_TELEMETRY_OPT_OUT=YES RAGAS_DO_NOT_TRACK=true LANGSMITH_TRACING=false
+
+test-evaluators:  ## the evaluators of other libraries as verifiers, in an environment of its own
+	@$(PYTHON) -m venv $(VENV)-evaluators
+	@$(VENV)-evaluators/bin/python -m pip -qq install uv
+	@$(VENV)-evaluators/bin/uv pip install --quiet --python $(VENV)-evaluators -e . -r $(EVALUATORS)/requirements.txt
+	@$(UNTRACKED) $(VENV)-evaluators/bin/python -m pytest -p no:deepeval -o filterwarnings=ignore \
+	  $(EVALUATORS) $(ARGS)
+
 build/lowest.txt: pyproject.toml .ci/floors
 	@mkdir -p build
 	@$(PYTHON) .ci/floors > $@
@@ -93,7 +104,7 @@ lock:  ## take the newest of everything into constraints.txt
 	@mv build/constraints.txt constraints.txt
 
 clean:  ## remove the environments and everything generated
-	rm -rf $(VENV) $(VENV)-latest $(VENV)-lowest build dist .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-latest $(VENV)-lowest $(VENV)-evaluators build dist .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp says for what the environment was made; for anything else it is made anew.

@@ -7,6 +7,7 @@ comes in passes `valid` once; what goes out to a screen or a page passes `harmle
 
 import os
 import re
+import unicodedata
 from typing import Any
 
 HIDDEN = (
@@ -54,6 +55,62 @@ def harmless(text: str) -> str:
         text: Any text. Each of the characters `HIDDEN` becomes U+FFFD.
     """
     return _HIDDEN.sub("\ufffd", text.replace("\r\n", "\n"))
+
+
+_LINE_BREAKS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_JOINING = re.compile(  # joiners, fillers, variation selectors and marks upon letters
+    "[\u034f\u115f\u1160\u17b4\u17b5\u200c\u200d\u3164\ufe00-\ufe0f\uffa0\u0300-\u036f]"
+)
+_GREEK = "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7"
+_CYRILLIC = (
+    "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0405\u0406\u0408"
+)
+_CYRILLIC_SMALL = (
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458\u04bb\u0501\u051b\u051d\u04cf"
+)
+_SMALL_CAPITALS = (
+    "\u1d00\u0299\u1d04\u1d05\u1d07\ua730\u0262\u029c\u026a\u1d0a\u1d0b\u029f\u1d0d\u0274"
+    "\u1d0f\u1d18\u0280\ua731\u1d1b\u1d1c\u1d20\u1d21\u028f\u1d22"
+)
+_LOOKALIKES = {
+    **dict(zip(_GREEK, "ABEZHIKMNOPTYX", strict=True)),
+    **dict(zip("\u03bf\u03bd\u03b9\u03c1\u03c5\u0251\u0131", "ovipuai", strict=True)),
+    **dict(zip(_CYRILLIC, "ABEKMHOPCTYXSIJ", strict=True)),
+    **dict(zip(_CYRILLIC_SMALL, "aeopcyxsijhdqwl", strict=True)),
+    **dict(zip(_SMALL_CAPITALS, "ABCDEFGHIJKLMNOPRSTUVWYZ", strict=True)),
+}
+
+
+class _Looks(dict[int, str]):
+    """What characters look like in ASCII; looked up once each."""
+
+    def __missing__(self, code: int) -> str:
+        apart = unicodedata.normalize("NFKD", chr(code))
+        self[code] = apart[0] if all(map(unicodedata.combining, apart[1:])) else chr(code)
+        return self[code]
+
+
+_LOOKS = _Looks(str.maketrans(_LOOKALIKES))
+
+
+def unhidden(text: str) -> str:
+    """Return a text without the characters `HIDDEN`; what breaks lines becomes a newline."""
+    return _HIDDEN.sub("", _LINE_BREAKS.sub("\n", text))
+
+
+def folded(text: str) -> str:
+    """Return a text of the same length in the letters of ASCII that it looks like.
+
+    Args:
+        text: Any text. Full-width and mathematical letters (NFKC), letters with marks and those of
+            other scripts that look alike become the plain ones; what looks like none stays.
+    """
+    return text if text.isascii() else text.translate(_LOOKS)
+
+
+def unjoined(text: str) -> str:
+    """Return a text without joiners, variation selectors and marks upon letters."""
+    return text if text.isascii() else _JOINING.sub("", text)
 
 
 def name_of(path: str | os.PathLike[str]) -> str:

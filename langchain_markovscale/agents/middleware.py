@@ -27,9 +27,9 @@ from langchain_markovscale.agents.limits import Limits
 from langchain_markovscale.agents.model_calls import Response, accounted, reported
 from langchain_markovscale.agents.side_effects import check_restorable, snapshot, warn_of_channels
 from langchain_markovscale.agents.transcript import (
-    attempt_of,
     final_answer,
     has_answer,
+    reading,
     reply_index,
     seen_by_model,
 )
@@ -58,7 +58,7 @@ from langchain_markovscale.graph.named_parts import named_parts, warn_of_other_l
 from langchain_markovscale.graph.nodes import VerifierLike
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
 from langchain_markovscale.graph.settings import PerRun, RuleOptions, rule_of_loop
-from langchain_markovscale.graph.steps import Call, Steps, arun_steps, joining, run_steps
+from langchain_markovscale.graph.steps import Call, Steps, arun_steps, run_steps
 from langchain_markovscale.graph.telemetry import attempt_event, emit, labelled, warn_at_end
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.types import Decision, Reason, VerifierInput
@@ -302,10 +302,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
             return None
         trail["channels"] = snapshot(state, self._restore)
         try:
-            attempt, trail = attempt_of(turn, trail, self._answer_key)
-            earlier, config = turn["attempts"], ensure_config()
-            key = yield from joining(attempt["key"], self._answer_key, earlier, config)
-            attempt = {**attempt, "key": key}
+            attempt, trail = yield from reading(turn, trail, self._answer_key)
         except Exception as error:
             if not turn["attempts"]:
                 raise

@@ -6,6 +6,7 @@ what came before, given messages other ids, or added their own.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from langchain.agents.middleware import ModelResponse
@@ -16,6 +17,7 @@ from langchain_core.messages import (
     SystemMessage,
     ToolMessage,
 )
+from langchain_core.runnables.config import ensure_config
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from pydantic import TypeAdapter
 
@@ -26,6 +28,7 @@ from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.answers.reading import read_answer, read_key
 from langchain_markovscale.graph.conversation import answer_id
 from langchain_markovscale.graph.metering import unless_repeated
+from langchain_markovscale.graph.steps import Steps, joining, without_blocking
 from langchain_markovscale.graph.writers import EmptyReplyError
 from langchain_markovscale.types import Attempt, Decision, new_attempt, tokens_written, usage_of
 
@@ -135,7 +138,7 @@ def seen_by_model(
     return as_messages([SystemMessage(system), *messages] if system else messages)
 
 
-def attempt_of(turn: Turn, trail: Trail, answer_key: AnswerKey | None) -> tuple[Attempt, Trail]:
+def reading(turn: Turn, trail: Trail, answer_key: AnswerKey | None) -> Steps[tuple[Attempt, Trail]]:
     """Return the next attempt of a turn, its reply read as the graph reads those of its writers.
 
     The message says in the conversation what it says as an attempt: thoughts in its text are taken
@@ -147,6 +150,13 @@ def attempt_of(turn: Turn, trail: Trail, answer_key: AnswerKey | None) -> tuple[
         trail: The answer; where it has a structured response, that as JSON is the text.
         answer_key: Makes the key; None where answers have none.
     """
+    config, read = ensure_config(), partial(_read, turn, trail)
+    attempt, trail = yield from without_blocking(read, answer_key, answer_key, config)
+    key = yield from joining(attempt["key"], answer_key, turn["attempts"], config)
+    return {**attempt, "key": key}, trail
+
+
+def _read(turn: Turn, trail: Trail, answer_key: AnswerKey | None) -> tuple[Attempt, Trail]:
     message, decision = trail["answer"][0], turn["decision"]
     if trail["structured"] is None:
         text = valid(message.text)

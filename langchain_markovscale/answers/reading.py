@@ -123,7 +123,7 @@ def why_no_key(text: str, answer_key: AnswerKey) -> NoKey:
 
 
 def compares(answer_key: AnswerKey | None) -> TypeIs[MathKey | SemanticKey]:
-    """Return whether a key function knows that different keys are equal, which takes its time."""
+    """Return whether a key function knows that different keys are equal; it takes its time."""
     return isinstance(answer_key, (MathKey, SemanticKey))
 
 

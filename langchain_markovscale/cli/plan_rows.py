@@ -132,12 +132,12 @@ def verified_threshold(
     def worths(in_hand: float) -> list[float]:
         """The worth of every commitment while the answer in hand is right (1) or wrong (0)."""
         right, repair, corruption = in_hand * one, chain.repair * one, chain.corruption * one
-        verdicts = sensitivity * one, specificity * one
+        accepted = sensitivity * one, (1 - specificity) * one
         revised = right * (1 - corruption) + (1 - right) * repair
-        drawn = Candidates(one, right, initial * one, *verdicts)
+        drawn = Candidates(one, right, initial * one, *accepted)
         plans = [
-            blind(Chains(one, right, repair, corruption), most),
-            verified(Candidates(one, right, revised, *verdicts), most),
+            blind(Chains(right, one - right, repair, corruption), most),
+            verified(Candidates(one, right, revised, *accepted), most),
             verified(drawn, most),
             one_draw(drawn),
         ]

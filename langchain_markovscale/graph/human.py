@@ -12,7 +12,8 @@ from langgraph.types import interrupt
 
 from langchain_markovscale.graph.telemetry import current_runtime
 from langchain_markovscale.types import Verdict, VerifierInput
-from langchain_markovscale.verifiers.base import Verifier, to_verdict
+from langchain_markovscale.verifiers.base import Verifier
+from langchain_markovscale.verifiers.verdicts import to_verdict
 
 _HOW = (
     "Resume with true or false, a score between 0 (wrong) and 1 (right), or "

@@ -28,7 +28,7 @@ from langchain_markovscale.graph.metering import (
 from langchain_markovscale.graph.paid_call import LoopNode, Safety, Update, Work
 from langchain_markovscale.graph.settings import PerRun
 from langchain_markovscale.graph.state import Run
-from langchain_markovscale.graph.steps import Call, Steps, joining
+from langchain_markovscale.graph.steps import Call, Steps, joining, without_blocking
 from langchain_markovscale.graph.telemetry import attempt_event, emit, warn_at_end
 from langchain_markovscale.graph.writers import Writer, read_reply, usage_in
 from langchain_markovscale.types import (
@@ -95,6 +95,9 @@ class WritingNode(LoopNode):
         reply = read_reply(output)
         key, metadata = read_key(reply.answered, self._answer_key)
         return Draft(reply.text, key, reply.context, reply.message, metadata)
+
+    def _reading(self, output: Any, config: RunnableConfig) -> Steps[Draft]:
+        return without_blocking(self._read, output, self._answer_key, config)
 
     def _from_cache(self, value: Any) -> Draft:
         return Draft(**value)

@@ -149,6 +149,11 @@ class LoopNode(Runnable[Any, Update]):
     def _read(self, output: Any) -> Any:
         """Return what the call's output means, or raise."""
 
+    def _reading(self, output: Any, config: RunnableConfig) -> Steps[Any]:
+        """Return the result that is read from an output."""
+        yield from ()
+        return self._read(output)
+
     def _among_earlier(self, work: Work, result: Any, config: RunnableConfig) -> Steps[Any]:
         """Return a result as it reads among the earlier attempts."""
         yield from ()
@@ -210,7 +215,7 @@ class LoopNode(Runnable[Any, Update]):
             call = Call(work.runnable, work.call_input(), config, self._timeout, self.name)
             started = True
             output = yield call
-            result = self._read(output)
+            result = yield from self._reading(output, config)
             cost = self._counted(_metered_usage(meter) or self._cost(output, result), result)
             if answers is not None and key is not None:
                 value = {"result": self._for_cache(result), "cost": cost}

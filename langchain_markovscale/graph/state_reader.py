@@ -14,7 +14,7 @@ from langchain_markovscale.answers.reading import joined_key
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.graph.conversation import values_of
 from langchain_markovscale.types import Action, Attempt, new_attempt
-from langchain_markovscale.verifiers.base import to_verdict
+from langchain_markovscale.verifiers.verdicts import to_verdict
 
 _FIELDS = frozenset(Attempt.__required_keys__)
 

@@ -151,6 +151,26 @@ class InThread(Runnable[Any, Any]):
         return await asyncio.to_thread(self._function, input)
 
 
+def without_blocking(
+    function: Callable[[Any], Returned],
+    input: Any,
+    answer_key: AnswerKey | None,
+    config: RunnableConfig,
+) -> Steps[Returned]:
+    """Return what a function of keys returns, in a thread under asyncio where these take time.
+
+    Args:
+        function: Called with the input.
+        input: What it reads, or compares.
+        answer_key: What makes the keys.
+        config: The config of the run.
+    """
+    if not compares(answer_key):
+        return function(input)
+    returned: Returned = yield Call(InThread(function), input, config)
+    return returned
+
+
 def joining(
     key: str | None,
     answer_key: AnswerKey | None,
@@ -158,8 +178,7 @@ def joining(
     config: RunnableConfig,
 ) -> Steps[str | None]:
     """Return `joined_key` of a key; one that has to be compared is so without blocking."""
-    if key is None or not earlier or not compares(answer_key):
+    if key is None or not earlier:
         return key
-    function = partial(joined_key, key, answer_key)
-    joined: str | None = yield Call(InThread(function), earlier, config)
-    return joined
+    join = partial(joined_key, key, answer_key)
+    return (yield from without_blocking(join, earlier, answer_key, config))

@@ -17,7 +17,7 @@ from langchain_markovscale.recording.graders import Grader, resolve_grader
 from langchain_markovscale.traces.conversations import attempts_of, questions_in
 from langchain_markovscale.traces.messages import Message, as_mapping, read_messages
 from langchain_markovscale.traces.trace import LabelledAttempt, Trace, trace_line
-from langchain_markovscale.verifiers.base import to_verdict
+from langchain_markovscale.verifiers.verdicts import to_verdict
 
 logger = logging.getLogger(__name__)
 

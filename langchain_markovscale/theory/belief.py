@@ -16,17 +16,9 @@ from numpy.typing import NDArray
 from langchain_markovscale.theory.class_posterior import KeyedByClass, TreeByClass
 from langchain_markovscale.theory.intercept import log_chance
 from langchain_markovscale.theory.likelihood import (
-    BROKEN,
-    DRAWN_RIGHT,
-    DRAWN_WRONG,
-    KEPT,
     NO_VALUE,
-    REPAIRED,
-    UNREPAIRED,
     event_count,
     event_table,
-    log_draws,
-    log_revisions,
     read_answers,
     read_attempts,
     read_run,
@@ -35,6 +27,7 @@ from langchain_markovscale.theory.likelihood import (
 from langchain_markovscale.theory.mixture import check_weights
 from langchain_markovscale.theory.optimum import DrawModel
 from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale.theory.tree import along_tree, moves_of
 from langchain_markovscale.types import Attempt
 
 Floats = NDArray[np.float64]
@@ -118,7 +111,7 @@ class Belief:
         depths, keyed = read_attempts(attempts)
         if keyed or self.rates.keyed:
             return self._over_keys(attempts, depths, class_weights)
-        return self._over_tree(attempts, depths, log_chance(self.prior(class_weights)))
+        return self._over_tree(attempts, depths, class_weights)
 
     def _over_keys(
         self,
@@ -149,45 +142,27 @@ class Belief:
         return KeyedByClass(joint, self.rates, self._scores, evidence, urns, seen, depths)
 
     def _over_tree(
-        self, attempts: Sequence[Attempt], depths: list[int], log_weights: Floats
+        self,
+        attempts: Sequence[Attempt],
+        depths: list[int],
+        class_weights: Sequence[float] | None,
     ) -> TreeByClass:
-        """Exact forward-backward: messages up the tree of revisions, then down it.
-
-        An array of shape (2, K, Z) holds a logarithm for a wrong answer, then for a correct one, by
-        class and node of the question's intercept.
-        """
-        n = len(attempts)
-        # below[i] is ln P(scores of i and of what was made from it | i); None where it has none.
-        below: list[Floats | None] = [None] * n
-        messages: list[Floats | None] = [None] * n
-        for i in range(n - 1, -1, -1):
-            score, parent = attempts[i]["score"], attempts[i]["parent"]
-            if score is not None:
-                below[i] = _plus(below[i], self._scores.log_chances(score))
-            known = below[i]
-            if parent is not None and known is not None:
-                paths = self._moves(depths[i] - 1) + known
-                messages[i] = message = np.logaddexp(paths[:, 0], paths[:, 1])
-                below[parent] = _plus(below[parent], message)
-        # joint[i] is ln P(all scores of the tree, i); what i itself said to its parent is taken
-        # out before the parent speaks to i.
-        drawn = log_draws(self.rates.arrays.initial)[[DRAWN_WRONG, DRAWN_RIGHT]][..., None]
-        evidence = log_weights[:, None] + log_chance(self._scores.weights)
-        joint = np.empty((n, 2, *evidence.shape))
-        for i, attempt in enumerate(attempts):
-            parent = attempt["parent"]
-            if parent is None:
-                joint[i] = _plus(below[i], drawn)
-                evidence = evidence + np.logaddexp(joint[i, 0], joint[i, 1])
-            else:
-                own = messages[i]
-                rest = joint[parent] if own is None else joint[parent] - own
-                paths = self._moves(depths[i] - 1) + rest[:, None]
-                joint[i] = _plus(below[i], np.logaddexp(paths[0], paths[1]))
-        correct = joint[:, 1] - np.logaddexp(joint[:, 0], joint[:, 1])
-        cases = np.exp(evidence - evidence.max())
-        cases /= cases.sum()
-        return TreeByClass(np.exp(correct) * cases, cases, self.rates, self._scores, depths)
+        """Exact forward-backward by class and node of the intercept, see `along_tree`."""
+        scores, initial = self._scores, self.rates.arrays.initial[:, None]
+        labels = along_tree(
+            [attempt["parent"] for attempt in attempts],
+            np.array([1 - initial, initial]),
+            [self._moves(depth) for depth in range(max(depths))],
+            {
+                index: scores.log_chances(score)
+                for index, attempt in enumerate(attempts)
+                if (score := attempt["score"]) is not None
+            },
+            (len(initial), len(scores.weights)),
+        )
+        before = log_chance(self.prior(class_weights))[:, None] + log_chance(scores.weights)
+        cases, joint = labels.joint(before)
+        return TreeByClass(joint[:, 1], cases, self.rates, scores, depths)
 
     def _levels(self, deepest: int) -> int:
         """How many depths of revision have rates of their own, at least 1."""
@@ -213,13 +188,8 @@ class Belief:
         return np.vstack([self._log_weights, ones, events])
 
     def _moves(self, depth: int) -> Floats:
-        """ln P(child is z | parent is y) at [y, z], shape (2, 2, K, 1)."""
+        """P(child is z | parent is y) at [y, z], shape (2, 2, K, 1)."""
         level = self._levels(depth + 1) - 1
         if level not in self._moves_at:
-            events = log_revisions(*self.rates.at_depth(level))
-            self._moves_at[level] = events[[[UNREPAIRED, REPAIRED], [BROKEN, KEPT]]][..., None]
+            self._moves_at[level] = moves_of(*self.rates.at_depth(level))[..., None]
         return self._moves_at[level]
-
-
-def _plus(total: Floats | None, term: Floats) -> Floats:
-    return term if total is None else total + term

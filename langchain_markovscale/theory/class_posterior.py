@@ -4,7 +4,7 @@ See `theory/posterior.py` for what each method returns.
 """
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,6 @@ from langchain_markovscale.theory.urn import Drawn
 
 Floats = NDArray[np.float64]
 
-_TINY = 1e-300
-
 
 class KeyedByClass(KeyedPosterior):
     """The belief over K classes and the A distinct keys seen, or none of them.
@@ -38,7 +36,7 @@ class KeyedByClass(KeyedPosterior):
         rates: The mixture.
         model: What scores say.
         evidence: What those of this run say.
-        urns: What is in the urn under each hypothesis.
+        drawn: What is in the urn under each hypothesis.
         seen: The answers themselves.
         depths: For each attempt, revisions between it and its fresh draw.
     """
@@ -49,12 +47,12 @@ class KeyedByClass(KeyedPosterior):
         rates: Rates,
         model: ScoreModel,
         evidence: ScoreEvidence,
-        urns: Sequence[Drawn],
+        drawn: Sequence[Drawn],
         seen: SeenAnswers,
         depths: list[int],
     ) -> None:
         self.full, self.latest, self.depths = full, seen.latest, depths
-        self._rates, self._model, self._evidence, self._urns = rates, model, evidence, urns
+        self._rates, self._model, self._evidence, self._drawn = rates, model, evidence, drawn
         self._votes, self._scores = seen.votes, seen.scores
 
     @property
@@ -107,7 +105,7 @@ class KeyedByClass(KeyedPosterior):
         right_accepted = np.add.reduce(right * of_right, axis=1)
         wrong_accepted = np.add.reduce(wrong * of_wrong, axis=1)
         accepted = right_accepted[:-1] + wrong_accepted.dot(seen)
-        pull, own = self._repeats
+        pull, own = self._repeats.T
         accepted = pull * again + own * accepted
         new = wrong_accepted.dot(unseen) + right_accepted[-1]
         whole = fresh.sum() + right[-1].sum()
@@ -117,11 +115,10 @@ class KeyedByClass(KeyedPosterior):
 
     def drawn(self, answer: int | None) -> Candidates:
         """Return what fresh draws depend on while that answer is in hand."""
-        of_wrong = self._accepted[0]
-        pull, own = self._repeats
-        seen = self._shares[0]
-        accept = seen.dot(pull)[:, None] + (1 - seen.dot(1 - own))[:, None] * of_wrong
-        return self._candidates(answer, self._rates.arrays.initial, accept)
+        seen, unseen = self._shares
+        pull, own = seen.dot(self._repeats).T
+        mistaken = pull[:, None] + (own + unseen)[:, None] * self._accepted[0]
+        return self._candidates(answer, self._rates.arrays.initial, mistaken)
 
     def revised(self, answer: int | None, depth: int) -> Candidates:
         """Return what revisions of that answer depend on, each of them verified."""
@@ -132,39 +129,33 @@ class KeyedByClass(KeyedPosterior):
         candidate = np.empty(self.full.shape)
         candidate[:] = repair
         candidate[answer] = 1 - corruption
-        pull, own = self._repeats[:, answer]
+        pull, own = self._repeats[answer]
         stuck = self._rates.arrays.retention
-        accept = stuck * pull + (1 - stuck * (1 - own)) * of_wrong
-        accept[answer] = of_wrong[answer]
-        return self._candidates(answer, candidate, accept)
+        mistaken = stuck * pull + (1 - stuck * (1 - own)) * of_wrong
+        mistaken[answer] = of_wrong[answer]
+        return self._candidates(answer, candidate, mistaken)
 
     def chains(self, answer: int | None, depth: int) -> Chains:
         """Return what blind revisions of that answer depend on."""
-        right = np.zeros_like(self.classes) if answer is None else self.full[answer]
-        return _chains(right, self.classes, *self._rates.at_depth(depth))
+        classes = self.classes
+        right = np.zeros_like(classes) if answer is None else self.full[answer]
+        return Chains(right, classes - right, *self._rates.at_depth(depth))
 
     def ballot(self, draws: int) -> Ballot:
         """Return what a vote after up to so many more fresh draws depends on."""
-        by_split = self.full.dot(splits(self._rates.initial, draws))
-        seen, whole, distinct = self._weights
-        urns = Urns(self._rates.urn, np.ones(len(whole)), seen, whole, distinct)
-        shape = (len(whole), draws + 1, draws + 1)
-        return Ballot(np.array(self._votes, dtype=np.float64), by_split.reshape(shape), (urns,))
+        chances = self.full.dot(splits(self._rates.initial, draws))
+        shape = (len(chances), draws + 1, draws + 1)
+        return Ballot(self._votes, chances.reshape(shape), self._urns)
 
     @cached_property
-    def _weights(self) -> tuple[Floats, Floats, Floats]:
-        """What each answer and everything weighs in the urn, and how many values are in it."""
-        many = range(len(self.latest))
-        seen = [[urn.weights.get(answer, 0.0) for answer in many] for urn in self._urns]
-        whole = [urn.whole for urn in self._urns]
-        distinct = [float(len(urn.weights)) for urn in self._urns]
-        return np.array(seen), np.array(whole), np.array(distinct)
+    def _urns(self) -> Urns:
+        """What is in the urn under each hypothesis."""
+        surely = np.ones((1, len(self._drawn)))
+        return Urns.of((self._rates.urn.law,), surely, [self._drawn], len(self.latest))
 
     @cached_property
     def _shares(self) -> tuple[Floats, Floats]:
-        """P(the next wrong draw is answer i | h), shape (H, A), and a new one, shape (H,)."""
-        seen, whole, _ = self._weights
-        return seen / whole[:, None], np.array([urn.unseen for urn in self._urns]) / whole
+        return self._urns.shares()
 
     @cached_property
     def _accepted(self) -> Floats:
@@ -172,77 +163,68 @@ class KeyedByClass(KeyedPosterior):
         return self._evidence.accepted()
 
     @cached_property
-    def _tallies(self) -> list[tuple[int, int]]:
-        """How often each answer was accepted, and rejected."""
-        return [
-            self._model.accepts(self._scores.get(answer, ())) for answer in range(len(self.latest))
-        ]
-
-    @cached_property
     def _verdicts(self) -> Floats:
-        """What verdicts on each answer, and on none, owe to those before them, shape (8, A + 1).
-
-        After m verdicts, r of them accepting, one that is accepted with chance s anew is accepted
-        with (ρr + (1−ρ)s)/(1+(m−1)ρ): the last two rows are what is added, and what s is
-        multiplied by. The first six tell the same of the right answer, whose verdict repeats itself
-        with chance ρ: what is multiplied by s and what is added for the chance that it is always
-        accepted, what is added for never, and for anew; then what is added to s, and what s is
-        multiplied by, where it is drawn anew.
-        """
-        rho = self._rates.verdict_correlation
-        rows = []
-        for accepted, rejected in [*self._tallies, (0, 0)]:
-            tried = accepted + rejected
-            size = 1 + (tried - 1) * rho
-            if tried == 0:
-                rows.append((rho, 0.0, rho, 1 - rho, 0.0, 1.0, 0.0, 1.0))
-                continue
-            pull, own = rho * accepted / size, (1 - rho) / size
-            if tried == 1:
-                rows.append((0.0, pull, rho - pull, 1 - rho, 0.0, 1.0, pull, own))
-            else:
-                rows.append((0.0, 0.0, 0.0, 1.0, pull, own, pull, own))
-        return np.array(rows).T
+        """What is known of verdicts on each answer, and on none: `_verdict_lines`, (H, 7, 2)."""
+        rho, accepts = self._rates.verdict_correlation, self._model.accepts
+        tallies = [accepts(self._scores.get(answer, ())) for answer in range(len(self.latest))]
+        return np.array([_verdict_lines(*tally, rho) for tally in (*tallies, (0, 0))])
 
     @property
     def _repeats(self) -> Floats:
-        """What is added to a verdict on each answer, and what it is multiplied by, shape (2, A)."""
-        return self._verdicts[6:, :-1]
+        """What is added to a verdict on each answer, and what it is multiplied by, shape (A, 2)."""
+        return self._verdicts[:-1, -1]
 
     @cached_property
     def _right_cases(self) -> tuple[Floats, Floats]:
         """P(case, h and k), and P(the right answer is accepted), each of shape (3, H, K).
 
-        An answer that was seen once with verdict v accepts with v (weight ρ) or s (1−ρ), one not
-        yet seen always (ρs), never (ρ(1−s)) or with s (1−ρ); see `_verdicts`.
+        The cases are that it is always accepted, never, and with a chance anew each time.
         """
-        s = self._accepted[1]
-        turns, always, never, anew, added, times = self._verdicts[:6, :, None]
-        turns = turns * s
-        weights, accept = np.empty((2, 3, *s.shape))
-        np.add(always, turns, out=weights[0])
-        np.subtract(never, turns, out=weights[1])
-        weights[2] = anew
+        constant, slope = self._verdicts.T[:, :-1, :, None]
+        weights, accept = (constant + slope * self._accepted[1]).reshape(2, 3, *self.full.shape)
         weights *= self.full
-        accept[0], accept[1] = 1.0, 0.0
-        np.add(added, times * s, out=accept[2])
         return weights, accept
 
-    def _candidates(
-        self, answer: int | None, candidate: Floats, accept_wrong: Floats
-    ) -> Candidates:
+    def _candidates(self, answer: int | None, candidate: Floats, mistaken: Floats) -> Candidates:
         """Return candidates by what the right answer's verdict will be, hypothesis and class.
 
         Args:
             answer: Which is in hand; None for one without a key, which is wrong.
             candidate: P(a candidate is right | h, k), shape (H, K) or (K,).
-            accept_wrong: P(a wrong candidate is accepted | h, k), shape (H, K).
+            mistaken: P(a wrong candidate is accepted | h, k), shape (H, K).
         """
         weights, accept = self._right_cases
         in_hand = np.zeros((len(self.full), 1))
         if answer is not None:
             in_hand[answer] = 1.0
-        return Candidates(weights, in_hand, candidate, accept, 1 - accept_wrong)
+        return Candidates(weights, in_hand, candidate, accept, mistaken)
+
+
+@lru_cache(maxsize=1024)
+def _verdict_lines(accepted: int, rejected: int, rho: float) -> tuple[tuple[float, float], ...]:
+    """Return what verdicts on an answer owe to those before them, as lines a + b·s, each (a, b).
+
+    After m verdicts, r of them accepting, one that is accepted with chance s anew is accepted with
+    (ρr + (1−ρ)s)/(1+(m−1)ρ), ρ their correlation. The right answer's verdict repeats itself with
+    chance ρ: seen once with verdict v it is accepted with v (weight ρ) or s (1−ρ), not yet seen
+    always (ρs), never (ρ(1−s)) or with s (1−ρ).
+
+    Returns:
+        If the answer is right, the chances that it is always accepted, never, and anew each time,
+        then that it is accepted in each of these cases; whatever it is, that it is accepted.
+    """
+    tried = accepted + rejected
+    always, never, anew = (0.0, 0.0), (0.0, 0.0), (1.0, 0.0)
+    repeated = each = (0.0, 1.0)
+    if tried:
+        size = 1 + (tried - 1) * rho
+        repeated = each = (rho * accepted / size, (1 - rho) / size)
+    if tried == 1:
+        always, never, anew = (rho * accepted, 0.0), (rho * rejected, 0.0), (1 - rho, 0.0)
+        each = (0.0, 1.0)
+    if tried == 0:
+        always, never, anew = (0.0, rho), (rho, -rho), (1 - rho, 0.0)
+    return always, never, anew, (1.0, 0.0), (0.0, 0.0), each, repeated
 
 
 class TreeByClass(Posterior):
@@ -291,7 +273,7 @@ class TreeByClass(Posterior):
     def chains(self, answer: int | None, depth: int) -> Chains:
         """Return what blind revisions of that answer depend on."""
         right = self._right_cases(answer).sum(axis=1)
-        return _chains(right, self.classes, *self._rates.at_depth(depth))
+        return Chains(right, self.classes - right, *self._rates.at_depth(depth))
 
     def _right_cases(self, answer: int | None) -> Floats:
         """P(class k, node z and the answer is right), shape (K, Z)."""
@@ -305,9 +287,5 @@ class TreeByClass(Posterior):
             np.array([1.0, 0.0])[:, None, None],
             np.stack([if_right, if_wrong])[..., None],
             of_right,
-            1 - of_wrong,
+            of_wrong,
         )
-
-
-def _chains(right: Floats, classes: Floats, repair: Floats, corruption: Floats) -> Chains:
-    return Chains(classes, right / np.maximum(classes, _TINY), repair, corruption)

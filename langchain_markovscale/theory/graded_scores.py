@@ -10,7 +10,6 @@ mean of m scores of the same answer, ρ their correlation, has variance s²(1+(m
 from bisect import bisect_right
 from collections.abc import Sequence
 from math import log, sqrt
-from operator import add, sub
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,9 +52,11 @@ class GradedModel:
         self._powers = np.stack([np.ones_like(initial), self._shared, self._shared**2])
         self._means = law.wrong, law.right
         self._variances = law.wrong_spread**2, law.right_spread**2
-        # Of wrong answers it is left out: a constant, whichever of them is right.
-        self._log_variances = 0.0, log(self._variances[1] / self._variances[0])
+        # What right ones add to V; that of wrong ones is a constant, whichever of them is right.
+        self._log_ratio = log(self._variances[1] / self._variances[0])
         self.accept_from = law.quantile(threshold)
+        spread = np.array(self._variances)[:, None, None]
+        self._precisions, self._log_spreads = -0.5 / spread, 0.5 * np.log(spread)
         points, self.weights = even_nodes(_REACH, _STEP)
         self._at_nodes = self._means_at(points)
         self.accepted = 1 - self._below_at(self.accept_from, self._at_nodes)
@@ -68,41 +69,44 @@ class GradedModel:
             ln f = −½ [ B − ω²A²/(1+ω²S) + ln(1+ω²S) + V − 2gA/(1+ω²S) + g²S/(1+ω²S) ]
         """
         law, spread = self._law, self._law.intercept**2
-        nothing = (0.0, 0.0, 0.0, 0.0)
-        all_wrong = nothing
-        if_right = [nothing] * hypotheses
+        of_wrong, of_right = self._variances
+        precision = pull = squares = 0.0  # S, A and B if all are wrong
+        change = [(0.0, 0.0, 0.0, 0.0)] * hypotheses  # of S, A, B and V if one is right
         for hypothesis, scores in scored:
             x, many = self._mean(scores), len(scores)
             size = many / (1 + (many - 1) * self._correlation)
-            wrong = self._moments(x - law.wrong, size, 0)
-            all_wrong = tuple(map(add, all_wrong, wrong))
+            residual, inverse = x - law.wrong, size / of_wrong
+            pulled = residual * inverse
+            precision += inverse
+            pull += pulled
+            squares += residual * pulled
             if hypothesis >= 0:
-                right = self._moments(x - law.right, size, 1)
-                if_right[hypothesis] = tuple(map(sub, right, wrong))
+                above, tighter = x - law.right, size / of_right
+                instead = above * tighter
+                change[hypothesis] = (
+                    tighter - inverse,
+                    instead - pulled,
+                    above * instead - residual * pulled,
+                    self._log_ratio,
+                )
         rows, shares = [], list[Shares]()
-        for change in if_right:
-            precision, pull, squares, logs = map(add, all_wrong, change)
-            shrunk = 1 + spread * precision
-            apart = squares - spread * pull**2 / shrunk + log(shrunk) + logs
-            rows.append((-0.5 * apart, pull / shrunk, -0.5 * precision / shrunk))
-            shares.append((pull / shrunk, precision / shrunk, 1 / shrunk))
+        for more_precision, more_pull, more_squares, logs in change:
+            shrunk = 1 + spread * (precision + more_precision)
+            pulled = (pull + more_pull) / shrunk
+            apart = squares + more_squares - spread * pulled**2 * shrunk + log(shrunk) + logs
+            precise = (precision + more_precision) / shrunk
+            rows.append((-0.5 * apart, pulled, -0.5 * precise))
+            shares.append((pulled, precise, 1 / shrunk))
         return _GradedEvidence(np.array(rows).dot(self._powers), shares, self)
-
-    def _moments(self, residual: float, size: float, label: int) -> tuple[float, ...]:
-        """Return what an answer adds to S, A, B and V."""
-        inverse = size / self._variances[label]
-        pull = residual * inverse
-        return inverse, pull, residual * pull, self._log_variances[label]
 
     def log_chances(self, score: float) -> Floats:
         """Return ln f(x) of a wrong and of a right answer, shape (2, K, Z), up to a constant."""
         residual = self._law.quantile(score) - self._at_nodes
-        spread = np.array(self._variances)[:, None, None]
-        return np.asarray(-0.5 * (residual**2 / spread + np.log(spread)))
+        return np.asarray(residual * residual * self._precisions - self._log_spreads)
 
     def accepts(self, scores: Sequence[float]) -> tuple[int, int]:
         """Return how many scores accept, and how many reject."""
-        accepted = sum(score >= self._threshold for score in scores)
+        accepted = sum([score >= self._threshold for score in scores])
         return accepted, len(scores) - accepted
 
     def level(self, scores: Sequence[float]) -> int:

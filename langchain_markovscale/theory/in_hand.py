@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from langchain_markovscale.theory.posterior import Posterior
 from langchain_markovscale.theory.validation import TOLERANCE
 from langchain_markovscale.types import Attempt, is_repeated
@@ -28,14 +26,16 @@ class InHand(NamedTuple):
 
 def in_hand(posterior: Posterior, attempts: Sequence[Attempt]) -> InHand:
     """Return the answer that is believed most."""
-    beliefs = posterior.beliefs
-    if not len(beliefs):
+    beliefs: list[float] = posterior.beliefs.tolist()
+    if not beliefs:
         scores = [attempt["score"] or 0.0 for attempt in attempts]
         attempt = max(range(len(attempts)), key=lambda index: (scores[index], index))
         return InHand(None, attempt, posterior.depths[attempt], 0.0)
-    answer = _best_scored(attempts, posterior, int(beliefs.argmax()))
+    most = max(beliefs)
+    alike = [answer for answer, each in enumerate(beliefs) if each >= most - TOLERANCE]
+    answer = alike[0] if len(alike) == 1 else _best_scored(attempts, posterior, alike)
     attempt = posterior.latest[answer]
-    return InHand(answer, attempt, posterior.depths[attempt], _clipped(float(beliefs[answer])))
+    return InHand(answer, attempt, posterior.depths[attempt], _clipped(beliefs[answer]))
 
 
 def without_repeated(attempts: Sequence[Attempt]) -> tuple[list[Attempt], list[int]]:
@@ -49,16 +49,12 @@ def without_repeated(attempts: Sequence[Attempt]) -> tuple[list[Attempt], list[i
     return others, kept
 
 
-def _best_scored(attempts: Sequence[Attempt], posterior: Posterior, answer: int) -> int:
-    """Among answers believed as much as `answer`, return the one that was scored highest.
+def _best_scored(attempts: Sequence[Attempt], posterior: Posterior, alike: list[int]) -> int:
+    """Among answers that are believed alike, return the one that was scored highest.
 
     A verifier of which only a threshold is known leaves accepted answers equally likely, and an
     exact one those that it rejected.
     """
-    beliefs = posterior.beliefs
-    alike = np.flatnonzero(beliefs >= beliefs[answer] - TOLERANCE).tolist()
-    if len(alike) < 2:
-        return answer
 
     def highest(index: int) -> float:
         latest = posterior.latest[index]

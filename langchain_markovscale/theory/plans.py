@@ -89,20 +89,12 @@ def verified(cases: Candidates, most: int) -> Commitments:
         cases: What candidates depend on.
         most: The most rounds, at least 1.
     """
-    weights, right, candidate, accept, reject = cases
-    rejected = reject + candidate * (1 - accept - reject)
-    powers = np.empty((most + 1, weights.size))
-    powers[0] = 1.0
-    powers[1:] = rejected.ravel()
-    np.multiply.accumulate(powers, axis=0, out=powers)
-    worths = np.empty((3, *weights.shape))
-    worths[0] = weights * candidate * accept
-    worths[1] = weights
-    worths[2] = weights * right
-    by_round = worths.reshape(3, -1).dot(powers.T)
-    taken, rounds = np.add.accumulate(by_round[:2, :-1], axis=1)
-    kept = by_round[2]
-    return Commitments(taken + kept[1:] - kept[0], rounds)
+    weights, right, candidate, accepted, mistaken = cases
+    ends = mistaken + candidate * (accepted - mistaken)  # 1 − R
+    # V − y = (A − (1 − R) y) L: what a round brings, times the rounds.
+    gains = weights * (candidate * accepted - right * ends)
+    firsts = np.array([gains.ravel(), weights.ravel()])
+    return Commitments(*_summed(firsts, 1 - ends.ravel(), most))
 
 
 def blind(cases: Chains, most: int) -> Commitments:
@@ -112,19 +104,29 @@ def blind(cases: Chains, most: int) -> Commitments:
         cases: What revisions depend on.
         most: The most rounds, at least 1.
     """
-    weights, right, repair, corruption = cases
-    kept = 1 - repair - corruption
+    right, wrong, repair, corruption = cases
     # a_{t+1} = λ a_t + α, so that a_n − a_0 is the first gain times 1 + λ + … + λⁿ⁻¹.
-    first = weights * (repair * (1 - right) - corruption * right)
-    powers = np.empty((most, len(weights)))
-    powers[0] = 1.0
-    powers[1:] = kept
-    np.multiply.accumulate(powers, axis=0, out=powers)
-    gains = np.add.accumulate(powers.dot(first))
+    first = wrong * repair - right * corruption
+    gains = _summed(first.ravel(), (1 - repair - corruption).ravel(), most)
     return Commitments(gains, np.arange(1.0, most + 1), "blind")
 
 
 def one_draw(cases: Candidates) -> Commitments:
     """Return the commitment to draw once and take what comes."""
-    gain = (cases.weights * (cases.candidate - cases.right)).sum()
-    return Commitments(np.array([gain]), np.ones(1), "blind")
+    gains = cases.weights * (cases.candidate - cases.right)
+    return Commitments(np.add.reduce(gains, axis=None, keepdims=True).ravel(), np.ones(1), "blind")
+
+
+def _summed(firsts: Floats, factors: Floats, most: int) -> Floats:
+    """Return Σ_i x_i (1 + f_i + … + f_iⁿ⁻¹) for n from 1 to `most`, shape (…, most).
+
+    Args:
+        firsts: x, shape (…, N).
+        factors: f, shape (N,).
+        most: The most rounds.
+    """
+    powers = np.empty((most, factors.size))
+    powers[0] = 1.0
+    powers[1:] = factors
+    np.multiply.accumulate(powers, axis=0, out=powers)
+    return np.asarray(np.add.accumulate(firsts.dot(powers.T), axis=-1))

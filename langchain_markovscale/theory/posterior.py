@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langchain_markovscale.theory.lattice import Mark
-from langchain_markovscale.theory.urn import Urn
+from langchain_markovscale.theory.urn import Drawn, Law
 
 Floats = NDArray[np.float64]
 
@@ -38,63 +38,81 @@ class Candidates(NamedTuple):
         weights: P(case), of any shape; sums to 1. The others broadcast with it.
         right: 1 where the answer in hand is right, else 0.
         candidate: P(a candidate is right).
-        accept: P(a right candidate is accepted).
-        reject: P(a wrong candidate is rejected).
+        accepted: P(a right candidate is accepted).
+        mistaken: P(a wrong candidate is accepted).
     """
 
     weights: Floats
     right: Floats
     candidate: Floats
-    accept: Floats
-    reject: Floats
+    accepted: Floats
+    mistaken: Floats
 
 
 class Chains(NamedTuple):
     """What blind revisions of the answer in hand depend on, in N cases.
 
     Attributes:
-        weights: P(case); sums to 1.
-        right: P(the answer in hand is right | case).
+        right: P(case, and the answer in hand is right).
+        wrong: P(case, and it is wrong).
         repair: α of the next revision.
         corruption: β of the next revision.
     """
 
-    weights: Floats
     right: Floats
+    wrong: Floats
     repair: Floats
     corruption: Floats
 
 
 class Urns(NamedTuple):
-    """One law of wrong answers, and what it has seen under each of H hypotheses.
+    """What is in the urn under each of H hypotheses, by each of U laws of wrong answers.
 
     Attributes:
-        urn: The law.
-        weights: P(this law | h), shape (H,).
-        seen: What each answer weighs in the urn, shape (H, A); 0 where it is not in it.
-        whole: What everything weighs together, shape (H,).
-        distinct: How many different values, shape (H,).
+        laws: What values weigh, by law.
+        chances: P(law | h), shape (U, H).
+        weights: What each answer weighs in the urn, 0 where it is not in it, then everything, then
+            all values that were not drawn, shape (U, H, A + 2).
+        distinct: How many different values there are in it, shape (H,).
     """
 
-    urn: Urn
+    laws: tuple[Law, ...]
+    chances: Floats
     weights: Floats
-    seen: Floats
-    whole: Floats
-    distinct: Floats
+    distinct: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls, laws: tuple[Law, ...], chances: Floats, drawn: Sequence[Sequence[Drawn]], answers: int
+    ) -> "Urns":
+        """Return them from what was drawn, by law and hypothesis, of so many answers."""
+        numbers = range(answers)
+        weights = [
+            [[*[urn.weights.get(i, 0.0) for i in numbers], urn.whole, urn.unseen] for urn in row]
+            for row in drawn
+        ]
+        distinct = [len(urn.weights) for urn in drawn[0]]
+        return cls(laws, chances, np.array(weights), np.array(distinct))
+
+    def shares(self) -> tuple[Floats, Floats]:
+        """P(the next wrong draw is answer i | h), shape (H, A), and a new one, shape (H,)."""
+        by_law = (self.chances / self.weights[..., -2])[..., None] * self.weights
+        shares = np.add.reduce(by_law, axis=0)
+        return shares[:, :-2], shares[:, -1]
 
 
 class Ballot(NamedTuple):
     """What a vote of the fresh draws, and of up to n more, depends on.
 
     Attributes:
-        votes: Fresh draws of each answer, shape (A,).
+        votes: Fresh draws of each answer.
         chances: P(h) E[p₀ᴿ (1−p₀)ʷ | h] at [h, R, w], R and w from 0 to n, shape (H, n+1, n+1).
         urns: Where wrong answers come from.
     """
 
-    votes: Floats
+    votes: Sequence[int]
     chances: Floats
-    urns: Sequence[Urns]
+    urns: Urns
 
 
 class Posterior(ABC):

@@ -28,7 +28,7 @@ from langchain_markovscale.theory.prior_evidence import (
     chances_given,
     event_logs,
     levels_of,
-    log_of_draws,
+    read_draws,
 )
 from langchain_markovscale.theory.prior_factors import (
     ACCEPT_THRESHOLD,
@@ -143,7 +143,8 @@ class PriorBelief:
         logs = np.empty((hypotheses, len(before)))
         counts = np.array([run.counts for run in runs], dtype=np.float64)
         logs[:, : AT_RETENTION.stop] = counts.dot(event_logs(levels, self.choices == 2))
-        logs[:, AT_CONCENTRATION] = [log_of_draws(self._urns, run.draws) for run in runs]
+        drawn = [read_draws(self._urns, run.draws) for run in runs]
+        logs[:, AT_CONCENTRATION] = [[urn.log_chance for urn in urns] for urns in drawn]
         log_scores, verdicts = _score_logs(seen.scores, hypotheses)
         logs[:, AT_NODE] = log_scores
         logs += before
@@ -155,8 +156,8 @@ class PriorBelief:
             given,
             verdicts,
             seen.votes,
-            [run.draws for run in runs],
-            self._urns,
+            drawn,
+            tuple(urn.law for urn in self._urns),
             seen.latest,
             depths,
         )

@@ -8,7 +8,7 @@ where every other draft is right with chance p₀: that is exact for fresh draft
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -31,7 +31,7 @@ from langchain_markovscale.theory.prior_evidence import (
     chances_given,
     event_logs,
     levels_of,
-    settled,
+    revisions_at,
 )
 from langchain_markovscale.theory.prior_factors import (
     ACCEPT_THRESHOLD,
@@ -40,12 +40,11 @@ from langchain_markovscale.theory.prior_factors import (
     AT_NODE,
     AT_REPAIR,
     AT_RETENTION,
-    CORRUPTION,
     INITIAL,
-    REPAIR,
     SCORES,
 )
 from langchain_markovscale.theory.score_order import rank
+from langchain_markovscale.theory.tree import along_tree, moves_of
 from langchain_markovscale.types import Attempt
 
 Floats = NDArray[np.float64]
@@ -53,7 +52,7 @@ Ints = NDArray[np.int64]
 
 _MOST_LABELLED = 8
 _INITIAL = np.array(INITIAL.values)
-_REJECTED_WRONG, _REJECTED_RIGHT = SCORES.rejected()
+_ACCEPTED_WRONG, _ACCEPTED_RIGHT = 1 - SCORES.rejected()
 
 
 class _Joint(Protocol):
@@ -118,8 +117,7 @@ class DraftsPosterior(Posterior):
         """Return what revisions of that answer depend on, each of them verified."""
         wrong = self._joint.pair(answer, AT_REPAIR, AT_NODE)[0]
         right = self._joint.pair(answer, AT_CORRUPTION, AT_NODE)[1]
-        chances = np.array([settled(REPAIR, depth), 1 - settled(CORRUPTION, depth)])
-        return _verified(np.array([wrong, right]), chances)
+        return _verified(np.array([wrong, right]), revisions_at(depth))
 
     def chains(self, answer: int | None, depth: int) -> Chains:
         """Return what blind revisions of that answer depend on."""
@@ -129,8 +127,7 @@ class DraftsPosterior(Posterior):
 def _verified(pair: Floats, candidate: Floats) -> Candidates:
     """Return the cases of P(wrong or right in hand, value, node) and P(a candidate is right)."""
     right = np.array([0.0, 1.0])[:, None, None]
-    columns = (pair, right, candidate[..., None], 1 - _REJECTED_RIGHT, _REJECTED_WRONG)
-    return Candidates(*(np.broadcast_to(column, pair.shape).ravel() for column in columns))
+    return Candidates(pair, right, candidate[..., None], _ACCEPTED_RIGHT, _ACCEPTED_WRONG)
 
 
 class _Labelled(NamedTuple):
@@ -239,52 +236,20 @@ def _along_tree(
     rejected: int,
     before: Floats,
 ) -> _ByClass:
-    """Exact forward-backward: messages up the tree of revisions, then down it.
-
-    An array of shape (2, …) holds a chance for a wrong draft, then for a right one, each for every
-    class: p₀, α, β and node. Messages are scaled to at most 1; what is taken out goes to `log`.
-    """
-    shape = tuple(at.stop - at.start for at in _AXES)
-    ones = np.ones((2, *shape))
-    initial = _INITIAL[:, None, None, None]
-    first = np.stack([1 - initial, initial])
-    moves = [_moves(depth) for depth in range(max(depths))]
-    log = np.zeros(shape)
-    for axis, at in enumerate(_AXES):
-        log += before[at].reshape([-1 if axis == each else 1 for each in range(len(shape))])
-    below = [ones] * len(parents)
     log_places = SCORES.log_places(sizes, rejected, INITIAL.values)
-    for place, draft in enumerate(places):
-        logs = log_places[:, place]
-        most = logs.max(axis=0)
-        log += most[:, None, None]
-        below[draft] = np.exp(logs - most)[:, :, None, None]
-    messages: list[Floats] = [ones] * len(parents)
-    for draft in range(len(parents) - 1, -1, -1):
-        parent = parents[draft]
-        if parent is not None:
-            message = (moves[depths[draft] - 1] * below[draft]).sum(axis=1)
-            messages[draft] = message
-            so_far = below[parent] * message
-            most = so_far.max(axis=0)
-            log += np.log(most)
-            below[parent] = so_far / most
-    joint = np.empty((len(parents), 2, *shape))
-    for draft, parent in enumerate(parents):
-        if parent is None:
-            joint[draft] = first * below[draft]
-            log += np.log(joint[draft].sum(axis=0))
-        else:
-            rest = joint[parent] / messages[draft]
-            joint[draft] = (rest[:, None] * moves[depths[draft] - 1]).sum(axis=0) * below[draft]
-        joint[draft] /= joint[draft].sum(axis=0)
-    classes = np.exp(log - log.max())
-    return _ByClass(joint * (classes / classes.sum()))
+    initial = _INITIAL[:, None, None, None]
+    labels = along_tree(
+        parents,
+        np.array([1 - initial, initial]),
+        [_moves(depth) for depth in range(max(depths))],
+        {draft: log_places[:, place, :, None, None] for place, draft in enumerate(places)},
+        tuple(at.stop - at.start for at in _AXES),
+    )
+    _, joint = labels.joint(reduce(np.add.outer, [before[at] for at in _AXES]))
+    return _ByClass(joint)
 
 
 def _moves(depth: int) -> Floats:
-    """Return P(a revision is z | the revised draft is y) at [y, z], by class."""
-    repair = settled(REPAIR, depth)[:, None, None]
-    corruption = settled(CORRUPTION, depth)[:, None]
-    chances = np.broadcast_arrays(1 - repair, repair, corruption, 1 - corruption)
-    return np.array(chances).reshape(2, 2, 1, *chances[0].shape)
+    """Return `moves_of` a revision, by class."""
+    repair, kept = revisions_at(depth)
+    return moves_of(repair[:, None, None], 1 - kept[:, None])[:, :, None]

@@ -54,6 +54,15 @@ def settled(factor: Factor, depth: int) -> Floats:
 
 
 @lru_cache(maxsize=64)
+def revisions_at(depth: int) -> Floats:
+    """Return P(a revision at that depth is right | a wrong or right one before it, α or β), (2, 3).
+
+    Do not change it.
+    """
+    return np.array([settled(REPAIR, depth), 1 - settled(CORRUPTION, depth)])
+
+
+@lru_cache(maxsize=64)
 def event_logs(levels: int, only_one_wrong: bool = False) -> Floats:
     """Return what each event of `theory/likelihood.py` says of each value: ln of its chance.
 
@@ -77,27 +86,25 @@ def event_logs(levels: int, only_one_wrong: bool = False) -> Floats:
     return table
 
 
-def log_of_draws(urns: tuple[Urn, ...], draws: Sequence[Draw]) -> tuple[float, ...]:
-    """Return ln of the chance of a sequence of wrong answers by each urn."""
+def read_draws(urns: tuple[Urn, ...], draws: Sequence[Draw]) -> list[Drawn]:
+    """Return what a sequence of wrong answers leaves in each urn, and its chance."""
     counts: dict[int, int] = {}
     for value, left in draws:
         if left is not None:
-            return tuple([drawn.log_chance for drawn in read_draws(urns, tuple(draws))])
+            return [urn.read(draws) for urn in urns]
         counts[value] = counts.get(value, 0) + 1
-    return _log_of_counts(urns, tuple(sorted(counts.values())))
+    # The order of fresh draws does not matter, only how often each value came.
+    values = sorted(counts, key=counts.__getitem__)
+    return [
+        drawn._replace(weights=dict(zip(values, drawn.weights.values(), strict=True)))
+        for drawn in _read_counts(urns, tuple(sorted(counts.values())))
+    ]
 
 
 @lru_cache(maxsize=4096)
-def read_draws(urns: tuple[Urn, ...], draws: tuple[Draw, ...]) -> tuple[Drawn, ...]:
-    """Return what a sequence of wrong answers leaves in each urn."""
-    return tuple([urn.read(draws) for urn in urns])
-
-
-@lru_cache(maxsize=4096)
-def _log_of_counts(urns: tuple[Urn, ...], counts: tuple[int, ...]) -> tuple[float, ...]:
-    """The order of fresh draws does not matter, only how often each value came."""
+def _read_counts(urns: tuple[Urn, ...], counts: tuple[int, ...]) -> tuple[Drawn, ...]:
     draws = [(value, None) for value, many in enumerate(counts) for _ in range(many)]
-    return tuple([urn.log_chance(draws) for urn in urns])
+    return tuple([urn.read(draws) for urn in urns])
 
 
 def chances_given(logs: Floats) -> tuple[Floats, Floats]:
@@ -123,7 +130,6 @@ def chains_of(pairs: Floats, depth: int) -> Chains:
         pairs: P(the answer in hand is wrong or right, α, β), shape (2, 3, 3).
         depth: Revisions between the answer in hand and its fresh draw.
     """
-    repair = np.broadcast_to(settled(REPAIR, depth)[:, None], pairs.shape)
-    corruption = np.broadcast_to(settled(CORRUPTION, depth), pairs.shape)
-    right = np.broadcast_to(np.array([0.0, 1.0])[:, None, None], pairs.shape)
-    return Chains(pairs.ravel(), right.ravel(), repair.ravel(), corruption.ravel())
+    wrong, right = pairs
+    repair, kept = revisions_at(depth)
+    return Chains(right, wrong, repair[:, None], 1 - kept)

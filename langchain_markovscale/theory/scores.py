@@ -10,6 +10,7 @@ and 1.
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from operator import add
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -182,12 +183,14 @@ class SteppedModel:
 
     def evidence(self, scored: Sequence[Scored], hypotheses: int) -> "_SteppedEvidence":
         """Return what the scores of a run say, see `ScoreModel.evidence`."""
-        rows = np.zeros((hypotheses, 2 * self.steps))
+        if_wrong = [0.0] * self.steps
+        if_right = [if_wrong] * hypotheses
         for hypothesis, scores in scored:
             counts = self.counts(scores)
-            rows[:, : self.steps] += counts
+            if_wrong = list(map(add, if_wrong, counts))
             if hypothesis >= 0:
-                rows[hypothesis, self.steps :] = counts
+                if_right[hypothesis] = counts
+        rows = np.array([[*if_wrong, *counts] for counts in if_right])
         log_joint = rows.dot(self._by_step).reshape(hypotheses, *self._shape)
         return _SteppedEvidence(log_joint + self._log_weights, self.accepted)
 
@@ -197,7 +200,7 @@ class SteppedModel:
 
     def accepts(self, scores: Sequence[float]) -> tuple[int, int]:
         """Return how many scores accept, and how many reject."""
-        accepted = sum(score >= self._threshold for score in scores)
+        accepted = sum([score >= self._threshold for score in scores])
         return accepted, len(scores) - accepted
 
     def level(self, scores: Sequence[float]) -> int:
@@ -233,7 +236,7 @@ class _SteppedEvidence:
 
     def accepted(self) -> Floats:
         if self._one:
-            return np.broadcast_to(self._accepted[:, None, :, 0], (2, *self.log_chances.shape))
+            return np.repeat(self._accepted.transpose(0, 2, 1), len(self.log_chances), axis=1)
         return np.asarray(np.einsum("hkz,ykz->yhk", self._joint, self._accepted) / self._total)
 
     def levels(self) -> Floats:

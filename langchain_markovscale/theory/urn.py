@@ -117,8 +117,6 @@ class Urn:
         weights: dict[int, float] = {}
         whole, total = start, 0.0
         for value, left in draws:
-            weight = weights.get(value)
-            chance = start - each * len(weights) if weight is None else weight
             rest = whole
             if left is not None:
                 passed = weights[left]
@@ -126,12 +124,16 @@ class Urn:
                 if step:
                     weights[left] += passed / rest
                     whole += passed / rest
-            possible = chance > 0 and rest > 0
-            total += log(chance / rest) if possible else _LOG_IMPOSSIBLE
-            weights[value] = (each if weight is None else weights[value]) + step
-            whole += step
+            weight = weights.get(value)
             if weight is None:
-                whole += max(0.0, min(each, each * len(weights) - start))
+                chance, weight = start - each * len(weights), each
+                if each:
+                    whole += max(0.0, min(each, each - chance))
+            else:
+                chance = weight
+            total += log(chance / rest) if chance > 0 and rest > 0 else _LOG_IMPOSSIBLE
+            weights[value] = weight + step
+            whole += step
         return Drawn(total, weights, whole, max(start - each * len(weights), 0.0))
 
 

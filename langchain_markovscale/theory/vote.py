@@ -12,6 +12,7 @@ stands for m_j, aM for θ, and [Σ_{J≤t₀} a^(J) xᴶ/J!]^(M−D) for the exp
 """
 
 from functools import lru_cache
+from itertools import product
 from math import comb, log2
 
 import numpy as np
@@ -35,64 +36,74 @@ def vote_on(ballot: Ballot, answer: int | None) -> Floats:
     Returns:
         V_n for n = 1 … N, shape (N,).
     """
-    most = ballot.chances.shape[1] - 1
-    wins = np.zeros(ballot.chances.shape)
-    votes = tuple(ballot.votes.tolist())
-    for urns in ballot.urns:
-        seen = tuple(map(tuple, urns.seen.tolist()))
-        drawn = tuple(zip(urns.whole.tolist(), urns.distinct.tolist(), strict=True))
-        wins += urns.weights[:, None, None] * _wins(votes, urns.urn.law, seen, drawn, answer, most)
-    by_split = np.add.reduce(ballot.chances * wins, axis=0)
-    choices, draws = _ways(most)
-    return np.asarray(np.bincount(draws, (choices * by_split).ravel())[1 : most + 1], np.float64)
+    most, urns = ballot.chances.shape[1] - 1, ballot.urns
+    in_urn, distinct = urns.weights.tobytes(), urns.distinct.tobytes()
+    by_law = _wins(tuple(ballot.votes), urns.laws, in_urn, distinct, answer, most)
+    wins = np.einsum("uh,uhrw->hrw", urns.chances, by_law)
+    return np.asarray((ballot.chances * wins).ravel().dot(_ways(most, len(wins))))
 
 
 @lru_cache(maxsize=512)
 def _wins(
-    votes: tuple[float, ...],
-    law: Law,
-    seen: tuple[tuple[float, ...], ...],
-    drawn: tuple[tuple[float, float], ...],
+    votes: tuple[int, ...],
+    laws: tuple[Law, ...],
+    in_urn: bytes,
+    distinct: bytes,
     answer: int | None,
     most: int,
 ) -> Floats:
-    """Return B at [h, R, w], shape (H, N + 1, N + 1), which depends on no class.
+    """Return B at [law, h, R, w], shape (U, H, N + 1, N + 1), which depends on no class.
 
     Args:
         votes: c_j.
-        law: What values weigh in the urn.
-        seen: What each answer weighs, for each hypothesis.
-        drawn: What everything weighs, and how many values are in the urn, for each hypothesis.
+        laws: What values weigh before any was drawn.
+        in_urn: `Urns.weights`, as bytes.
+        distinct: `Urns.distinct`, as bytes.
         answer: Which of the answers is in hand.
         most: N.
     """
-    hypotheses, answers, step = len(drawn), len(votes), law.step
-    weights, cast = np.array(seen).reshape(hypotheses, answers), np.array(votes)
-    whole, distinct = np.array(drawn).T
+    answers = len(votes)
+    in_urns = np.frombuffer(in_urn).reshape(len(laws), -1, answers + 2)
+    step = np.array([law.step for law in laws])[:, None, None, None]
     sizes = np.arange(most + 1)
-    # Of each hypothesis and R: how many votes more the right answer has than one without any may
-    # have, t₀, then than each other may have, t_j.
-    own = np.append(cast, 0.0) - 1
-    if answer is not None:
-        own[answer] += 1
-    level = (own[:, None] + sizes).astype(np.int64)
-    room = level[..., None] - cast
-    room[range(answers), :, range(answers)] = most  # what is right is not in the urn
-    # Polynomials in x, first of each answer, then of all that were not drawn; cut at degree N.
-    series = np.empty((hypotheses, answers, most + 1))
+    # Polynomials in x, first of each answer, then of everything; cut at degree N.
+    weights = in_urns[..., :-1, None]
+    series = np.empty((*weights.shape[:-1], most + 1))
     series[..., 0] = 1.0
-    series[..., 1:] = (weights[..., None] + step * sizes[:-1]) / sizes[1:]
+    np.divide(weights + step * sizes[:-1], sizes[1:], out=series[..., 1:])
     np.multiply.accumulate(series, axis=-1, out=series)
-    factors = np.empty((hypotheses, most + 1, answers + 1, most + 1))
-    factors[:, :, :-1] = series[:, None] * (sizes <= room[..., None])
-    unseen = [_unseen(law, many, most) for many in distinct.tolist()]
-    rows = np.minimum(level, most) + 1
-    factors[:, :, -1] = np.array(unseen)[np.arange(hypotheses)[:, None], rows]
-    totals = np.empty((hypotheses, most + 1))
-    totals[:, 0] = 1.0
-    totals[:, 1:] = sizes[1:] / (whole[:, None] + step * sizes[:-1])
-    np.multiply.accumulate(totals, axis=1, out=totals)
-    return np.asarray(_product(factors, float(whole.max())) * totals[:, None])
+    allowed, rows = _room(votes, answer, most)
+    factors = np.empty((len(laws), *rows.shape, answers + 1, most + 1))
+    np.multiply(series[:, :, None, :-1], allowed, out=factors[..., :-1, :])
+    different = np.frombuffer(distinct, np.int64)[:, None]
+    factors[..., -1, :] = _unseen_by_count(laws, answers, most)[:, different, rows]
+    # w!/(n_w+θ)^(w) is 1 over the series of everything.
+    wins = _product(factors, float(weights[:, :, -1].max())) / series[:, :, None, -1]
+    return np.asarray(wins)
+
+
+@lru_cache(maxsize=512)
+def _room(
+    votes: tuple[int, ...], answer: int | None, most: int
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Return how often wrong answers may be drawn for the right one to win.
+
+    Args:
+        votes: c_j.
+        answer: Which of the answers is in hand.
+        most: N.
+
+    Returns:
+        1 at [h, R, j, J] where answer j may be drawn J times more, J ≤ t_j, else 0; t₀ + 1 at
+        [h, R], which is a row of `_unseen`.
+    """
+    sizes = np.arange(most + 1)
+    own = [many - (index != answer) for index, many in enumerate(votes)]
+    level = np.array([*own, -1])[:, None] + sizes
+    room = level[..., None] - np.array(votes)
+    for right in range(len(votes)):
+        room[right, :, right] = most  # what is right is not in the urn
+    return (sizes <= room[..., None]).astype(np.float64), np.minimum(level, most) + 1
 
 
 def _product(factors: Floats, whole: float) -> Floats:
@@ -101,17 +112,14 @@ def _product(factors: Floats, whole: float) -> Floats:
     By their values on a circle, so small that high powers, which are cut, weigh little.
     """
     *shape, count, length = factors.shape
-    scale, there, back = _circle(count, length, round(log2(length / (length + whole))))
-    values = (factors * scale).reshape(-1, length).dot(there)
-    half = values.shape[1] // 2
-    pairs = values[:, :half] + 1j * values[:, half:]
-    product = np.multiply.reduce(pairs.reshape(-1, count, half), axis=1)
-    cut = np.concatenate([product.real, product.imag], axis=1).dot(back) / scale
-    return np.asarray(cut.reshape(*shape, length))
+    there, back = _circle(count, length, round(log2(length / (length + whole))))
+    values = factors.reshape(-1, length).dot(there).view(np.complex128)
+    product = np.multiply.reduce(values.reshape(-1, count, values.shape[1]), axis=1)
+    return np.asarray(product.view(np.float64).dot(back).reshape(*shape, length))
 
 
 @lru_cache(maxsize=256)
-def _circle(count: int, length: int, radius: int) -> tuple[Floats, Floats, Floats]:
+def _circle(count: int, length: int, radius: int) -> tuple[Floats, Floats]:
     """Return what takes coefficients to values on half a circle, and values to coefficients.
 
     Args:
@@ -120,23 +128,28 @@ def _circle(count: int, length: int, radius: int) -> tuple[Floats, Floats, Float
         radius: The circle's, as a power of 2.
 
     Returns:
-        What coefficients are scaled by, shape (N + 1,), and two matrices.
+        Two matrices; values are complex, their real and imaginary parts taking turns.
     """
     points = count * (length - 1) + 1
     half = points // 2 + 1
     steps = np.outer(np.arange(length), np.arange(half)).astype(np.float64)
-    angles: Floats = 2 * np.pi / points * steps
-    there = np.hstack([np.cos(angles), np.sin(angles)])
+    turns = np.exp(2j * np.pi / points * steps)
     weights = np.full(half, 2.0)
     weights[0] = 1.0
     if points % 2 == 0:
         weights[-1] = 1.0
-    back: Floats = there.T * np.tile(weights, 2)[:, None] / points
-    return np.exp2(radius * np.arange(length, dtype=np.float64)), there, back
+    scale = np.exp2(radius * np.arange(length, dtype=np.float64))[:, None]
+    back: Floats = (turns * weights / points / scale).view(np.float64).T
+    return (turns * scale).view(np.float64), np.ascontiguousarray(back)
 
 
-@lru_cache(maxsize=1024)
-def _unseen(law: Law, distinct: float, n: int) -> Floats:
+@lru_cache(maxsize=256)
+def _unseen_by_count(laws: tuple[Law, ...], answers: int, n: int) -> Floats:
+    """Return `_unseen` for each law and each number of answers drawn, (U, A + 1, n + 2, n + 1)."""
+    return np.array([[_unseen(law, many, n) for many in range(answers + 1)] for law in laws])
+
+
+def _unseen(law: Law, distinct: int, n: int) -> Floats:
     """Return the series of all values not drawn yet, none of which passes t₀.
 
     Args:
@@ -168,8 +181,11 @@ def _unseen(law: Law, distinct: float, n: int) -> Floats:
 
 
 @lru_cache(maxsize=64)
-def _ways(most: int) -> tuple[Floats, NDArray[np.int64]]:
-    """Return C(R+w, R) at [R, w], and R + w of each, flat."""
+def _ways(most: int, hypotheses: int) -> Floats:
+    """Return C(n, R) at [(h, R, w), n], where R + w = n, shape (H (N + 1)², N)."""
     sizes = range(most + 1)
-    choices = [[float(comb(right + wrong, right)) for wrong in sizes] for right in sizes]
-    return np.array(choices), np.add.outer(sizes, sizes).ravel()
+    ways = np.zeros((most + 1, most + 1, most))
+    for right, wrong in product(sizes, sizes):
+        if 0 < right + wrong <= most:
+            ways[right, wrong, right + wrong - 1] = comb(right + wrong, right)
+    return np.tile(ways.reshape(-1, most), (hypotheses, 1))

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from langchain_markovscale._meter import Meter
 from langchain_markovscale._models import in_two_roles
 from langchain_markovscale.types import Usage
-from langchain_markovscale.verifiers.base import text_of
+from langchain_markovscale.verifiers.verdicts import text_of
 
 _JSON: TypeAdapter[Any] = TypeAdapter(Any)
 

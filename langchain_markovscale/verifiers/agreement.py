@@ -22,7 +22,8 @@ from langchain_markovscale.types import (
     no_usage,
     usage_of,
 )
-from langchain_markovscale.verifiers.base import Verifier, text_of
+from langchain_markovscale.verifiers.base import Verifier
+from langchain_markovscale.verifiers.verdicts import text_of
 
 
 class AgreementVerifier(Verifier):

@@ -6,8 +6,6 @@ hardly any time where there are none (LangChain's generic wrapper takes longer t
 and it keeps its calls out of the user's stream.
 """
 
-import contextlib
-import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
@@ -18,144 +16,15 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import run_in_executor, var_child_runnable_config
 
 from langchain_markovscale._messages import all_messages, as_messages
-from langchain_markovscale._text import valid
 from langchain_markovscale.types import (
     Attempt,
-    CriterionVerdict,
     Usage,
     Verdict,
     VerifierInput,
     is_repeated,
     no_usage,
 )
-
-_ROUNDING = 1e-6  # a score may leave [0, 1] by this much: a softmax in single precision does
-
-
-def to_verdict(returned: object, *, name: str = "verifier") -> Verdict:
-    """Read what a verifier returned.
-
-    Args:
-        returned: A bool or a number (also NumPy's or torch's, of one element), None (no score), a
-            pair `(score, feedback)`, or a mapping with `score` and, where there are any,
-            `feedback`, `usage` (a `Usage`, or LangChain's `usage_metadata`) and `criteria`.
-        name: The verifier's name, for errors.
-
-    Returns:
-        The verdict, as a new dictionary. A score that leaves [0, 1] by less than 1e-6 is clipped.
-
-    Raises:
-        ValueError: If the score is NaN or outside [0, 1], or the usage is negative.
-        TypeError: If `returned` is of no accepted type.
-    """
-    score, feedback, usage = returned, None, None
-    others: Mapping[str, Any] = {}
-    if isinstance(returned, Mapping):
-        if "score" not in returned:
-            raise TypeError(
-                f"{name} returned a dict without 'score', got {sorted(map(str, returned))}: add "
-                "it, as None where the verifier abstains."
-            )
-        score, feedback = returned["score"], returned.get("feedback")
-        usage, others = returned.get("usage"), returned
-    elif isinstance(returned, tuple) and len(returned) == 2:
-        score, feedback = returned
-    verdict = Verdict(
-        score=_score(score, name), feedback=_feedback(feedback, name), usage=_usage(usage, name)
-    )
-    return _with_others(verdict, others, name) if others else verdict
-
-
-def _with_others(verdict: Verdict, given: Mapping[str, Any], name: str) -> Verdict:
-    """Return a verdict with what else a mapping says of it; other names in it are the user's."""
-    criteria, judged_with = given.get("criteria"), given.get("judged_with")
-    if isinstance(criteria, list) and all(map(_is_criterion, criteria)):
-        verdict["criteria"] = [
-            CriterionVerdict(
-                criterion=valid(each["criterion"]),
-                score=_score(each.get("score"), name),
-                feedback=_feedback(each.get("feedback"), name),
-            )
-            for each in criteria
-        ]
-    if isinstance(judged_with, str):
-        verdict["judged_with"] = judged_with
-    if given.get("unseen") is True:
-        verdict["unseen"] = True
-    return verdict
-
-
-def _is_criterion(value: object) -> bool:
-    return isinstance(value, Mapping) and isinstance(value.get("criterion"), str)
-
-
-def text_of(value: object) -> str | None:
-    """Return the text of a str or of a message, made valid; None for anything else."""
-    text = value if isinstance(value, str) else getattr(value, "text", None)
-    return valid(text) if isinstance(text, str) else None
-
-
-def _score(value: Any, name: str) -> float | None:
-    if value is None:
-        return None
-    number = float(value if isinstance(value, (bool, int, float)) else _scalar(value, name))
-    if math.isnan(number) or not -_ROUNDING <= number <= 1 + _ROUNDING:
-        raise ValueError(
-            f"{name} returned the score {value!r}, and a score is a number in [0, 1]: "
-            "rescale it, or return None to abstain."
-        )
-    return min(max(number, 0.0), 1.0)
-
-
-def _scalar(value: Any, name: str) -> bool | int | float:
-    # NumPy's and torch's scalars have item(), and so have their arrays of one element.
-    with contextlib.suppress(AttributeError, TypeError, ValueError, RuntimeError):
-        number = value.item()
-        if isinstance(number, (bool, int, float)):
-            return number
-    remedy = (
-        "let it return a bool, a number in [0, 1], None, (score, feedback), "
-        "or a dict with score, feedback and usage"
-    )
-    if text_of(value) is not None:
-        remedy += ", or give JudgeVerifier(model), which reads a score from a model's words"
-    raise TypeError(
-        f"{name} returned {value!r} ({type(value).__name__}), which is no score: {remedy}."
-    )
-
-
-def _feedback(value: object, name: str) -> str | None:
-    if value is None:
-        return None
-    text = text_of(value)
-    if text is None:
-        raise TypeError(
-            f"{name} returned the feedback {value!r}: let it return a str, or None for none."
-        )
-    return text.strip() or None
-
-
-def _usage(value: object, name: str) -> Usage | None:
-    if value is None:
-        return None
-    if not isinstance(value, Mapping) or not {"input_tokens", "output_tokens"} <= value.keys():
-        raise TypeError(
-            f"{name} returned the usage {value!r}: let it return a dict with input_tokens and "
-            "output_tokens, or None where it is unknown."
-        )
-    counts = {
-        "calls": value.get("calls", 1),
-        "input_tokens": value["input_tokens"],
-        "output_tokens": value["output_tokens"],
-        "unknown": value.get("unknown", 0),
-    }
-    for part, count in counts.items():
-        if not isinstance(count, int) or count < 0:
-            raise ValueError(
-                f"{name} returned the usage {part}={count!r}: let it be a whole number, at least 0."
-            )
-    return cast(Usage, counts)
-
+from langchain_markovscale.verifiers.verdicts import text_of, to_verdict
 
 NOSTREAM = "nostream"
 """The tag by which LangGraph keeps model calls out of `stream_mode="messages"`.

@@ -11,7 +11,7 @@ from typing import Any
 from langchain_core.documents import Document
 
 from langchain_markovscale.types import VerifierInput
-from langchain_markovscale.verifiers.base import text_of
+from langchain_markovscale.verifiers.verdicts import text_of
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 

@@ -11,6 +11,7 @@ from langchain_core.runnables.config import run_in_executor
 
 from langchain_markovscale.types import VerifierInput
 from langchain_markovscale.verifiers.base import Verifier
+from langchain_markovscale.verifiers.evaluators import EvaluatorVerifier, is_evaluator
 
 _NAMES = ("question", "answer", "key", "context", "messages")
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -139,14 +140,15 @@ def as_verifier(verifier: object) -> Runnable[VerifierInput, Any] | None:
 
     Args:
         verifier: A Runnable from `VerifierInput` (kept as it is), a function (becomes a
-            `FunctionVerifier`), or None.
+            `FunctionVerifier`), an evaluator of openevals, LangSmith, ragas or deepeval (becomes
+            an `EvaluatorVerifier`), or None.
 
     Returns:
         The Runnable, or None.
 
     Raises:
-        TypeError: If the verifier is of no accepted type, or a chat model, which returns text and
-            not a score.
+        TypeError: If the verifier is of no accepted type, a chat model, which returns text and
+            not a score, or an evaluator that needs a reference answer.
     """
     if verifier is None:
         return None
@@ -157,9 +159,12 @@ def as_verifier(verifier: object) -> Runnable[VerifierInput, Any] | None:
                 "returns text: give JudgeVerifier(model), which reads a score from it."
             )
         return verifier
+    if is_evaluator(verifier):
+        return EvaluatorVerifier(verifier)
     if callable(verifier):
         return FunctionVerifier(verifier)
     raise TypeError(
-        "verifier must be a Runnable, a function of question, answer and key, or None, "
+        "verifier must be a Runnable, a function of question, answer and key, an evaluator of "
+        "openevals, LangSmith, ragas or deepeval, or None, "
         f"got {type(verifier).__name__}."
     )

@@ -22,7 +22,7 @@ from langchain_markovscale._models import (
 )
 from langchain_markovscale.types import Verdict, VerifierInput, usage_of
 from langchain_markovscale.verifiers.agent_judge import AgentJudge, AgentReply, is_agent
-from langchain_markovscale.verifiers.base import Verifier, text_of
+from langchain_markovscale.verifiers.base import Verifier
 from langchain_markovscale.verifiers.conversation_view import (
     ConversationView,
     has_attachments,
@@ -31,6 +31,7 @@ from langchain_markovscale.verifiers.conversation_view import (
 from langchain_markovscale.verifiers.criteria import CRITERIA_FORMAT, listed, read_by_criteria
 from langchain_markovscale.verifiers.judge_reply import read_judgement
 from langchain_markovscale.verifiers.prompt_fence import clipped, fenced
+from langchain_markovscale.verifiers.verdicts import text_of
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ CRITIQUE: <what is wrong and how to repair it, in one or two sentences; or none>
 VERDICT: <PASS or FAIL>
 PROBABILITY: <how likely the answer is to be correct, a number from 0 to 1>"""
 """How the judge is asked to reply; the end of the prompt, after the material."""
+# The labels have no nonce: SmolLM2-135M wrote them in 0 of 80 replies with one, 0 of 80 without.
 
 _LONGEST_FEEDBACK = 4_000  # characters, because the next revision reads all of it
 _LEAST_CHARS = 100  # of a text, for a judge to see anything of it

@@ -1,7 +1,8 @@
 """Verdicts and probabilities as judges phrase them.
 
 Only clear statements are read: "does not PASS" and "FAIL, would PASS if …" are no pass, and "PASS
-or FAIL" or "0 to 1", which a model copies from its instructions, are skipped.
+or FAIL" or "0 to 1", which a model copies from its instructions, are skipped. A number has to say
+its scale: 8 of what?
 """
 
 import re
@@ -12,15 +13,16 @@ _PASS = r"(?:pass(?:ed|es)?|correct|accept(?:ed)?)"
 _FAIL = r"(?:fail(?:ed|s|ure|ing)?|incorrect|wrong|reject(?:ed)?)"
 _CLOSED = r"(?=\W*$|\s*[.,;:!)])"  # "correct." is a verdict, "the correct answer is 5" is not
 _EDGE = r"[\s*_\"'\u201c\u201d`\[(<]*+"
-_NOT = r"(?:\b(?:not|never|cannot|no|neither|nor)|n['\u2019]t)\b"
+_NOT = r"(?:\b(?:not|never|cannot|no|nothing|neither|nor)|n['\u2019]t)\b"
 
 _HARMLESS_NO = re.compile(
     r"\b(?:no|not an?y?|without)\s+(?:\w+\s+)?(?:error|mistake|issue|problem|flaw)s?\b",
     re.IGNORECASE,
 )
 _FAILS = re.compile(rf"{_EDGE}{_FAIL}\b", re.IGNORECASE)
-_FAILS_OR_PASSES = re.compile(
-    rf"{_EDGE}{_FAIL}\b\W{{0,3}}(?:/|\||\bor\b)\W{{0,3}}{_PASS}\b", re.IGNORECASE
+_GRADE = rf"(?:{_PASS}|{_FAIL}|yes|no|true|false)"
+_EITHER = re.compile(
+    rf"{_EDGE}{_GRADE}\b\W{{0,3}}(?:/|\||\bor\b)\W{{0,3}}{_GRADE}\b", re.IGNORECASE
 )
 _NOT_PASSES = re.compile(rf"{_NOT}(?:\W+\w+){{0,3}}?\W+{_PASS}\b", re.IGNORECASE)
 _PASSES = re.compile(
@@ -28,23 +30,33 @@ _PASSES = re.compile(
     rf"|.*?\b(?:is|a|be)\s+(?:clear(?:ly)?\s+)?{_PASS}\b{_CLOSED}",
     re.IGNORECASE,
 )
+_SAYS_YES = re.compile(rf"{_EDGE}(?:yes|true)\b{_CLOSED}", re.IGNORECASE)
+_SAYS_NO = re.compile(rf"{_EDGE}(?:no|false)\b{_CLOSED}\W*", re.IGNORECASE)
 _ANY_FAIL = re.compile(rf"\b{_FAIL}\b", re.IGNORECASE)
 _HEDGE = re.compile(
     rf"\b{_FAIL}\b|{_NOT}|\?|\b(?:if|unless|would|could|should|might|may|or|only|but|however"
-    r"|except|provided|were)\b",
+    r"|although|though|except|provided|were)\b",
     re.IGNORECASE,
 )
 
 
 def read_verdict(phrase: str) -> bool | None:
-    """Read a verdict: True for a clear pass, False for a fail or a pass denied, else None."""
+    """Read a verdict: True for a clear pass, False for a fail or a pass denied, else None.
+
+    Args:
+        phrase: A verdict with what follows it, in such words as pass, correct, yes and true.
+    """
     phrase = _HARMLESS_NO.sub("", phrase[:_LONGEST])
-    if _FAILS_OR_PASSES.match(phrase):
+    if _EITHER.match(phrase):
         return None
+    if said_no := _SAYS_NO.match(phrase):
+        return None if _PASSES.match(phrase, said_no.end()) else False
     if _FAILS.match(phrase) or _NOT_PASSES.search(phrase):
         return False
     if _PASSES.match(phrase):
         return None if _HEDGE.search(phrase) else True
+    if _SAYS_YES.match(phrase) and not (_HEDGE.search(phrase) or is_about_error(phrase)):
+        return True
     if _ANY_FAIL.search(phrase) and not _HEDGE.search(_ANY_FAIL.sub("", phrase)):
         return False
     return None
@@ -75,6 +87,7 @@ _PROBABILITY = re.compile(
 )
 
 
+_BESIDE = re.compile(r"(?!['\u2019])[^.;\n\"\u201c\u201d`]++")  # not behind a quotation that ends
 _LEAST_PERCENT = 11  # 8 may mean 8 % or 8 of 10
 
 
@@ -88,7 +101,8 @@ def read_probability(phrase: str, *, percent: bool = False) -> float | None:
     Returns:
         The probability, in [0, 1]. None where the phrase begins otherwise, the number is outside
         [0, 1] or has no scale (8, 85), and for a range (0 to 1) or the opposite ("0.9 that it is
-        wrong"). 50/50 is 0.5.
+        wrong"). Beside a fail ("0.95 (incorrect)") it is the lower of the two readings. 50/50 is
+        0.5.
     """
     match = _PROBABILITY.match(phrase[:_LONGEST])
     if match is None:
@@ -105,4 +119,7 @@ def read_probability(phrase: str, *, percent: bool = False) -> float | None:
         number = number / whole if whole > 0 else -1.0
     elif percent and match["number"].isdigit() and number >= _LEAST_PERCENT:
         number /= 100
-    return number if 0 <= number <= 1 else None
+    if not 0 <= number <= 1:
+        return None
+    beside = _BESIDE.match(phrase, match.end())
+    return min(number, 1 - number) if beside and read_verdict(beside[0]) is False else number

@@ -12,6 +12,7 @@ from langchain_markovscale.answers.keys import (
     normalized_text,
 )
 from langchain_markovscale.answers.thoughts import split_thoughts
+from langchain_markovscale.verifiers.judge_reply import read_judgement
 
 REASONING = "Tom has 12 apples and buys 3 bags of 15 apples each, so he has 12 + 3*15 = 57. " * 5
 ANSWERS = {
@@ -46,6 +47,33 @@ def test_the_number_of_an_answer_is_read_in_microseconds(kind, benchmark, figure
     benchmark.pedantic(last_number, args=(text,), rounds=2000, iterations=5, warmup_rounds=200)
     name = f"last_number, {len(text)} characters, {kind}"
     figure(name, 1e6 * benchmark.stats.stats.median, "µs", at_most=20)
+
+
+JUDGED = [
+    "VERDICT: PASS\n",
+    "<verdict>",
+    "VERDICT: ",
+    "confidence of a ",
+    "Yes.\n",
+    "{'a': '",
+    "{a: ",
+]
+
+
+def test_a_hostile_judgement_is_read_in_milliseconds(figure):
+    def seconds(text):
+        began = process_time()
+        read_judgement(text)
+        return process_time() - began
+
+    read_judgement("VERDICT: PASS")  # its patterns are compiled
+    texts = [unit * (LONG // len(unit)) for unit in [*UNITS, *JUDGED]]
+    worst = max(min(seconds(text) for _ in range(5)) for text in texts)
+    what = f"read_judgement, {LONG} characters, the worst of {len(texts)} texts"
+    figure(what, 1e3 * worst, "ms", at_most=40)  # thousands of labels
+    reply = f"CRITIQUE: {REASONING}\nVERDICT: FAIL\nPROBABILITY: 0.1"
+    usual = min(seconds(reply) for _ in range(20))
+    figure(f"read_judgement, {len(reply)} characters", 1e6 * usual, "µs", at_most=500)
 
 
 @pytest.mark.parametrize("name", READERS)

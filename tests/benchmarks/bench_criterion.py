@@ -13,7 +13,7 @@ from worlds import ACCEPT, REJECT, attempt
 import langchain_markovscale
 from langchain_markovscale import Belief, Calibration, Criterion, Rates
 from langchain_markovscale.graph.settings import PerRun
-from langchain_markovscale.theory import vote
+from langchain_markovscale.theory import optimum, vote
 from langchain_markovscale.theory.decision_cache import Cache
 from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores
 from langchain_markovscale.theory.lattice import lattice
@@ -36,8 +36,8 @@ SCORES = {
 PASSES = 5  # of which each state's best counts: others use the machine too
 
 
-def states(many, attempts, *, mixed, graded):
-    """Different runs of keyed and scored attempts, half of them revisions where they are mixed."""
+def states(many, attempts, *, mixed, graded, keyed=True):
+    """Different runs of scored attempts, half of them revisions where they are mixed."""
     random, made = Random(5), []
     for _ in range(many):
         keys, run = "abcdefgh"[: random.randint(2, 8)], []
@@ -45,7 +45,7 @@ def states(many, attempts, *, mixed, graded):
             revises = mixed and index and random.random() < 0.5
             score = random.random() if graded else random.choice([ACCEPT, REJECT])
             parent = random.randrange(index) if revises else None
-            run.append(attempt(random.choice(keys), score, parent))
+            run.append(attempt(random.choice(keys) if keyed else None, score, parent))
         made.append(run)
     return made
 
@@ -57,7 +57,8 @@ def decide_each(criterion, runs):
         criterion.decide(run)
     best = np.full(len(runs), np.inf)
     for _ in range(PASSES):
-        vote._wins.cache_clear()
+        for table in (vote._wins, vote._room):
+            table.cache_clear()
         for index, run in enumerate(runs):
             start = perf_counter()
             criterion.decide(run)
@@ -74,6 +75,28 @@ def test_a_decision_takes_microseconds(scores, mixed, figure):
     name = f"decide, 8 {'mixed' if mixed else 'fresh'} attempts, {scores}"
     figure(f"{name}, 99th percentile", np.quantile(taken, 0.99), "µs", at_most=500)
     figure(f"{name}, median", np.median(taken), "µs", at_most=100)
+
+
+@pytest.mark.parametrize("mixed", [False, True], ids=["fresh", "mixed"])
+@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "keyless"])
+def test_a_decision_of_the_default_prior_takes_little_longer(keyed, mixed, figure):
+    rule = Criterion(Calibration.training_free(), 0.01, 12, BOTH)
+    taken = 1e6 * decide_each(rule, states(1000, 8, mixed=mixed, graded=True, keyed=keyed))
+    kind, most = ("keyed", 200) if keyed else ("keyless", 500)
+    name = f"decide, nothing measured, 8 {'mixed' if mixed else 'fresh'} {kind} attempts"
+    figure(f"{name}, 99th percentile", np.quantile(taken, 0.99), "µs", at_most=5 * most)
+    figure(f"{name}, median", np.median(taken), "µs", at_most=most)
+
+
+@pytest.mark.parametrize("mixed", [False, True], ids=["fresh", "mixed"])
+@pytest.mark.parametrize("scores", SCORES)
+def test_a_decision_without_keys_takes_less_than_a_millisecond(scores, mixed, figure):
+    rule = Criterion(replace(SEVEN, scores=SCORES[scores]), 0.01, 12, BOTH)
+    runs = states(1000, 8, mixed=mixed, graded=scores == "graded", keyed=False)
+    taken = 1e6 * decide_each(rule, runs)
+    name = f"decide, 8 {'mixed' if mixed else 'fresh'} keyless attempts, {scores}"
+    figure(f"{name}, 99th percentile", np.quantile(taken, 0.99), "µs", at_most=2500)
+    figure(f"{name}, median", np.median(taken), "µs", at_most=500)
 
 
 @pytest.mark.parametrize("mixed", [False, True], ids=["fresh", "mixed"])
@@ -97,7 +120,8 @@ def test_a_table_takes_milliseconds(scores, figure):
     horizon = MOST_DRAWS if scores == "none" else MOST_SCORED_DRAWS
     taken = []
     for _ in range(PASSES):
-        lattice.cache_clear()
+        for table in (lattice, optimum._states):
+            table.cache_clear()
         start = perf_counter()
         solve(model, horizon, 0.01)
         taken.append(1e3 * (perf_counter() - start))

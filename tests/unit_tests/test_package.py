@@ -45,7 +45,7 @@ ROOMS = (
     Room("_messages", ("langchain_core",)),
     Room("_meter"),
     Room("_models", ("pydantic",), ("langchain",)),
-    Room("verifiers"),
+    Room("verifiers", (), ("deepeval", "langsmith", "ragas")),
     Room("graph", ("langgraph",)),
     Room("calibration/predictor_training", ("torch",)),
     Room("agents", ("langchain",)),

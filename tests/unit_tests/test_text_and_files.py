@@ -11,11 +11,20 @@ from langchain_core.messages import AIMessage, HumanMessage
 
 from langchain_markovscale import Calibration, create_markovscale_graph, record_traces
 from langchain_markovscale._files import is_same_file, replacing, write_text
-from langchain_markovscale._text import HIDDEN, all_valid, harmless, name_of, valid
+from langchain_markovscale._text import (
+    HIDDEN,
+    all_valid,
+    folded,
+    harmless,
+    name_of,
+    unhidden,
+    unjoined,
+    valid,
+)
 from langchain_markovscale.recording.past_runs import traces_from_messages
 from langchain_markovscale.recording.questions import as_questions, parse_questions
-from langchain_markovscale.verifiers.base import text_of, to_verdict
 from langchain_markovscale.verifiers.documents import documents_of
+from langchain_markovscale.verifiers.verdicts import text_of, to_verdict
 
 HALVES = ["\ud83d", "\ude00", "a\ud83d", "\udce9b", "\ude00\ud83d", "x" * 1000 + "\udfff"]
 
@@ -31,6 +40,23 @@ def test_text_becomes_valid_and_then_stays(text):
 def test_halves_that_belong_together_are_joined():
     assert valid("a\ud83d\ude00b\ud83d") == "a😀b\ufffd"
     assert all_valid(["\ud83d", {"\ude00": ("\ud83d", 1)}]) == ["\ufffd", {"\ufffd": ("\ud83d", 1)}]
+
+
+@given(st.text())
+def test_a_folded_text_is_as_long_as_it_was_and_stays(text):
+    plain = folded(text)
+    assert len(plain) == len(text)
+    assert folded(plain) == plain
+    assert not set(unhidden(text)) & {"\u200b", "\u202e", "\r", "\u2028"}
+
+
+def test_what_looks_like_ascii_is_folded_to_it_and_nothing_else():
+    for text in ("\uff30\uff21\uff33\uff33", "\U0001d40f\U0001d400\U0001d412\U0001d412"):
+        assert folded(text) == "PASS"
+    assert folded("\u0420\u0391\u0405\ua731 \u00e9") == "PASS e"
+    assert folded("\u00bd \ufb01 \ud55c \u4e2d") == "\u00bd \ufb01 \ud55c \u4e2d"
+    assert unhidden("a\u2028b\r\nc\u200bd") == "a\nb\ncd"
+    assert unjoined("P\u0301A\u200dSS") == "PASS"
 
 
 @pytest.mark.parametrize("half", HALVES)

@@ -6,15 +6,17 @@ import threading
 import time
 
 import pytest
-from fakes import REPAIRING
+from fakes import REPAIRING, scripted
+from langchain.agents import create_agent
 
-from langchain_markovscale import create_markovscale_graph
+from langchain_markovscale import MarkovScaleMiddleware, create_markovscale_graph
 from langchain_markovscale.answers import math_worker, mathematics
 from langchain_markovscale.answers.keys import resolve_answer_key
 from langchain_markovscale.answers.mathematics import MathKey
 from langchain_markovscale.answers.reading import joined_key, read_answer, read_key
 from langchain_markovscale.recording.graders import resolve_grader
 
+ONE_DRAW = {"actions": ("generate",), "max_rounds": 1}
 HOSTILE = r"\boxed{(x+1)^{123456}}"
 
 
@@ -112,6 +114,29 @@ def test_keys_are_read_under_asyncio():
         return resolve_answer_key("math")(r"\boxed{1+w}")
 
     assert asyncio.run(read()) == "w + 1"
+
+
+@pytest.mark.parametrize("surface", ["graph", "agent"])
+async def test_the_event_loop_goes_on_while_an_expression_is_read(surface, monkeypatch):
+    loop_runs, ask = threading.Event(), mathematics.WORKER.ask
+
+    def slowly(*args, **kwargs):
+        assert loop_runs.wait(10), "the event loop stands still"
+        return ask(*args, **kwargs)
+
+    monkeypatch.setattr(mathematics.WORKER, "ask", slowly)
+    mathematics._read.cache_clear()
+    options = {"verifier": None, "calibration": REPAIRING, "answer_key": "math", **ONE_DRAW}
+    if surface == "graph":
+        graph = create_markovscale_graph(generate=lambda request: r"\boxed{v+1}", **options)
+        run = asyncio.create_task(graph.ainvoke({"question": "?"}))
+    else:
+        middleware = MarkovScaleMiddleware(**options)
+        agent = create_agent(scripted(r"\boxed{v+1}"), middleware=[middleware])
+        run = asyncio.create_task(agent.ainvoke({"messages": [("user", "?")]}))
+    await asyncio.sleep(0.2)
+    loop_runs.set()
+    assert (await run)["messages"][-1].text == r"\boxed{v+1}"
 
 
 def test_the_missing_extra_is_named(monkeypatch):

@@ -133,7 +133,7 @@ def over_labels(attempts):
     joint = {}
     for right in product((False, True), repeat=len(attempts)):
         scored = [
-            (one["score"], y)
+            (round(one["score"], 9), y)
             for one, y in zip(attempts, right, strict=True)
             if one["score"] is not None
         ]

@@ -7,6 +7,7 @@ from prior_by_enumeration import CLASSES, NODE, NODES, A, B, P, T, over_keys
 from runs import runs
 from worlds import attempt
 
+from langchain_markovscale import Calibration, Criterion
 from langchain_markovscale.theory.prior import PriorBelief
 from langchain_markovscale.theory.prior_factors import INITIAL
 
@@ -90,22 +91,23 @@ def test_what_plans_depend_on_is_that_of_every_class(attempts, data):
         ),
     ):
         assert cases.weights.sum() == pytest.approx(1)
-        assert cases.weights @ cases.right == pytest.approx(right.sum(), abs=1e-7)
-        assert cases.weights @ cases.candidate == pytest.approx(chance, abs=1e-7)
-        assert ((cases.accept >= 0) & (cases.accept <= 1)).all()
-        assert ((cases.reject >= 0) & (cases.reject <= 1)).all()
+        in_hand, candidate = cases.weights * cases.right, cases.weights * cases.candidate
+        assert in_hand.sum() == pytest.approx(right.sum(), abs=1e-7)
+        assert candidate.sum() == pytest.approx(chance, abs=1e-7)
+        assert ((cases.accepted >= 0) & (cases.accepted <= 1)).all()
+        assert ((cases.mistaken >= -1e-12) & (cases.mistaken <= 1 + 1e-12)).all()
     chains = posterior.chains(answer, depth)
-    assert chains.weights @ chains.right == pytest.approx(right.sum(), abs=1e-7)
-    repaired = chains.weights @ (chains.repair * (1 - chains.right))
+    assert chains.right.sum() == pytest.approx(right.sum(), abs=1e-7)
+    repaired = (chains.wrong * chains.repair).sum()
     assert repaired == pytest.approx((wrong * A * settled).sum(), abs=1e-7)
-    broken = chains.weights @ (chains.corruption * chains.right)
+    broken = (chains.right * chains.corruption).sum()
     assert broken == pytest.approx((right * B * settled).sum(), abs=1e-7)
     ballot = posterior.ballot(2)
     for row, chance in enumerate(joint.values()):
         for n_right in range(3):
             split = (chance * P**n_right * (1 - P)).sum()
             assert ballot.chances[row, n_right, 1] == pytest.approx(split, abs=1e-7)
-    assert sum(urns.weights for urns in ballot.urns) == pytest.approx(1)
+    assert ballot.urns.chances.sum(axis=0) == pytest.approx(1)
 
 
 @given(runs(keys=("a", "b", "c", "d"), most=8), levels, st.data())
@@ -172,6 +174,13 @@ def test_a_closed_list_of_two_leaves_one_wrong_answer():
     assert beliefs.sum() == pytest.approx(1, abs=1e-6)
     with pytest.raises(ValueError, match="choices"):
         PriorBelief(choices=1)
+
+
+@pytest.mark.parametrize("choices", [2, 3])
+def test_where_more_answers_come_than_were_listed_promises_stay_chances(choices):
+    rule = Criterion(Calibration.training_free(), 0.0, 30, ("generate",), choices=choices)
+    decision = rule.decide([attempt(key) for key in "abcdd"])
+    assert 0 <= decision["belief"] + decision["expected_gain"] <= 1
 
 
 def test_the_classes_are_all_there():

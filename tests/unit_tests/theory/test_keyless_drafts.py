@@ -52,12 +52,13 @@ def test_what_plans_depend_on_is_that_of_every_labelling(attempts, data):
         (posterior.revised(draft, posterior.depths[draft]), revised),
     ):
         assert cases.weights.sum() == pytest.approx(1)
-        assert cases.weights @ cases.right == pytest.approx(right.sum(), abs=1e-7)
-        assert cases.weights @ cases.candidate == pytest.approx(chance, abs=1e-7)
+        in_hand, candidate = cases.weights * cases.right, cases.weights * cases.candidate
+        assert in_hand.sum() == pytest.approx(right.sum(), abs=1e-7)
+        assert candidate.sum() == pytest.approx(chance, abs=1e-7)
     chains = posterior.chains(draft, posterior.depths[draft])
-    broken = chains.weights @ (chains.corruption * chains.right)
+    broken = (chains.right * chains.corruption).sum()
     assert broken == pytest.approx((right * B * settled).sum(), abs=1e-7)
-    repaired = chains.weights @ (chains.repair * (1 - chains.right))
+    repaired = (chains.wrong * chains.repair).sum()
     assert repaired == pytest.approx((wrong * A * settled).sum(), abs=1e-7)
 
 
@@ -69,10 +70,8 @@ def test_beyond_eight_fresh_drafts_are_exact():
     assert found == pytest.approx([chance.sum() for chance in right], abs=1e-6)
     posterior = BELIEF.posterior(attempts)
     for draft in range(9):
-        cases = posterior.drawn(draft)
-        assert cases.weights @ cases.right == pytest.approx(found[draft])
-        cases = posterior.revised(draft, 0)
-        assert cases.weights @ cases.right == pytest.approx(found[draft])
+        for cases in (posterior.drawn(draft), posterior.revised(draft, 0)):
+            assert (cases.weights * cases.right).sum() == pytest.approx(found[draft])
 
 
 def test_beyond_eight_revisions_are_nearly_exact():

@@ -32,11 +32,11 @@ def test_a_verified_plan_is_worth_what_following_it_round_by_round_brings(data, 
     candidates = Candidates(*cases(data.draw, 3))
     found = verified(candidates, most)
 
-    def follow(right, candidate, accept, reject, n):
+    def follow(right, candidate, accept, mistaken, n):
         if n == 0:
             return right, 0.0
-        later, rounds = follow(right, candidate, accept, reject, n - 1)
-        rejected = candidate * (1 - accept) + (1 - candidate) * reject
+        later, rounds = follow(right, candidate, accept, mistaken, n - 1)
+        rejected = candidate * (1 - accept) + (1 - candidate) * (1 - mistaken)
         return candidate * accept + rejected * later, 1 + rejected * rounds
 
     for n in range(1, most + 1):
@@ -50,11 +50,11 @@ def test_a_verified_plan_is_worth_what_following_it_round_by_round_brings(data, 
 
 @given(st.data(), st.integers(1, 6))
 def test_a_blind_plan_is_worth_what_powers_of_the_chain_say(data, most):
-    chains = Chains(*cases(data.draw, 2))
-    found = blind(chains, most)
+    weights, rights, *rates = cases(data.draw, 2)
+    found = blind(Chains(weights * rights, weights * (1 - rights), *rates), most)
     for n in range(1, most + 1):
         gain = 0.0
-        for weight, right, repair, corruption in zip(*chains, strict=True):
+        for weight, right, repair, corruption in zip(weights, rights, *rates, strict=True):
             step = np.array([[1 - corruption, corruption], [repair, 1 - repair]])
             after = np.array([right, 1 - right]) @ np.linalg.matrix_power(step, n)
             gain += weight * (after[0] - right)

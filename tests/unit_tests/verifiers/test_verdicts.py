@@ -1,13 +1,16 @@
 """What a verifier may return, and what becomes of it."""
 
+import dataclasses
 import math
 from fractions import Fraction
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from langchain_core.messages import AIMessage
+from pydantic import BaseModel
 
 from langchain_markovscale.verifiers import to_verdict
 
@@ -42,6 +45,56 @@ def test_a_verdict_is_read_into_plain_values(
     assert verdict == {"score": score, "feedback": feedback, "usage": None}
     assert type(verdict["score"]) in (float, type(None))
     assert type(verdict["feedback"]) in (str, type(None))
+
+
+class Result(BaseModel):
+    """As LangSmith and many others have it."""
+
+    key: str = "k"
+    score: float | bool | None = None
+    value: Any = None
+    comment: str | None = None
+
+
+@dataclasses.dataclass
+class Metric:
+    """As ragas has it."""
+
+    value: Any
+    reason: str | None = None
+
+
+@pytest.mark.parametrize(
+    ("returned", "score", "feedback"),
+    [
+        ({"key": "k", "score": False, "comment": "No."}, 0.0, "No."),
+        (
+            {"key": "k", "score": 0.5, "comment": None, "metadata": None, "source_run_id": 1},
+            0.5,
+            None,
+        ),
+        ([{"key": "k", "score": True, "comment": "Yes."}], 1.0, "Yes."),
+        ({"results": [{"key": "k", "score": 0.5}]}, 0.5, None),
+        ({"score": 0.5, "reasoning": "So."}, 0.5, "So."),
+        ({"score": 0.5, "comment": None, "reason": "So."}, 0.5, "So."),
+        (Result(score=0.5, comment="Half."), 0.5, "Half."),
+        ([Result(score=True)], 1.0, None),
+        ({"key": "k", "value": "PASS"}, 1.0, None),
+        ({"results": [Result(score=0.25)]}, 0.25, None),
+        (Result(value="incorrect", comment="No."), 0.0, "No."),
+        (Result(value="PASS"), 1.0, None),
+        (Result(value="B"), None, None),
+        (Result(value=0.5), 0.5, None),
+        (Result(), None, None),
+        (Metric(0.5, "Half."), 0.5, "Half."),
+        (Metric("pass"), 1.0, None),
+        (SimpleNamespace(value="fail", reason="No."), 0.0, "No."),
+    ],
+)
+def test_results_of_evaluators_are_verdicts(
+    returned: object, score: float | None, feedback: str | None
+) -> None:
+    assert to_verdict(returned) == {"score": score, "feedback": feedback, "usage": None}
 
 
 @given(st.floats(0, 1))
@@ -80,6 +133,12 @@ def test_a_score_outside_the_range_names_verifier_value_and_remedy(score: Any, f
         (np.array([0.1, 0.2]), "which is no score"),
         (Fraction(1, 2), "which is no score"),
         ({"value": 0.5}, r"a dict without 'score', got \['value'\]"),
+        (
+            {"score": 0.5, "style": 1, "tone": 2},
+            r"a dict with \['style', 'tone'\], which a verdict",
+        ),
+        ([{"key": "a", "score": 1}, {"key": "b", "score": 0}], r"2 results \(\['a', 'b'\]\)"),
+        ([], "which is no score"),
         ((0.5, 7), "the feedback 7"),
         ({"score": 0.5, "usage": 7}, "the usage 7"),
         (
