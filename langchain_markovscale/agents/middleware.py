@@ -54,7 +54,7 @@ from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.budget import Budget
 from langchain_markovscale.graph.conversation import stop_decision
 from langchain_markovscale.graph.metering import UNKNOWN_CALL, with_verdict
-from langchain_markovscale.graph.named_parts import named_parts, warn_of_other_loop
+from langchain_markovscale.graph.named_parts import named_parts
 from langchain_markovscale.graph.nodes import VerifierLike
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
 from langchain_markovscale.graph.settings import PerRun, RuleOptions, rule_of_loop
@@ -263,10 +263,8 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
         if self._unwarned and request.tools:
             self._unwarned = False
             warn_of_channels(self._restore if self._restores_by_choice else None)
-        measured, self._measured = self._measured, {}  # once is enough
-        if measured:
-            parts = (request.model, request.model, self._verifier, self._answer_key)
-            warn_of_other_loop(measured, named_parts(*parts))
+        parts = (request.model, request.model, self._verifier, self._answer_key)
+        self._measured.compare(lambda: named_parts(*parts))
         return accounted(request, self._limits)
 
     def _verification(self, state: Mapping[str, Any]) -> Steps[Update | None]:
@@ -337,6 +335,7 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
 
     def _verified(self, now: Now, returned: object, meter: Meter | None, seconds: float) -> Update:
         verdict = verdict_in(returned, self._verifier)
+        self._measured.note(verdict, self._verifier)
         latest = judged(now.turn["attempts"][-1], verdict)
         attempts = [*now.turn["attempts"][:-1], latest]
         cost = None

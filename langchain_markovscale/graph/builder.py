@@ -15,7 +15,7 @@ from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.budget import Budget
 from langchain_markovscale.graph.cache import AnswerCache
 from langchain_markovscale.graph.class_weights import PredictorLike, as_predictor, check_predictor
-from langchain_markovscale.graph.named_parts import named_parts, warn_of_other_loop
+from langchain_markovscale.graph.named_parts import named_parts
 from langchain_markovscale.graph.nodes import (
     GenerateNode,
     ReviseNode,
@@ -185,7 +185,7 @@ def create_markovscale_graph(
     builder.add_edge("generate", "verify_proxy")
     router = MarkovScaleRouter(criterion=criterion, answer_key=key, routes=_LABELS)
     router.loop = named_parts(drawing.runnable, revising and revising.runnable, verifier, key)
-    warn_of_other_loop(measured, router.loop)
+    measured.compare(lambda: router.loop)
     builder.add_conditional_edges("verify_proxy", router, router.path_map())
     options = {
         "checkpointer": checkpointer,

@@ -1,15 +1,16 @@
 """The parts of a loop by name, and the warning where rates were measured with another loop."""
 
 import logging
+from collections.abc import Callable
 
 from langchain_core.runnables import RunnableLambda
-from langchain_core.runnables.base import RunnableBindingBase
 
 from langchain_markovscale._models import models_in
 from langchain_markovscale.answers.keys import AnswerKey, name_of_key
-from langchain_markovscale.traces.provenance import LOOP, NONE, Loop, difference, loop_in
+from langchain_markovscale.traces.provenance import LOOP, NONE, PLAIN, Loop, difference, loop_in
+from langchain_markovscale.types import Verdict
 from langchain_markovscale.verifiers.base import NoVerifier, Verifier
-from langchain_markovscale.verifiers.function import FunctionVerifier, as_verifier
+from langchain_markovscale.verifiers.function import FunctionVerifier, as_verifier, unbound
 
 logger = logging.getLogger(__name__)
 
@@ -25,34 +26,66 @@ def named_parts(
         verifier: The verifier, also as a function; None where there is none.
         answer_key: Makes the keys of answers; None where they have none.
     """
-    verifier = as_verifier(verifier)
-    while isinstance(verifier, RunnableBindingBase):
-        verifier = verifier.bound
-    version = getattr(verifier, "prompt_version", None)
+    verifier = unbound(as_verifier(verifier))
     names = {
         "model": ", ".join(models_in(model)),
         "reviser": ", ".join(models_in(reviser)),
         "verifier": _name_of_verifier(verifier),
-        "prompt_version": None if version is None else str(version),
+        "prompt_version": PLAIN if _has_versions(verifier) else None,
         "answer_key": NONE if answer_key is None else name_of_key(answer_key),
     }
     return loop_in({LOOP: {part: name for part, name in names.items() if name}})
 
 
-def warn_of_other_loop(measured: Loop, own: Loop) -> None:
-    """Log that rates were measured with a loop whose parts have other names.
+class MeasuredLoop:
+    """The loop that rates were measured with; it is said once where another one decides by them.
 
     Args:
-        measured: The loop that the calibration was measured with.
-        own: The one that decides by it.
+        measured: Its parts, as far as they are known.
     """
-    differing = difference(measured, own)
-    if differing is not None:
-        logger.warning(
-            "The calibration was measured with %s, and this loop has %s: its rates need not hold "
-            "here. Record and calibrate with this loop, or give it what was measured.",
-            *differing,
-        )
+
+    def __init__(self, measured: Loop) -> None:
+        self._measured = measured
+        self._prompt_version = measured.get("prompt_version")
+
+    def compare(self, own: Callable[[], Loop]) -> None:
+        """Log, the first time, which parts of the loop that decides have other names.
+
+        Args:
+            own: Returns the parts of that loop.
+        """
+        measured, self._measured = self._measured, {}
+        if measured and (differing := difference(measured, own())) is not None:
+            _warn(*differing)
+
+    def note(self, verdict: Verdict, verifier: object) -> None:
+        """Log, the first time, that a judge was shown something else than when it was measured.
+
+        Args:
+            verdict: Its verdict.
+            verifier: The verifier of the loop; what gave the verdict, if anyone was asked.
+        """
+        was_asked = verdict["usage"] is not None and verdict["usage"]["calls"] > 0
+        if self._prompt_version is None or not was_asked or not _has_versions(unbound(verifier)):
+            return
+        own = verdict.get("judged_with", PLAIN)
+        if own != self._prompt_version:
+            _warn(f"prompt_version={self._prompt_version!r}", f"prompt_version={own!r}")
+            self._prompt_version = None
+
+
+def _warn(measured: str, own: str) -> None:
+    logger.warning(
+        "The calibration was measured with %s, and this loop has %s: its rates need not hold here. "
+        "Record and calibrate with this loop, or give it what was measured.",
+        measured,
+        own,
+    )
+
+
+def _has_versions(verifier: object) -> bool:
+    """Return whether a verifier's prompts show more for some questions than for others."""
+    return getattr(verifier, "prompt_version", None) is not None
 
 
 def _name_of_verifier(verifier: object) -> str | None:

@@ -26,7 +26,7 @@ from langchain_markovscale.graph.metering import (
     with_verdict,
 )
 from langchain_markovscale.graph.paid_call import LoopNode, Safety, Update, Work
-from langchain_markovscale.graph.settings import PerRun
+from langchain_markovscale.graph.settings import PerRun, loop_measured_by
 from langchain_markovscale.graph.state import Run
 from langchain_markovscale.graph.steps import Call, Steps, joining, without_blocking
 from langchain_markovscale.graph.telemetry import attempt_event, emit, warn_at_end
@@ -270,6 +270,7 @@ class VerifyProxyNode(LoopNode):
         )
         self._per_run = per_run
         self._as_seen = as_seen
+        self._measured = None if per_run is None else loop_measured_by(per_run.own)
 
     def _steps(self, values: Mapping[str, Any], config: RunnableConfig) -> Steps[Update]:
         decision: Decision | None = values.get("decision")
@@ -312,7 +313,10 @@ class VerifyProxyNode(LoopNode):
         )
 
     def _read(self, output: Any) -> Verdict:
-        return verdict_in(output, self._verifier)
+        verdict = verdict_in(output, self._verifier)
+        if self._measured is not None:
+            self._measured.note(verdict, self._verifier)
+        return verdict
 
     def _cost(self, output: Any, result: Verdict | None) -> Usage | None:
         if isinstance(self._verifier, NoVerifier):

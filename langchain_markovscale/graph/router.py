@@ -20,7 +20,6 @@ from langchain_markovscale.answers.reading import compares
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.graph.class_weights import CLASS_WEIGHTS_KEY, weights_in
 from langchain_markovscale.graph.conversation import values_of
-from langchain_markovscale.graph.named_parts import warn_of_other_loop
 from langchain_markovscale.graph.settings import (
     PerRun,
     RuleOptions,
@@ -148,9 +147,7 @@ class MarkovScaleRouter(Runnable[Any, str]):
                 f"{self.name} found no attempt and may only revise: let it follow a node that has "
                 "written an answer."
             )
-        if measured := self._measured:
-            self._measured = {}  # once is enough
-            warn_of_other_loop(measured, self.loop)
+        self._measured.compare(lambda: self.loop)
         weights = weights_in(values, self.criterion, self._class_weights_key)
         criterion = self._per_run.now().criterion
         return criterion.decide(self._reader.attempts(raw, values), weights)

@@ -16,13 +16,14 @@ from langchain_markovscale.answers.choices import Choices, count_of, key_for
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.graph.budget import Budget, checked_budget
+from langchain_markovscale.graph.named_parts import MeasuredLoop
 from langchain_markovscale.graph.telemetry import current_runtime
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.decision_cache import Cache
 from langchain_markovscale.theory.delivery import Delivery
 from langchain_markovscale.theory.rates import Rates, Variant
 from langchain_markovscale.theory.validation import costs_by_action, single, whole
-from langchain_markovscale.traces.provenance import Loop, loop_in
+from langchain_markovscale.traces.provenance import loop_in
 from langchain_markovscale.types import Action
 from langchain_markovscale.verifiers.function import is_exact
 
@@ -128,9 +129,9 @@ def reject_unknown(callee: Callable[..., Any], options: Mapping[str, Any], accep
             )
 
 
-def loop_measured_by(criterion: Criterion) -> Loop:
+def loop_measured_by(criterion: Criterion) -> MeasuredLoop:
     """Return the loop that a criterion's calibration was measured with, as far as it is known."""
-    return loop_in(getattr(criterion.arguments["calibration"], "metadata", None))
+    return MeasuredLoop(loop_in(getattr(criterion.arguments["calibration"], "metadata", None)))
 
 
 class Rule(NamedTuple):
@@ -144,7 +145,7 @@ class Rule(NamedTuple):
 
     criterion: Criterion
     answer_key: AnswerKey | None
-    measured: Loop
+    measured: MeasuredLoop
 
 
 def rule_of_loop(

@@ -31,7 +31,7 @@ from langchain_markovscale.recording.questions import Question
 from langchain_markovscale.recording.recording_file import RecordingFile
 from langchain_markovscale.recording.schedule import Schedule, scheduled
 from langchain_markovscale.recording.settings_check import warn_of_other_loops_traces
-from langchain_markovscale.traces.provenance import LOOP, Loop
+from langchain_markovscale.traces.provenance import LOOP, Loop, as_judged
 from langchain_markovscale.traces.trace import AttemptCounts, Trace, trace_line
 from langchain_markovscale.traces.usage import mean_tokens
 
@@ -310,7 +310,7 @@ class Recorder:
         before = self._file.metadata(run.question.id)
         made = {
             **self._scheduled,
-            LOOP: self._loop,
+            LOOP: as_judged(self._loop, run.recorded),
             "recorded": datetime.now(UTC).isoformat(timespec="seconds"),
             "models": before.get("models", {}) | run.models_called.models,
         }

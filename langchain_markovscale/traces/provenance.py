@@ -17,6 +17,9 @@ LOOP = "loop"
 NONE = "none"
 """The name of a part that a loop does not have."""
 
+PLAIN = "1"
+"""The version of a judge's prompt that shows question, answer and key alone."""
+
 
 class Loop(TypedDict, total=False):
     """The parts of a loop by name; a part of unknown name is left out.
@@ -25,7 +28,8 @@ class Loop(TypedDict, total=False):
         model: The model that draws answers.
         reviser: The model that revises them.
         verifier: The verifier, and the models that it asks.
-        prompt_version: Version of the verifier's prompt, where it has several.
+        prompt_version: Version of the prompts that its judge was given, where a judge has several:
+            `PLAIN`, or as in `Verdict.judged_with`.
         answer_key: What makes the keys of answers.
     """
 
@@ -43,6 +47,24 @@ def loop_in(metadata: Mapping[str, Any] | None) -> Loop:
         return {}
     known = {name: given.get(name) for name in Loop.__annotations__}
     return cast("Loop", {name: value for name, value in known.items() if isinstance(value, str)})
+
+
+def as_judged(loop: Loop, attempts: Iterable[Mapping[str, Any]]) -> Loop:
+    """Return a loop with the prompt version of attempts; without one where theirs differ.
+
+    Args:
+        loop: The loop that made them; one whose judge has no versions stays as it is.
+        attempts: The attempts. Those without text or score were not judged.
+    """
+    if "prompt_version" not in loop:
+        return loop
+    versions = {
+        (each.get("metadata") or {}).get("judged_with", PLAIN)
+        for each in attempts
+        if each["text"].strip() and each["score"] is not None
+    }
+    version = next(iter(versions)) if len(versions) == 1 else None
+    return loop_in({LOOP: {**loop, "prompt_version": version}})
 
 
 def in_common(one: Loop, other: Loop) -> Loop:
@@ -73,6 +95,8 @@ class CommonLoop:
 def difference(there: Loop, here: Loop) -> tuple[str, str] | None:
     """Return the parts in which two loops differ, in words for the one and for the other.
 
+    What a judge is shown is left out, which is known of attempts, not of a loop.
+
     Args:
         there: The loop that something was measured with.
         here: The loop that it is used in. What only one of the two tells is no difference, and
@@ -81,7 +105,11 @@ def difference(there: Loop, here: Loop) -> tuple[str, str] | None:
     Returns:
         None where they don't differ.
     """
-    parts = [name for name in there if here.get(name, NONE) not in (NONE, there.get(name))]
+    parts = [
+        name
+        for name in there
+        if name != "prompt_version" and here.get(name, NONE) not in (NONE, there.get(name))
+    ]
     if "model" in parts and all(each.get("reviser") == each["model"] for each in (there, here)):
         parts = [name for name in parts if name != "reviser"]  # that is the same model again
     if not parts:

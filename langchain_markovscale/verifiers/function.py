@@ -130,9 +130,14 @@ def _by_parameters(func: Callable[..., Any]) -> Callable[..., Any]:
 
 def is_exact(verifier: object) -> bool:
     """Return whether a verifier's full score means right, also behind retries and the like."""
+    return bool(getattr(unbound(verifier), "exact", False))
+
+
+def unbound(verifier: object) -> object:
+    """Return a verifier without what is bound to it, such as retries."""
     while isinstance(verifier, RunnableBindingBase):
         verifier = verifier.bound
-    return bool(getattr(verifier, "exact", False))
+    return verifier
 
 
 def as_verifier(verifier: object) -> Runnable[VerifierInput, Any] | None:

@@ -4,24 +4,32 @@ import logging
 
 import pytest
 from fakes import REPAIRING, ScriptedModel
+from langchain.agents import create_agent
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
 
 from langchain_markovscale import (
     Calibration,
     Criterion,
-    FunctionVerifier,
     JudgeVerifier,
+    MarkovScaleMiddleware,
     MarkovScaleRouter,
+    Prompts,
     create_markovscale_graph,
     read_traces,
     record_traces,
     with_markovscale,
 )
+from langchain_markovscale.traces.provenance import as_judged
+from langchain_markovscale.types import new_attempt
 
 QUESTION = {"question": "What is 2 + 2?"}
 MODEL = ScriptedModel(script=["4"], repeat=True, model_name="small")
 OTHER = MODEL.model_copy(update={"model_name": "large"})
+
+JUDGE = JudgeVerifier(
+    ScriptedModel(script=["VERDICT: PASS\nPROBABILITY: 0.9"], repeat=True, model_name="large")
+)
 
 
 def right(answer):
@@ -58,11 +66,11 @@ def warned(caplog):
 
 
 def test_the_loop_of_a_recording_goes_to_its_calibration(tmp_path, warned):
-    path = recorded(tmp_path, graph_of(verifier=JudgeVerifier(OTHER)))
+    path = recorded(tmp_path, graph_of(verifier=JUDGE))
     parts = {
         "model": "small",
         "verifier": "JudgeVerifier (large)",
-        "prompt_version": "2",
+        "prompt_version": "1",
         "answer_key": "last_number",
     }
     assert all(trace["metadata"]["loop"] == parts for trace in read_traces(path))
@@ -71,7 +79,7 @@ def test_the_loop_of_a_recording_goes_to_its_calibration(tmp_path, warned):
     assert fitted(read_traces(path)).metadata == {"loop": parts}
     calibration.save(tmp_path / "rates.json")
     kept = Calibration.load(tmp_path / "rates.json")
-    graph_of(verifier=JudgeVerifier(OTHER), calibration=kept).invoke(QUESTION)
+    graph_of(verifier=JUDGE, calibration=kept).invoke(QUESTION)
     assert not warned()
 
 
@@ -139,13 +147,47 @@ def test_one_model_that_draws_and_revises_is_named_once(warned):
     assert "with reviser='large', and this loop has reviser='small':" in warned()[1]
 
 
-def test_the_version_of_a_verifiers_prompt_is_a_part(warned):
-    class Versioned(FunctionVerifier):
-        prompt_version = 2
+IN_CONVERSATION = {"messages": [("user", "Hi"), ("ai", "Hello"), ("user", "What is 2 + 2?")]}
 
-    calibration = measured_with(verifier="right", prompt_version="1")
-    graph_of(verifier=Versioned(right), calibration=calibration)
-    assert "prompt_version='1', and this loop has prompt_version='2'" in warned()[0]
+
+def test_a_judge_that_is_shown_something_else_than_when_it_was_measured_says_so_once(warned):
+    calibration = measured_with(verifier="JudgeVerifier (large)", prompt_version="1")
+    graph = graph_of(verifier=JUDGE.with_retry(), calibration=calibration)
+    graph.invoke(QUESTION)
+    assert not warned()
+    for _ in range(2):
+        graph.invoke(IN_CONVERSATION)
+    (message,) = warned()
+    assert "with prompt_version='1', and this loop has prompt_version='2: earlier turns'" in message
+
+
+async def test_a_judge_within_an_agent_says_so_too(warned):
+    options = {"verifier": JUDGE, "answer_key": "last_number", "max_rounds": 1}
+    calibration = measured_with(prompt_version="1")
+    middleware = MarkovScaleMiddleware(calibration=calibration, **options)
+    agent = create_agent(MODEL, middleware=[middleware], system_prompt="Be brief.")
+    await agent.ainvoke({"messages": [("user", "What is 2 + 2?")]})
+    assert "prompt_version='2: system prompt'" in warned()[0]
+
+
+def test_what_the_judge_was_shown_goes_to_traces_and_calibrations(tmp_path):
+    prompts = Prompts(system="Be brief.")
+    graph = graph_of(verifier=JUDGE, prompts=prompts)
+    path = recorded(tmp_path, graph)
+    assert fitted(path).metadata["loop"]["prompt_version"] == "2: system prompt"
+
+
+def test_prompts_that_differ_within_a_trace_have_no_version():
+    def scored(**more):
+        return new_attempt("4", score=0.9) | more
+
+    loop = {"verifier": "judge", "prompt_version": "1"}
+    shown = scored(metadata={"judged_with": "2: earlier turns"})
+    assert as_judged(loop, [shown, shown, new_attempt("4"), scored(text=" ")]) == loop | {
+        "prompt_version": "2: earlier turns"
+    }
+    assert as_judged(loop, [shown, scored()]) == {"verifier": "judge"}
+    assert as_judged({"verifier": "f"}, [shown]) == {"verifier": "f"}
 
 
 def test_a_router_alone_compares_its_key_when_it_first_decides(warned):
