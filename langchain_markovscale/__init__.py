@@ -10,6 +10,8 @@ from importlib import import_module
 _NAMES_BY_MODULE = {
     "types": ("Attempt", "Decision", "Usage"),
     "answers.semantics": ("SemanticKey",),
+    "batches.batch_model": ("BatchChatModel",),
+    "batches.batch_recording": ("arecord_in_batches", "record_in_batches"),
     "calibration.answer_threshold": ("fit_semantic_key",),
     "calibration.calibration": ("Calibration",),
     "calibration.predictor": ("ClassPredictor",),
@@ -62,6 +64,11 @@ if TYPE_CHECKING:
         MarkovScaleMiddleware as MarkovScaleMiddleware,
     )
     from langchain_markovscale.answers.semantics import SemanticKey as SemanticKey
+    from langchain_markovscale.batches.batch_model import BatchChatModel as BatchChatModel
+    from langchain_markovscale.batches.batch_recording import (
+        arecord_in_batches as arecord_in_batches,
+        record_in_batches as record_in_batches,
+    )
     from langchain_markovscale.calibration.answer_threshold import (
         fit_semantic_key as fit_semantic_key,
     )

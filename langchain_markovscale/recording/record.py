@@ -195,11 +195,11 @@ def _recorder(
             "apart then, and the rates are uncertain; record at least two fresh starts."
         )
     questions = as_questions(dataset)
-    _warn_of_missing_references(questions)
+    warn_of_missing_references(questions)
     return Recorder(
         graph_or_parts,
         questions,
-        grader=_grader(grader, answer_key or _key_of(graph_or_parts), questions),
+        grader=grader_of(grader, answer_key or key_of(graph_or_parts), questions),
         schedule=schedule,
         max_concurrency=max_concurrency,
         path=Path(path),
@@ -209,7 +209,8 @@ def _recorder(
     )
 
 
-def _warn_of_missing_references(questions: Sequence[Question]) -> None:
+def warn_of_missing_references(questions: Sequence[Question]) -> None:
+    """Log that nothing can be learned from the attempts at some questions."""
     missing = sum(question.reference is None for question in questions)
     if missing:
         logger.warning(
@@ -220,16 +221,21 @@ def _warn_of_missing_references(questions: Sequence[Question]) -> None:
         )
 
 
-def _grader(
+def grader_of(
     grader: Grader | str | None, answer_key: AnswerKey | str | None, questions: Sequence[Question]
 ) -> Grader:
+    """Return what labels the attempts at questions.
+
+    Raises:
+        ValueError: If there is neither a grader nor a key, and there are references.
+    """
     if all(question.reference is None for question in questions):
         grader = grader or "exact"  # nothing to grade, so that any will do
     return resolve_grader(grader, answer_key)
 
 
-def _key_of(graph: CompiledStateGraph[Any, Any, Any, Any]) -> AnswerKey | None:
-    """The key function that a loop's router was made with."""
+def key_of(graph: CompiledStateGraph[Any, Any, Any, Any]) -> AnswerKey | None:
+    """Return the key function that a loop's router was made with."""
     router = router_of(graph)
     return None if router is None else router.answer_key
 

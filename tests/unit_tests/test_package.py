@@ -64,6 +64,7 @@ ROOMS = (
     ),
     Room("integrations"),
     Room("recording", ("tqdm",)),
+    Room("batches"),
     Room("comparison", (), ("matplotlib",)),
     Room("demo"),
     Room("cli", ("rich", "typer")),

@@ -1,0 +1,1 @@
+"""Recording by the batch interfaces of model providers, at half the price."""
