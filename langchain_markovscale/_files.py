@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all: the one way in which the package replaces a file."""
+"""Files that are written whole or not at all, or by one process at a time."""
 
 import contextlib
 import os
@@ -8,6 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 
 @contextmanager
@@ -49,6 +54,35 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a text in UTF-8, see `replacing`; half of a surrogate pair is written out."""
     with replacing(path) as file:
         file.write(text.encode("utf-8", "backslashreplace"))
+
+
+class FileInUseError(ValueError):
+    """A file that another process is writing to."""
+
+
+@contextmanager
+def held(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep a file for oneself: whoever wants to hold it meanwhile gets an error.
+
+    Where the system has no such locks (Windows), nothing is kept.
+
+    Args:
+        path: The file; created if it does not exist.
+
+    Raises:
+        FileInUseError: If somebody else holds it.
+        OSError: If it cannot be opened.
+    """
+    with Path(path).open("ab") as file:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise FileInUseError(
+                    f"{path} is being written to by another process: wait until that has ended, "
+                    "or give another file."
+                ) from None
+        yield
 
 
 def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:

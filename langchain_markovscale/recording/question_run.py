@@ -30,6 +30,7 @@ class QuestionRun:
         in_context: Whether the generator returned more than its answers.
         models_called: Notes the models that are called.
         made: How many of the attempts are new in this recording.
+        changed_from: The first of the attempts that is new or has changed since the state before.
         usage: What each attempt took; None where a file of version 0.1 does not have it.
     """
 
@@ -41,6 +42,7 @@ class QuestionRun:
     in_context: bool = False
     models_called: ModelsCalled = field(default_factory=ModelsCalled)
     made: int = 0
+    changed_from: int = 0
     usage: list[AttemptUsage | None] = field(init=False)
     _account: Mapping[Purpose, Usage] = field(default_factory=dict, init=False)
     _since: float = field(default_factory=monotonic, init=False)
@@ -55,8 +57,10 @@ class QuestionRun:
 
     def update(self, values: Mapping[str, Any]) -> int:
         """Take over a state of the graph and return how many of its attempts are new."""
-        new = len(values["attempts"]) - len(self.attempts)
-        self.attempts = values["attempts"]
+        before, self.attempts = self.attempts, values["attempts"]
+        new = len(self.attempts) - len(before)
+        both = enumerate(zip(before, self.attempts, strict=False))
+        self.changed_from = next((at for at, (old, now) in both if old != now), len(before))
         self.error = values.get("error")
         self.in_context = bool(values.get("contexts"))
         self.made += new

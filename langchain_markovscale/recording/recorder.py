@@ -203,7 +203,7 @@ class Recorder:
         """Take a question through the loop; errors are noted in the run."""
         with self._running(question) as run:
             for values in self._graph.stream(*self._input(run), stream_mode="values"):
-                self._progress.advance(run.update(values))
+                self._take(run, values)
             run.ended = True
             if self._grades_at_once(run):
                 run.grade(self._grader)
@@ -213,11 +213,27 @@ class Recorder:
         """As `work`; a cancelled run is kept as far as it has come."""
         with self._running(question) as run:
             async for values in self._graph.astream(*self._input(run), stream_mode="values"):
-                self._progress.advance(run.update(values))
+                self._take(run, values)
             run.ended = True
             if self._grades_at_once(run):
                 await asyncio.to_thread(run.grade, self._grader)
         return run
+
+    def _take(self, run: QuestionRun, values: Mapping[str, Any]) -> None:
+        """Take over a state of a question's run, and write down what is new of it."""
+        self._progress.advance(run.update(values))
+        self._note(run, run.changed_from)
+
+    def _note(self, run: QuestionRun, first: int = 0) -> None:
+        trace = self._trace(run)
+        if run.in_context:  # the documents are lost: part of a chain cannot be continued
+            chain = self._schedule.revisions + 1
+            whole = len(run.attempts) // chain * chain
+            if whole and run.attempts[whole - 1]["score"] is None:
+                whole -= chain
+            trace["attempts"] = trace["attempts"][:whole]
+        if first < len(trace["attempts"]):
+            self._file.note(trace, first)
 
     @contextmanager
     def _running(self, question: Question) -> Iterator[QuestionRun]:
@@ -256,14 +272,11 @@ class Recorder:
         """Keep the attempts at a question that is not finished."""
         if run.error is None and run.ended and not self._schedule.stopping.is_set():
             run.error = "the loop has paused for a human, and nobody answers it while recording."
-        if run.in_context:  # the documents are lost: part of a chain cannot be continued
-            chain = self._schedule.revisions + 1
-            run.attempts = run.attempts[: len(run.attempts) // chain * chain]
-        if run.attempts:
-            self._file.set_aside(self._trace(run))
+        self._note(run)
         if run.error is not None:
             self._failed[run.question.id] = run.error
-            self._progress.give_up(self._schedule.attempts - len(run.attempts), len(self._failed))
+            kept = len(self._file.prior(run.question.id))
+            self._progress.give_up(self._schedule.attempts - kept, len(self._failed))
             self._progress.finished()
             logger.warning("question %r failed: %s", run.question.id, run.error)
 

@@ -1,16 +1,19 @@
 """The files of a recording, so that it can be broken off anywhere and resumed.
 
-Questions that are finished are in the file of traces, one line each. Attempts at questions that an
-error or Ctrl-C broke off are paid for, too: they wait in a second file beside it, `….partial`,
-until the question is finished.
+Questions that are finished are in the file of traces, one line each. Attempts at others are paid
+for, too: they wait in a second file beside it, `….partial`, until the question is finished.
+One recording at a time may write to them.
 """
 
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from langchain_markovscale._files import held
+from langchain_markovscale.recording.attempt_journal import AttemptJournal
 from langchain_markovscale.recording.questions import Question
 from langchain_markovscale.recording.schedule import Schedule
 from langchain_markovscale.recording.settings_check import refuse_other_settings
@@ -21,7 +24,6 @@ from langchain_markovscale.traces.trace import (
     TraceWriter,
     read_traces,
     trace_line,
-    write_traces,
 )
 
 logger = logging.getLogger(__name__)
@@ -41,8 +43,8 @@ class RecordingFile:
         loop: The loop that made the traces that are there, as far as all of them tell the same.
 
     Raises:
-        ValueError: If the file is not a file of traces, has another question under an id, or was
-            recorded with other settings.
+        ValueError: If the file is not a file of traces, has another question under an id, was
+            recorded with other settings, or is being recorded to.
         OSError: If the file cannot be read or written.
     """
 
@@ -54,27 +56,30 @@ class RecordingFile:
         settings: Mapping[str, Any],
     ) -> None:
         self.path = Path(path)
-        self._beside = unfinished_file(self.path)
         self._schedule, self._settings = schedule, settings
         self._asked = {question.id: question.text for question in questions}
-        self._writer = TraceWriter(self.path)
-        try:
+        with ExitStack() as opened:
+            opened.enter_context(held(self.path))
+            self._writer = opened.enter_context(TraceWriter(self.path))
             self._done = self._finished()
-            self._partial = self._unfinished()
-        except BaseException:
-            self._writer.close()
-            raise
+            self._journal = AttemptJournal(unfinished_file(self.path))
+            for trace in list(self._journal.traces.values()):
+                self._check(trace)
+                if trace["id"] in self._done:
+                    self._journal.forget(trace["id"])
+            opened.callback(self._journal.close)
+            self._opened = opened.pop_all()
         self.todo = [question for question in questions if question.id not in self._done]
 
     def prior(self, name: str) -> list[LabelledAttempt]:
         """Return the attempts at an unfinished question that this schedule would have made, too."""
-        trace = self._partial.get(name)
+        trace = self._journal.traces.get(name)
         attempts = [] if trace is None else trace["attempts"]
         return attempts[: self._schedule.common(attempts)]
 
     def metadata(self, name: str) -> dict[str, Any]:
         """Return what was noted beside the attempts at an unfinished question."""
-        trace = self._partial.get(name)
+        trace = self._journal.traces.get(name)
         return {} if trace is None else trace["metadata"]
 
     def add(self, trace: Trace) -> None:
@@ -83,12 +88,16 @@ class RecordingFile:
         # Before it is written: Ctrl-C while it goes to the disk must not write it a second time.
         self._done.add(trace["id"])
         self._writer.write_line(line)
-        self._partial.pop(trace["id"], None)
+        self._journal.forget(trace["id"])
 
-    def set_aside(self, trace: Trace) -> None:
-        """Keep the attempts at an unfinished question."""
-        write_traces([trace], self._beside, append=True)
-        self._partial[trace["id"]] = trace
+    def note(self, trace: Trace, first: int = 0) -> None:
+        """Write down what is new of an unfinished question; from any thread.
+
+        Args:
+            trace: All that is known of it.
+            first: The first of its attempts that is new or has changed.
+        """
+        self._journal.note(trace, first)
 
     def has(self, name: str) -> bool:
         """Return whether a question is finished."""
@@ -96,11 +105,7 @@ class RecordingFile:
 
     def close(self) -> None:
         """Close the file, and leave beside it only what is unfinished."""
-        self._writer.close()
-        if self._partial:
-            write_traces(self._partial.values(), self._beside)
-        else:
-            self._beside.unlink(missing_ok=True)
+        self._opened.close()
 
     def _finished(self) -> set[str]:
         done, short = set(), 0
@@ -119,16 +124,6 @@ class RecordingFile:
             )
         self.loop = common.loop
         return done
-
-    def _unfinished(self) -> dict[str, Trace]:
-        if not self._beside.exists():
-            return {}
-        partial = {}
-        for trace in read_traces(self._beside):
-            self._check(trace)
-            if trace["id"] not in self._done:
-                partial[trace["id"]] = trace
-        return partial
 
     def _check(self, trace: Trace) -> None:
         asked = self._asked.get(trace["id"], trace["question"])
@@ -153,7 +148,8 @@ def unfinished(path: str | os.PathLike[str]) -> dict[str, int]:
     beside = unfinished_file(Path(path))
     if not beside.exists():
         return {}
-    return {trace["question"]: len(trace["attempts"]) for trace in read_traces(beside)}
+    traces = AttemptJournal(beside).traces.values()
+    return {trace["question"]: len(trace["attempts"]) for trace in traces}
 
 
 def unfinished_file(path: Path) -> Path:

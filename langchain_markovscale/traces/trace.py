@@ -142,12 +142,28 @@ def read_traces(path: str | os.PathLike[str]) -> Iterator[Trace]:
         ValueError: If a line is not a trace; the message names the file, the line and the field.
         OSError: If the file cannot be read; as with any stream, when the first trace is asked for.
     """
+    return cast("Iterator[Trace]", read_records(path, checked))
+
+
+def read_records(
+    path: str | os.PathLike[str], check: Callable[[Any], dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Yield the records of a JSONL file, one at a time, as `read_traces` does.
+
+    Args:
+        path: A file in UTF-8; empty lines are skipped, and so is a half-written last one.
+        check: Given a record, returns it; raises a ValueError where it is none.
+
+    Raises:
+        ValueError: If a line is not a record; the message names the file and the line.
+        OSError: If the file cannot be read.
+    """
     with Path(path).open("rb") as file:
         for number, line in enumerate(file, 1):
             if line.isspace():
                 continue
             try:
-                trace = checked(_parsed(line))
+                record = check(_parsed(line))
             except _NotJSONError as error:
                 if not line.endswith(b"\n"):
                     logger.warning("%s, line %d is half-written and was left out.", path, number)
@@ -158,7 +174,7 @@ def read_traces(path: str | os.PathLike[str]) -> Iterator[Trace]:
                 ) from None
             except ValueError as error:
                 raise ValueError(f"{path}, line {number}: {error}") from None
-            yield cast("Trace", trace)
+            yield record
 
 
 def write_traces(
@@ -197,11 +213,22 @@ def trace_line(trace: Trace) -> bytes:
         ValueError: If it could not: a field is missing or out of range, NaN, no form in JSON.
     """
     try:
-        text = json.dumps(trace, ensure_ascii=False, allow_nan=False, default=_plain)
-        checked(_DECODER.decode(text))
-    except (TypeError, ValueError) as error:
+        line = record_line(trace)
+        checked(_parsed(line))
+    except (TypeError, ValueError, _NotJSONError) as error:
         name = trace.get("id") if isinstance(trace, dict) else trace
         raise ValueError(f"the trace of question {name!r} cannot be written: {error}") from None
+    return line
+
+
+def record_line(record: Mapping[str, Any]) -> bytes:
+    """Return a record as the line of a file.
+
+    Raises:
+        TypeError: If something in it has no form in JSON.
+        ValueError: If a number in it has none.
+    """
+    text = json.dumps(record, ensure_ascii=False, allow_nan=False, default=_plain)
     # Half of a surrogate pair, as from a reply that was cut off, becomes an escape of JSON.
     return text.encode("utf-8", "backslashreplace") + b"\n"
 

@@ -14,6 +14,7 @@ from langchain_markovscale import create_markovscale_graph, read_traces, record_
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
 PER_QUESTION = 4
+IN_FLIGHT = 3
 
 
 def record(path, calls, seconds):
@@ -27,7 +28,9 @@ def record(path, calls, seconds):
 
     graph = create_markovscale_graph(generate=answer, revise=answer, verifier=lambda answer: 0.5)
     questions = [(f"{n}?", "4") for n in range(12)]
-    record_traces(graph, questions, path=path, revisions=1, max_concurrency=3, grader="exact")
+    record_traces(
+        graph, questions, path=path, revisions=1, max_concurrency=IN_FLIGHT, grader="exact"
+    )
 
 
 class Recording:
@@ -83,12 +86,31 @@ def test_after_kill_9_recording_goes_on_and_asks_nothing_that_is_finished_again(
     assert sorted(recording.done) == sorted(f"{n}?" for n in range(12))
     assert recording.done[: len(done)] == done
     assert {recording.calls[question] for question in done} == {PER_QUESTION}
+    # Of the others only the calls that were cut off are made again, one for each question at most.
+    assert sum(recording.calls.values()) <= 12 * PER_QUESTION + IN_FLIGHT
+    assert max(recording.calls.values()) <= PER_QUESTION + 1
     assert all(json.loads(line) for line in recording.path.read_text().splitlines())
+
+
+def test_two_processes_do_not_record_to_one_file(recording):
+    process = recording.start(0.5)
+    while not recording.path.exists() or not recording.partial.exists():
+        time.sleep(0.01)
+    try:
+        with pytest.raises(ValueError, match="is being written to by another process"):
+            recording.finish()
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_after_ctrl_c_no_answer_is_paid_for_twice(recording):
     recording.break_off(signal.SIGINT)
-    begun = [len(trace["attempts"]) for trace in read_traces(recording.partial)]
+    begun = [
+        len(trace["attempts"])
+        for trace in read_traces(recording.partial)
+        if trace["question"] not in recording.done
+    ]
     assert begun
     assert sum(recording.calls.values()) == PER_QUESTION * len(recording.done) + sum(begun)
     recording.finish()

@@ -1,6 +1,7 @@
 """A recording that was broken off goes on where it was."""
 
 import asyncio
+import os
 from itertools import count
 
 import pytest
@@ -190,8 +191,9 @@ def test_a_loop_that_waits_for_somebody_has_failed(record, parts, path):
 
 def test_ctrl_c_while_a_question_is_written_does_not_write_it_twice(parts, path, monkeypatch):
     def interrupted(descriptor):
-        monkeypatch.undo()
-        raise KeyboardInterrupt
+        if os.path.samestat(os.fstat(descriptor), path.stat()):
+            monkeypatch.undo()
+            raise KeyboardInterrupt
 
     monkeypatch.setattr("langchain_markovscale.traces.trace.os.fsync", interrupted)
     # A second passes between any two looks at the clock, so that every line goes to the disk.
