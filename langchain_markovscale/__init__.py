@@ -22,6 +22,7 @@ _NAMES_BY_MODULE = {
     "recording.past_runs": ("traces_from_messages",),
     "recording.record": ("arecord_traces", "record_traces"),
     "display.wording": ("explain", "explain_outcome"),
+    "distributed.datasets": ("record_dataset", "solve_dataset"),
     "graph.writers": ("EmptyReplyError",),
     "graph.budget": ("Budget",),
     "graph.builder": ("create_markovscale_graph",),
@@ -82,6 +83,10 @@ if TYPE_CHECKING:
     from langchain_markovscale.display.wording import (
         explain as explain,
         explain_outcome as explain_outcome,
+    )
+    from langchain_markovscale.distributed.datasets import (
+        record_dataset as record_dataset,
+        solve_dataset as solve_dataset,
     )
     from langchain_markovscale.graph.budget import Budget as Budget
     from langchain_markovscale.graph.builder import (

@@ -57,18 +57,30 @@ def pytest_collection():
     return result
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give workers that share the tests (pytest -n) whole files, for the fixtures of a module.
+
+    One of them gets all of the folder with the real model, which takes a while to load.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return WITH_THE_MODEL if nodeid.startswith(WITH_THE_MODEL) else nodeid.split("::")[0]
+
+    return ByFile(config, log)
+
+
+WITH_THE_MODEL = "tests/integration_tests/local/"
+
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 """How many tests of each file are left out for want of a server."""
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config, items):
-    # Workers that share the tests (pytest -n) take whole files, for the fixtures of a module, and
-    # one of them all that needs the real model, which takes a while to load.
-    for item in items:
-        shares = "the model" if "smollm2_pipeline" in item.fixturenames else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(shares))
-    result = yield  # -k makes its choice, and pytest-xdist reads the marks
+    result = yield  # -k makes its choice
     left_out = [] if os.environ.get("TEST_POSTGRES") else list(filter(_over_postgres, items))
     files = (item.path.relative_to(config.rootpath) for item in left_out)
     config.stash[LEFT_OUT] = Counter(map(str, files))

@@ -31,7 +31,8 @@ from langchain_markovscale.recording.record import grader_of, key_of, warn_of_mi
 from langchain_markovscale.recording.recorder import Recorder, Recording
 from langchain_markovscale.recording.recording_file import RecordingFile, unfinished_file
 from langchain_markovscale.recording.schedule import Schedule
-from langchain_markovscale.traces.trace import AttemptCounts, LabelledAttempt, Trace, read_traces
+from langchain_markovscale.traces.attempt_counts import AttemptCounts
+from langchain_markovscale.traces.trace import LabelledAttempt, Trace, read_traces
 from langchain_markovscale.types import ArgumentError
 from langchain_markovscale.verifiers.judge import JudgeVerifier
 

@@ -14,7 +14,8 @@ from langchain_markovscale.cli.files import check_input, check_outputs, looks_li
 from langchain_markovscale.cli.terminal import print_document
 
 if TYPE_CHECKING:
-    from langchain_markovscale.traces.trace import AttemptCounts, Trace
+    from langchain_markovscale.traces.attempt_counts import AttemptCounts
+    from langchain_markovscale.traces.trace import Trace
 
 _FEW = 10  # questions a class, below which its rates are mostly chance
 
@@ -95,7 +96,7 @@ def calibrate(
     check_input("TRACES", traces, "traces")
     from langchain_markovscale.calibration.calibration import Calibration
     from langchain_markovscale.theory.validation import check_level
-    from langchain_markovscale.traces.trace import AttemptCounts
+    from langchain_markovscale.traces.attempt_counts import AttemptCounts
 
     check_level(level)
     log = {"answer_key": answer_key, "grader": grader, "label": label, "score": score}

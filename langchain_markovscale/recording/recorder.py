@@ -31,8 +31,9 @@ from langchain_markovscale.recording.questions import Question
 from langchain_markovscale.recording.recording_file import RecordingFile
 from langchain_markovscale.recording.schedule import Schedule, scheduled
 from langchain_markovscale.recording.settings_check import warn_of_other_loops_traces
+from langchain_markovscale.traces.attempt_counts import AttemptCounts
 from langchain_markovscale.traces.provenance import LOOP, Loop, as_judged
-from langchain_markovscale.traces.trace import AttemptCounts, Trace, trace_line
+from langchain_markovscale.traces.trace import Trace, trace_line
 from langchain_markovscale.traces.usage import mean_tokens
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import logging
 import mmap
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from glob import glob, has_magic
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -19,79 +19,13 @@ import numpy as np
 from typing_extensions import TypedDict
 
 from langchain_markovscale._files import replacing
-from langchain_markovscale.answers.reading import count_without_key, without_key_in_words
-from langchain_markovscale.display.wording import counted
 from langchain_markovscale.traces.checks import checked
 from langchain_markovscale.traces.usage import AttemptUsage
-from langchain_markovscale.types import Attempt, NoKey, Usage, add_usage, no_usage
-
-
-@dataclass
-class AttemptCounts:
-    """Counts of attempts.
-
-    Attributes:
-        attempts: All of them.
-        keyed: Those with a key.
-        scored: Those with a score.
-        labelled: Those of which it is known whether they are right.
-        right: Those that are.
-        usage: Calls and tokens of those that have a `usage`.
-        unmeasured: Those that have none.
-        no_key: Those without a key, by the reason, where it is known.
-    """
-
-    attempts: int = 0
-    keyed: int = 0
-    scored: int = 0
-    labelled: int = 0
-    right: int = 0
-    usage: Usage = field(default_factory=no_usage)
-    unmeasured: int = 0
-    no_key: dict[NoKey, int] = field(default_factory=dict)
-
-    def add(self, attempts: Iterable[Mapping[str, Any]]) -> None:
-        """Count more attempts."""
-        attempts = list(attempts)
-        for reason, number in count_without_key(attempts).items():
-            self.no_key[reason] = self.no_key.get(reason, 0) + number
-        for attempt in attempts:
-            label = attempt.get("correct")
-            self.attempts += 1
-            self.keyed += attempt["key"] is not None
-            self.scored += attempt["score"] is not None
-            self.labelled += label is not None
-            self.right += label is True
-            usage = attempt.get("usage") or {}
-            self.unmeasured += not usage
-            for part in usage.values():
-                self.usage = add_usage(self.usage, part)
-
-    def __str__(self) -> str:
-        text = (
-            f"Of {counted(self.attempts, 'attempt')}: {self.keyed} with a key, "
-            f"{self.scored} with a score, {self.labelled} with a label, {self.right} right. "
-            f"{self._usage_text()}"
-        )
-        if self.no_key:
-            text += f" {without_key_in_words(self.no_key, self.attempts)}"
-        if self.labelled and not self.right:
-            text += " None is right: check that the answer key and the grader fit the answers."
-        return text
-
-    def _usage_text(self) -> str:
-        usage, read, written = self.usage, self.usage["input_tokens"], self.usage["output_tokens"]
-        counts = ((usage["unknown"], "call"), (self.unmeasured, "attempt"))
-        unknown = " and ".join(counted(*each) for each in counts if each[0])
-        # A verifier that asks no model takes no tokens; the usage of other calls is still unknown.
-        if not usage["calls"] or (unknown and not read + written):
-            return "Usage: unknown."
-        return (
-            f"Usage: {read} tokens read, {written} written{unknown and f', unknown for {unknown}'}."
-        )
-
+from langchain_markovscale.types import Attempt
 
 logger = logging.getLogger(__name__)
+
+_OF_ONE_RUN = ("recorded", "models", "verification_tokens")  # metadata that are no settings
 
 
 class LabelledAttempt(Attempt):
@@ -127,7 +61,7 @@ class Trace(TypedDict):
 
 
 def read_traces(path: str | os.PathLike[str]) -> Iterator[Trace]:
-    """Yield the traces of a JSONL file, one at a time.
+    """Yield the traces of a JSONL file, or of several, one at a time.
 
     What a record may leave out is filled in: None for what is unknown (`key`, `score`, `feedback`,
     `tokens`, `correct`, `reference`, `features`), no `metadata`, and an `action` and `parent` that
@@ -136,13 +70,55 @@ def read_traces(path: str | os.PathLike[str]) -> Iterator[Trace]:
     is dropped, and a warning says so.
 
     Args:
-        path: A file in UTF-8, one trace a line; empty lines are skipped.
+        path: A file in UTF-8, one trace a line; empty lines are skipped. Or a folder, or a pattern
+            such as `"out/*.jsonl"`: then all its `.jsonl` files by name, as shards of one
+            recording.
 
     Raises:
         ValueError: If a line is not a trace; the message names the file, the line and the field.
-        OSError: If the file cannot be read; as with any stream, when the first trace is asked for.
+            If several files have the same question with the same settings; the message names both.
+        OSError: If a file cannot be read; as with any stream, when the first trace is asked for.
     """
-    return cast("Iterator[Trace]", read_records(path, checked))
+    files = trace_files(path)
+    if files == [Path(path)]:
+        return cast("Iterator[Trace]", read_records(path, checked))
+    return _distinct(files)
+
+
+def trace_files(path: str | os.PathLike[str]) -> list[Path]:
+    """Return the files of traces that a path stands for: itself, a folder's, or a pattern's.
+
+    Raises:
+        ValueError: If the folder or the pattern has none.
+    """
+    given = Path(path)
+    if given.is_dir():
+        found = sorted(given.glob("*.jsonl"))
+    elif not given.exists() and has_magic(os.fspath(path)):
+        pattern = os.fspath(path)
+        found = sorted(map(Path, glob(pattern, recursive=True)))  # noqa: PTH207 (may be absolute)
+    else:
+        return [given]
+    if not found:
+        raise ValueError(f"{path} has no file of traces: give one, a folder of them or a pattern.")
+    return found
+
+
+def _distinct(files: Iterable[Path]) -> Iterator[Trace]:
+    """Yield the traces of several files, each question once for the same settings."""
+    seen: dict[tuple[str, str], Path] = {}
+    for file in files:
+        for trace in cast("Iterator[Trace]", read_records(file, checked)):
+            metadata = trace["metadata"].items()
+            settings = {name: value for name, value in metadata if name not in _OF_ONE_RUN}
+            place = (trace["id"], json.dumps(settings, sort_keys=True))
+            if place in seen:
+                raise ValueError(
+                    f"{file} has the question {trace['id']!r} with the same settings as "
+                    f"{seen[place]}, and would count it twice: remove one of the two."
+                )
+            seen[place] = file
+            yield trace
 
 
 def read_records(

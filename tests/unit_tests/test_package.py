@@ -65,6 +65,7 @@ ROOMS = (
     Room("integrations"),
     Room("recording", ("tqdm",)),
     Room("batches"),
+    Room("distributed", (), ("fsspec", "ray")),
     Room("comparison", (), ("matplotlib",)),
     Room("demo"),
     Room("cli", ("rich", "typer")),

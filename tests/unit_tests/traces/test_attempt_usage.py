@@ -5,7 +5,7 @@ import json
 import pytest
 
 from langchain_markovscale import read_traces, round_costs, write_traces
-from langchain_markovscale.traces.trace import AttemptCounts
+from langchain_markovscale.traces.attempt_counts import AttemptCounts
 from langchain_markovscale.traces.usage import add_timed, mean_tokens, tokens_of, usage_between
 
 

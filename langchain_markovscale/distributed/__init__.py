@@ -1,0 +1,1 @@
+"""Recording and solving on many machines, with Ray (extra `ray`)."""

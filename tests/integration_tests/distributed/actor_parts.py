@@ -1,0 +1,57 @@
+"""Loops that actors make in place; importable by the actors, so that no function need travel."""
+
+import time
+from pathlib import Path
+
+from langchain_markovscale import create_markovscale_graph
+
+ACTION_SECONDS = 0.05
+
+
+def make_parts(log, seconds=ACTION_SECONDS):
+    """Return what makes a loop that notes each call in a folder, by the process that made it."""
+
+    def make():
+        import os
+
+        calls = Path(log) / str(os.getpid())
+
+        def write(request):
+            time.sleep(seconds)
+            with calls.open("a") as file:
+                file.write(request["question"] + "\n")
+            return f"It is {len(request['question'])}."
+
+        return {
+            "generate": write,
+            "revise": write,
+            "verifier": lambda answer: 0.5,
+            "answer_key": "last_number",
+        }
+
+    return make
+
+
+def make_local_parts(log):
+    """Return what makes a loop of a real model, noting the processes that make one."""
+
+    def make():
+        import os
+
+        from langchain_markovscale import BatchedChatHuggingFace
+        from langchain_markovscale.local.weights import load_pipeline
+
+        (Path(log) / str(os.getpid())).touch()
+        model = BatchedChatHuggingFace(llm=load_pipeline("smollm2"), max_tokens=4)
+        return {"model": model, "verifier": lambda answer: 0.5}
+
+    return make
+
+
+def make_graph(log, seconds=ACTION_SECONDS):
+    make = make_parts(log, seconds)
+    return lambda: create_markovscale_graph(**make(), max_rounds=2)
+
+
+def calls_in(log):
+    return [line for file in Path(log).iterdir() for line in file.read_text().splitlines()]
