@@ -47,6 +47,11 @@ class Reading(NamedTuple):
     broken: list[JsonObject]
 
 
+def is_flooded(text: str) -> bool:
+    """Whether a text has more labels than anybody writes who judges one answer."""
+    return next(islice(_LABEL.finditer(text), _MOST_LABELS, None), None) is not None
+
+
 def read_statements(text: str) -> Reading:
     """Read a judge's reply, in which labels, quotations and lines tell what is the judge's own.
 
@@ -107,6 +112,7 @@ _FIRST_WORD = re.compile(r"\W*+\w*+")
 _LONGEST_OPENING = 100  # characters before a label that opens a line
 _LONGEST_SENTENCE_OPENING = 30
 _LONGEST_VALUE = 400  # characters below a label that are looked at
+_MOST_LABELS = 200
 
 CRITIQUE_LABEL = re.compile(
     r"^[ \t]*+(?:(?:\#{1,6}|\d{1,2}[.)]|-)[ \t]*+)?[*_`<]*+"
