@@ -120,12 +120,11 @@ def split_thoughts(text: str) -> Spoken:
         elif _is_quoted(tag) or text.count("```", position, tag.start()) % 2:
             continue
         elif opens:
-            if _stands_alone(tag) or _holds_thoughts(tag, tags[number + 1 :]):
+            another = thoughts and not _is_talked_of(tag)
+            if another or _stands_alone(tag) or _holds_thoughts(tag, tags[number + 1 :]):
                 kept.append(text[position : tag.start()])
                 began = tag.end()
-        elif _stands_alone(tag) or not _TALKED_OF.search(
-            text, max(0, tag.start() - 12), tag.start()
-        ):
+        elif _stands_alone(tag) or not _is_talked_of(tag):
             if text[tag.end() :].strip() or not (thoughts or orphan):
                 # What stands before is thought that the template has opened.
                 thoughts += [*kept, text[position : tag.start()]]
@@ -161,6 +160,10 @@ def _opens(tag: re.Match[str]) -> bool:
 
 def _is_quoted(tag: re.Match[str]) -> bool:
     return tag.start() > 0 and tag.string[tag.start() - 1] in _TALK
+
+
+def _is_talked_of(tag: re.Match[str]) -> bool:
+    return _TALKED_OF.search(tag.string, max(0, tag.start() - 12), tag.start()) is not None
 
 
 def _stands_alone(tag: re.Match[str]) -> bool:
