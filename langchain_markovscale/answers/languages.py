@@ -245,7 +245,15 @@ def chosen_options(text: str) -> list[re.Match[str]]:
 
 
 def _words(field: str, text: str) -> list[str]:
-    return [word for word in _all_words(field, text.isascii()) if word in text]
+    only_ascii = text.isascii() or _other_letters(field).search(text) is None
+    return [word for word in _all_words(field, only_ascii) if word in text]
+
+
+@lru_cache(maxsize=2)
+def _other_letters(field: str) -> re.Pattern[str]:
+    """Return the pattern of what words of other languages have and those in ASCII have not."""
+    letters = {each for word in _all_words(field, False) for each in word if not each.isascii()}
+    return re.compile(f"[{''.join(sorted(letters))}]")
 
 
 @lru_cache(maxsize=4)

@@ -200,7 +200,7 @@ def _equation(match: re.Match[str]) -> str | None:
 
 def _correction(raw: str, text: str, after: int) -> _Stated | None:
     """Return the number of the last correction after a position, or None."""
-    marks = [m for m in _CORRECTION.finditer(text) if m.start() > after][-MOST_FORMS:]
+    marks = list(_CORRECTION.finditer(text, after + 1))[-MOST_FORMS:]
     for mark in reversed(marks):
         fill = FILL.match(text, mark.end(), mark.end() + _LONGEST_LEAD)
         begin = fill.end() if fill else mark.end()
