@@ -10,15 +10,40 @@ for an answer (`broken_json_objects`).
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
 from langchain_markovscale.answers.numerals import canonical_number
 
-_BRACES_AND_STRINGS = re.compile(r'\\.|"(?:[^"\\\n]|\\.)*+"|[{}]', re.DOTALL)
-_BRACES = re.compile(r"[{}]")
 _OBJECT_OPENS = re.compile(r'\{\s*+"')
-_MOST_FAILED_PARSING = 8  # lengths of the text
+_STRING = r'"(?:[^"\\\n]|\\.)*+"'
+
+
+def _braces(gap: str, within: str, besides: str = "") -> re.Pattern[str]:
+    """Return the pattern of braces, of which those that open no object count only by number.
+
+    Args:
+        gap: What may stand between braces and is passed over with them.
+        within: What may stand in an object of one level, which is found as a whole, for speed.
+        besides: What else is found.
+    """
+    return re.compile(
+        rf'(?P<object>\{{(?=\s*+"){within}\}})|(?P<opens>\{{(?=\s*+"))'
+        rf'|(?:\{{(?!\s*+"){gap}\}}{gap})++'
+        rf'|(?P<nests>(?:\{{(?!\s*+"){gap})++)|(?P<shuts>(?:\}}{gap})++){besides}',
+        re.DOTALL,
+    )
+
+
+_ALL_BRACES = _braces("[^{}]*+", "[^{}]*+")
+_BRACES_OUTSIDE_STRINGS = _braces(
+    r'(?:[^{}"\\]++|\\[^{}])*+',
+    rf'(?:[^{{}}"\\]++|\\.|{_STRING})*+',
+    rf"|\\.|(?P<string>{_STRING})",
+)
+_MOST_PARSED_IN_VAIN = 8  # lengths of the text
+_LEAST_IN_VAIN = 25  # a span that is parsed in vain counts as this part of the text at least
 _MOST_OBJECTS = 200
 _MOST_BROKEN_FIELDS = 200
 
@@ -36,22 +61,29 @@ class JsonObject(NamedTuple):
 
 def json_objects(text: str) -> list[JsonObject]:
     """Return the first 200 outermost JSON objects of a text, in order, without empty ones."""
-    if _OBJECT_OPENS.search(text) is None:
+    if not _may_hold_object(text):
         return []
-    # Quotation marks of the prose around an object can hide its braces: then braces alone must do.
-    return _parsed(text, _spans_outside_strings(text)) or _parsed(text, _spans(text))
+    for spans in _spans(text):
+        if objects := list(islice(_parsed(text, sorted(spans)), _MOST_OBJECTS)):
+            return objects  # an enclosing span comes before what it encloses
+    return []
 
 
 def last_json_object(text: str) -> JsonObject | None:
     """Return the last of the outermost JSON objects of a text, without reading the others."""
-    if "}" not in text or _OBJECT_OPENS.search(text) is None:
+    if not _may_hold_object(text):
         return None
-    return _last_parsed(text, _spans_outside_strings(text)) or _last_parsed(text, _spans(text))
+    for spans in _spans(text):
+        # What ends last comes first; of two that end together, the one that encloses the other.
+        last_first = sorted(spans, key=lambda span: (-span[1], span[0]))
+        if last := next(_parsed(text, last_first), None):
+            return last
+    return None
 
 
 _FIELD = re.compile(
     r"""(?<![\w\\])(?P<quote>["'])(?P<name>[A-Za-z_][\w -]{0,30})(?P=quote)\s{0,20}:\s{0,20}"""
-    r"""|(?<=[{\n,])\s{0,20}(?P<bare>[A-Za-z_]\w{0,30})\s{0,20}:\s{0,20}"""
+    r"""|(?<=[{\n,])[^\S\n]{0,20}(?P<bare>[A-Za-z_]\w{0,30})\s{0,20}:\s{0,20}"""
     r"""(?=["'\d{\[]|true\b|false\b|null\b)""",
     re.IGNORECASE,
 )
@@ -114,34 +146,23 @@ def _unescaped(match: re.Match[str]) -> str:
     return {"n": "\n", "t": "\t"}.get(match[1], match[1])
 
 
-def _last_parsed(text: str, spans: list[tuple[int, int]]) -> JsonObject | None:
-    characters_left = _MOST_FAILED_PARSING * len(text)
-    # What ends last comes first; of two that end together, the one that encloses the other.
-    for start, end in sorted(spans, key=lambda span: (-span[1], span[0])):
-        if characters_left < 0:
-            return None
-        if _OBJECT_OPENS.match(text, start):
-            if value := _loads(text[start:end]):
-                return JsonObject(value, start, end)
-            characters_left -= end - start
-    return None
+def _may_hold_object(text: str) -> bool:
+    return "}" in text and _OBJECT_OPENS.search(text) is not None
 
 
-def _parsed(text: str, spans: list[tuple[int, int]]) -> list[JsonObject]:
-    objects: list[JsonObject] = []
-    parsed_to, characters_left = 0, _MOST_FAILED_PARSING * len(text)
-    for start, end in sorted(spans):  # an enclosing span comes before what it encloses
-        if characters_left < 0 or len(objects) >= _MOST_OBJECTS:
-            break
-        if start < parsed_to or not _OBJECT_OPENS.match(text, start):
+def _parsed(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[JsonObject]:
+    """Yield the spans that are objects, in their order, without those within one before them."""
+    parsed_to, left = 0, _MOST_PARSED_IN_VAIN * len(text)
+    for start, end in spans:
+        if left < 0:
+            return
+        if start < parsed_to:
             continue
-        value = _loads(text[start:end])
-        if value:
-            objects.append(JsonObject(value, start, end))
+        if value := _loads(text[start:end]):
+            yield JsonObject(value, start, end)
             parsed_to = end
         else:
-            characters_left -= end - start
-    return objects
+            left -= max(end - start, len(text) // _LEAST_IN_VAIN)
 
 
 def _number_text(written: str) -> str:
@@ -162,40 +183,47 @@ def _loads(text: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _spans(text: str) -> list[tuple[int, int]]:
-    """Return all balanced `{…}` of a text."""
-    spans: list[tuple[int, int]] = []
-    opened: list[int] = []
-    for match in _BRACES.finditer(text):
-        _step(match[0], match.start(), opened, spans)
-    return spans
+def _spans(text: str) -> Iterator[list[tuple[int, int]]]:
+    """Yield the balanced `{…}` of a text that open like an object: one list, or a second.
 
-
-def _spans_outside_strings(text: str) -> list[tuple[int, int]]:
-    """Return all balanced `{…}`, not counting braces within the strings of an object."""
-    spans: list[tuple[int, int]] = []
+    Quotation marks of the prose around an object can hide its braces: then braces alone must do.
+    """
+    outside: list[tuple[int, int]] = []
     opened: list[int] = []
     position: int | None = 0
     while position is not None:
-        position = _step_through(text, position, opened, spans)
-    return spans
+        position = _step_through(text, position, opened, outside)
+    yield outside
+    everywhere: list[tuple[int, int]] = []
+    opened = []
+    for match in _ALL_BRACES.finditer(text):
+        _step(match, opened, everywhere)
+    if everywhere != outside:
+        yield everywhere
 
 
 def _step_through(
     text: str, position: int, opened: list[int], spans: list[tuple[int, int]]
 ) -> int | None:
     """Go through a text up to a string outside all objects, and return where to go on."""
-    for match in _BRACES_AND_STRINGS.finditer(text, position):
-        token = match[0]
-        if token[0] == '"' and not opened:
+    for match in _BRACES_OUTSIDE_STRINGS.finditer(text, position):
+        if match.lastgroup == "string" and not opened:
             # Outside an object a quotation mark is prose, and what it encloses may be the object.
             return match.start() + 1
-        _step(token, match.start(), opened, spans)
+        _step(match, opened, spans)
     return None
 
 
-def _step(token: str, position: int, opened: list[int], spans: list[tuple[int, int]]) -> None:
-    if token == "{":
+def _step(match: re.Match[str], opened: list[int], spans: list[tuple[int, int]]) -> None:
+    kind, position = match.lastgroup, match.start()
+    if kind == "object":
+        spans.append(match.span())
+    elif kind == "opens":
         opened.append(position)
-    elif token == "}" and opened:
-        spans.append((opened.pop(), position + 1))
+    elif kind == "nests":
+        opened.extend([-1] * match[0].count("{"))
+    elif kind == "shuts":
+        for _ in range(min(match[0].count("}"), len(opened))):
+            position = match.string.index("}", position) + 1
+            if (start := opened.pop()) >= 0:
+                spans.append((start, position))

@@ -37,12 +37,13 @@ class Forms(NamedTuple):
 LANGUAGES: dict[str, Forms] = {
     "en": Forms(
         answer="answer",
-        choose="choose|choosing|chose|pick|picked|select|selected|going with|go with|correct option|correct choice|correct one|correct letter",
+        choose="choose|choosing|chose|pick|picked|select|selected|going with|go with|correct option|correct choice|correct one|correct letter"
+        "|actually|make that|i meant|correction",
         right=r"(?:is|would be|must be|seems|looks) (?:the )?"
-        r"(?:correct|right|best|answer|true|valid)\b|fits best\b",
+        r"(?:correct|right|best|answer|true|valid)\b|fits best\b|: (?:yes|true|correct|right)\b",
         wrong=r"(?:is|was|would be|must be|seems|cannot be|can't be) (?:the )?(?:also )?"
         r"(?:wrong|incorrect|false|not|out|too|invalid|impossible|ruled|eliminated)\b"
-        r"|(?:is|was|ca|does|wo|could|would)n['\u2019]t\b|(?:can|does|could|would|will) ?not\b",
+        r"|(?:is|was|ca|does|wo|could|would)n['\u2019]t\b|(?:can|does|could|would|will) ?not\b|: (?:no|false|incorrect|wrong)\b",
         denial=r"(?:\b(?:not|than|nor|neither|except|rule out|ruled out|eliminate|exclude)|n['\u2019]t)",
         alternative=r"\bor\b",
         thousands=(
@@ -244,7 +245,15 @@ def chosen_options(text: str) -> list[re.Match[str]]:
 
 
 def _words(field: str, text: str) -> list[str]:
-    return [word for word in _all_words(field, text.isascii()) if word in text]
+    only_ascii = text.isascii() or _other_letters(field).search(text) is None
+    return [word for word in _all_words(field, only_ascii) if word in text]
+
+
+@lru_cache(maxsize=2)
+def _other_letters(field: str) -> re.Pattern[str]:
+    """Return the pattern of what words of other languages have and those in ASCII have not."""
+    letters = {each for word in _all_words(field, False) for each in word if not each.isascii()}
+    return re.compile(f"[{''.join(sorted(letters))}]")
 
 
 @lru_cache(maxsize=4)
@@ -270,6 +279,15 @@ def _found(text: str, word: str) -> list[re.Match[str]]:
 @lru_cache(maxsize=256)
 def _form(word: str) -> re.Pattern[str]:
     return re.compile(re.escape(word) + _ANSWER.pattern)
+
+
+DECIMAL_COMMA = re.compile(
+    "|".join(
+        LANGUAGES[code].answer
+        for code in ("fr", "it", "es", "pt", "de", "ru", "el", "tr", "vi", "id")
+    )
+)
+"""Words that name an answer where decimals follow a comma, so that "1.500" may be 1500."""
 
 
 @lru_cache(maxsize=8)

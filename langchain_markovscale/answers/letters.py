@@ -37,6 +37,14 @@ _LOOKALIKES = {
 }
 
 
+_NOUNS = (
+    *("itamin", "lan", "epatitis", "rade", "igure", "ection", "ppendix", "hase", "xhibit", "ype"),
+    *("lass", "eam", "roup", "oom", "ate", "lood", "luster"),
+)
+"""What a capital is the name of, without its first letter: "vitamin C", "Plan B"."""
+_AFTER_NAMES = "major|minor|sharp|flat|rays?|cells?"
+
+
 class ChoicePatterns(NamedTuple):
     """Patterns of a letter, each with the letter in its last group.
 
@@ -200,6 +208,7 @@ def choice_patterns(letters: str) -> ChoicePatterns:
         r"(?<![Ii](?=[ \t]{1,4}(?!(?:is|because|since)\b)[A-Za-z]))"
     )
     no_word = rf"(?<![EO](?=[ \t]{{1,4}}(?!{goes_on})[a-z\u00e0-\u024f]))"  # "e" and "o" are words
+    no_name = "".join(rf"(?<!{noun}[ ])" for noun in _NOUNS) + rf"(?![A-Z][ ](?:{_AFTER_NAMES})\b)"
     any_case = f"[{options}{options.lower()}]"
     lookalikes = "".join(c for c, letter in _LOOKALIKES.items() if letter in options)
     upper = f"{before}([{options}]){after}{no_article}"
@@ -222,5 +231,5 @@ def choice_patterns(letters: str) -> ChoicePatterns:
         isolated=re.compile(rf"{before}[{options}]{after}"),
         set_off=tuple(re.compile(pattern, re.MULTILINE) for pattern in set_off),
         label=re.compile(rf"^[ \t>*_-]{{0,8}}{either}[.):*]", re.MULTILINE),
-        bare=re.compile(f"{upper}{no_word}"),
+        bare=re.compile(f"{no_name}{upper}{no_word}"),
     )

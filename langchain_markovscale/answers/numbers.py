@@ -11,7 +11,13 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from langchain_markovscale.answers.languages import COPULA, FILL, MOST_FORMS, named_answers
+from langchain_markovscale.answers.languages import (
+    COPULA,
+    DECIMAL_COMMA,
+    FILL,
+    MOST_FORMS,
+    named_answers,
+)
 from langchain_markovscale.answers.numerals import (
     CURRENCY,
     NUMERAL,
@@ -57,7 +63,12 @@ _NUMBER_WORD = re.compile(
     r"|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty"
     r"|seventy|eighty|ninety|a hundred|one hundred|a dozen|half|none)\b"
 )
+_POINT = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _DENIED = re.compile(r"\b(?:not|never)\b|n['\u2019]t\b")
+_DENIED_NUMBER = re.compile(r"(?:not|never)[ ](?:equal to[ ])?[$(]?[-+]?\d")
+_WITHIN_OPERATION = re.compile(
+    r"(?:\w[ ]?[+*/^\u00d7\u00b7\u00f7\u2212-]|\b(?:log|ln|sin|cos|tan)\S{0,6})[ ]?\Z"
+)
 _OPERATION = re.compile(
     r"[ \u00a0]?[A-Za-z%\u20ac$]{0,10}[ \u00a0]?"
     r"(?:[+*/\u00d7\u00b7\u00f7\u2212-]|x(?=[ ]?\d)|\\times|\\cdot|\\div)"
@@ -133,7 +144,8 @@ def _after(
         begin = fill.end() if fill else end
         number = _numeral_at(raw, begin)
         if number is not None and not _is_label(number, raw, begin):
-            yield _Stated(position, _equation(number))
+            grouped = _POINT.fullmatch(number["run"]) and DECIMAL_COMMA.match(form[0])
+            yield _Stated(position, None if grouped else _equation(number))
         elif sure or _NUMBER_WORD.match(text, begin):
             yield _Stated(position, None)
         elif COPULA.search(text, end, begin):
@@ -142,7 +154,10 @@ def _after(
             if not _DENIED.search(sentence) or " but " in sentence:
                 matches = list(NUMERAL.finditer(plain_digits(raw[begin : begin + len(sentence)])))
                 if matches:
-                    yield _Stated(position, read_numeral(matches[-1]))
+                    part = _WITHIN_OPERATION.search(matches[-1].string[: matches[-1].start()])
+                    yield _Stated(position, None if part else read_numeral(matches[-1]))
+            elif _DENIED_NUMBER.match(sentence) and not (stop and _DIGIT.search(raw, stop.end())):
+                yield _Stated(position, None)
 
 
 def _numeral_at(text: str, begin: int) -> re.Match[str] | None:
@@ -185,7 +200,7 @@ def _equation(match: re.Match[str]) -> str | None:
 
 def _correction(raw: str, text: str, after: int) -> _Stated | None:
     """Return the number of the last correction after a position, or None."""
-    marks = [m for m in _CORRECTION.finditer(text) if m.start() > after][-MOST_FORMS:]
+    marks = list(_CORRECTION.finditer(text, after + 1))[-MOST_FORMS:]
     for mark in reversed(marks):
         fill = FILL.match(text, mark.end(), mark.end() + _LONGEST_LEAD)
         begin = fill.end() if fill else mark.end()

@@ -276,8 +276,19 @@ _SPOILED_BEFORE = re.compile(
 )
 _SPOILED_AFTER = re.compile(
     r"[ \u00a0]?(?:\\(?:pi|sqrt|pm)\b|[\u03c0\u221a\u00b1]|\\?dozen|[\u2013~\u2014][ ]?\d)"
-    r"|[xyzinpqDkKMB](?![A-Za-z\u00c0-\u024f])|[xX\u00d7][ ]?\d|-\d{1,2}-\d"
+    r"|[xyzinpqDkKMB](?![A-Za-z\u00c0-\u024f])|[xX\u00d7][ ]?\d|[bo]\d|-\d{1,2}-\d"
 )
+_UNIT_OF_SEVERAL = (
+    r"(?:hours?|hrs?|h|minutes?|mins?|feet|foot|ft|pounds?|lbs?|dollars?|years?|months?|weeks?|days?"
+    r"|yards?|met(?:er|re)s?|kg|km|m),?[ ](?:and[ ])?"
+)
+_SMALLER_UNIT = (
+    r"[ ]?(?:minutes?|mins?|seconds?|secs?|inch(?:es)?|in|ounces?|oz|cents?|months?|weeks?|days?"
+    r"|hours?|hrs?|grams?|g|cm|mm|m)\b"
+)
+_SMALLER_AFTER = re.compile(_SMALLER_UNIT)
+_LARGER_BEFORE = re.compile(rf"\d[ ]?{_UNIT_OF_SEVERAL}\Z")
+_SMALLER_FOLLOWS = re.compile(rf"[ ]?{_UNIT_OF_SEVERAL}\d{{1,3}}{_SMALLER_UNIT}")
 _SUSPICIOUS = re.compile(
     r"[{(\]\u221a\u00b1\u2013~tg-][ ]?\Z|(?:pm|and|or|of|to)[ ]\Z"  # before what may be spoiled
 )
@@ -303,7 +314,7 @@ def read_numeral(match: re.Match[str]) -> str | None:
     if after and after[0] not in ".,;)*":
         if match["currency"] and (short := _SHORT_SCALE.match(after)):
             scale = 3 * (short.lastindex or 0)
-        elif _SPOILED_AFTER.match(after):
+        elif _SPOILED_AFTER.match(after) or _is_part(before, after):
             return None
         elif word := _MULTIPLIER.match(after.lower()):
             scale = _POWERS_OF_TEN[word.lastgroup or ""]
@@ -319,6 +330,13 @@ def read_numeral(match: re.Match[str]) -> str | None:
     comma = match["currency"] is not None or _UNIT_AFTER.match(after) is not None
     value = _value_of(match, scale=scale, decimal_comma=comma)
     return value if value is not None or scale else _last_of_list(match, before, after)
+
+
+def _is_part(before: str, after: str) -> bool:
+    """Whether a numeral is a part of a quantity in two units: "5 ft 10 in"."""
+    if _SMALLER_AFTER.match(after) and _LARGER_BEFORE.search(before):
+        return True
+    return _SMALLER_FOLLOWS.match(after) is not None
 
 
 def _last_of_list(match: re.Match[str], before: str, after: str) -> str | None:

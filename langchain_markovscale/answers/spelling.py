@@ -44,7 +44,9 @@ def normalized_text(text: str) -> str | None:
     number = canonical_number(whole)
     if number is not None:
         return number
-    words = [trimmed for word in whole.split() if (trimmed := _trimmed(word))]
+    written = whole.split()
+    bare = {word: _trimmed(word) for word in set(written)}  # a flood is of few words
+    words = [trimmed for word in written if (trimmed := bare[word])]
     first = next((i for i, word in enumerate(words) if word not in _ARTICLES), 0)
     kept = " ".join(words[first:])
     return canonical_number(kept) or kept or None

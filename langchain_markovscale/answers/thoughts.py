@@ -7,27 +7,14 @@ nothing: tags count where they stand alone, not where they are quoted or part of
 """
 
 import re
+from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
-_NAMES = frozenset(
-    {
-        "think",
-        "thinking",
-        "thought",
-        "thoughts",
-        "analysis",
-        "scratchpad",
-        "scratch_pad",
-        "reasoning",
-        "reflection",
-        "inner_monologue",
-        "inner_thoughts",
-        "chain_of_thought",
-        "cot",
-        "deliberation",
-        "pondering",
-    }
+_NAMES = (
+    "think(?:ing)?|thoughts?|analysis|scratch_?pad|reasoning|reflection|inner_(?:monologue|thoughts)"
+    "|chain_of_thought|cot|deliberation|pondering"
 )
 _OPENING_TOKENS = frozenset(
     {
@@ -36,19 +23,19 @@ _OPENING_TOKENS = frozenset(
         "begin_thinking",
         "think_start",
         "think",
+        "thinking",
         "unused94",
         "channel>thought",
-        "[think",
-        "[thinking",
     }
 )
 _TAG = re.compile(
-    r"<(?P<end>/)?\s?(?:[a-z]{1,12}:)?(?P<name>[a-z_]{3,16})(?:\s[^<>\n]{0,80})?>"
-    "|(?:<[|\uff5c]?|\u25c1|(?=\\[))"
-    r"(?P<token>/?think(?:ing)?(?=\u25b7|[|\uff5c])|\[/?think(?:ing)?(?=\])"
+    r"[<\u25c1\[](?=[/|\uff5c\s]{0,2}[a-z]{2})(?:"  # most brackets are refused here, for speed
+    rf"(?<=<)(?P<end>/)?\s?(?:[a-z]{{1,12}}+:)?(?:{_NAMES})(?:\s[^<>\n]{{0,80}})?>"
+    "|(?:(?<=<)[|\uff5c]?|(?<=[\u25c1\\[]))"
+    r"(?P<token>/?think(?:ing)?(?=\u25b7|[|\uff5c])|(?<=\[)/?think(?:ing)?(?=\])"
     r"|(?:begin|end)_of_thought|(?:start|end|begin)_thinking|think_(?:start|end)"
     r"|unused9[45](?=>)|channel>thought\b|channel(?=\|>))"
-    "(?:[|\uff5c]?>|[\u25b7\\]])?",
+    "(?:[|\uff5c]?>|[\u25b7\\]])?)",
     re.IGNORECASE,
 )
 _MAY_HOLD_TAG = re.compile(r"<[/|\uff5c]?\s?[a-z]|\u25c1/?t|\[/?think", re.IGNORECASE)
@@ -92,13 +79,13 @@ def without_thoughts(text: str) -> str:
 
 def has_tags(text: str) -> bool:
     """Return whether a text has any tag of thoughts, even where it only talks about it."""
-    return any(_is_tag(tag) for tag in _TAG.finditer(text)) or "<|channel|>" in text
+    return _TAG.search(text) is not None or "<|channel|>" in text
 
 
 def opens_with_thoughts(text: str) -> bool:
     """Return whether a text begins with a tag that opens thoughts."""
     tag = _TAG.match(text.lstrip())
-    return tag is not None and _is_tag(tag) and _opens(tag)
+    return tag is not None and _opens(tag)
 
 
 def split_thoughts(text: str) -> Spoken:
@@ -116,9 +103,10 @@ def split_thoughts(text: str) -> Spoken:
         return _spoken([text[bare.end() :]], [bare["thoughts"]]) if bare else _silent(text)
     if "<|channel|>" in text and (channels := _channels(text)) is not None:
         return channels
-    tags = [tag for tag in _TAG.finditer(text) if _is_tag(tag)]
+    tags = list(islice(_TAG.finditer(text), _MOST_TAGS + 1))
     if len(tags) > _MOST_TAGS:  # no reply of a model: what follows the last closing tag is kept
-        last = max((tag.end() for tag in tags if not _opens(tag)), default=len(text))
+        closing = deque((tag.end() for tag in _TAG.finditer(text) if not _opens(tag)), maxlen=1)
+        last = closing.pop() if closing else len(text)
         return _spoken([text[last:]], [text[:last]])
     kept: list[str] = []
     thoughts: list[str] = []
@@ -132,12 +120,11 @@ def split_thoughts(text: str) -> Spoken:
         elif _is_quoted(tag) or text.count("```", position, tag.start()) % 2:
             continue
         elif opens:
-            if _stands_alone(tag) or _holds_thoughts(tag, tags[number + 1 :]):
+            another = thoughts and not _is_talked_of(tag)
+            if another or _stands_alone(tag) or _holds_thoughts(tag, tags[number + 1 :]):
                 kept.append(text[position : tag.start()])
                 began = tag.end()
-        elif _stands_alone(tag) or not _TALKED_OF.search(
-            text, max(0, tag.start() - 12), tag.start()
-        ):
+        elif _stands_alone(tag) or not _is_talked_of(tag):
             if text[tag.end() :].strip() or not (thoughts or orphan):
                 # What stands before is thought that the template has opened.
                 thoughts += [*kept, text[position : tag.start()]]
@@ -166,10 +153,6 @@ def _joined(thoughts: list[str]) -> str:
     return "\n\n".join(stripped for part in thoughts if (stripped := part.strip()))
 
 
-def _is_tag(tag: re.Match[str]) -> bool:
-    return tag["token"] is not None or tag["name"].lower() in _NAMES
-
-
 def _opens(tag: re.Match[str]) -> bool:
     token = tag["token"]
     return not tag["end"] if token is None else token.lower() in _OPENING_TOKENS
@@ -177,6 +160,10 @@ def _opens(tag: re.Match[str]) -> bool:
 
 def _is_quoted(tag: re.Match[str]) -> bool:
     return tag.start() > 0 and tag.string[tag.start() - 1] in _TALK
+
+
+def _is_talked_of(tag: re.Match[str]) -> bool:
+    return _TALKED_OF.search(tag.string, max(0, tag.start() - 12), tag.start()) is not None
 
 
 def _stands_alone(tag: re.Match[str]) -> bool:

@@ -5,14 +5,15 @@ from dataclasses import dataclass, is_dataclass
 from typing import Any, cast
 
 from langchain_core.messages import AIMessage, HumanMessage
-from langchain_core.messages.utils import convert_to_messages
 from pydantic import BaseModel
 
+from langchain_markovscale._messages import all_messages
 from langchain_markovscale._text import valid
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.answers.reading import joined_key
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.graph.conversation import values_of
+from langchain_markovscale.traces.messages import read_messages
 from langchain_markovscale.types import Action, Attempt, new_attempt
 from langchain_markovscale.verifiers.verdicts import to_verdict
 
@@ -143,11 +144,18 @@ def _list_at(key: str, values: Mapping[str, Any]) -> Sequence[Any]:
 
 def _answers(messages: Sequence[Any]) -> list[str]:
     """Return the texts of AI messages after the question; tool calls are no answers."""
-    answers: list[str] = []
-    question_seen = False
-    for message in convert_to_messages(messages):
-        if isinstance(message, HumanMessage):
-            question_seen = True
-        elif question_seen and isinstance(message, AIMessage) and not message.tool_calls:
-            answers.append(valid(message.text))
-    return answers
+    if all_messages(messages):  # without making dictionaries of them
+        turns = [
+            (isinstance(each, HumanMessage), str(each.text))
+            for each in messages
+            if isinstance(each, HumanMessage)
+            or (isinstance(each, AIMessage) and not each.tool_calls)
+        ]
+    else:
+        turns = [
+            (each.role == "user", each.text)
+            for each in read_messages(messages)
+            if each.role == "user" or (each.role == "assistant" and not each.calls_tool)
+        ]
+    question = next((index for index, (asks, _) in enumerate(turns) if asks), len(turns))
+    return [valid(text) for asks, text in turns[question:] if not asks]

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -84,7 +85,7 @@ def _opened_file(path: str | os.PathLike[str], name: str, format: str) -> Log:
         return Log(name, [], path=path)
     found = read_records(path)
     if isinstance(found, TextTable):
-        header = [cell.strip() for cell in found.rows[0]] if found.rows else []
+        header = _distinct(cell.strip() for cell in found.rows[0]) if found.rows else []
         if all(map(is_label, header)):
             return Log(name, [], rows=found.rows)
         rows = found.rows[1:]
@@ -94,6 +95,16 @@ def _opened_file(path: str | os.PathLike[str], name: str, format: str) -> Log:
         records = [Record(f"{name}, row {number}", row) for number, row in enumerate(named, 1)]
         return Log(name, records, header)
     return Log(name, found)
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    """Return the names of columns, with a number where one comes again."""
+    seen: Counter[str] = Counter()
+    header = []
+    for name in names:
+        seen[name] += 1
+        header.append(name if seen[name] == 1 or not name else f"{name} ({seen[name]})")
+    return header
 
 
 def _is_row_of_labels(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:

@@ -4,6 +4,7 @@ Each of them grades answers, so that their traces have labels. What they repeat 
 several fresh draws of one question.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -28,7 +29,7 @@ from langchain_markovscale.traces.samples import (
     judged,
     usual_measures,
 )
-from langchain_markovscale.traces.text_files import Record
+from langchain_markovscale.traces.text_files import Record, parsed
 
 _QUESTION_VARIABLES = ("question", "query", "input", "prompt", "message", "problem")
 _NO_ASSERTIONS = "No assertions"  # promptfoo: everything passes then
@@ -227,6 +228,8 @@ def is_promptfoo(value: Mapping[str, Any]) -> bool:
     """Return whether a record is an output of promptfoo, or one of its results."""
     if isinstance(as_mapping(value.get("results")).get("results"), list):
         return True
+    if _prompt_columns(value):
+        return True
     return "prompt" in value and "vars" in value and ("response" in value or "success" in value)
 
 
@@ -239,7 +242,7 @@ def read_promptfoo(records: Sequence[Record], fields: Fields, notes: Notes) -> I
     results = [
         each
         for record in records
-        for each in _list_in(record.value.get("results"), "results") or [record.value]
+        for each in _results_of_promptfoo(record.value)
         if isinstance(each, Mapping)
     ]
     notes.records = len(results)
@@ -261,6 +264,70 @@ def read_promptfoo(records: Sequence[Record], fields: Fields, notes: Notes) -> I
             answer = _answer_of_promptfoo(result, reply, fields, notes)
             name = ", ".join(filter(None, _writer(result))) if len(writers) > 1 else None
             yield Sample(question, [answer], name, _expected(result))
+
+
+# What a table has of an output in one cell: "[FAIL] (0.00)", the text, "Fail Reason: …".
+_CELL_OF_PROMPTFOO = re.compile(
+    r"\[(?P<status>PASS|FAIL|ERROR)\](?:[ ]?\([^()\n]*\))?\s*(?P<output>.*?)"
+    r"(?:\s*\n[ \t]*(?:Pass|Fail) Reason: (?P<reason>(?:(?!\n[ \t]*(?:Pass|Fail) Reason: ).)*))?",
+    re.DOTALL,
+)
+_PROMPT_OF_PROMPTFOO = re.compile(r"\[(?P<provider>[^\]]+)\] (?P<label>.+)", re.DOTALL)
+_STATUSES = ("PASS", "FAIL", "ERROR")
+
+
+def _prompt_columns(row: Mapping[str, Any]) -> dict[str, re.Match[str]]:
+    """Return the columns of promptfoo's tables that have outputs, each with how its name reads."""
+    columns = {
+        name: prompt for name in row if (prompt := _PROMPT_OF_PROMPTFOO.fullmatch(str(name)))
+    }
+    cells = [str(row[name]) for name in columns]
+    judged_apart = row.get("Status") in _STATUSES and "Named Scores" in row
+    if judged_apart or (cells and all(map(_CELL_OF_PROMPTFOO.match, cells))):
+        return columns
+    return {}
+
+
+def _results_of_promptfoo(value: Mapping[str, Any]) -> list[Any]:
+    """Return the results of an output, or of a row of a table with a column for each prompt."""
+    columns = _prompt_columns(value)
+    if not columns:
+        return _list_in(value.get("results"), "results") or [value]
+    variables = {
+        name: cell
+        for name, cell in value.items()
+        if name not in (*columns, "Description") and not _COLUMN_OF_OUTPUT.fullmatch(str(name))
+    }
+    results = []
+    for index, (name, prompt) in enumerate(columns.items()):
+        again = f" ({index + 1})" if index else ""
+        cell = _CELL_OF_PROMPTFOO.fullmatch(str(value[name]))
+        if cell and f"Status{again}" not in value:
+            status, output, reason = cell["status"], cell["output"], cell["reason"]
+        else:
+            status, output = value.get(f"Status{again}"), value[name]
+            reason = value.get(f"Grader Reason{again}")
+        failed = status == "ERROR" or status not in _STATUSES
+        results.append(
+            {
+                "vars": variables,
+                "provider": prompt["provider"],
+                "prompt": {"label": prompt["label"]},
+                "promptIdx": index,
+                "response": {"output": None if failed else output},
+                "success": status == "PASS",
+                "error": failed,
+                "gradingResult": {"reason": (reason or "").strip()},
+                "namedScores": as_mapping(parsed(str(value.get(f"Named Scores{again}") or ""))),
+            }
+        )
+    return results
+
+
+_COLUMN_OF_OUTPUT = re.compile(
+    r"(?:Status|Score|Named Scores|Grader Reason|Comment)(?: \(\d+\))?|Messages|Redteam\w+"
+    r"|pluginId|strategyId|sessionIds?"
+)
 
 
 def _answer_of_promptfoo(

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_markovscale.traces.exchanges import Exchange, either, samples_of, scores_by_name
+from langchain_markovscale.traces.labels import is_blank
 from langchain_markovscale.traces.log_values import name_in, plain_text, reported_usage
 from langchain_markovscale.traces.messages import as_mapping
-from langchain_markovscale.traces.samples import Fields, Notes, Sample
+from langchain_markovscale.traces.samples import Fields, Notes, Sample, usual_measures
 from langchain_markovscale.traces.text_files import Record, parsed
 
 _OF_A_RUN = frozenset(
@@ -19,7 +20,7 @@ _OF_A_RUN = frozenset(
 
 def is_langsmith(value: Mapping[str, Any]) -> bool:
     """Return whether a record is a run, an example, or a row of an experiment of LangSmith."""
-    if "inputs" in as_mapping(value.get("run")):
+    if "inputs" in as_mapping(value.get("run")) or _is_flat(value):
         return True
     inputs = value.get("inputs")
     inputs = parsed(inputs) if isinstance(inputs, str) else inputs
@@ -37,16 +38,17 @@ def read_langsmith(records: Sequence[Record], fields: Fields, notes: Notes) -> I
     examples: dict[str, Mapping[str, Any]] = {}
     runs: list[Mapping[str, Any]] = []
     for record in records:
-        run, example = as_mapping(record.value.get("run")), as_mapping(record.value.get("example"))
+        value = _without_columns(record.value, fields)
+        run, example = as_mapping(value.get("run")), as_mapping(value.get("example"))
         if run:
-            results = either(record.value, "evaluation_results", "evaluationResults")
+            results = either(value, "evaluation_results", "evaluationResults")
             of_example = either(run, "reference_example_id") or example.get("id")
             feedback = as_mapping(results).get("results")
             runs.append({**run, "reference_example_id": of_example, "feedback": feedback})
-        elif _OF_A_RUN & record.value.keys():
-            runs.append(record.value)
+        elif _OF_A_RUN & value.keys():
+            runs.append(value)
         else:
-            example = record.value
+            example = value
         if example:
             name = str(example.get("id", record.where))
             examples[name] = example
@@ -66,6 +68,53 @@ def read_langsmith(records: Sequence[Record], fields: Fields, notes: Notes) -> I
         for example in examples.values()
     ]
     yield from samples_of(exchanges, fields, notes)
+
+
+def _without_columns(value: Mapping[str, Any], fields: Fields) -> Mapping[str, Any]:
+    """Return a record, or what it is where it is a row of a table: columns hold parts or JSON."""
+    if _is_flat(value):
+        return _nested(value)
+    if not isinstance(value.get("inputs"), str):
+        return value
+    opened = {name: parsed(value[name]) for name in _JSON_COLUMNS if _is_json(value.get(name))}
+    measures = usual_measures(value, fields)
+    return {**({"feedback": measures} if measures else {}), **value, **opened}
+
+
+_JSON_COLUMNS = ("inputs", "outputs", "reference_outputs", "feedback", "feedback_stats")
+
+
+def _is_json(cell: Any) -> bool:
+    return isinstance(cell, str) and not isinstance(parsed(cell), str)
+
+
+def _is_flat(row: Mapping[str, Any]) -> bool:
+    """Return whether a row is of a data frame of the client's, with `outputs.answer` and so on."""
+    begins = {str(name).partition(".")[0] for name in row if "." in str(name)}
+    return "outputs" in begins and bool({"inputs", "input"} & begins)
+
+
+_FIRST_NAMES = {
+    "input": "inputs",
+    "reference": "reference_outputs",
+    "example_id": "reference_example_id",
+}
+
+
+def _nested(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of a data frame as the run that it is about; empty cells are left out."""
+    run: dict[str, Any] = {"feedback": {}}
+    for column, cell in row.items():
+        if is_blank(cell):
+            continue
+        first, *others = str(column).split(".")
+        path = [_FIRST_NAMES.get(first, first), *others]
+        fields = run
+        for name in path[:-1]:
+            inner = fields.setdefault(name, {})
+            fields = inner if isinstance(inner, dict) else {}
+        fields[path[-1]] = cell
+    return run
 
 
 def _outermost(runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

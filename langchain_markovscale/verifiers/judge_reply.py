@@ -30,6 +30,7 @@ from langchain_markovscale.verifiers.judge_statements import (
     Reading,
     Statement,
     claimed_statements,
+    is_flooded,
     read_statements,
 )
 
@@ -109,6 +110,8 @@ _Claims = set[tuple[Kind, bool | float | None]]
 
 def _judgement(spoken: str, material: list[str]) -> Judgement:
     text = unhidden(spoken)
+    if is_flooded(text):
+        return Judgement(None, None, None)
     reading = read_statements(text)
     statements = reading.statements
     claims = _claims(material) if statements else set()

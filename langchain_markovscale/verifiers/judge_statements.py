@@ -47,6 +47,11 @@ class Reading(NamedTuple):
     broken: list[JsonObject]
 
 
+def is_flooded(text: str) -> bool:
+    """Whether a text has more labels than anybody writes who judges one answer."""
+    return next(islice(_LABEL.finditer(text), _MOST_LABELS, None), None) is not None
+
+
 def read_statements(text: str) -> Reading:
     """Read a judge's reply, in which labels, quotations and lines tell what is the judge's own.
 
@@ -80,7 +85,7 @@ _WORD_NAMES = (
 _NUMBER_NAMES = ("score", "rating", "probability", "confidence")
 _NAME = (
     r"verdict|grade|judge?ment|score|rating|(?:probability|confidence)(?:[ ](?:score|level))?"
-    r"(?:[ ](?:of|that|in)[ ][a-z'\u2019 ]{1,40}|[ ]?\([a-z ]{1,40}\))?"
+    r"(?:[ ](?:of|that|in)[ ][a-z'\u2019 ]{1,40}+|[ ]?\([a-z ]{1,40}+\))?"
 )
 _LABEL, _ANY_LABEL = (
     re.compile(
@@ -107,6 +112,7 @@ _FIRST_WORD = re.compile(r"\W*+\w*+")
 _LONGEST_OPENING = 100  # characters before a label that opens a line
 _LONGEST_SENTENCE_OPENING = 30
 _LONGEST_VALUE = 400  # characters below a label that are looked at
+_MOST_LABELS = 200
 
 CRITIQUE_LABEL = re.compile(
     r"^[ \t]*+(?:(?:\#{1,6}|\d{1,2}[.)]|-)[ \t]*+)?[*_`<]*+"
@@ -259,21 +265,21 @@ _THEN = rf"{_MARKUP}*+\s*"
 _BARE_VERDICT = re.compile(
     rf"[ \t#]*+{_MARKUP}*+(?:"
     rf"(?P<grade>(?:PASS|FAIL)(?:ED|S)?)(?={_THEN}(?:$|[.,:;!(\-\u2013\u2014]))"
-    rf"|(?:not[ ]correct|incorrect|wrong)(?={_THEN}(?:$|[.,:;!(]))"
+    rf"|(?:not[ ]correct|incorrect|wrong)(?={_THEN}(?:$|[.,;!(]|:(?!\s*(?:no|yes|false|true)\b)))"
     rf"|(?:correct|no|false)(?={_THEN}(?:$|[.,;!(]))"
     r"|(?:yes|true)(?=\W*$|.{0,80}\b(?:correct|right|accurate)\b))",
     re.IGNORECASE,
 )
 _BARE_PROBABILITY = re.compile(
     r"[\s*_]*(?:0?\.\d+|1\.0+|\d{1,3}(?:\.\d+)?\s?%"
-    r"|\d{1,3}(?:\.\d+)?\s?(?P<of>/|out of)\s?\d{1,3})[\s*_.]*",
+    r"|\d{1,3}(?:\.\d+)?\s?(?P<of>/|out of)\s?\d{1,3}(?:\s(?:points?|stars?))?)[\s*_.]*",
     re.IGNORECASE,
 )
 _BARE_LINE = re.compile(
     rf"^[ \t#]*+{_MARKUP}*+(?=pass|fail|not|incorrect|wrong|correct|no|false|yes|true|[\d.])",
     re.IGNORECASE | re.MULTILINE,
 )
-_SCALED = re.compile(r".*(?:%|\D(?:5|10|100))[\s*_.]*")
+_SCALED = re.compile(r".*(?:%|\D(?:5|10|100)(?:\s(?:points?|stars?))?)[\s*_.]*", re.IGNORECASE)
 
 
 def _alone(text: str, labelled: list[Statement]) -> list[Statement]:

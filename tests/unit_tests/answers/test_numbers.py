@@ -100,6 +100,18 @@ from langchain_markovscale.answers.numerals import canonical_number
         ("Tom has 3x apples", None),
         ("3 dozen", None),
         (r"\sqrt{16} = 4", "4"),
+        # pieces of something else
+        ("The answer is not 42.", None),
+        ("The answer is not 42. It is 43.", "43"),
+        ("La respuesta es 1.500.", None),
+        ("Die Antwort ist 2.500 Euro", None),
+        ("The answer is 1.500", "1.5"),
+        ("The answer is x^2 + 3", None),
+        ("The answer is log_2 8", None),
+        ("The answer is 2 hours and 30 minutes.", None),
+        ("It is 5 ft 10 in", None),
+        ("He has 3 dollars and 5 apples.", "5"),
+        ("0b101", None),
         # not a number
         ("The total is fifteen.", None),
         ("GPT-4 agrees", None),

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import pytest
 from fakes import REPAIRING
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.load import dumpd
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, message_to_dict
 from langgraph.graph import END, START, MessagesState, StateGraph
 from pydantic import BaseModel
 from typing_extensions import TypedDict
@@ -83,6 +84,15 @@ def test_tool_calls_and_what_precedes_the_question_are_no_attempts():
         AIMessage("answer"),
     ]
     assert router.decide({"messages": messages})["attempts"] == 1
+
+
+@pytest.mark.parametrize(
+    "form", [dumpd, message_to_dict, BaseMessage.model_dump], ids=["dumpd", "to_dict", "model_dump"]
+)
+def test_messages_of_a_state_may_be_dictionaries_of_any_form(form):
+    talk = [HumanMessage("?"), AIMessage("a"), HumanMessage("Again."), AIMessage("b")]
+    router = MarkovScaleRouter(messages_key="messages")
+    assert router.decide({"messages": [form(message) for message in talk]})["attempts"] == 2
 
 
 @pytest.mark.parametrize("form", ["attempts", "partial", "lists"])
