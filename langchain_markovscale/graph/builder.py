@@ -6,6 +6,7 @@ from typing import Any, Unpack, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.cache.base import BaseCache
+from langgraph.checkpoint.base import Checkpoint
 from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.store.base import BaseStore
@@ -49,6 +50,14 @@ _LABELS: dict[Step, str] = {
 }
 _STEPS_PER_ATTEMPT = 2
 _STEPS_BESIDE = 5
+
+LEAST_RECURSION_LIMIT = 10_000
+"""The steps of a loop's runs are bounded anyway: agents in its nodes inherit this limit, and alone
+they have about as many."""
+
+# The channels by which LangGraph says which node comes next.
+_WAITS_FOR_REVISION = "branch:to:revise"
+_WAITS_FOR_VERDICT = "branch:to:verify_proxy"
 
 
 def create_markovscale_graph(
@@ -194,7 +203,11 @@ def create_markovscale_graph(
         "name": name,
     }
     limit = _STEPS_PER_ATTEMPT * per_run.most_rounds + _STEPS_BESIDE
-    return _compiled(builder, options, {"recursion_limit": limit, "tags": [TAG]})
+    config: RunnableConfig = {
+        "recursion_limit": max(limit, LEAST_RECURSION_LIMIT),
+        "tags": [TAG],
+    }
+    return _compiled(builder, options, config)
 
 
 class LoopGraph(
@@ -204,7 +217,22 @@ class LoopGraph(
 
     LangGraph's compiled graphs cannot: their nodes compare with a sentinel that is another object
     in another process. So what travels is the builder, and it is compiled again on arrival.
+
+    It takes up runs that a loop with other actions has left: see `_migrate_checkpoint`.
     """
+
+    def _migrate_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Have a run decided anew that waits for a revision which this graph does not make.
+
+        LangGraph would find no node to go on with, and end the run without its answer.
+        """
+        super()._migrate_checkpoint(checkpoint)
+        values, versions = checkpoint["channel_values"], checkpoint["channel_versions"]
+        if "revise" not in self.nodes and _WAITS_FOR_REVISION in values:
+            values[_WAITS_FOR_VERDICT] = values.pop(_WAITS_FOR_REVISION)
+            versions[_WAITS_FOR_VERDICT] = versions.pop(_WAITS_FOR_REVISION)
+            if updated := checkpoint.get("updated_channels"):
+                checkpoint["updated_channels"] = sorted({*updated, _WAITS_FOR_VERDICT})
 
     def __reduce__(self) -> tuple[Any, ...]:
         options = {

@@ -15,6 +15,7 @@ from langgraph.constants import END, START
 from langgraph.graph import StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
+from langchain_markovscale.graph.builder import LEAST_RECURSION_LIMIT
 from langchain_markovscale.graph.state import MarkovScaleState
 from langchain_markovscale.types import ArgumentError, Attempt, Decision, Step
 
@@ -117,6 +118,7 @@ def scheduled(
     builder.add_conditional_edges(_SCHEDULE, after, [*actions, END])
     recording = builder.compile(store=graph.store, name=f"{graph.get_name()}_recording")
     limit = _STEPS_PER_ATTEMPT * schedule.attempts + _STEPS_BESIDE
+    limit = max(limit, LEAST_RECURSION_LIMIT)
     return recording.with_config(graph.config).with_config(recursion_limit=limit)
 
 

@@ -85,7 +85,7 @@ def check_level(level: float) -> None:
     Raises:
         ArgumentError: If `level` is no number between 0 and 1.
     """
-    if not isinstance(level, (int, float)) or not 0 < level < 1:
+    if not isinstance(level, Real) or not 0 < level < 1:
         raise ArgumentError(
             "level", f"must lie between 0 and 1, got {level!r}: 0.9 is a 90 % interval."
         )
@@ -95,12 +95,13 @@ def numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:
     """Return `value` as an array of floats, or raise naming the argument.
 
     Raises:
-        ArgumentError: If `value` cannot be read as numbers; text is none, whatever it says.
+        ArgumentError: If `value` cannot be read as numbers; text is none, whatever it says, and
+            neither are True and False, which stand where another argument was meant.
     """
     try:
         array = np.asarray(value)
-        if array.dtype.kind in "SUc":  # text, complex numbers
-            raise TypeError
+        if array.dtype.kind in "SUcb" or _has_truth_values(value):
+            raise TypeError  # text, complex numbers, truth values
         return np.asarray(array, dtype=np.float64)
     except (TypeError, ValueError):
         raise ArgumentError(
@@ -108,6 +109,13 @@ def numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:
         ) from None
     except OverflowError:  # not shown: Python refuses to write out so many digits
         raise ArgumentError(name, "must be a number that a float can hold.") from None
+
+
+def _has_truth_values(value: object) -> bool:
+    """Return whether there are any among numbers, of which an array would make 1 and 0."""
+    if isinstance(value, (list, tuple)):
+        return any(map(_has_truth_values, value))
+    return isinstance(value, (bool, np.bool_))
 
 
 def single(name: str, array: NDArray[np.float64]) -> float:

@@ -14,7 +14,18 @@ from fakes import reply, scripted
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command
-from runs_of_0_1 import FAIL, FIRST, PASS, QUESTION, SECOND, agent, loop, loop_with, thread
+from runs_of_0_1 import (
+    FAIL,
+    FIRST,
+    OPTIONS,
+    PASS,
+    QUESTION,
+    SECOND,
+    agent,
+    loop,
+    loop_with,
+    thread,
+)
 
 from langchain_markovscale import (
     Calibration,
@@ -236,6 +247,26 @@ async def test_a_run_goes_on_in_an_event_loop(tmp_path: Path) -> None:
         state = await graph.ainvoke(None, thread("in revise"))
     assert [attempt["text"] for attempt in state["attempts"]] == [FIRST, SECOND]
     assert calls(state["usage"]) == {"generate": 1, "verify": 2, "revise": 1}
+
+
+async def test_a_run_that_waits_for_a_revision_goes_on_in_a_loop_that_only_draws(
+    tmp_path: Path,
+) -> None:
+    def drawing(saver: Any) -> Any:
+        model, judge = scripted(SECOND), JudgeVerifier(scripted(PASS))
+        options = OPTIONS | {"actions": ("generate",), "checkpointer": saver}
+        return create_markovscale_graph(model, verifier=judge, **options)
+
+    with saver_of("graph.sqlite", tmp_path) as saver:
+        states = [drawing(saver).invoke(None, thread("in revise"))]
+    path = str(copy(OLD / "graph.sqlite", tmp_path))
+    aio = pytest.importorskip("langgraph.checkpoint.sqlite.aio")
+    async with aio.AsyncSqliteSaver.from_conn_string(path) as saver:
+        states.append(await drawing(saver).ainvoke(None, thread("in revise")))
+    for state in states:
+        assert [attempt["text"] for attempt in state["attempts"]] == [FIRST, SECOND]
+        assert [attempt["action"] for attempt in state["attempts"]] == ["generate", "generate"]
+        assert state["answer"] == SECOND
 
 
 def test_a_human_who_was_asked_may_answer(tmp_path: Path) -> None:

@@ -73,6 +73,15 @@ def test_an_agent_draws_for_a_loop(run):
     assert output["usage"]["generate"]["calls"] == 2
 
 
+def test_an_agent_in_a_loop_may_take_as_many_steps_as_alone(run):
+    call = reply("", multiply={"a": 17, "b": 23})
+    agent = create_agent(ScriptedModel(script=[*[call] * 70, "It is 391"]), [multiply])
+    loop = create_markovscale_graph(
+        generate=agent, verifier=accepts("It is 391"), actions=("generate",), calibration=SURE
+    )
+    assert run(loop, {"question": "What is 17 * 23?"})["answer"] == "It is 391"
+
+
 class Models(BaseTracer):
     """Keeps the runs of models, with their names, tags and metadata."""
 

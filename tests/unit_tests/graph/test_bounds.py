@@ -22,6 +22,7 @@ from langchain_markovscale.graph.budget import checked_budget
 
 QUESTION = {"question": "?"}
 THREAD = {"configurable": {"thread_id": "1"}}
+PURPOSES = ("generate", "revise", "verify")
 PRICES = {"usd_per_input_token": 0.01, "usd_per_output_token": 0.1}
 
 
@@ -30,7 +31,7 @@ def graph_of(model, **options):
     return create_markovscale_graph(model, **{"verifier": rejecting()} | options)
 
 
-@pytest.mark.parametrize("rounds", [65, 200, 100_000, 1e9, float("inf"), [3], None])
+@pytest.mark.parametrize("rounds", [65, 200, 100_000, 1e9, float("inf"), [3], None, True])
 def test_rounds_beyond_the_bound_are_refused_before_anything_is_paid(rounds, run):
     model = ScriptedModel(script=["never"])
     with pytest.raises(ValueError, match="max_rounds"):
@@ -89,6 +90,24 @@ def test_a_budget_of_another_type_is_refused_at_once_or_kept(budget, run):
         state = run(graph_of(model), QUESTION, context={"budget": budget})
         assert state["answer"] == "wrong"
         assert state["decision"]["reason"] in ("budget", "max_rounds")
+
+
+@pytest.mark.parametrize(
+    "budget",
+    [
+        {"rounds": True},
+        {"tokens": True},
+        {"seconds": True},
+        {"usd": True, **PRICES},
+        {"usd": 1, **PRICES, "usd_per_input_token": False},
+        {"usd": 1, **PRICES, "usd_per_input_token": dict.fromkeys(PURPOSES, True)},
+    ],
+)
+def test_true_and_false_are_no_amounts(budget, run):
+    model = always("never")
+    with pytest.raises(ValueError, match=r"^budget\[.*must be a number"):
+        run(graph_of(model), QUESTION, context={"budget": budget})
+    assert not model.asked
 
 
 def test_the_checked_budget_is_plain_numbers():

@@ -5,6 +5,7 @@ import inspect
 import pickle
 from functools import partial
 
+import numpy as np
 import pytest
 from fakes import Scripted, ScriptedModel, accepts, rejecting
 
@@ -123,6 +124,9 @@ def test_a_cost_that_nobody_means_is_refused_with_its_unit(criterion_in, cost):
         {"max_rounds": "3"},
         {"max_rounds": 10**400},
         {"choices": 10**309},
+        {"max_rounds": True},
+        {"cost_per_round": False},
+        {"cost_per_round": {"revise": 0.01, "generate": np.False_}},
     ],
 )
 def test_what_is_no_number_is_refused_by_its_name(criterion_in, option):

@@ -3,12 +3,16 @@
 A run that was broken off goes on without paying twice.
 """
 
+from functools import partial
+
 import pytest
 from fakes import REPAIRING, PowerCut, Scripted, ScriptedModel, accepts, rejecting
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, StateGraph
 
 from langchain_markovscale import create_markovscale_graph
+from langchain_markovscale.graph.state import MarkovScaleState
 
 THREAD = {"configurable": {"thread_id": "1"}}
 
@@ -111,6 +115,44 @@ def test_no_call_that_was_finished_is_repeated_after_a_power_cut(call, again, ru
     assert generate.calls + revise.calls + verify.calls == 5  # four, and the one that was cut
     assert [attempt["text"] for attempt in state["attempts"]] == ["five", "four"]
     assert state["answer"] == "four"
+    assert texts(state) == ["2 + 2?", "four"]
+
+
+def alone(loop, saver):
+    return loop(checkpointer=saver)
+
+
+def within_another(loop, saver):
+    parent = StateGraph(MarkovScaleState).add_node("solver", loop(checkpointer=None))
+    return parent.add_edge(START, "solver").compile(checkpointer=saver)
+
+
+@pytest.mark.parametrize(
+    ("placed", "again"),
+    [(alone, None), (alone, {"question": "2 + 2?"}), (within_another, None)],
+    ids=["resumed", "asked again", "resumed within another graph"],
+)
+@pytest.mark.parametrize("durability", ["sync", "exit"])
+@pytest.mark.parametrize(("left", "now"), [("revise", "generate"), ("generate", "revise")])
+def test_a_run_goes_on_where_its_next_step_is_not_allowed_any_more(
+    left, now, placed, again, durability, run
+):
+    scripts = {left: [PowerCut()], now: ["six", "four"]}
+    scripts["generate"].insert(0, "five")
+    options = {name: Scripted(*script) for name, script in scripts.items()}
+    options |= {"cost_per_round": 0.05}
+    saver = InMemorySaver()
+
+    def loop(action):
+        made = partial(graph_of, None, accepts("four"), actions=(action,), **options)
+        return placed(made, saver)
+
+    with pytest.raises(PowerCut):
+        run(loop(left), {"question": "2 + 2?"}, THREAD, durability=durability)
+    state = run(loop(now), again, THREAD, durability=durability)
+    assert state["answer"] == "four"
+    assert [attempt["text"] for attempt in state["attempts"]] == ["five", "six", "four"]
+    assert [attempt["action"] for attempt in state["attempts"][1:]] == [now, now]
     assert texts(state) == ["2 + 2?", "four"]
 
 

@@ -5,7 +5,8 @@ import threading
 from collections import Counter
 
 import pytest
-from fakes import ScriptedModel
+from fakes import ScriptedModel, reply
+from langchain.agents import create_agent
 from langchain_core.documents import Document
 from langchain_core.runnables import RunnableLambda
 from langgraph.graph import START, MessagesState, StateGraph
@@ -45,6 +46,21 @@ def test_every_start_is_revised_as_often_as_planned(record, parts, path):
         ("draw 2", "not draw 2"),
         ("revision 3", "not revision 3"),
     ]
+
+
+def test_an_agent_may_take_more_steps_than_the_recording_does(record, path):
+    def count_down(left: int) -> str:
+        """Count down."""
+        return str(left)
+
+    calls = [reply("", count_down={"left": left}) for left in range(20)]
+    agent = create_agent(ScriptedModel(script=[*calls, "4"]), [count_down])
+    graph = create_markovscale_graph(
+        generate=agent, verifier=lambda answer: 0.5, actions=("generate",)
+    )
+    options = {"revisions": 0, "fresh_starts": 1, "answer_key": "text"}
+    record(graph, [("What is 2 + 2?", "4")], path=path, **options)
+    assert [texts(trace) for trace in read_traces(path)] == [["4"]]
 
 
 def test_attempts_have_keys_and_labels(record, parts, path):

@@ -123,6 +123,12 @@ def test_replacing_a_value_checks_it_again():
         replace(Rates(**TWO), repair=(0.5, 2.0))
 
 
+@pytest.mark.parametrize("truth", [True, False, [0.5, True], [[0.5], [False]], np.True_])
+def test_true_and_false_are_no_numbers(truth):
+    with pytest.raises(ValueError, match=r"^initial must be a number or an array of numbers, got"):
+        TwoStateChain(0.5, 0.1).accuracy(truth, 3)
+
+
 @pytest.mark.parametrize("huge", [10**400, -(10**5_000)], ids=["huge", "hugely negative"])
 def test_a_number_that_no_float_can_hold_is_refused_by_name(huge):
     with pytest.raises(ValueError, match="initial must be a number that a float can hold"):
