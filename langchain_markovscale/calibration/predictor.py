@@ -13,79 +13,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from langchain_markovscale._extras import naming_the_extra
 from langchain_markovscale.calibration.calibration import Calibration
+from langchain_markovscale.calibration.committee import (
+    Committee,
+    Floats,
+    finite,
+    standardized,
+)
 from langchain_markovscale.calibration.json_file import read_document, write_document
 from langchain_markovscale.display.wording import counted
+from langchain_markovscale.theory.mixture import check_weights
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.validation import non_negative, whole
-from langchain_markovscale.traces.features import Columns, Features, columns_of, encoded
+from langchain_markovscale.traces.features import Features, columns_of, encoded
 from langchain_markovscale.traces.trace import Trace
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
 
-Floats = NDArray[np.float64]
-
 FeatureFunction = Callable[[str], Features]
 
 _FEWEST = 25  # questions: five for each fold
 _SURE = 1.645  # standard errors by which held-out questions must gain
-_FARTHEST = 5.0  # standard deviations: a question unlike all others counts as one at the edge
 _KIND, _VERSION = "class predictor", 1
 _NUMBERS = ("usual_weights", "questions", "gain", "gain_error")
-_LAYERS = ("hidden", "hidden_bias", "output", "output_bias")
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Committee:
-    """F perceptrons of D inputs, H hidden units and K outputs, which together give class weights.
-
-    Attributes:
-        dimensions: E, length of the question's embedding; 0 without one.
-        columns: The features that follow it among the inputs.
-        mean: Of each input over the questions trained on, shape (D,).
-        scale: Standard deviation of each, 1 where it is always the same, shape (D,).
-        layers: Factors and biases of the hidden units and of the outputs, shapes (F, D, H),
-            (F, 1, H), (F, H, K), (F, 1, K).
-        trust: λ of each, shape (F,): its weights are (1 − λ) usual ones + λ its own.
-    """
-
-    dimensions: int
-    columns: Columns
-    mean: Floats
-    scale: Floats
-    layers: Sequence[NDArray[np.float32]]
-    trust: Floats
-
-    def weights(
-        self, vectors: Floats | None, records: Sequence[Features | None], usual: Floats
-    ) -> Floats:
-        """Return the mean of all networks' weights, shape (Q, K).
-
-        A network's own are softmax(ln usual + output): without learning, it changes nothing.
-        """
-        table = encoded(records, self.columns)
-        if vectors is not None:
-            if vectors.shape[1] != self.dimensions:
-                raise ValueError(
-                    f"embeddings returned vectors of length {vectors.shape[1]}, but the predictor "
-                    f"was trained on {self.dimensions}: use the model that it was trained with."
-                )
-            table = np.hstack([vectors, table])
-        hidden, hidden_bias, output, output_bias = self.layers
-        numbers = _standardized(table, self.mean, self.scale, self.dimensions)
-        prior = np.log(np.maximum(usual, 1e-12))
-        logits = np.tanh(numbers @ hidden + hidden_bias) @ output + output_bias + prior
-        raised = np.exp(logits - logits.max(axis=2, keepdims=True))
-        own = raised / raised.sum(axis=2, keepdims=True)
-        trust = self.trust[:, None, None]
-        mean = ((1 - trust) * usual + trust * own).mean(axis=0)
-        return np.asarray(mean / mean.sum(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True)
@@ -205,7 +161,7 @@ class ClassPredictor:
         mean, scale = np.nanmean(table, axis=0), np.nanstd(table, axis=0)
         scale[scale <= 1e-12] = 1.0
         layers, trust, gains = train(
-            _standardized(table, mean, scale, dimensions),
+            standardized(table, mean, scale, dimensions),
             likelihoods,
             np.array(rates.weights),
             np.unique(questions, return_inverse=True)[1],
@@ -304,22 +260,8 @@ class ClassPredictor:
 
     def save(self, path: str | Path) -> None:
         """Write the predictor as JSON; embeddings and functions are not saved, but named."""
-        committee = self.committee
-        content = {name: getattr(self, name) for name in _NUMBERS}
-        content |= self.sources.names | {"committee": None}
-        if committee is not None:
-            content["committee"] = {
-                "dimensions": committee.dimensions,
-                "columns": committee.columns,
-                "mean": committee.mean.tolist(),
-                "scale": committee.scale.tolist(),
-                # The shortest decimals that are the same single-precision numbers.
-                "networks": {
-                    name: layer.astype(str).astype(np.float64).tolist()
-                    for name, layer in zip(_LAYERS, committee.layers, strict=True)
-                },
-                "trust": committee.trust.tolist(),
-            }
+        content = {name: getattr(self, name) for name in _NUMBERS} | self.sources.names
+        content["committee"] = None if self.committee is None else self.committee.content()
         write_document(path, _KIND, _VERSION, content)
 
     @classmethod
@@ -346,34 +288,18 @@ class ClassPredictor:
         if content.get("committee") is not None:
             _check_sources(path, content, sources)
         try:
+            numbers = {name: content[name] for name in _NUMBERS}
+            numbers["usual_weights"] = tuple(check_weights(numbers["usual_weights"]).tolist())
+            whole("questions", numbers["questions"])
+            for name in ("gain", "gain_error"):
+                finite(name, numbers[name], ())
             kept = content["committee"]
             if kept is not None:
-                kept = Committee(
-                    kept["dimensions"],
-                    tuple((name, stratum) for name, stratum in kept["columns"]),
-                    np.array(kept["mean"], dtype=np.float64),
-                    np.array(kept["scale"], dtype=np.float64),
-                    [np.array(kept["networks"][name], dtype=np.float32) for name in _LAYERS],
-                    np.array(kept["trust"], dtype=np.float64),
-                )
-            numbers = {name: content[name] for name in _NUMBERS}
-            numbers["usual_weights"] = tuple(numbers["usual_weights"])
+                kept = Committee.of(kept, classes=len(numbers["usual_weights"]))
             return cls(**numbers, sources=sources, committee=kept)
         except (KeyError, TypeError, ValueError) as error:
             missing = "missing " if isinstance(error, KeyError) else ""
             raise ValueError(f"{path} is not a valid class predictor: {missing}{error}.") from None
-
-
-def _standardized(table: Floats, mean: Floats, scale: Floats, dimensions: int) -> Floats:
-    """Return what the networks see: standard deviations from the mean, 0 where unknown.
-
-    Embedding (the first `dimensions` columns) and features get the same total variance, so that
-    neither outweighs the other.
-    """
-    standardized = np.clip(np.nan_to_num((table - mean) / scale, nan=0.0), -_FARTHEST, _FARTHEST)
-    sizes = [size for size in (dimensions, table.shape[1] - dimensions) if size]
-    emphasis = [np.sqrt(sum(sizes) / (len(sizes) * size)) for size in sizes]
-    return np.asarray(standardized * np.repeat(emphasis, sizes))
 
 
 def _vectors(embedded: ArrayLike, questions: Sequence[str]) -> Floats:

@@ -119,3 +119,56 @@ def test_training_without_torch_says_what_to_install(monkeypatch):
     )
     with pytest.raises(ModuleNotFoundError, match=r"langchain-markovscale\[huggingface\]"):
         ClassPredictor.fit(traces_of(40), RATES)
+
+
+NO_NUMBERS = [
+    None,
+    True,
+    "x",
+    "\ud800",
+    -1,
+    math.nan,
+    math.inf,
+    10**400,
+    [],
+    {},
+    [[[]]],
+    [1.0] * 99,
+]
+
+
+def places(content, *before):
+    """Every place in a JSON value, and of its lists the first entries."""
+    yield before
+    entries = content.items() if isinstance(content, dict) else ()
+    if isinstance(content, list):
+        entries = list(enumerate(content))[:1]
+    for name, value in entries:
+        yield from places(value, *before, name)
+
+
+def with_value(content, place, value):
+    if not place:
+        return value
+    copied = content.copy()
+    copied[place[0]] = with_value(content[place[0]], place[1:], value)
+    return copied
+
+
+def test_a_damaged_file_is_a_clear_error_or_gives_weights(predictor, tmp_path):
+    path = tmp_path / "predictor.json"
+    predictor.save(path)
+    content = json.loads(path.read_text())
+    told = []
+    for place in places(content):
+        for value in NO_NUMBERS:
+            path.write_text(json.dumps(with_value(content, place, value)))
+            try:
+                weights = ClassPredictor.load(path).weights("", {"kind": "easy"})
+            except ValueError as error:
+                told.append(str(error))
+            else:
+                assert sum(weights) == pytest.approx(1), (place, value)
+                assert min(weights) >= 0
+    assert len(told) > 100
+    assert all("predictor" in each for each in told)
