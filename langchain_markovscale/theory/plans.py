@@ -13,12 +13,13 @@ A commitment's worth is linear in the belief. For verdicts that are independent 
 plan attains, so it bounds the optimum from below, and deciding again each round can only raise it.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.theory.posterior import Candidates, Chains
+from langchain_markovscale.theory.posterior import Candidates, by_rounds
 from langchain_markovscale.types import Action
 
 Floats = NDArray[np.float64]
@@ -64,22 +65,32 @@ class Outlook(NamedTuple):
 
 
 class Commitments(NamedTuple):
-    """Plans of 1 … n rounds.
+    """Plans of 1 … n rounds that begin with one of X actions.
 
     Attributes:
-        gains: What each adds to the chance that the answer returned is right, shape (n,).
-        rounds: The rounds that each is expected to take, shape (n,).
+        gains: What each adds to the chance that the answer returned is right, X rows.
+        rounds: The rounds that each is expected to take, X rows.
         kind: What they do.
     """
 
-    gains: Floats
-    rounds: Floats
+    gains: Sequence[Sequence[float]]
+    rounds: Sequence[Sequence[float]]
     kind: Kind = "verified"
 
-    def best(self, action: Action, cost: float) -> Plan:
-        """Return the one that is worth most when a round costs c; of equal ones the shortest."""
-        row = int((self.gains - cost * self.rounds).argmax())
-        return Plan(action, float(self.gains[row]), float(self.rounds[row]), self.kind, row + 1)
+    def best(self, costs: Mapping[Action, float]) -> list[Plan]:
+        """Return for each action the one that is worth most; of equal ones the shortest.
+
+        Args:
+            costs: c, what a round of each action costs, in the order of the rows.
+        """
+        plans = []
+        for (action, cost), gains, rounds in zip(
+            costs.items(), self.gains, self.rounds, strict=True
+        ):
+            worths = [gain - cost * taken for gain, taken in zip(gains, rounds, strict=True)]
+            at = worths.index(max(worths))
+            plans.append(Plan(action, gains[at], rounds[at], self.kind, at + 1))
+        return plans
 
 
 def verified(cases: Candidates, most: int) -> Commitments:
@@ -90,43 +101,25 @@ def verified(cases: Candidates, most: int) -> Commitments:
         most: The most rounds, at least 1.
     """
     weights, right, candidate, accepted, mistaken = cases
-    ends = mistaken + candidate * (accepted - mistaken)  # 1 − R
+    found = candidate * accepted  # A
+    ends = found + (1 - candidate) * mistaken  # 1 − R
     # V − y = (A − (1 − R) y) L: what a round brings, times the rounds.
-    gains = weights * (candidate * accepted - right * ends)
-    firsts = np.array([gains.ravel(), weights.ravel()])
-    return Commitments(*_summed(firsts, 1 - ends.ravel(), most))
+    gains = weights * (found - right * ends)
+    actions = len(gains)
+    rounds = by_rounds(1 - ends.reshape(actions, -1), most)
+    each = np.empty((actions, 2, rounds.shape[2]))
+    each[:, 0] = gains.reshape(actions, -1)
+    each[:, 1] = weights.reshape(len(weights), -1)
+    sums = np.matmul(each, rounds.transpose(1, 2, 0))
+    return Commitments(sums[:, 0].tolist(), sums[:, 1].tolist())
 
 
-def blind(cases: Chains, most: int) -> Commitments:
-    """Return the commitments to revise n times and take what comes.
-
-    Args:
-        cases: What revisions depend on.
-        most: The most rounds, at least 1.
-    """
-    right, wrong, repair, corruption = cases
-    # a_{t+1} = λ a_t + α, so that a_n − a_0 is the first gain times 1 + λ + … + λⁿ⁻¹.
-    first = wrong * repair - right * corruption
-    gains = _summed(first.ravel(), (1 - repair - corruption).ravel(), most)
-    return Commitments(gains, np.arange(1.0, most + 1), "blind")
-
-
-def one_draw(cases: Candidates) -> Commitments:
-    """Return the commitment to draw once and take what comes."""
-    gains = cases.weights * (cases.candidate - cases.right)
-    return Commitments(np.add.reduce(gains, axis=None, keepdims=True).ravel(), np.ones(1), "blind")
-
-
-def _summed(firsts: Floats, factors: Floats, most: int) -> Floats:
-    """Return Σ_i x_i (1 + f_i + … + f_iⁿ⁻¹) for n from 1 to `most`, shape (…, most).
+def as_they_come(gains: Floats, kind: Kind) -> Commitments:
+    """Return the commitments to take n candidates, whatever they are.
 
     Args:
-        firsts: x, shape (…, N).
-        factors: f, shape (N,).
-        most: The most rounds.
+        gains: What each adds, shape (X, most).
+        kind: What they do.
     """
-    powers = np.empty((most, factors.size))
-    powers[0] = 1.0
-    powers[1:] = factors
-    np.multiply.accumulate(powers, axis=0, out=powers)
-    return np.asarray(np.add.accumulate(firsts.dot(powers.T), axis=-1))
+    rounds = range(1, gains.shape[1] + 1)
+    return Commitments(gains.tolist(), [rounds] * len(gains), kind)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from langchain_markovscale.theory.lattice import Mark
 from langchain_markovscale.theory.urn import Drawn, Law
+from langchain_markovscale.types import Action
 
 Floats = NDArray[np.float64]
 
@@ -32,10 +33,12 @@ class NextDraw(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """What an answer drawn or revised until the verifier accepts depends on, by case.
+    """What an answer drawn or revised until the verifier accepts depends on, by action and case.
+
+    Arrays broadcast to one another; their first axis is that of X actions, the others are cases.
 
     Attributes:
-        weights: P(case), of any shape; sums to 1. The others broadcast with it.
+        weights: P(case), X or 1 rows of any shape, each of which sums to 1.
         right: 1 where the answer in hand is right, else 0.
         candidate: P(a candidate is right).
         accepted: P(a right candidate is accepted).
@@ -49,22 +52,6 @@ class Candidates(NamedTuple):
     mistaken: Floats
 
 
-class Chains(NamedTuple):
-    """What blind revisions of the answer in hand depend on, in N cases.
-
-    Attributes:
-        right: P(case, and the answer in hand is right).
-        wrong: P(case, and it is wrong).
-        repair: α of the next revision.
-        corruption: β of the next revision.
-    """
-
-    right: Floats
-    wrong: Floats
-    repair: Floats
-    corruption: Floats
-
-
 class Urns(NamedTuple):
     """What is in the urn under each of H hypotheses, by each of U laws of wrong answers.
 
@@ -74,12 +61,16 @@ class Urns(NamedTuple):
         weights: What each answer weighs in the urn, 0 where it is not in it, then everything, then
             all values that were not drawn, shape (U, H, A + 2).
         distinct: How many different values there are in it, shape (H,).
+        seen: P(the next wrong draw is answer i | h), shape (H, A).
+        unseen: P(it is a new one | h), shape (H,).
     """
 
     laws: tuple[Law, ...]
     chances: Floats
     weights: Floats
     distinct: NDArray[np.int64]
+    seen: Floats
+    unseen: Floats
 
     @classmethod
     def of(
@@ -87,18 +78,17 @@ class Urns(NamedTuple):
     ) -> "Urns":
         """Return them from what was drawn, by law and hypothesis, of so many answers."""
         numbers = range(answers)
-        weights = [
-            [[*[urn.weights.get(i, 0.0) for i in numbers], urn.whole, urn.unseen] for urn in row]
-            for row in drawn
-        ]
-        distinct = [len(urn.weights) for urn in drawn[0]]
-        return cls(laws, chances, np.array(weights), np.array(distinct))
-
-    def shares(self) -> tuple[Floats, Floats]:
-        """P(the next wrong draw is answer i | h), shape (H, A), and a new one, shape (H,)."""
-        by_law = (self.chances / self.weights[..., -2])[..., None] * self.weights
-        shares = np.add.reduce(by_law, axis=0)
-        return shares[:, :-2], shares[:, -1]
+        flat: list[float] = []
+        for row in drawn:
+            for urn in row:
+                many = urn.weights
+                flat += [many.get(i, 0.0) for i in numbers]
+                flat += [urn.whole, urn.unseen]
+        weights = np.array(flat).reshape(len(drawn), -1, answers + 2)
+        distinct = np.array([len(urn.weights) for urn in drawn[0]])
+        by_law = (chances / weights[..., -2])[..., None] * weights
+        shares = by_law[0] if len(laws) == 1 else np.add.reduce(by_law, axis=0)
+        return cls(laws, chances, weights, distinct, shares[:, :-2], shares[:, -1])
 
 
 class Ballot(NamedTuple):
@@ -135,16 +125,20 @@ class Posterior(ABC):
         """P(answer i is right), shape (A,)."""
 
     @abstractmethod
-    def drawn(self, answer: int | None) -> Candidates:
-        """Return what fresh draws depend on while that answer is in hand."""
+    def candidates(self, actions: Sequence[Action], answer: int | None, depth: int) -> Candidates:
+        """Return what candidates depend on if each of them is verified.
+
+        Args:
+            actions: Where they come from: fresh draws, or revisions of the answer in hand.
+            answer: Which is in hand.
+            depth: Revisions between that and its fresh draw.
+        """
 
     @abstractmethod
-    def revised(self, answer: int | None, depth: int) -> Candidates:
-        """Return what revisions of that answer, at that depth, depend on if each is verified."""
-
-    @abstractmethod
-    def chains(self, answer: int | None, depth: int) -> Chains:
-        """Return what blind revisions of that answer, at that depth, depend on."""
+    def unverified(
+        self, actions: Sequence[Action], answer: int | None, depth: int, most: int
+    ) -> Floats:
+        """Return what n candidates add if the last is taken as it comes, by action, (X, most)."""
 
 
 class KeyedPosterior(Posterior):
@@ -164,6 +158,42 @@ class KeyedPosterior(Posterior):
     @abstractmethod
     def ballot(self, draws: int) -> Ballot:
         """Return what a vote after up to so many more fresh draws depends on."""
+
+
+def by_rounds(factors: Floats, most: int) -> Floats:
+    """Return 1 + f + … + fⁿ⁻¹ for n from 1 to `most`, shape (most, …).
+
+    Args:
+        factors: f, of any shape.
+        most: The most rounds.
+    """
+    sums = np.empty((most, *factors.shape))
+    sums[0] = 1.0
+    done, power = 1, factors  # fⁿ of the n that are done
+    while done < most:
+        more = sums[done : 2 * done]
+        np.multiply(sums[: len(more)], power, out=more)
+        more += sums[done - 1]
+        done, power = 2 * done, power * power
+    return sums
+
+
+def chain_gains(repair: Floats, corruption: Floats, most: int) -> Floats:
+    """Return what n revisions add where the answer in hand is wrong, and where it is right.
+
+    a_{t+1} = λ a_t + α, so that a_n − a_0 is α or −β times 1 + λ + … + λⁿ⁻¹.
+
+    Args:
+        repair: α, shape (X, N).
+        corruption: β, shape (X, N).
+        most: The most revisions.
+
+    Returns:
+        Shape (2, N, X · most), for X rows of gains.
+    """
+    rounds = by_rounds(1 - repair - corruption, most)
+    gains = np.array([repair * rounds, -corruption * rounds])
+    return np.ascontiguousarray(gains.transpose(0, 3, 2, 1).reshape(2, repair.shape[1], -1))
 
 
 @lru_cache(maxsize=64)

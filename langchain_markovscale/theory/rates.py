@@ -23,6 +23,7 @@ from langchain_markovscale.theory.mixture import (
     check_weights,
     per_class,
 )
+from langchain_markovscale.theory.posterior import chain_gains
 from langchain_markovscale.theory.prior_factors import (
     ACCEPT_THRESHOLD,
     CORRUPTION,
@@ -36,6 +37,7 @@ from langchain_markovscale.theory.prior_factors import (
 from langchain_markovscale.theory.scores import ScoreModel, SteppedModel
 from langchain_markovscale.theory.urn import Urn
 from langchain_markovscale.theory.validation import TOLERANCE, numbers, probabilities
+from langchain_markovscale.types import Action
 
 Floats = NDArray[np.float64]
 
@@ -146,6 +148,63 @@ class Rates:
         """
         factor = self.settling**depth
         return self.arrays.repair * factor, self.arrays.corruption * factor
+
+    def candidates(self, actions: Sequence[Action], depth: int) -> Floats:
+        """Return P(a candidate is right | the answer in hand is wrong or right), by action.
+
+        Args:
+            actions: Where candidates come from, X of them.
+            depth: Revisions between the answer in hand and its fresh draw.
+
+        Returns:
+            α or p₀, then 1 − β or p₀, shape (2, X, 1, 1, K); do not change it.
+        """
+        known = self._candidates.get((*actions, depth))
+        if known is None:
+            repair, corruption = self.at_depth(depth)
+            fresh = self.arrays.initial, self.arrays.initial
+            rows = [fresh if each == "generate" else (repair, 1 - corruption) for each in actions]
+            known = np.array(rows).swapaxes(0, 1)[:, :, None, None]
+            self._candidates[(*actions, depth)] = known
+        return known
+
+    def unverified(
+        self,
+        classes: Floats,
+        right: Floats | None,
+        actions: Sequence[Action],
+        depth: int,
+        most: int,
+    ) -> Floats:
+        """Return what n candidates add that nobody verifies, shape (X, most).
+
+        Args:
+            classes: P(class k), shape (K,).
+            right: P(class k, and the answer in hand is right), shape (K,); None where it is wrong.
+            actions: Where candidates come from, X of them.
+            depth: Revisions between the answer in hand and its fresh draw.
+            most: The most candidates.
+        """
+        key = (*actions, depth, most)
+        known = self._candidates.get(key)
+        if known is None:
+            repair, kept = self.candidates(actions, depth)[:, :, 0, 0]
+            known = self._candidates[key] = chain_gains(repair, 1 - kept, most)
+        if_wrong, if_right = known
+        if right is None:
+            gains = classes.dot(if_wrong)
+        else:
+            gains = (classes - right).dot(if_wrong) + right.dot(if_right)
+        return np.asarray(gains.reshape(len(actions), most))
+
+    @cached_property
+    def _candidates(self) -> dict[tuple[str | int, ...], Floats]:
+        return {}
+
+    @cached_property
+    def ones(self) -> Floats:
+        """A vector that sums over classes, shape (K,)."""
+        return np.ones(self.n_classes)
 
     @cached_property
     def urn(self) -> Urn:
