@@ -141,7 +141,7 @@ class Belief:
         if class_weights is not None:
             log_joint += log_chance(self.prior(class_weights)) - self._log_weights
         joint = np.exp(log_joint - log_joint.item(log_joint.argmax()))
-        joint /= joint.sum()
+        joint /= np.add.reduce(joint, axis=None)
         return KeyedByClass(joint, self.rates, self._scores, evidence, urns, seen, depths)
 
     def _read(self, steps: list[Step], hypotheses: int, levels: int) -> tuple[Floats, Urns]:

@@ -115,20 +115,15 @@ class KeyedByClass(KeyedPosterior):
     def candidates(self, actions: Sequence[Action], answer: int | None, depth: int) -> Candidates:
         """Return what candidates depend on, each of them verified."""
         weights, accepted = self._right_cases
-        shape = (len(actions), 1, *self.full.shape)
-        candidate, mistaken, right = np.empty(shape), np.empty(shape), np.zeros((shape[2], 1))
-        if_wrong, if_right = self._rates.candidates(actions, depth)
-        candidate[:] = if_wrong
+        right, candidate = self._rates.in_hand(actions, answer, depth, len(self.full))
+        mistaken = np.empty(candidate.shape)
         of_wrong = self._accepted[0]
         for row, action in zip(mistaken[:, 0], actions, strict=True):
             pull, own = self._repeated(action, answer)
             np.multiply(of_wrong, own, out=row)
             row += pull
-        if answer is not None:
-            right[answer] = 1.0
-            candidate[:, :, answer] = if_right[:, 0]
-            if "revise" in actions:
-                mistaken[actions.index("revise"), 0, answer] = of_wrong[answer]
+            if answer is not None and action == "revise":
+                row[answer] = of_wrong[answer]
         return Candidates(weights, right, candidate, accepted, mistaken)
 
     def _repeated(
@@ -164,7 +159,7 @@ class KeyedByClass(KeyedPosterior):
 
     @cached_property
     def _verdicts(self) -> Floats:
-        """What is known of verdicts on each answer, and on none: `_verdict_lines`, (H, 2, 7, 1)."""
+        """What is known of verdicts on each answer, and on none: `_verdict_lines`, (H, 7, 2)."""
         rho, accepts = self._rates.verdict_correlation, self._model.accepts
         tallies = [accepts(self._scores.get(answer, ())) for answer in range(len(self.latest))]
         return np.array([_verdict_lines(*tally, rho) for tally in (*tallies, (0, 0))])
@@ -172,7 +167,7 @@ class KeyedByClass(KeyedPosterior):
     @property
     def _repeats(self) -> Floats:
         """What is added to a verdict on each answer, and what it is multiplied by, shape (A, 2)."""
-        return self._verdicts[:-1, :, -1]
+        return self._verdicts[:-1, -1]
 
     @property
     def _right_cases(self) -> tuple[Floats, Floats]:
@@ -180,7 +175,7 @@ class KeyedByClass(KeyedPosterior):
 
         The cases are that it is always accepted, never, and with a chance anew each time.
         """
-        constant, slope = self._verdicts.T[:-1, :, :, None].swapaxes(0, 1)
+        constant, slope = self._verdicts.T[:, :-1, :, None]
         lines = slope * self._accepted[1]
         lines += constant
         weights = lines[:3]
@@ -190,7 +185,7 @@ class KeyedByClass(KeyedPosterior):
 
 @lru_cache(maxsize=1024)
 def _verdict_lines(accepted: int, rejected: int, rho: float) -> Floats:
-    """Return what verdicts on an answer owe to those before them, as 7 lines a + b·s: a, then b.
+    """Return what verdicts on an answer owe to those before them, as 7 lines a + b·s, (7, 2).
 
     After m verdicts, r of them accepting, one that is accepted with chance s anew is accepted with
     (ρr + (1−ρ)s)/(1+(m−1)ρ), ρ their correlation. The right answer's verdict repeats itself with
@@ -212,7 +207,7 @@ def _verdict_lines(accepted: int, rejected: int, rho: float) -> Floats:
         each = (0.0, 1.0)
     if tried == 0:
         always, never, anew = (0.0, rho), (rho, -rho), (1 - rho, 0.0)
-    return np.array([always, never, anew, (1.0, 0.0), (0.0, 0.0), each, repeated]).T
+    return np.array([always, never, anew, (1.0, 0.0), (0.0, 0.0), each, repeated])
 
 
 class TreeByClass(Posterior):

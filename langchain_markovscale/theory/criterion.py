@@ -8,7 +8,7 @@ one class, revisions only and a verifier that says nothing this is the rule of M
 iff b < π − c/(α+β).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,8 @@ from langchain_markovscale.theory.optimum import (
     Optimum,
     solve,
 )
-from langchain_markovscale.theory.plans import Outlook, Plan, as_they_come, verified
-from langchain_markovscale.theory.posterior import KeyedPosterior, Posterior
+from langchain_markovscale.theory.plans import Outlook, Plan, as_they_come, best_of, verified
+from langchain_markovscale.theory.posterior import Ballot, KeyedPosterior, Posterior
 from langchain_markovscale.theory.prior import PriorBelief
 from langchain_markovscale.theory.prior_factors import DELIVERED
 from langchain_markovscale.theory.rates import (
@@ -43,7 +43,7 @@ from langchain_markovscale.theory.validation import (
     single,
     whole,
 )
-from langchain_markovscale.theory.vote import vote_on
+from langchain_markovscale.theory.vote import vote_at_most, vote_on
 from langchain_markovscale.types import (
     Action,
     Attempt,
@@ -307,15 +307,21 @@ class Criterion:
         """Return for each action the best commitment that begins with it."""
         most, costs = min(outlook.left, _FARTHEST), self._costs
         at = tuple(costs), hand.answer, hand.depth
-        plans = as_they_come(posterior.unverified(*at, most), "blind").best(costs)
+        commitments = [as_they_come(posterior.unverified(*at, most), "blind")]
         if outlook.scored:
-            judged = verified(posterior.candidates(*at), most).best(costs)
-            plans = [max(each, key=self._worth) for each in zip(plans, judged, strict=True)]
+            commitments.append(verified(posterior.candidates(*at), most))
+        plans = best_of(commitments, costs)
         if votes and "generate" in costs and isinstance(posterior, KeyedPosterior):
             ballot = posterior.ballot(min(most, _MOST_VOTES))
-            gains = vote_on(ballot, hand.answer) - hand.belief
-            (vote,) = as_they_come(gains[None], "vote").best({"generate": costs["generate"]})
-            plans[-1] = max(plans[-1], vote, key=self._worth)
+            drawing: dict[Action, float] = {"generate": costs["generate"]}
+
+            def vote(chances: Callable[[Ballot, int | None], Floats]) -> Plan:
+                gains = chances(ballot, hand.answer) - hand.belief
+                return best_of([as_they_come(gains[None], "vote")], drawing)[0]
+
+            # Most votes need not be counted: what they can't pass is known, and less than others.
+            if self._worth(vote(vote_at_most)) > max(map(self._worth, plans)) - TOLERANCE:
+                plans[-1] = max(plans[-1], vote(vote_on), key=self._worth)
         return plans
 
     def _optimal(

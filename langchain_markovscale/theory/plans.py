@@ -14,12 +14,14 @@ plan attains, so it bounds the optimum from below, and deciding again each round
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from math import inf
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.theory.posterior import Candidates, by_rounds
+from langchain_markovscale.theory.posterior import Candidates, powers_of
 from langchain_markovscale.types import Action
 
 Floats = NDArray[np.float64]
@@ -77,20 +79,28 @@ class Commitments(NamedTuple):
     rounds: Sequence[Sequence[float]]
     kind: Kind = "verified"
 
-    def best(self, costs: Mapping[Action, float]) -> list[Plan]:
-        """Return for each action the one that is worth most; of equal ones the shortest.
 
-        Args:
-            costs: c, what a round of each action costs, in the order of the rows.
-        """
-        plans = []
-        for (action, cost), gains, rounds in zip(
-            costs.items(), self.gains, self.rounds, strict=True
-        ):
-            worths = [gain - cost * taken for gain, taken in zip(gains, rounds, strict=True)]
-            at = worths.index(max(worths))
-            plans.append(Plan(action, gains[at], rounds[at], self.kind, at + 1))
-        return plans
+def best_of(commitments: Sequence[Commitments], costs: Mapping[Action, float]) -> list[Plan]:
+    """Return for each action the plan that is worth most; of equal ones the first, and shortest.
+
+    Args:
+        commitments: At least one, each with a row for each action.
+        costs: c, what a round of each action costs, in the order of the rows.
+    """
+    plans = []
+    for row, (action, cost) in enumerate(costs.items()):
+        best, most = None, -inf
+        for gains, rounds, kind in commitments:
+            worths = [
+                gain - cost * taken for gain, taken in zip(gains[row], rounds[row], strict=True)
+            ]
+            worth = max(worths)
+            if best is None or worth > most:
+                at, most = worths.index(worth), worth
+                best = Plan(action, gains[row][at], rounds[row][at], kind, at + 1)
+        assert best is not None
+        plans.append(best)
+    return plans
 
 
 def verified(cases: Candidates, most: int) -> Commitments:
@@ -106,12 +116,13 @@ def verified(cases: Candidates, most: int) -> Commitments:
     # V − y = (A − (1 − R) y) L: what a round brings, times the rounds.
     gains = weights * (found - right * ends)
     actions = len(gains)
-    rounds = by_rounds(1 - ends.reshape(actions, -1), most)
-    each = np.empty((actions, 2, rounds.shape[2]))
+    powers = powers_of(1 - ends.reshape(actions, -1), most)
+    each = np.empty((actions, 2, powers.shape[2]))
     each[:, 0] = gains.reshape(actions, -1)
     each[:, 1] = weights.reshape(len(weights), -1)
-    sums = np.matmul(each, rounds.transpose(1, 2, 0))
-    return Commitments(sums[:, 0].tolist(), sums[:, 1].tolist())
+    by_round = np.matmul(each, powers.transpose(1, 2, 0)).tolist()
+    added, taken = ([[*accumulate(row)] for row in rows] for rows in zip(*by_round, strict=True))
+    return Commitments(added, taken)
 
 
 def as_they_come(gains: Floats, kind: Kind) -> Commitments:

@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from langchain_markovscale.theory.decision_cache import Cache
 from langchain_markovscale.theory.graded_scores import GradedModel
 from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores
 from langchain_markovscale.theory.mixture import (
@@ -42,6 +43,7 @@ from langchain_markovscale.types import Action
 Floats = NDArray[np.float64]
 
 
+_CACHED = 512
 _NEARLY_EXACT = 0.95  # of a few traces, an exact verifier's rates are not quite 1
 
 
@@ -159,14 +161,42 @@ class Rates:
         Returns:
             α or p₀, then 1 − β or p₀, shape (2, X, 1, 1, K); do not change it.
         """
-        known = self._candidates.get((*actions, depth))
-        if known is None:
+
+        def make() -> Floats:
             repair, corruption = self.at_depth(depth)
             fresh = self.arrays.initial, self.arrays.initial
             rows = [fresh if each == "generate" else (repair, 1 - corruption) for each in actions]
-            known = np.array(rows).swapaxes(0, 1)[:, :, None, None]
-            self._candidates[(*actions, depth)] = known
-        return known
+            return np.array(rows).swapaxes(0, 1)[:, :, None, None]
+
+        return self._candidates.get((*actions, depth), make)
+
+    def in_hand(
+        self, actions: Sequence[Action], answer: int | None, depth: int, hypotheses: int
+    ) -> tuple[Floats, Floats]:
+        """Return whether the answer in hand is right, and P(a candidate is right), by hypothesis.
+
+        Args:
+            actions: Where candidates come from, X of them.
+            answer: The hypothesis under which the answer in hand is right, None where none is.
+            depth: Revisions between that and its fresh draw.
+            hypotheses: H, how many there are.
+
+        Returns:
+            Shape (H, 1), and (X, 1, H, K); do not change them.
+        """
+
+        def make() -> tuple[Floats, Floats]:
+            if_wrong, if_right = self.candidates(actions, depth)
+            right = np.zeros((hypotheses, 1))
+            if answer is not None:
+                right[answer] = 1.0
+            return right, np.where(right > 0, if_right, if_wrong)
+
+        return self._in_hand.get((*actions, answer, depth, hypotheses), make)
+
+    @cached_property
+    def _in_hand(self) -> Cache[tuple[str | int | None, ...], tuple[Floats, Floats]]:
+        return Cache(_CACHED)
 
     def unverified(
         self,
@@ -185,12 +215,12 @@ class Rates:
             depth: Revisions between the answer in hand and its fresh draw.
             most: The most candidates.
         """
-        key = (*actions, depth, most)
-        known = self._candidates.get(key)
-        if known is None:
+
+        def make() -> Floats:
             repair, kept = self.candidates(actions, depth)[:, :, 0, 0]
-            known = self._candidates[key] = chain_gains(repair, 1 - kept, most)
-        if_wrong, if_right = known
+            return chain_gains(repair, 1 - kept, most)
+
+        if_wrong, if_right = self._candidates.get((*actions, depth, most), make)
         if right is None:
             gains = classes.dot(if_wrong)
         else:
@@ -198,8 +228,8 @@ class Rates:
         return np.asarray(gains.reshape(len(actions), most))
 
     @cached_property
-    def _candidates(self) -> dict[tuple[str | int, ...], Floats]:
-        return {}
+    def _candidates(self) -> Cache[tuple[str | int, ...], Floats]:
+        return Cache(_CACHED)
 
     @cached_property
     def ones(self) -> Floats:

@@ -43,6 +43,33 @@ def vote_on(ballot: Ballot, answer: int | None) -> Floats:
     return np.asarray((ballot.chances * wins).ravel().dot(_ways(most, len(wins))))
 
 
+def vote_at_most(ballot: Ballot, answer: int | None) -> Floats:
+    """Return what no V_n passes: the chance of enough right draws, wherever wrong ones fall.
+
+    Args:
+        ballot: What was drawn, and what up to N more draws depend on.
+        answer: Which of the answers is in hand; None for one that is wrong.
+
+    Returns:
+        For n = 1 … N, shape (N,).
+    """
+    most = ballot.chances.shape[1] - 1
+    rival, leader = sorted([0, 0, *ballot.votes])[-2:]
+    needed = []
+    for index, many in enumerate([*ballot.votes, 0]):
+        ahead = (rival if many == leader else leader) - many + (index != answer)
+        needed.append(min(max(ahead, 0), most + 1))
+    enough = _enough(most).take(needed, axis=0)
+    return np.asarray((ballot.chances * enough).ravel().dot(_ways(most, len(needed))))
+
+
+@lru_cache(maxsize=64)
+def _enough(most: int) -> Floats:
+    """Return 1 at [needed, R, 0] where R right draws are as many as needed, else 0."""
+    rights = np.arange(most + 1)
+    return (rights >= np.arange(most + 2)[:, None]).astype(np.float64)[..., None]
+
+
 @lru_cache(maxsize=512)
 def _wins(
     votes: tuple[int, ...],

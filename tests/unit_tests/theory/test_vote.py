@@ -12,7 +12,7 @@ from runs import limited, rates, runs, unlimited
 from worlds import attempt
 
 from langchain_markovscale import Belief, Rates
-from langchain_markovscale.theory.vote import vote_on
+from langchain_markovscale.theory.vote import vote_at_most, vote_on
 
 ONE = Rates((1.0,), (0.4,), (0.3,), (0.1,), (0.85,), (0.8,), coincidence=0.3)
 
@@ -108,4 +108,5 @@ def test_a_vote_is_a_chance_and_no_vote_beats_knowing(known, attempts, n, data):
     in_hand = data.draw(st.sampled_from([None, *range(len(posterior.latest))]))
     worths = vote_on(posterior.ballot(n), in_hand)
     assert worths.shape == (n,)
+    assert np.all(worths <= vote_at_most(posterior.ballot(n), in_hand) + 1e-12)
     assert np.all((worths >= -1e-12) & (worths <= 1 + 1e-9))
