@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from langchain_markovscale.theory.candidate_tables import CandidateTables
 from langchain_markovscale.theory.class_posterior import KeyedByClass, TreeByClass
 from langchain_markovscale.theory.decision_cache import Cache
 from langchain_markovscale.theory.intercept import log_chance
@@ -35,7 +36,7 @@ from langchain_markovscale.types import Attempt
 
 Floats = NDArray[np.float64]
 
-_CACHED_RUNS = 512
+_CACHED_RUNS = 256  # as many as orders of votes in runs of up to 8 fresh draws
 
 
 class Belief:
@@ -59,6 +60,7 @@ class Belief:
         self._scores = self.rates.score_model
         self._log_weights = log_chance(self.rates.arrays.weights)
         self._table = self._table_with(1)
+        self._candidates = CandidateTables(self.rates)
         self._moves_at: dict[int, Floats] = {}
         self._runs: Cache[tuple[Step, ...], tuple[Floats, Urns]] = Cache(_CACHED_RUNS)
 
@@ -82,11 +84,6 @@ class Belief:
                 f"got {len(weights)}: was the predictor trained for this calibration?"
             )
         return np.tile(weights / draws, draws)
-
-    @property
-    def verdicts_anew(self) -> bool:
-        """Whether an answer's verdict is drawn anew each time."""
-        return self._scores.anew
 
     def draws(
         self, class_weights: Sequence[float] | None = None, *, scored: bool = True
@@ -142,7 +139,7 @@ class Belief:
             log_joint += log_chance(self.prior(class_weights)) - self._log_weights
         joint = np.exp(log_joint - log_joint.item(log_joint.argmax()))
         joint /= np.add.reduce(joint, axis=None)
-        return KeyedByClass(joint, self.rates, self._scores, evidence, urns, seen, depths)
+        return KeyedByClass(joint, self._candidates, self._scores, evidence, urns, seen, depths)
 
     def _read(self, steps: list[Step], hypotheses: int, levels: int) -> tuple[Floats, Urns]:
         """Return what a run says without its scores: ln P(class k, run | h), and its urns."""
@@ -178,7 +175,7 @@ class Belief:
         )
         before = log_chance(self.prior(class_weights))[:, None] + log_chance(scores.weights)
         cases, joint = labels.joint(before)
-        return TreeByClass(joint[:, 1], cases, self.rates, scores, depths)
+        return TreeByClass(joint[:, 1], cases, self._candidates, scores, depths)
 
     def _levels(self, deepest: int) -> int:
         """How many depths of revision have rates of their own, at least 1."""

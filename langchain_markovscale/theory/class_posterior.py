@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from langchain_markovscale.theory.candidate_tables import CandidateTables
 from langchain_markovscale.theory.lattice import Mark
 from langchain_markovscale.theory.likelihood import SeenAnswers
 from langchain_markovscale.theory.posterior import (
@@ -20,7 +21,6 @@ from langchain_markovscale.theory.posterior import (
     Urns,
     splits,
 )
-from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.scores import ScoreEvidence, ScoreModel
 from langchain_markovscale.types import Action
 
@@ -32,7 +32,7 @@ class KeyedByClass(KeyedPosterior):
 
     Args:
         full: P(class k and hypothesis h), shape (H, K); the last hypothesis is "none of them".
-        rates: The mixture.
+        tables: What candidates depend on, and the rates.
         model: What scores say.
         evidence: What those of this run say.
         urns: What is in the urn under each hypothesis.
@@ -43,7 +43,7 @@ class KeyedByClass(KeyedPosterior):
     def __init__(
         self,
         full: Floats,
-        rates: Rates,
+        tables: CandidateTables,
         model: ScoreModel,
         evidence: ScoreEvidence,
         urns: Urns,
@@ -51,8 +51,9 @@ class KeyedByClass(KeyedPosterior):
         depths: list[int],
     ) -> None:
         self.full, self.latest, self.depths = full, seen.latest, depths
-        self._rates, self._model, self._evidence, self._urns = rates, model, evidence, urns
-        self._votes, self._scores = seen.votes, seen.scores
+        self._tables, self._rates, self._model = tables, tables.rates, model
+        self._evidence, self._urns = evidence, urns
+        self.votes, self._scores = seen.votes, seen.scores
 
     @property
     def joint(self) -> Floats:
@@ -67,15 +68,15 @@ class KeyedByClass(KeyedPosterior):
     @property
     def beliefs(self) -> Floats:
         """P(answer i is right), shape (A,)."""
-        return np.asarray(self.full[:-1].dot(self._rates.ones))
+        return np.asarray(np.add.reduce(self.full[:-1], axis=1))
 
     def marks(self, *, scored: bool = True) -> list[Mark]:
         """Return each answer's mark in a state of fresh draws."""
         if not scored:
-            return [(votes, 0) for votes in self._votes]
+            return [(votes, 0) for votes in self.votes]
         model, anew = self._model, self._model.anew
         marks = []
-        for answer, votes in enumerate(self._votes):
+        for answer, votes in enumerate(self.votes):
             scores = self._scores.get(answer, ())
             level = model.level(scores) if scores else model.plain_level
             if not anew:
@@ -115,7 +116,7 @@ class KeyedByClass(KeyedPosterior):
     def candidates(self, actions: Sequence[Action], answer: int | None, depth: int) -> Candidates:
         """Return what candidates depend on, each of them verified."""
         weights, accepted = self._right_cases
-        right, candidate = self._rates.in_hand(actions, answer, depth, len(self.full))
+        right, candidate = self._tables.in_hand(actions, answer, depth, len(self.full))
         mistaken = np.empty(candidate.shape)
         of_wrong = self._accepted[0]
         for row, action in zip(mistaken[:, 0], actions, strict=True):
@@ -144,13 +145,13 @@ class KeyedByClass(KeyedPosterior):
     ) -> Floats:
         """Return what n candidates add that nobody verifies, by action."""
         right = None if answer is None else self.full[answer]
-        return self._rates.unverified(self.classes, right, actions, depth, most)
+        return self._tables.unverified(self.classes, right, actions, depth, most)
 
     def ballot(self, draws: int) -> Ballot:
         """Return what a vote after up to so many more fresh draws depends on."""
         chances = self.full.dot(splits(self._rates.initial, draws))
         shape = (len(chances), draws + 1, draws + 1)
-        return Ballot(self._votes, chances.reshape(shape), self._urns)
+        return Ballot(self.votes, chances.reshape(shape), self._urns)
 
     @cached_property
     def _accepted(self) -> Floats:
@@ -216,15 +217,20 @@ class TreeByClass(Posterior):
     Args:
         right: P(class k, node z and attempt i is right), shape (A, K, Z).
         cases: P(class k and node z), shape (K, Z).
-        rates: The mixture.
+        tables: What candidates depend on, and the rates.
         model: What scores say.
         depths: For each attempt, revisions between it and its fresh draw.
     """
 
     def __init__(
-        self, right: Floats, cases: Floats, rates: Rates, model: ScoreModel, depths: list[int]
+        self,
+        right: Floats,
+        cases: Floats,
+        tables: CandidateTables,
+        model: ScoreModel,
+        depths: list[int],
     ) -> None:
-        self._right, self._cases, self._rates, self._model = right, cases, rates, model
+        self._right, self._cases, self._tables, self._model = right, cases, tables, model
         self.depths = depths
         self.latest = list(range(len(depths)))
 
@@ -250,7 +256,7 @@ class TreeByClass(Posterior):
         return Candidates(
             np.stack([right, self._cases - right])[None],
             np.array([1.0, 0.0])[:, None, None],
-            self._rates.candidates(actions, depth)[::-1, :, 0].transpose(1, 0, 3, 2),
+            self._tables.chances(actions, depth)[::-1, :, 0].transpose(1, 0, 3, 2),
             of_right,
             of_wrong,
         )
@@ -260,7 +266,7 @@ class TreeByClass(Posterior):
     ) -> Floats:
         """Return what n candidates add that nobody verifies, by action."""
         right = None if answer is None else self._right[answer].sum(axis=1)
-        return self._rates.unverified(self.classes, right, actions, depth, most)
+        return self._tables.unverified(self.classes, right, actions, depth, most)
 
     def _right_cases(self, answer: int | None) -> Floats:
         """P(class k, node z and the answer is right), shape (K, Z)."""

@@ -256,7 +256,7 @@ class Criterion:
             return hand, "no_evidence"
         # No score at all, twice, is no accident; once, where nobody has ever seen one.
         scored = not says_nothing and not (silent and len(attempts) > self.belief.measured)
-        fresh = all(each["parent"] is None for each in attempts)
+        fresh = not any(posterior.depths)
         weights = None if class_weights is None else tuple(map(float, class_weights))
         plan = None
         if self.variant == "gate":
@@ -336,13 +336,11 @@ class Criterion:
             The plan, None where the run is longer than the table, and whether the table reaches as
             far as attempts are left.
         """
-        left, scored = outlook.left, outlook.scored
-        marks = posterior.marks(scored=scored)
-        drawn = sum(map(sum, marks)) if self._anew(scored) else sum(votes for votes, _ in marks)
-        longest = MOST_SCORED_DRAWS if scored else MOST_DRAWS
-        horizon = min(drawn + left, longest)
+        left, scored, drawn = outlook.left, outlook.scored, sum(posterior.votes)
+        horizon = min(drawn + left, MOST_SCORED_DRAWS if scored else MOST_DRAWS)
         if drawn >= horizon:
             return None, False
+        marks = posterior.marks(scored=scored)
         table = self._optimum(horizon, scored, outlook.class_weights)
         layer, ahead = table.lattice.layers[drawn], drawn + 1
         state = tuple(sorted(marks, reverse=True))
@@ -366,9 +364,6 @@ class Criterion:
             (horizon, scored, class_weights),
             lambda: solve(self.belief.draws(class_weights, scored=scored), horizon, cost),
         )
-
-    def _anew(self, scored: bool) -> bool:
-        return scored and self.belief.verdicts_anew
 
 
 def _decision(

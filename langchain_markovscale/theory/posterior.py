@@ -145,7 +145,12 @@ class KeyedPosterior(Posterior):
     """The belief over distinct keys.
 
     Hypotheses are that each key is right, then that none of them is: H = A + 1.
+
+    Attributes:
+        votes: Fresh draws of each answer.
     """
+
+    votes: list[int]
 
     @abstractmethod
     def marks(self, *, scored: bool = True) -> list[Mark]:

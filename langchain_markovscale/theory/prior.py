@@ -56,7 +56,7 @@ from langchain_markovscale.types import Attempt
 Floats = NDArray[np.float64]
 
 _INITIAL = np.array(INITIAL.values)
-_CACHED_RUNS = 512
+_CACHED_RUNS = 256  # as many as orders of votes in runs of up to 8 fresh draws
 
 
 class PriorBelief:
@@ -70,7 +70,6 @@ class PriorBelief:
     """
 
     measured = False
-    verdicts_anew = False  # an answer keeps the level that it first got
 
     def __init__(self, choices: int | None = None) -> None:
         self.rates: Rates = training_free_rates()

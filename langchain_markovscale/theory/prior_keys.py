@@ -64,7 +64,7 @@ class KeysPosterior(KeyedPosterior):
         depths: list[int],
     ) -> None:
         self._chances, self._given = chances, given
-        self._verdicts, self._votes, self._urns = verdicts, votes, urns
+        self._verdicts, self.votes, self._urns = verdicts, votes, urns
         self.latest, self.depths = latest, depths
 
     @property
@@ -78,11 +78,11 @@ class KeysPosterior(KeyedPosterior):
         Without a score it is the level that says less.
         """
         if not scored:
-            return [(votes, 0) for votes in self._votes]
+            return [(votes, 0) for votes in self.votes]
         levels: list[int] = [
             self._plain_level if verdict is None else verdict for verdict in self._verdicts
         ]
-        return list(zip(self._votes, levels, strict=True))
+        return list(zip(self.votes, levels, strict=True))
 
     def next_draw(self, *, scored: bool = True) -> NextDraw:
         """Return what the next fresh draw may be."""
@@ -153,7 +153,7 @@ class KeysPosterior(KeyedPosterior):
         """Return what a vote after up to so many more fresh draws depends on."""
         initial = self._given[:, AT_INITIAL] * self._chances[:, None]
         chances = initial.dot(splits(INITIAL.values, draws))
-        return Ballot(self._votes, chances.reshape(-1, draws + 1, draws + 1), self._urns)
+        return Ballot(self.votes, chances.reshape(-1, draws + 1, draws + 1), self._urns)
 
     def _by_hand(self, answer: int | None) -> Floats:
         """P(h, and the answer in hand is wrong or right), shape (2, H)."""

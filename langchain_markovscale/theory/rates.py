@@ -15,7 +15,6 @@ from typing import Any, Literal, NamedTuple, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.theory.decision_cache import Cache
 from langchain_markovscale.theory.graded_scores import GradedModel
 from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores
 from langchain_markovscale.theory.mixture import (
@@ -24,7 +23,6 @@ from langchain_markovscale.theory.mixture import (
     check_weights,
     per_class,
 )
-from langchain_markovscale.theory.posterior import chain_gains
 from langchain_markovscale.theory.prior_factors import (
     ACCEPT_THRESHOLD,
     CORRUPTION,
@@ -38,12 +36,10 @@ from langchain_markovscale.theory.prior_factors import (
 from langchain_markovscale.theory.scores import ScoreModel, SteppedModel
 from langchain_markovscale.theory.urn import Urn
 from langchain_markovscale.theory.validation import TOLERANCE, numbers, probabilities
-from langchain_markovscale.types import Action
 
 Floats = NDArray[np.float64]
 
 
-_CACHED = 512
 _NEARLY_EXACT = 0.95  # of a few traces, an exact verifier's rates are not quite 1
 
 
@@ -150,91 +146,6 @@ class Rates:
         """
         factor = self.settling**depth
         return self.arrays.repair * factor, self.arrays.corruption * factor
-
-    def candidates(self, actions: Sequence[Action], depth: int) -> Floats:
-        """Return P(a candidate is right | the answer in hand is wrong or right), by action.
-
-        Args:
-            actions: Where candidates come from, X of them.
-            depth: Revisions between the answer in hand and its fresh draw.
-
-        Returns:
-            α or p₀, then 1 − β or p₀, shape (2, X, 1, 1, K); do not change it.
-        """
-
-        def make() -> Floats:
-            repair, corruption = self.at_depth(depth)
-            fresh = self.arrays.initial, self.arrays.initial
-            rows = [fresh if each == "generate" else (repair, 1 - corruption) for each in actions]
-            return np.array(rows).swapaxes(0, 1)[:, :, None, None]
-
-        return self._candidates.get((*actions, depth), make)
-
-    def in_hand(
-        self, actions: Sequence[Action], answer: int | None, depth: int, hypotheses: int
-    ) -> tuple[Floats, Floats]:
-        """Return whether the answer in hand is right, and P(a candidate is right), by hypothesis.
-
-        Args:
-            actions: Where candidates come from, X of them.
-            answer: The hypothesis under which the answer in hand is right, None where none is.
-            depth: Revisions between that and its fresh draw.
-            hypotheses: H, how many there are.
-
-        Returns:
-            Shape (H, 1), and (X, 1, H, K); do not change them.
-        """
-
-        def make() -> tuple[Floats, Floats]:
-            if_wrong, if_right = self.candidates(actions, depth)
-            right = np.zeros((hypotheses, 1))
-            if answer is not None:
-                right[answer] = 1.0
-            return right, np.where(right > 0, if_right, if_wrong)
-
-        return self._in_hand.get((*actions, answer, depth, hypotheses), make)
-
-    @cached_property
-    def _in_hand(self) -> Cache[tuple[str | int | None, ...], tuple[Floats, Floats]]:
-        return Cache(_CACHED)
-
-    def unverified(
-        self,
-        classes: Floats,
-        right: Floats | None,
-        actions: Sequence[Action],
-        depth: int,
-        most: int,
-    ) -> Floats:
-        """Return what n candidates add that nobody verifies, shape (X, most).
-
-        Args:
-            classes: P(class k), shape (K,).
-            right: P(class k, and the answer in hand is right), shape (K,); None where it is wrong.
-            actions: Where candidates come from, X of them.
-            depth: Revisions between the answer in hand and its fresh draw.
-            most: The most candidates.
-        """
-
-        def make() -> Floats:
-            repair, kept = self.candidates(actions, depth)[:, :, 0, 0]
-            return chain_gains(repair, 1 - kept, most)
-
-        if_wrong, if_right = self._candidates.get((*actions, depth, most), make)
-        if right is None:
-            gains = classes.dot(if_wrong)
-        else:
-            gains = (classes - right).dot(if_wrong) + right.dot(if_right)
-        return np.asarray(gains.reshape(len(actions), most))
-
-    @cached_property
-    def _candidates(self) -> Cache[tuple[str | int, ...], Floats]:
-        return Cache(_CACHED)
-
-    @cached_property
-    def ones(self) -> Floats:
-        """A vector that sums over classes, shape (K,)."""
-        return np.ones(self.n_classes)
 
     @cached_property
     def urn(self) -> Urn:

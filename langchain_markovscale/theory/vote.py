@@ -59,15 +59,17 @@ def vote_at_most(ballot: Ballot, answer: int | None) -> Floats:
     for index, many in enumerate([*ballot.votes, 0]):
         ahead = (rival if many == leader else leader) - many + (index != answer)
         needed.append(min(max(ahead, 0), most + 1))
-    enough = _enough(most).take(needed, axis=0)
-    return np.asarray((ballot.chances * enough).ravel().dot(_ways(most, len(needed))))
+    ways = _ways_with_enough(most).take(needed, axis=0)
+    return np.asarray(ballot.chances.ravel().dot(ways.reshape(-1, most)))
 
 
 @lru_cache(maxsize=64)
-def _enough(most: int) -> Floats:
-    """Return 1 at [needed, R, 0] where R right draws are as many as needed, else 0."""
-    rights = np.arange(most + 1)
-    return (rights >= np.arange(most + 2)[:, None]).astype(np.float64)[..., None]
+def _ways_with_enough(most: int) -> Floats:
+    """Return C(n, R) at [needed, (R, w), n] where R + w = n and R is at least what is needed."""
+    sizes = np.arange(most + 2)
+    enough = sizes[:-1] >= sizes[:, None]
+    ways = _ways(most, 1).reshape(most + 1, most + 1, most)
+    return (enough[..., None, None] * ways).reshape(most + 2, -1, most)
 
 
 @lru_cache(maxsize=512)
