@@ -152,7 +152,7 @@ class Belief:
         # `dot` on arrays this small takes half the time of `@`, and this is the hot path.
         log_joint = np.array(rows, dtype=np.float64).dot(self._table_of(levels))
         surely = np.ones((1, hypotheses))
-        return log_joint, Urns.of((self._urn.law,), surely, [drawn], hypotheses - 1)
+        return log_joint, Urns((self._urn.law,), surely, [drawn], hypotheses - 1)
 
     def _over_tree(
         self,

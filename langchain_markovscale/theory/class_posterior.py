@@ -92,7 +92,7 @@ class KeyedByClass(KeyedPosterior):
         full, initial = self.full, self._rates.arrays.initial
         right = full * initial
         wrong = full - right
-        seen, unseen = self._urns.seen, self._urns.unseen
+        seen, unseen = self._urns.shares
         again = np.add.reduce(right[:-1], axis=1) + np.add.reduce(wrong, axis=1).dot(seen)
         fresh = unseen.dot(wrong)
         if not scored:
@@ -132,8 +132,9 @@ class KeyedByClass(KeyedPosterior):
     ) -> tuple[Floats | float, Floats | float]:
         """Return what verdicts of before add to that on a wrong candidate, and leave of it."""
         if action == "generate":
-            pull, own = self._urns.seen.dot(self._repeats).T[:, :, None]
-            return pull, own + self._urns.unseen[:, None]
+            seen, unseen = self._urns.shares
+            pull, own = seen.dot(self._repeats).T[:, :, None]
+            return pull, own + unseen[:, None]
         if answer is None:
             return 0.0, 1.0
         pull, own = self._repeats[answer].tolist()

@@ -6,7 +6,7 @@ prior of a loop of which nothing was measured (`theory/prior.py`).
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -52,43 +52,45 @@ class Candidates(NamedTuple):
     mistaken: Floats
 
 
-class Urns(NamedTuple):
+class Urns:
     """What is in the urn under each of H hypotheses, by each of U laws of wrong answers.
 
-    Attributes:
+    Args:
         laws: What values weigh, by law.
         chances: P(law | h), shape (U, H).
-        weights: What each answer weighs in the urn, 0 where it is not in it, then everything, then
-            all values that were not drawn, shape (U, H, A + 2).
-        distinct: How many different values there are in it, shape (H,).
-        seen: P(the next wrong draw is answer i | h), shape (H, A).
-        unseen: P(it is a new one | h), shape (H,).
+        drawn: What was drawn, by law and hypothesis.
+        answers: A, of how many answers.
     """
 
-    laws: tuple[Law, ...]
-    chances: Floats
-    weights: Floats
-    distinct: NDArray[np.int64]
-    seen: Floats
-    unseen: Floats
+    def __init__(
+        self, laws: tuple[Law, ...], chances: Floats, drawn: Sequence[Sequence[Drawn]], answers: int
+    ) -> None:
+        self.laws, self.chances = laws, chances
+        self._drawn, self._answers = drawn, answers
 
-    @classmethod
-    def of(
-        cls, laws: tuple[Law, ...], chances: Floats, drawn: Sequence[Sequence[Drawn]], answers: int
-    ) -> "Urns":
-        """Return them from what was drawn, by law and hypothesis, of so many answers."""
-        numbers = range(answers)
+    @cached_property
+    def weights(self) -> Floats:
+        """What each answer weighs in the urn, 0 where it is not in it, then everything, then all
+        values that were not drawn, shape (U, H, A + 2).
+        """
         flat: list[float] = []
-        for row in drawn:
+        for row in self._drawn:
             for urn in row:
-                many = urn.weights
-                flat += [many.get(i, 0.0) for i in numbers]
+                flat += [urn.weights.get(i, 0.0) for i in range(self._answers)]
                 flat += [urn.whole, urn.unseen]
-        weights = np.array(flat).reshape(len(drawn), -1, answers + 2)
-        distinct = np.array([len(urn.weights) for urn in drawn[0]])
-        by_law = (chances / weights[..., -2])[..., None] * weights
-        shares = by_law[0] if len(laws) == 1 else np.add.reduce(by_law, axis=0)
-        return cls(laws, chances, weights, distinct, shares[:, :-2], shares[:, -1])
+        return np.array(flat).reshape(len(self.laws), -1, self._answers + 2)
+
+    @property
+    def distinct(self) -> NDArray[np.int64]:
+        """How many different values there are in it, shape (H,)."""
+        return np.array([len(urn.weights) for urn in self._drawn[0]])
+
+    @cached_property
+    def shares(self) -> tuple[Floats, Floats]:
+        """P(the next wrong draw is answer i | h), shape (H, A), and a new one, shape (H,)."""
+        by_law = (self.chances / self.weights[..., -2])[..., None] * self.weights
+        shares = by_law[0] if len(by_law) == 1 else np.add.reduce(by_law, axis=0)
+        return shares[:, :-2], shares[:, -1]
 
 
 class Ballot(NamedTuple):

@@ -170,7 +170,7 @@ class PriorBelief:
         log_chances, given = chances_given(logs + before[: AT_CONCENTRATION.stop])
         by_law = list(zip(*drawn, strict=True))
         laws = tuple(urn.law for urn in self._urns)
-        urns = Urns.of(laws, given[:, AT_CONCENTRATION].T, by_law, hypotheses - 1)
+        urns = Urns(laws, given[:, AT_CONCENTRATION].T, by_law, hypotheses - 1)
         return log_chances, given, urns
 
 

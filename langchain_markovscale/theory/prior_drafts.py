@@ -103,6 +103,7 @@ class DraftsPosterior(Posterior):
 
     def __init__(self, joint: _Joint, depths: list[int]) -> None:
         self._joint, self.depths = joint, depths
+        self._pairs: dict[tuple[int | None, int, int], Floats] = {}
         self.latest = list(range(len(depths)))
 
     @property
@@ -120,10 +121,16 @@ class DraftsPosterior(Posterior):
         for row, (factors, chances) in enumerate(sources):
             size = len(chances[0])
             candidate[row, :, :size, 0] = chances
-            for side in (0, 1):
-                pair = self._joint.pair(answer, factors[side], AT_NODE)
-                weights[row, side, :size] = pair[side]
+            for side, at in enumerate(factors):
+                weights[row, side, :size] = self._pair(answer, at, AT_NODE)[side]
         return Candidates(weights, _RIGHT, candidate, _ACCEPTED_RIGHT, _ACCEPTED_WRONG)
+
+    def _pair(self, draft: int | None, one: slice, other: slice) -> Floats:
+        """Return a pair of the joint distribution, which plans ask for more than once."""
+        key = draft, one.start, other.start
+        if key not in self._pairs:
+            self._pairs[key] = self._joint.pair(draft, one, other)
+        return self._pairs[key]
 
     def unverified(
         self, actions: Sequence[Action], answer: int | None, depth: int, most: int
@@ -132,7 +139,7 @@ class DraftsPosterior(Posterior):
         gains = np.empty((len(actions), most))
         for row, action in zip(gains, actions, strict=True):
             if action == "generate":
-                pair = self._joint.pair(answer, AT_INITIAL, AT_NODE)
+                pair = self._pair(answer, AT_INITIAL, AT_NODE)
                 row[:] = pair.sum(axis=(0, 2)).dot(_INITIAL) - pair[1].sum()
                 continue
             pair = self._joint.pair(answer, AT_REPAIR, AT_CORRUPTION)

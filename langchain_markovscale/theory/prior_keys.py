@@ -88,7 +88,7 @@ class KeysPosterior(KeyedPosterior):
         """Return what the next fresh draw may be."""
         right = self._given[:, AT_INITIAL].dot(_INITIAL)
         wrong = self._chances * (1 - right)
-        seen, unseen = self._urns.seen, self._urns.unseen
+        seen, unseen = self._urns.shares
         again = self._chances[:-1] * right[:-1] + wrong.dot(seen)
         new_wrong = wrong * unseen
         new_right = self._chances[-1] * right[-1]
@@ -124,7 +124,7 @@ class KeysPosterior(KeyedPosterior):
         """Return P(a wrong candidate is known to be accepted | h), and that it is not known yet."""
         if action == "generate":
             # A wrong draw that was seen before has its verdict already.
-            accepted, judged = self._urns.seen.dot(self._judged).T
+            accepted, judged = self._urns.shares[0].dot(self._judged).T
             return accepted, 1 - judged
         same, judged = np.zeros(len(self._chances)), None
         if answer is not None:
