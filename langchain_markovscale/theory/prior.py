@@ -152,8 +152,8 @@ class PriorBelief:
         log_scores, verdicts = _score_logs(seen.scores, hypotheses)
         log_nodes, nodes = node_chances_given(log_scores + before[AT_NODE])
         log_chances = log_run + log_nodes
-        chances = np.exp(log_chances - log_chances.max())
-        chances /= chances.sum()
+        chances = np.exp(log_chances - np.maximum.reduce(log_chances))
+        chances /= np.add.reduce(chances)
         given = np.concatenate([given_run, nodes], axis=1)
         return KeysPosterior(chances, given, verdicts, seen.votes, urns, seen.latest, depths)
 

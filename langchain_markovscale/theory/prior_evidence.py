@@ -121,10 +121,10 @@ def chances_given(logs: Floats) -> tuple[Floats, Floats]:
     factor_of = FACTOR_OF[: logs.shape[1]]
     starts = STARTS[: factor_of[-1] + 1]
     most = np.maximum.reduceat(logs, starts, axis=1)
-    shares = np.exp(logs - most[:, factor_of])
+    shares = np.exp(logs - most.take(factor_of, axis=1))
     sums = np.add.reduceat(shares, starts, axis=1)
-    shares /= sums[:, factor_of]
-    return np.log(sums).sum(axis=1) + most.sum(axis=1), shares
+    shares /= sums.take(factor_of, axis=1)
+    return np.add.reduce(np.log(sums) + most, axis=1), shares
 
 
 def node_chances_given(logs: Floats) -> tuple[Floats, Floats]:
