@@ -10,8 +10,8 @@ import numpy as np
 
 from langchain_markovscale.display.wording import counted, percent, points
 from langchain_markovscale.theory.chain import TwoStateChain
-from langchain_markovscale.theory.plans import blind, one_draw, verified
-from langchain_markovscale.theory.posterior import Candidates, Chains
+from langchain_markovscale.theory.plans import as_they_come, verified
+from langchain_markovscale.theory.posterior import Candidates, chain_gains
 
 
 class PlanRow(NamedTuple):
@@ -125,27 +125,32 @@ def verified_threshold(
         specificity: P(reject | wrong).
         max_rounds: Attempts allowed, the first included.
     """
-    most, one = max_rounds - 1, np.ones(1)
+    most = max_rounds - 1
     if not most:
         return 0.0
+    # Revisions, then fresh draws.
+    repair, corruption = [[chain.repair], [initial]], [[chain.corruption], [1 - initial]]
+    gains = chain_gains(np.array(repair), np.array(corruption), most)[:, 0].reshape(2, 2, most)
 
-    def worths(in_hand: float) -> list[float]:
+    def worths(in_hand: int) -> list[float]:
         """The worth of every commitment while the answer in hand is right (1) or wrong (0)."""
-        right, repair, corruption = in_hand * one, chain.repair * one, chain.corruption * one
-        accepted = sensitivity * one, (1 - specificity) * one
-        revised = right * (1 - corruption) + (1 - right) * repair
-        drawn = Candidates(one, right, initial * one, *accepted)
+        found = 1 - np.array(corruption) if in_hand else np.array(repair)
+        accepted = np.array([[sensitivity]]), np.array([[1 - specificity]])
+        right = np.array([[float(in_hand)]])
         plans = [
-            blind(Chains(right, one - right, repair, corruption), most),
-            verified(Candidates(one, right, revised, *accepted), most),
-            verified(drawn, most),
-            one_draw(drawn),
+            as_they_come(gains[in_hand], "blind"),
+            verified(Candidates(np.ones((1, 1)), right, found, *accepted), most),
         ]
-        return [worth for plan in plans for worth in plan.gains - cost * plan.rounds]
+        return [
+            gain - cost * taken
+            for plan in plans
+            for gains, rounds in zip(plan.gains, plan.rounds, strict=True)
+            for gain, taken in zip(gains, rounds, strict=True)
+        ]
 
     pays_below = (
         wrong / (wrong - right)
-        for right, wrong in zip(worths(1.0), worths(0.0), strict=True)
+        for right, wrong in zip(worths(1), worths(0), strict=True)
         if wrong > 0
     )
     return float(max(pays_below, default=0.0))

@@ -13,10 +13,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from langchain_markovscale.theory.candidate_tables import CandidateTables
 from langchain_markovscale.theory.class_posterior import KeyedByClass, TreeByClass
+from langchain_markovscale.theory.decision_cache import Cache
 from langchain_markovscale.theory.intercept import log_chance
 from langchain_markovscale.theory.likelihood import (
     NO_VALUE,
+    Step,
     event_count,
     event_table,
     read_answers,
@@ -26,11 +29,14 @@ from langchain_markovscale.theory.likelihood import (
 )
 from langchain_markovscale.theory.mixture import check_weights
 from langchain_markovscale.theory.optimum import DrawModel
+from langchain_markovscale.theory.posterior import Urns
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.tree import along_tree, moves_of
 from langchain_markovscale.types import Attempt
 
 Floats = NDArray[np.float64]
+
+_CACHED_RUNS = 256  # as many as orders of votes in runs of up to 8 fresh draws
 
 
 class Belief:
@@ -54,7 +60,9 @@ class Belief:
         self._scores = self.rates.score_model
         self._log_weights = log_chance(self.rates.arrays.weights)
         self._table = self._table_with(1)
+        self._candidates = CandidateTables(self.rates)
         self._moves_at: dict[int, Floats] = {}
+        self._runs: Cache[tuple[Step, ...], tuple[Floats, Urns]] = Cache(_CACHED_RUNS)
 
     def prior(self, class_weights: Sequence[float] | None = None) -> Floats:
         """Return P(class) before any attempt, shape (K,).
@@ -76,11 +84,6 @@ class Belief:
                 f"got {len(weights)}: was the predictor trained for this calibration?"
             )
         return np.tile(weights / draws, draws)
-
-    @property
-    def verdicts_anew(self) -> bool:
-        """Whether an answer's verdict is drawn anew each time."""
-        return self._scores.anew
 
     def draws(
         self, class_weights: Sequence[float] | None = None, *, scored: bool = True
@@ -120,26 +123,36 @@ class Belief:
         class_weights: Sequence[float] | None,
     ) -> KeyedByClass:
         seen = read_answers(attempts)
-        hypotheses = len(seen.latest) + 1  # the last is that none of them is right
         levels = self._levels(max(depths))
         steps = steps_of(attempts, seen.numbers, depths, levels)
-        rows, urns = [], []
-        for right in range(hypotheses):
-            counts, draws = read_run(steps, right, levels)
-            drawn = self._urn.read(draws)
-            urns.append(drawn)
-            rows.append([1.0, drawn.log_chance, *counts])
-        # `dot` on arrays this small takes half the time of `@`, and this is the hot path.
-        log_joint = np.array(rows, dtype=np.float64).dot(self._table_of(levels))
-        if class_weights is not None:
-            log_joint += log_chance(self.prior(class_weights)) - self._log_weights
+        hypotheses = len(seen.latest) + 1  # the last is that none of them is right
+        if not any(depths) and hypotheses - 1 <= self._urn.plausible:
+            steps.sort()  # fresh draws are exchangeable
+        log_joint, urns = self._runs.get(
+            tuple(steps), lambda: self._read(steps, hypotheses, levels)
+        )
         evidence = self._scores.evidence(
             [(max(answer, NO_VALUE), each) for answer, each in seen.scores.items()], hypotheses
         )
-        log_joint += evidence.log_chances
-        joint = np.exp(log_joint - log_joint.max())
-        joint /= joint.sum()
-        return KeyedByClass(joint, self.rates, self._scores, evidence, urns, seen, depths)
+        log_joint = log_joint + evidence.log_chances
+        if class_weights is not None:
+            log_joint += log_chance(self.prior(class_weights)) - self._log_weights
+        joint = np.exp(log_joint - log_joint.item(log_joint.argmax()))
+        joint /= np.add.reduce(joint, axis=None)
+        return KeyedByClass(joint, self._candidates, self._scores, evidence, urns, seen, depths)
+
+    def _read(self, steps: list[Step], hypotheses: int, levels: int) -> tuple[Floats, Urns]:
+        """Return what a run says without its scores: ln P(class k, run | h), and its urns."""
+        rows, drawn = [], []
+        for right in range(hypotheses):
+            counts, draws = read_run(steps, right, levels)
+            urn = self._urn.read(draws)
+            drawn.append(urn)
+            rows.append([1.0, urn.log_chance, *counts])
+        # `dot` on arrays this small takes half the time of `@`, and this is the hot path.
+        log_joint = np.array(rows, dtype=np.float64).dot(self._table_of(levels))
+        surely = np.ones((1, hypotheses))
+        return log_joint, Urns((self._urn.law,), surely, [drawn], hypotheses - 1)
 
     def _over_tree(
         self,
@@ -162,7 +175,7 @@ class Belief:
         )
         before = log_chance(self.prior(class_weights))[:, None] + log_chance(scores.weights)
         cases, joint = labels.joint(before)
-        return TreeByClass(joint[:, 1], cases, self.rates, scores, depths)
+        return TreeByClass(joint[:, 1], cases, self._candidates, scores, depths)
 
     def _levels(self, deepest: int) -> int:
         """How many depths of revision have rates of their own, at least 1."""

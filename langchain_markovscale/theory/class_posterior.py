@@ -9,21 +9,20 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from langchain_markovscale.theory.candidate_tables import CandidateTables
 from langchain_markovscale.theory.lattice import Mark
 from langchain_markovscale.theory.likelihood import SeenAnswers
 from langchain_markovscale.theory.posterior import (
     Ballot,
     Candidates,
-    Chains,
     KeyedPosterior,
     NextDraw,
     Posterior,
     Urns,
     splits,
 )
-from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.scores import ScoreEvidence, ScoreModel
-from langchain_markovscale.theory.urn import Drawn
+from langchain_markovscale.types import Action
 
 Floats = NDArray[np.float64]
 
@@ -33,10 +32,10 @@ class KeyedByClass(KeyedPosterior):
 
     Args:
         full: P(class k and hypothesis h), shape (H, K); the last hypothesis is "none of them".
-        rates: The mixture.
+        tables: What candidates depend on, and the rates.
         model: What scores say.
         evidence: What those of this run say.
-        drawn: What is in the urn under each hypothesis.
+        urns: What is in the urn under each hypothesis.
         seen: The answers themselves.
         depths: For each attempt, revisions between it and its fresh draw.
     """
@@ -44,16 +43,17 @@ class KeyedByClass(KeyedPosterior):
     def __init__(
         self,
         full: Floats,
-        rates: Rates,
+        tables: CandidateTables,
         model: ScoreModel,
         evidence: ScoreEvidence,
-        drawn: Sequence[Drawn],
+        urns: Urns,
         seen: SeenAnswers,
         depths: list[int],
     ) -> None:
         self.full, self.latest, self.depths = full, seen.latest, depths
-        self._rates, self._model, self._evidence, self._drawn = rates, model, evidence, drawn
-        self._votes, self._scores = seen.votes, seen.scores
+        self._tables, self._rates, self._model = tables, tables.rates, model
+        self._evidence, self._urns = evidence, urns
+        self.votes, self._scores = seen.votes, seen.scores
 
     @property
     def joint(self) -> Floats:
@@ -63,9 +63,9 @@ class KeyedByClass(KeyedPosterior):
     @property
     def classes(self) -> Floats:
         """P(class k), shape (K,)."""
-        return np.asarray(np.add.reduce(self.full, axis=0))
+        return np.asarray(np.ones(len(self.full)).dot(self.full))
 
-    @cached_property
+    @property
     def beliefs(self) -> Floats:
         """P(answer i is right), shape (A,)."""
         return np.asarray(np.add.reduce(self.full[:-1], axis=1))
@@ -73,10 +73,10 @@ class KeyedByClass(KeyedPosterior):
     def marks(self, *, scored: bool = True) -> list[Mark]:
         """Return each answer's mark in a state of fresh draws."""
         if not scored:
-            return [(votes, 0) for votes in self._votes]
+            return [(votes, 0) for votes in self.votes]
         model, anew = self._model, self._model.anew
         marks = []
-        for answer, votes in enumerate(self._votes):
+        for answer, votes in enumerate(self.votes):
             scores = self._scores.get(answer, ())
             level = model.level(scores) if scores else model.plain_level
             if not anew:
@@ -92,7 +92,7 @@ class KeyedByClass(KeyedPosterior):
         full, initial = self.full, self._rates.arrays.initial
         right = full * initial
         wrong = full - right
-        seen, unseen = self._shares
+        seen, unseen = self._urns.shares
         again = np.add.reduce(right[:-1], axis=1) + np.add.reduce(wrong, axis=1).dot(seen)
         fresh = unseen.dot(wrong)
         if not scored:
@@ -113,49 +113,46 @@ class KeyedByClass(KeyedPosterior):
             np.stack([again - accepted, accepted], axis=1), np.array([whole - new, new])
         )
 
-    def drawn(self, answer: int | None) -> Candidates:
-        """Return what fresh draws depend on while that answer is in hand."""
-        seen, unseen = self._shares
-        pull, own = seen.dot(self._repeats).T
-        mistaken = pull[:, None] + (own + unseen)[:, None] * self._accepted[0]
-        return self._candidates(answer, self._rates.arrays.initial, mistaken)
-
-    def revised(self, answer: int | None, depth: int) -> Candidates:
-        """Return what revisions of that answer depend on, each of them verified."""
-        repair, corruption = self._rates.at_depth(depth)
+    def candidates(self, actions: Sequence[Action], answer: int | None, depth: int) -> Candidates:
+        """Return what candidates depend on, each of them verified."""
+        weights, accepted = self._right_cases
+        right, candidate = self._tables.in_hand(actions, answer, depth, len(self.full))
+        mistaken = np.empty(candidate.shape)
         of_wrong = self._accepted[0]
-        if answer is None:
-            return self._candidates(answer, repair, of_wrong)
-        candidate = np.empty(self.full.shape)
-        candidate[:] = repair
-        candidate[answer] = 1 - corruption
-        pull, own = self._repeats[answer]
-        stuck = self._rates.arrays.retention
-        mistaken = stuck * pull + (1 - stuck * (1 - own)) * of_wrong
-        mistaken[answer] = of_wrong[answer]
-        return self._candidates(answer, candidate, mistaken)
+        for row, action in zip(mistaken[:, 0], actions, strict=True):
+            pull, own = self._repeated(action, answer)
+            np.multiply(of_wrong, own, out=row)
+            row += pull
+            if answer is not None and action == "revise":
+                row[answer] = of_wrong[answer]
+        return Candidates(weights, right, candidate, accepted, mistaken)
 
-    def chains(self, answer: int | None, depth: int) -> Chains:
-        """Return what blind revisions of that answer depend on."""
-        classes = self.classes
-        right = np.zeros_like(classes) if answer is None else self.full[answer]
-        return Chains(right, classes - right, *self._rates.at_depth(depth))
+    def _repeated(
+        self, action: Action, answer: int | None
+    ) -> tuple[Floats | float, Floats | float]:
+        """Return what verdicts of before add to that on a wrong candidate, and leave of it."""
+        if action == "generate":
+            seen, unseen = self._urns.shares
+            pull, own = seen.dot(self._repeats).T[:, :, None]
+            return pull, own + unseen[:, None]
+        if answer is None:
+            return 0.0, 1.0
+        pull, own = self._repeats[answer].tolist()
+        stuck = self._rates.arrays.retention
+        return stuck * pull, 1 - stuck * (1 - own)
+
+    def unverified(
+        self, actions: Sequence[Action], answer: int | None, depth: int, most: int
+    ) -> Floats:
+        """Return what n candidates add that nobody verifies, by action."""
+        right = None if answer is None else self.full[answer]
+        return self._tables.unverified(self.classes, right, actions, depth, most)
 
     def ballot(self, draws: int) -> Ballot:
         """Return what a vote after up to so many more fresh draws depends on."""
         chances = self.full.dot(splits(self._rates.initial, draws))
         shape = (len(chances), draws + 1, draws + 1)
-        return Ballot(self._votes, chances.reshape(shape), self._urns)
-
-    @cached_property
-    def _urns(self) -> Urns:
-        """What is in the urn under each hypothesis."""
-        surely = np.ones((1, len(self._drawn)))
-        return Urns.of((self._rates.urn.law,), surely, [self._drawn], len(self.latest))
-
-    @cached_property
-    def _shares(self) -> tuple[Floats, Floats]:
-        return self._urns.shares()
+        return Ballot(self.votes, chances.reshape(shape), self._urns)
 
     @cached_property
     def _accepted(self) -> Floats:
@@ -174,35 +171,23 @@ class KeyedByClass(KeyedPosterior):
         """What is added to a verdict on each answer, and what it is multiplied by, shape (A, 2)."""
         return self._verdicts[:-1, -1]
 
-    @cached_property
+    @property
     def _right_cases(self) -> tuple[Floats, Floats]:
         """P(case, h and k), and P(the right answer is accepted), each of shape (3, H, K).
 
         The cases are that it is always accepted, never, and with a chance anew each time.
         """
         constant, slope = self._verdicts.T[:, :-1, :, None]
-        weights, accept = (constant + slope * self._accepted[1]).reshape(2, 3, *self.full.shape)
+        lines = slope * self._accepted[1]
+        lines += constant
+        weights = lines[:3]
         weights *= self.full
-        return weights, accept
-
-    def _candidates(self, answer: int | None, candidate: Floats, mistaken: Floats) -> Candidates:
-        """Return candidates by what the right answer's verdict will be, hypothesis and class.
-
-        Args:
-            answer: Which is in hand; None for one without a key, which is wrong.
-            candidate: P(a candidate is right | h, k), shape (H, K) or (K,).
-            mistaken: P(a wrong candidate is accepted | h, k), shape (H, K).
-        """
-        weights, accept = self._right_cases
-        in_hand = np.zeros((len(self.full), 1))
-        if answer is not None:
-            in_hand[answer] = 1.0
-        return Candidates(weights, in_hand, candidate, accept, mistaken)
+        return weights[None], lines[3:]
 
 
 @lru_cache(maxsize=1024)
-def _verdict_lines(accepted: int, rejected: int, rho: float) -> tuple[tuple[float, float], ...]:
-    """Return what verdicts on an answer owe to those before them, as lines a + b·s, each (a, b).
+def _verdict_lines(accepted: int, rejected: int, rho: float) -> Floats:
+    """Return what verdicts on an answer owe to those before them, as 7 lines a + b·s, (7, 2).
 
     After m verdicts, r of them accepting, one that is accepted with chance s anew is accepted with
     (ρr + (1−ρ)s)/(1+(m−1)ρ), ρ their correlation. The right answer's verdict repeats itself with
@@ -224,7 +209,7 @@ def _verdict_lines(accepted: int, rejected: int, rho: float) -> tuple[tuple[floa
         each = (0.0, 1.0)
     if tried == 0:
         always, never, anew = (0.0, rho), (rho, -rho), (1 - rho, 0.0)
-    return always, never, anew, (1.0, 0.0), (0.0, 0.0), each, repeated
+    return np.array([always, never, anew, (1.0, 0.0), (0.0, 0.0), each, repeated])
 
 
 class TreeByClass(Posterior):
@@ -233,15 +218,20 @@ class TreeByClass(Posterior):
     Args:
         right: P(class k, node z and attempt i is right), shape (A, K, Z).
         cases: P(class k and node z), shape (K, Z).
-        rates: The mixture.
+        tables: What candidates depend on, and the rates.
         model: What scores say.
         depths: For each attempt, revisions between it and its fresh draw.
     """
 
     def __init__(
-        self, right: Floats, cases: Floats, rates: Rates, model: ScoreModel, depths: list[int]
+        self,
+        right: Floats,
+        cases: Floats,
+        tables: CandidateTables,
+        model: ScoreModel,
+        depths: list[int],
     ) -> None:
-        self._right, self._cases, self._rates, self._model = right, cases, rates, model
+        self._right, self._cases, self._tables, self._model = right, cases, tables, model
         self.depths = depths
         self.latest = list(range(len(depths)))
 
@@ -260,32 +250,25 @@ class TreeByClass(Posterior):
         """P(attempt i is right), shape (A,)."""
         return np.asarray(self._right.sum(axis=(1, 2)))
 
-    def drawn(self, answer: int | None) -> Candidates:
-        """Return what fresh draws depend on while that answer is in hand."""
-        initial = self._rates.arrays.initial
-        return self._candidates(answer, initial, initial)
+    def candidates(self, actions: Sequence[Action], answer: int | None, depth: int) -> Candidates:
+        """Return what candidates depend on, each of them verified."""
+        right = self._right_cases(answer)
+        of_wrong, of_right = self._model.accepted
+        return Candidates(
+            np.stack([right, self._cases - right])[None],
+            np.array([1.0, 0.0])[:, None, None],
+            self._tables.chances(actions, depth)[::-1, :, 0].transpose(1, 0, 3, 2),
+            of_right,
+            of_wrong,
+        )
 
-    def revised(self, answer: int | None, depth: int) -> Candidates:
-        """Return what revisions of that answer depend on, each of them verified."""
-        repair, corruption = self._rates.at_depth(depth)
-        return self._candidates(answer, 1 - corruption, repair)
-
-    def chains(self, answer: int | None, depth: int) -> Chains:
-        """Return what blind revisions of that answer depend on."""
-        right = self._right_cases(answer).sum(axis=1)
-        return Chains(right, self.classes - right, *self._rates.at_depth(depth))
+    def unverified(
+        self, actions: Sequence[Action], answer: int | None, depth: int, most: int
+    ) -> Floats:
+        """Return what n candidates add that nobody verifies, by action."""
+        right = None if answer is None else self._right[answer].sum(axis=1)
+        return self._tables.unverified(self.classes, right, actions, depth, most)
 
     def _right_cases(self, answer: int | None) -> Floats:
         """P(class k, node z and the answer is right), shape (K, Z)."""
         return np.zeros_like(self._cases) if answer is None else self._right[answer]
-
-    def _candidates(self, answer: int | None, if_right: Floats, if_wrong: Floats) -> Candidates:
-        right = self._right_cases(answer)
-        of_wrong, of_right = self._model.accepted
-        return Candidates(
-            np.stack([right, self._cases - right]),
-            np.array([1.0, 0.0])[:, None, None],
-            np.stack([if_right, if_wrong])[..., None],
-            of_right,
-            of_wrong,
-        )

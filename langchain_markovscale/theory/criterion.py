@@ -8,7 +8,7 @@ one class, revisions only and a verifier that says nothing this is the rule of M
 iff b < π − c/(α+β).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,8 @@ from langchain_markovscale.theory.optimum import (
     Optimum,
     solve,
 )
-from langchain_markovscale.theory.plans import Commitments, Outlook, Plan, blind, one_draw, verified
-from langchain_markovscale.theory.posterior import KeyedPosterior, Posterior
+from langchain_markovscale.theory.plans import Outlook, Plan, as_they_come, best_of, verified
+from langchain_markovscale.theory.posterior import Ballot, KeyedPosterior, Posterior
 from langchain_markovscale.theory.prior import PriorBelief
 from langchain_markovscale.theory.prior_factors import DELIVERED
 from langchain_markovscale.theory.rates import (
@@ -43,7 +43,7 @@ from langchain_markovscale.theory.validation import (
     single,
     whole,
 )
-from langchain_markovscale.theory.vote import vote_on
+from langchain_markovscale.theory.vote import vote_at_most, vote_on
 from langchain_markovscale.types import (
     Action,
     Attempt,
@@ -60,6 +60,7 @@ _CACHED_DECISIONS = 1024
 _CACHED_TABLES = 2 * MOST_DRAWS
 _FARTHEST = 64  # rounds that a commitment looks ahead
 _MOST_VOTES = 8  # draws ahead for which a vote is planned
+_IN_TURN: tuple[Action, ...] = ("revise", "generate")  # of plans worth the same the first is taken
 
 
 class Criterion:
@@ -127,7 +128,8 @@ class Criterion:
             self.phi = delivery.at(self.actions, self.cost_per_round)
         # Deciding by φ·G − c·L is deciding at a cost of c/φ.
         stretch = self.phi or 1.0
-        self._costs = {action: cost / stretch for action, cost in self.cost_per_round.items()}
+        costs = self.cost_per_round
+        self._costs = {each: costs[each] / stretch for each in _IN_TURN if each in costs}
         self._optima: Cache[tuple[int, bool, tuple[float, ...] | None], Optimum] = Cache(
             _CACHED_TABLES
         )
@@ -254,7 +256,7 @@ class Criterion:
             return hand, "no_evidence"
         # No score at all, twice, is no accident; once, where nobody has ever seen one.
         scored = not says_nothing and not (silent and len(attempts) > self.belief.measured)
-        fresh = all(each["parent"] is None for each in attempts)
+        fresh = not any(posterior.depths)
         weights = None if class_weights is None else tuple(map(float, class_weights))
         plan = None
         if self.variant == "gate":
@@ -286,48 +288,41 @@ class Criterion:
 
     def _best_plan(self, posterior: Posterior, hand: InHand, outlook: Outlook) -> Plan:
         """Return the plan that is worth most."""
-        most, scored = min(outlook.left, _FARTHEST), outlook.scored
-        revisions = draws = optimal = None
-        if "revise" in self.actions:
-            revisions = self._revisions(posterior, hand, most, scored=scored)
-        covered = False
-        if "generate" in self.actions:
-            if isinstance(posterior, KeyedPosterior) and outlook.fresh:
-                optimal, covered = self._optimal(posterior, hand.belief, outlook)
-            if not covered or revisions:
-                votes = 0 if covered else min(most, _MOST_VOTES)
-                draws = self._draws(posterior, hand, most, votes, scored=scored)
-        plans = [plan for plan in (revisions, draws, optimal) if plan]
-        best = max(plans, key=self._worth)
-        if revisions and draws and optimal and self._worth(revisions) > self._worth(draws):
+        optimal, covered = None, False
+        if isinstance(posterior, KeyedPosterior) and outlook.fresh and "generate" in self._costs:
+            optimal, covered = self._optimal(posterior, hand.belief, outlook)
+        if optimal and covered and "revise" not in self._costs:
+            return optimal
+        plans = self._commitments(posterior, hand, outlook, votes=not covered)
+        best = max([*plans, optimal] if optimal else plans, key=self._worth)
+        if optimal and len(plans) > 1 and self._worth(plans[0]) > self._worth(plans[1]):
             # The optimum knows of later decisions and commitments do not: whether to go on is for
             # the best plan to say, but what to do is decided by like and like.
             return best._replace(action="revise")
         return best
 
-    def _revisions(self, posterior: Posterior, hand: InHand, most: int, *, scored: bool) -> Plan:
-        """Return the best commitment that begins with a revision."""
-        cost = self._costs["revise"]
-        plans = [blind(posterior.chains(hand.answer, hand.depth), most).best("revise", cost)]
-        if scored:
-            revised = posterior.revised(hand.answer, hand.depth)
-            plans.append(verified(revised, most).best("revise", cost))
-        return max(plans, key=self._worth)
+    def _commitments(
+        self, posterior: Posterior, hand: InHand, outlook: Outlook, *, votes: bool
+    ) -> list[Plan]:
+        """Return for each action the best commitment that begins with it."""
+        most, costs = min(outlook.left, _FARTHEST), self._costs
+        at = tuple(costs), hand.answer, hand.depth
+        commitments = [as_they_come(posterior.unverified(*at, most), "blind")]
+        if outlook.scored:
+            commitments.append(verified(posterior.candidates(*at), most))
+        plans = best_of(commitments, costs)
+        if votes and "generate" in costs and isinstance(posterior, KeyedPosterior):
+            ballot = posterior.ballot(min(most, _MOST_VOTES))
+            drawing: dict[Action, float] = {"generate": costs["generate"]}
 
-    def _draws(
-        self, posterior: Posterior, hand: InHand, most: int, votes: int, *, scored: bool
-    ) -> Plan:
-        """Return the best commitment that begins with a fresh draw; `votes` draws are voted on."""
-        cost = self._costs["generate"]
-        drawn = posterior.drawn(hand.answer)
-        plans = [one_draw(drawn).best("generate", cost)]
-        if scored:
-            plans.append(verified(drawn, most).best("generate", cost))
-        if votes and isinstance(posterior, KeyedPosterior):
-            won = vote_on(posterior.ballot(votes), hand.answer)
-            ballots = Commitments(won - hand.belief, np.arange(1.0, votes + 1), "vote")
-            plans.append(ballots.best("generate", cost))
-        return max(plans, key=self._worth)
+            def vote(chances: Callable[[Ballot, int | None], Floats]) -> Plan:
+                gains = chances(ballot, hand.answer) - hand.belief
+                return best_of([as_they_come(gains[None], "vote")], drawing)[0]
+
+            # Most votes need not be counted: what they can't pass is known, and less than others.
+            if self._worth(vote(vote_at_most)) > max(map(self._worth, plans)) - TOLERANCE:
+                plans[-1] = max(plans[-1], vote(vote_on), key=self._worth)
+        return plans
 
     def _optimal(
         self, posterior: KeyedPosterior, belief: float, outlook: Outlook
@@ -341,13 +336,11 @@ class Criterion:
             The plan, None where the run is longer than the table, and whether the table reaches as
             far as attempts are left.
         """
-        left, scored = outlook.left, outlook.scored
-        marks = posterior.marks(scored=scored)
-        drawn = sum(map(sum, marks)) if self._anew(scored) else sum(votes for votes, _ in marks)
-        longest = MOST_SCORED_DRAWS if scored else MOST_DRAWS
-        horizon = min(drawn + left, longest)
+        left, scored, drawn = outlook.left, outlook.scored, sum(posterior.votes)
+        horizon = min(drawn + left, MOST_SCORED_DRAWS if scored else MOST_DRAWS)
         if drawn >= horizon:
             return None, False
+        marks = posterior.marks(scored=scored)
         table = self._optimum(horizon, scored, outlook.class_weights)
         layer, ahead = table.lattice.layers[drawn], drawn + 1
         state = tuple(sorted(marks, reverse=True))
@@ -371,9 +364,6 @@ class Criterion:
             (horizon, scored, class_weights),
             lambda: solve(self.belief.draws(class_weights, scored=scored), horizon, cost),
         )
-
-    def _anew(self, scored: bool) -> bool:
-        return scored and self.belief.verdicts_anew
 
 
 def _decision(

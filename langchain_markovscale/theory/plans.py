@@ -13,12 +13,15 @@ A commitment's worth is linear in the belief. For verdicts that are independent 
 plan attains, so it bounds the optimum from below, and deciding again each round can only raise it.
 """
 
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from math import inf
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.theory.posterior import Candidates, Chains
+from langchain_markovscale.theory.posterior import Candidates, powers_of
 from langchain_markovscale.types import Action
 
 Floats = NDArray[np.float64]
@@ -64,22 +67,40 @@ class Outlook(NamedTuple):
 
 
 class Commitments(NamedTuple):
-    """Plans of 1 … n rounds.
+    """Plans of 1 … n rounds that begin with one of X actions.
 
     Attributes:
-        gains: What each adds to the chance that the answer returned is right, shape (n,).
-        rounds: The rounds that each is expected to take, shape (n,).
+        gains: What each adds to the chance that the answer returned is right, X rows.
+        rounds: The rounds that each is expected to take, X rows.
         kind: What they do.
     """
 
-    gains: Floats
-    rounds: Floats
+    gains: Sequence[Sequence[float]]
+    rounds: Sequence[Sequence[float]]
     kind: Kind = "verified"
 
-    def best(self, action: Action, cost: float) -> Plan:
-        """Return the one that is worth most when a round costs c; of equal ones the shortest."""
-        row = int((self.gains - cost * self.rounds).argmax())
-        return Plan(action, float(self.gains[row]), float(self.rounds[row]), self.kind, row + 1)
+
+def best_of(commitments: Sequence[Commitments], costs: Mapping[Action, float]) -> list[Plan]:
+    """Return for each action the plan that is worth most; of equal ones the first, and shortest.
+
+    Args:
+        commitments: At least one, each with a row for each action.
+        costs: c, what a round of each action costs, in the order of the rows.
+    """
+    plans = []
+    for row, (action, cost) in enumerate(costs.items()):
+        best, most = None, -inf
+        for gains, rounds, kind in commitments:
+            worths = [
+                gain - cost * taken for gain, taken in zip(gains[row], rounds[row], strict=True)
+            ]
+            worth = max(worths)
+            if best is None or worth > most:
+                at, most = worths.index(worth), worth
+                best = Plan(action, gains[row][at], rounds[row][at], kind, at + 1)
+        assert best is not None
+        plans.append(best)
+    return plans
 
 
 def verified(cases: Candidates, most: int) -> Commitments:
@@ -90,43 +111,26 @@ def verified(cases: Candidates, most: int) -> Commitments:
         most: The most rounds, at least 1.
     """
     weights, right, candidate, accepted, mistaken = cases
-    ends = mistaken + candidate * (accepted - mistaken)  # 1 − R
+    found = candidate * accepted  # A
+    ends = found + (1 - candidate) * mistaken  # 1 − R
     # V − y = (A − (1 − R) y) L: what a round brings, times the rounds.
-    gains = weights * (candidate * accepted - right * ends)
-    firsts = np.array([gains.ravel(), weights.ravel()])
-    return Commitments(*_summed(firsts, 1 - ends.ravel(), most))
+    gains = weights * (found - right * ends)
+    actions = len(gains)
+    powers = powers_of(1 - ends.reshape(actions, -1), most)
+    each = np.empty((actions, 2, powers.shape[2]))
+    each[:, 0] = gains.reshape(actions, -1)
+    each[:, 1] = weights.reshape(len(weights), -1)
+    by_round = np.matmul(each, powers.transpose(1, 2, 0)).tolist()
+    added, taken = ([[*accumulate(row)] for row in rows] for rows in zip(*by_round, strict=True))
+    return Commitments(added, taken)
 
 
-def blind(cases: Chains, most: int) -> Commitments:
-    """Return the commitments to revise n times and take what comes.
-
-    Args:
-        cases: What revisions depend on.
-        most: The most rounds, at least 1.
-    """
-    right, wrong, repair, corruption = cases
-    # a_{t+1} = λ a_t + α, so that a_n − a_0 is the first gain times 1 + λ + … + λⁿ⁻¹.
-    first = wrong * repair - right * corruption
-    gains = _summed(first.ravel(), (1 - repair - corruption).ravel(), most)
-    return Commitments(gains, np.arange(1.0, most + 1), "blind")
-
-
-def one_draw(cases: Candidates) -> Commitments:
-    """Return the commitment to draw once and take what comes."""
-    gains = cases.weights * (cases.candidate - cases.right)
-    return Commitments(np.add.reduce(gains, axis=None, keepdims=True).ravel(), np.ones(1), "blind")
-
-
-def _summed(firsts: Floats, factors: Floats, most: int) -> Floats:
-    """Return Σ_i x_i (1 + f_i + … + f_iⁿ⁻¹) for n from 1 to `most`, shape (…, most).
+def as_they_come(gains: Floats, kind: Kind) -> Commitments:
+    """Return the commitments to take n candidates, whatever they are.
 
     Args:
-        firsts: x, shape (…, N).
-        factors: f, shape (N,).
-        most: The most rounds.
+        gains: What each adds, shape (X, most).
+        kind: What they do.
     """
-    powers = np.empty((most, factors.size))
-    powers[0] = 1.0
-    powers[1:] = factors
-    np.multiply.accumulate(powers, axis=0, out=powers)
-    return np.asarray(np.add.accumulate(firsts.dot(powers.T), axis=-1))
+    rounds = range(1, gains.shape[1] + 1)
+    return Commitments(gains.tolist(), [rounds] * len(gains), kind)

@@ -6,7 +6,7 @@ prior of a loop of which nothing was measured (`theory/prior.py`).
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from langchain_markovscale.theory.lattice import Mark
 from langchain_markovscale.theory.urn import Drawn, Law
+from langchain_markovscale.types import Action
 
 Floats = NDArray[np.float64]
 
@@ -32,10 +33,12 @@ class NextDraw(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """What an answer drawn or revised until the verifier accepts depends on, by case.
+    """What an answer drawn or revised until the verifier accepts depends on, by action and case.
+
+    Arrays broadcast to one another; their first axis is that of X actions, the others are cases.
 
     Attributes:
-        weights: P(case), of any shape; sums to 1. The others broadcast with it.
+        weights: P(case), X or 1 rows of any shape, each of which sums to 1.
         right: 1 where the answer in hand is right, else 0.
         candidate: P(a candidate is right).
         accepted: P(a right candidate is accepted).
@@ -49,55 +52,44 @@ class Candidates(NamedTuple):
     mistaken: Floats
 
 
-class Chains(NamedTuple):
-    """What blind revisions of the answer in hand depend on, in N cases.
-
-    Attributes:
-        right: P(case, and the answer in hand is right).
-        wrong: P(case, and it is wrong).
-        repair: α of the next revision.
-        corruption: β of the next revision.
-    """
-
-    right: Floats
-    wrong: Floats
-    repair: Floats
-    corruption: Floats
-
-
-class Urns(NamedTuple):
+class Urns:
     """What is in the urn under each of H hypotheses, by each of U laws of wrong answers.
 
-    Attributes:
+    Args:
         laws: What values weigh, by law.
         chances: P(law | h), shape (U, H).
-        weights: What each answer weighs in the urn, 0 where it is not in it, then everything, then
-            all values that were not drawn, shape (U, H, A + 2).
-        distinct: How many different values there are in it, shape (H,).
+        drawn: What was drawn, by law and hypothesis.
+        answers: A, of how many answers.
     """
 
-    laws: tuple[Law, ...]
-    chances: Floats
-    weights: Floats
-    distinct: NDArray[np.int64]
+    def __init__(
+        self, laws: tuple[Law, ...], chances: Floats, drawn: Sequence[Sequence[Drawn]], answers: int
+    ) -> None:
+        self.laws, self.chances = laws, chances
+        self._drawn, self._answers = drawn, answers
 
-    @classmethod
-    def of(
-        cls, laws: tuple[Law, ...], chances: Floats, drawn: Sequence[Sequence[Drawn]], answers: int
-    ) -> "Urns":
-        """Return them from what was drawn, by law and hypothesis, of so many answers."""
-        numbers = range(answers)
-        weights = [
-            [[*[urn.weights.get(i, 0.0) for i in numbers], urn.whole, urn.unseen] for urn in row]
-            for row in drawn
-        ]
-        distinct = [len(urn.weights) for urn in drawn[0]]
-        return cls(laws, chances, np.array(weights), np.array(distinct))
+    @cached_property
+    def weights(self) -> Floats:
+        """What each answer weighs in the urn, 0 where it is not in it, then everything, then all
+        values that were not drawn, shape (U, H, A + 2).
+        """
+        flat: list[float] = []
+        for row in self._drawn:
+            for urn in row:
+                flat += [urn.weights.get(i, 0.0) for i in range(self._answers)]
+                flat += [urn.whole, urn.unseen]
+        return np.array(flat).reshape(len(self.laws), -1, self._answers + 2)
 
+    @property
+    def distinct(self) -> NDArray[np.int64]:
+        """How many different values there are in it, shape (H,)."""
+        return np.array([len(urn.weights) for urn in self._drawn[0]])
+
+    @cached_property
     def shares(self) -> tuple[Floats, Floats]:
         """P(the next wrong draw is answer i | h), shape (H, A), and a new one, shape (H,)."""
         by_law = (self.chances / self.weights[..., -2])[..., None] * self.weights
-        shares = np.add.reduce(by_law, axis=0)
+        shares = by_law[0] if len(by_law) == 1 else np.add.reduce(by_law, axis=0)
         return shares[:, :-2], shares[:, -1]
 
 
@@ -135,23 +127,32 @@ class Posterior(ABC):
         """P(answer i is right), shape (A,)."""
 
     @abstractmethod
-    def drawn(self, answer: int | None) -> Candidates:
-        """Return what fresh draws depend on while that answer is in hand."""
+    def candidates(self, actions: Sequence[Action], answer: int | None, depth: int) -> Candidates:
+        """Return what candidates depend on if each of them is verified.
+
+        Args:
+            actions: Where they come from: fresh draws, or revisions of the answer in hand.
+            answer: Which is in hand.
+            depth: Revisions between that and its fresh draw.
+        """
 
     @abstractmethod
-    def revised(self, answer: int | None, depth: int) -> Candidates:
-        """Return what revisions of that answer, at that depth, depend on if each is verified."""
-
-    @abstractmethod
-    def chains(self, answer: int | None, depth: int) -> Chains:
-        """Return what blind revisions of that answer, at that depth, depend on."""
+    def unverified(
+        self, actions: Sequence[Action], answer: int | None, depth: int, most: int
+    ) -> Floats:
+        """Return what n candidates add if the last is taken as it comes, by action, (X, most)."""
 
 
 class KeyedPosterior(Posterior):
     """The belief over distinct keys.
 
     Hypotheses are that each key is right, then that none of them is: H = A + 1.
+
+    Attributes:
+        votes: Fresh draws of each answer.
     """
+
+    votes: list[int]
 
     @abstractmethod
     def marks(self, *, scored: bool = True) -> list[Mark]:
@@ -164,6 +165,38 @@ class KeyedPosterior(Posterior):
     @abstractmethod
     def ballot(self, draws: int) -> Ballot:
         """Return what a vote after up to so many more fresh draws depends on."""
+
+
+def powers_of(factors: Floats, most: int) -> Floats:
+    """Return 1, f, … fⁿ⁻¹, shape (most, …).
+
+    Args:
+        factors: f, of any shape.
+        most: How many powers, n.
+    """
+    powers = np.empty((most, *factors.shape))
+    powers[0] = 1.0
+    for n in range(1, most):  # `accumulate` takes several times as long
+        np.multiply(powers[n - 1], factors, out=powers[n])
+    return powers
+
+
+def chain_gains(repair: Floats, corruption: Floats, most: int) -> Floats:
+    """Return what n revisions add where the answer in hand is wrong, and where it is right.
+
+    a_{t+1} = λ a_t + α, so that a_n − a_0 is α or −β times 1 + λ + … + λⁿ⁻¹.
+
+    Args:
+        repair: α, shape (X, N).
+        corruption: β, shape (X, N).
+        most: The most revisions.
+
+    Returns:
+        Shape (2, N, X · most), for X rows of gains.
+    """
+    rounds = powers_of(1 - repair - corruption, most).cumsum(axis=0)
+    gains = np.array([repair * rounds, -corruption * rounds])
+    return np.ascontiguousarray(gains.transpose(0, 3, 2, 1).reshape(2, repair.shape[1], -1))
 
 
 @lru_cache(maxsize=64)

@@ -10,11 +10,14 @@ Where no attempt has a key, each draft is right or wrong on its own, see `theory
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from langchain_markovscale.theory.decision_cache import Cache
 from langchain_markovscale.theory.likelihood import (
+    Step,
     read_answers,
     read_attempts,
     read_run,
@@ -22,12 +25,13 @@ from langchain_markovscale.theory.likelihood import (
 )
 from langchain_markovscale.theory.mixture import check_weights
 from langchain_markovscale.theory.optimum import DrawModel
-from langchain_markovscale.theory.posterior import Posterior
+from langchain_markovscale.theory.posterior import Posterior, Urns
 from langchain_markovscale.theory.prior_drafts import drafts_posterior
 from langchain_markovscale.theory.prior_evidence import (
     chances_given,
     event_logs,
     levels_of,
+    node_chances_given,
     read_draws,
 )
 from langchain_markovscale.theory.prior_factors import (
@@ -52,6 +56,7 @@ from langchain_markovscale.types import Attempt
 Floats = NDArray[np.float64]
 
 _INITIAL = np.array(INITIAL.values)
+_CACHED_RUNS = 256  # as many as orders of votes in runs of up to 8 fresh draws
 
 
 class PriorBelief:
@@ -65,13 +70,13 @@ class PriorBelief:
     """
 
     measured = False
-    verdicts_anew = False  # an answer keeps the level that it first got
 
     def __init__(self, choices: int | None = None) -> None:
         self.rates: Rates = training_free_rates()
         self.rates.among(choices)
         self.choices = choices
         self._urns = urns(choices)
+        self._runs: Cache[tuple[Any, ...], tuple[Floats, Floats, Urns]] = Cache(_CACHED_RUNS)
 
     def draws(
         self, class_weights: Sequence[float] | None = None, *, scored: bool = True
@@ -139,28 +144,34 @@ class PriorBelief:
         levels = levels_of(max(depths))
         steps = steps_of(attempts, seen.numbers, depths, levels)
         hypotheses = len(seen.latest) + 1  # the last is that none of them is right
+        if not any(depths) and (self.choices is None or hypotheses <= self.choices):
+            steps.sort()  # fresh draws are exchangeable
+        log_run, given_run, urns = self._runs.get(
+            (before.tobytes(), *steps), lambda: self._read(steps, hypotheses, levels, before)
+        )
+        log_scores, verdicts = _score_logs(seen.scores, hypotheses)
+        log_nodes, nodes = node_chances_given(log_scores + before[AT_NODE])
+        log_chances = log_run + log_nodes
+        chances = np.exp(log_chances - np.maximum.reduce(log_chances))
+        chances /= np.add.reduce(chances)
+        given = np.concatenate([given_run, nodes], axis=1)
+        return KeysPosterior(chances, given, verdicts, seen.votes, urns, seen.latest, depths)
+
+    def _read(
+        self, steps: list[Step], hypotheses: int, levels: int, before: Floats
+    ) -> tuple[Floats, Floats, Urns]:
+        """Return what a run says without its scores: ln P(run | h), P(value | run, h), its urns."""
         runs = [read_run(steps, right, levels) for right in range(hypotheses)]
-        logs = np.empty((hypotheses, len(before)))
+        logs = np.empty((hypotheses, AT_CONCENTRATION.stop))
         counts = np.array([run.counts for run in runs], dtype=np.float64)
         logs[:, : AT_RETENTION.stop] = counts.dot(event_logs(levels, self.choices == 2))
         drawn = [read_draws(self._urns, run.draws) for run in runs]
         logs[:, AT_CONCENTRATION] = [[urn.log_chance for urn in urns] for urns in drawn]
-        log_scores, verdicts = _score_logs(seen.scores, hypotheses)
-        logs[:, AT_NODE] = log_scores
-        logs += before
-        log_chances, given = chances_given(logs)
-        chances = np.exp(log_chances - log_chances.max())
-        chances /= chances.sum()
-        return KeysPosterior(
-            chances,
-            given,
-            verdicts,
-            seen.votes,
-            drawn,
-            tuple(urn.law for urn in self._urns),
-            seen.latest,
-            depths,
-        )
+        log_chances, given = chances_given(logs + before[: AT_CONCENTRATION.stop])
+        by_law = list(zip(*drawn, strict=True))
+        laws = tuple(urn.law for urn in self._urns)
+        urns = Urns(laws, given[:, AT_CONCENTRATION].T, by_law, hypotheses - 1)
+        return log_chances, given, urns
 
 
 def _score_logs(scores: dict[int, list[float]], hypotheses: int) -> tuple[Floats, list[int | None]]:

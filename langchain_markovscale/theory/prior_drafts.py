@@ -25,13 +25,14 @@ from langchain_markovscale.theory.likelihood import (
     UNREPAIRED,
     event_count,
 )
-from langchain_markovscale.theory.posterior import Candidates, Chains, Posterior
+from langchain_markovscale.theory.posterior import Candidates, Posterior
 from langchain_markovscale.theory.prior_evidence import (
-    chains_of,
     chances_given,
     event_logs,
     levels_of,
+    revision_gains,
     revisions_at,
+    source_of,
 )
 from langchain_markovscale.theory.prior_factors import (
     ACCEPT_THRESHOLD,
@@ -45,7 +46,7 @@ from langchain_markovscale.theory.prior_factors import (
 )
 from langchain_markovscale.theory.score_order import rank
 from langchain_markovscale.theory.tree import along_tree, moves_of
-from langchain_markovscale.types import Attempt
+from langchain_markovscale.types import Action, Attempt
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -53,6 +54,7 @@ Ints = NDArray[np.int64]
 _MOST_LABELLED = 8
 _INITIAL = np.array(INITIAL.values)
 _ACCEPTED_WRONG, _ACCEPTED_RIGHT = 1 - SCORES.rejected()
+_RIGHT = np.array([0.0, 1.0])[:, None, None]  # whether the answer in hand is
 
 
 class _Joint(Protocol):
@@ -101,6 +103,7 @@ class DraftsPosterior(Posterior):
 
     def __init__(self, joint: _Joint, depths: list[int]) -> None:
         self._joint, self.depths = joint, depths
+        self._pairs: dict[tuple[int | None, int, int], Floats] = {}
         self.latest = list(range(len(depths)))
 
     @property
@@ -108,26 +111,40 @@ class DraftsPosterior(Posterior):
         """P(draft i is right), shape (A,)."""
         return self._joint.beliefs
 
-    def drawn(self, answer: int | None) -> Candidates:
-        """Return what fresh draws depend on while that answer is in hand."""
-        pair = self._joint.pair(answer, AT_INITIAL, AT_NODE)
-        return _verified(pair, np.array([_INITIAL, _INITIAL]))
+    def candidates(self, actions: Sequence[Action], answer: int | None, depth: int) -> Candidates:
+        """Return what candidates depend on, each of them verified."""
+        sources = [source_of(each, depth) for each in actions]
+        values = max(len(source.chances[0]) for source in sources)
+        # The factors of revisions have fewer values than that of draws; the rest stays at 0.
+        weights = np.zeros((len(actions), 2, values, _ACCEPTED_RIGHT.size))
+        candidate = np.zeros((len(actions), 2, values, 1))
+        for row, (factors, chances) in enumerate(sources):
+            size = len(chances[0])
+            candidate[row, :, :size, 0] = chances
+            for side, at in enumerate(factors):
+                weights[row, side, :size] = self._pair(answer, at, AT_NODE)[side]
+        return Candidates(weights, _RIGHT, candidate, _ACCEPTED_RIGHT, _ACCEPTED_WRONG)
 
-    def revised(self, answer: int | None, depth: int) -> Candidates:
-        """Return what revisions of that answer depend on, each of them verified."""
-        wrong = self._joint.pair(answer, AT_REPAIR, AT_NODE)[0]
-        right = self._joint.pair(answer, AT_CORRUPTION, AT_NODE)[1]
-        return _verified(np.array([wrong, right]), revisions_at(depth))
+    def _pair(self, draft: int | None, one: slice, other: slice) -> Floats:
+        """Return a pair of the joint distribution, which plans ask for more than once."""
+        key = draft, one.start, other.start
+        if key not in self._pairs:
+            self._pairs[key] = self._joint.pair(draft, one, other)
+        return self._pairs[key]
 
-    def chains(self, answer: int | None, depth: int) -> Chains:
-        """Return what blind revisions of that answer depend on."""
-        return chains_of(self._joint.pair(answer, AT_REPAIR, AT_CORRUPTION), depth)
-
-
-def _verified(pair: Floats, candidate: Floats) -> Candidates:
-    """Return the cases of P(wrong or right in hand, value, node) and P(a candidate is right)."""
-    right = np.array([0.0, 1.0])[:, None, None]
-    return Candidates(pair, right, candidate[..., None], _ACCEPTED_RIGHT, _ACCEPTED_WRONG)
+    def unverified(
+        self, actions: Sequence[Action], answer: int | None, depth: int, most: int
+    ) -> Floats:
+        """Return what n candidates add that nobody verifies, by action."""
+        gains = np.empty((len(actions), most))
+        for row, action in zip(gains, actions, strict=True):
+            if action == "generate":
+                pair = self._pair(answer, AT_INITIAL, AT_NODE)
+                row[:] = pair.sum(axis=(0, 2)).dot(_INITIAL) - pair[1].sum()
+                continue
+            pair = self._joint.pair(answer, AT_REPAIR, AT_CORRUPTION)
+            row[:] = pair.ravel().dot(revision_gains(depth, most))
+        return gains
 
 
 class _Labelled(NamedTuple):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from langchain_markovscale.theory.likelihood import (
     log_retention,
     log_revisions,
 )
-from langchain_markovscale.theory.posterior import Chains
+from langchain_markovscale.theory.posterior import chain_gains
 from langchain_markovscale.theory.prior_factors import (
     AT_CORRUPTION,
     AT_INITIAL,
@@ -39,6 +40,7 @@ from langchain_markovscale.theory.prior_factors import (
     Factor,
 )
 from langchain_markovscale.theory.urn import Draw, Drawn, Urn
+from langchain_markovscale.types import Action
 
 Floats = NDArray[np.float64]
 
@@ -111,25 +113,60 @@ def chances_given(logs: Floats) -> tuple[Floats, Floats]:
     """Sum each factor out, given a hypothesis.
 
     Args:
-        logs: ln P(value) P(evidence | value, h), shape (H, 33).
+        logs: ln P(value) P(evidence | value, h), of the first V of the 33 values, shape (H, V).
 
     Returns:
-        ln P(evidence | h), shape (H,), and P(value | evidence, h), shape (H, 33).
+        ln P(evidence | h), shape (H,), and P(value | evidence, h), shape (H, V).
     """
-    most = np.maximum.reduceat(logs, STARTS, axis=1)
-    shares = np.exp(logs - most[:, FACTOR_OF])
-    sums = np.add.reduceat(shares, STARTS, axis=1)
-    shares /= sums[:, FACTOR_OF]
-    return np.log(sums).sum(axis=1) + most.sum(axis=1), shares
+    factor_of = FACTOR_OF[: logs.shape[1]]
+    starts = STARTS[: factor_of[-1] + 1]
+    most = np.maximum.reduceat(logs, starts, axis=1)
+    shares = np.exp(logs - most.take(factor_of, axis=1))
+    sums = np.add.reduceat(shares, starts, axis=1)
+    shares /= sums.take(factor_of, axis=1)
+    return np.add.reduce(np.log(sums) + most, axis=1), shares
 
 
-def chains_of(pairs: Floats, depth: int) -> Chains:
-    """Return what blind revisions depend on.
+def node_chances_given(logs: Floats) -> tuple[Floats, Floats]:
+    """Sum the nodes out, given a hypothesis: as `chances_given`, of the last factor alone."""
+    most = np.maximum.reduce(logs, axis=1, keepdims=True)
+    shares = np.exp(logs - most)
+    sums = np.add.reduce(shares, axis=1, keepdims=True)
+    shares /= sums
+    return (np.log(sums) + most)[:, 0], shares
+
+
+class Source(NamedTuple):
+    """Where candidates come from, and on what it depends whether they are right.
+
+    Attributes:
+        factors: The factor that counts where the answer in hand is wrong, and where it is right.
+        chances: P(a candidate is right | wrong or right in hand, value), shape (2, V).
+    """
+
+    factors: tuple[slice, slice]
+    chances: Floats
+
+
+@lru_cache(maxsize=64)
+def source_of(action: Action, depth: int) -> Source:
+    """Return the source of fresh draws, or of revisions at a depth."""
+    if action == "generate":
+        return Source((AT_INITIAL, AT_INITIAL), np.array([INITIAL.values] * 2))
+    return Source((AT_REPAIR, AT_CORRUPTION), revisions_at(depth))
+
+
+@lru_cache(maxsize=256)
+def revision_gains(depth: int, most: int) -> Floats:
+    """Return what n revisions add that nobody verifies.
 
     Args:
-        pairs: P(the answer in hand is wrong or right, α, β), shape (2, 3, 3).
         depth: Revisions between the answer in hand and its fresh draw.
+        most: The most revisions.
+
+    Returns:
+        At [wrong or right in hand, α, β] as one axis, and n, shape (18, most).
     """
-    wrong, right = pairs
     repair, kept = revisions_at(depth)
-    return Chains(right, wrong, repair[:, None], 1 - kept)
+    pairs = np.repeat(repair, len(kept))[None], 1 - np.tile(kept, len(repair))[None]
+    return chain_gains(*pairs, most).reshape(-1, most)

@@ -10,15 +10,13 @@ from langchain_markovscale.theory.lattice import Mark
 from langchain_markovscale.theory.posterior import (
     Ballot,
     Candidates,
-    Chains,
     KeyedPosterior,
     NextDraw,
     Urns,
     splits,
 )
-from langchain_markovscale.theory.prior_evidence import chains_of, revisions_at
+from langchain_markovscale.theory.prior_evidence import revision_gains, source_of
 from langchain_markovscale.theory.prior_factors import (
-    AT_CONCENTRATION,
     AT_CORRUPTION,
     AT_INITIAL,
     AT_NODE,
@@ -28,7 +26,7 @@ from langchain_markovscale.theory.prior_factors import (
     RETENTION,
     SCORES,
 )
-from langchain_markovscale.theory.urn import Drawn, Law
+from langchain_markovscale.types import Action
 
 Floats = NDArray[np.float64]
 
@@ -37,7 +35,7 @@ _RETENTION = np.array(RETENTION.values)
 _REJECTED_WRONG, _REJECTED_RIGHT = SCORES.rejected()
 _ACCEPTED_WRONG, _ACCEPTED_RIGHT = 1 - _REJECTED_WRONG, 1 - _REJECTED_RIGHT
 _TINY = 1e-300
-_OF_DRAWS = np.array([_INITIAL, _INITIAL])
+_ACCEPTED_WRONG_TWICE = np.concatenate([_ACCEPTED_WRONG, _ACCEPTED_WRONG])
 _RIGHT = np.array([0.0, 1.0])[:, None, None]  # whether the answer in hand is
 _ACCEPTED = np.repeat([0.0, 1.0], len(_REJECTED_WRONG))  # whether a right candidate is
 
@@ -50,8 +48,7 @@ class KeysPosterior(KeyedPosterior):
         given: P(value of a factor | h), shape (H, 33).
         verdicts: Whether each answer was accepted; None where it has no score.
         votes: Fresh draws of each answer.
-        drawn: What is in the urn of each θ, for each hypothesis.
-        laws: The urn of each θ.
+        urns: What is in the urn of each θ under each hypothesis.
         latest: For each answer, the index of the latest attempt that carries it.
         depths: For each attempt, how many revisions lie between it and its fresh draw.
     """
@@ -62,13 +59,12 @@ class KeysPosterior(KeyedPosterior):
         given: Floats,
         verdicts: list[int | None],
         votes: list[int],
-        drawn: Sequence[Sequence[Drawn]],
-        laws: tuple[Law, ...],
+        urns: Urns,
         latest: list[int],
         depths: list[int],
     ) -> None:
         self._chances, self._given = chances, given
-        self._verdicts, self._votes, self._drawn, self._laws = verdicts, votes, drawn, laws
+        self._verdicts, self.votes, self._urns = verdicts, votes, urns
         self.latest, self.depths = latest, depths
 
     @property
@@ -82,17 +78,17 @@ class KeysPosterior(KeyedPosterior):
         Without a score it is the level that says less.
         """
         if not scored:
-            return [(votes, 0) for votes in self._votes]
+            return [(votes, 0) for votes in self.votes]
         levels: list[int] = [
             self._plain_level if verdict is None else verdict for verdict in self._verdicts
         ]
-        return list(zip(self._votes, levels, strict=True))
+        return list(zip(self.votes, levels, strict=True))
 
     def next_draw(self, *, scored: bool = True) -> NextDraw:
         """Return what the next fresh draw may be."""
         right = self._given[:, AT_INITIAL].dot(_INITIAL)
         wrong = self._chances * (1 - right)
-        seen, unseen = self._shares
+        seen, unseen = self._urns.shares
         again = self._chances[:-1] * right[:-1] + wrong.dot(seen)
         new_wrong = wrong * unseen
         new_right = self._chances[-1] * right[-1]
@@ -104,37 +100,60 @@ class KeysPosterior(KeyedPosterior):
         rejected += new_right * nodes[-1].dot(_REJECTED_RIGHT)
         return NextDraw(again[:, None], np.array([rejected, new - rejected]))
 
-    def drawn(self, answer: int | None) -> Candidates:
-        """Return what fresh draws depend on while that answer is in hand."""
-        verdicts = [(verdict == 1, verdict is not None) for verdict in self._verdicts]
-        # A wrong draw that was seen before has its verdict already.
-        accepted, judged = self._shares[0].dot(np.array(verdicts, dtype=np.float64)).T
-        factors = (AT_INITIAL, AT_INITIAL)
-        return self._candidates(answer, factors, _OF_DRAWS, accepted, 1 - judged)
+    def candidates(self, actions: Sequence[Action], answer: int | None, depth: int) -> Candidates:
+        """Return what candidates depend on, each of them verified."""
+        hypotheses, sources = self._by_hand(answer), [source_of(each, depth) for each in actions]
+        values = max(len(source.chances[0]) for source in sources)
+        # The factors of revisions have fewer values than that of draws; the rest stays at 0.
+        weights = np.zeros((len(actions), 2, values, _ACCEPTED.size))
+        candidate = np.zeros((len(actions), 2, values, 1))
+        mistaken = np.empty((len(actions), 2, 1, _ACCEPTED.size))
+        known = np.ones((len(hypotheses[0]), 3))
+        for row, (action, source) in enumerate(zip(actions, sources, strict=True)):
+            size = len(source.chances[0])
+            candidate[row, :, :size, 0] = source.chances
+            for side, (at, each) in enumerate(zip(source.factors, hypotheses, strict=True)):
+                np.dot((self._given[:, at].T * each), self._nodes, out=weights[row, side, :size])
+            known[:, 0], known[:, 1] = self._repeated(action, answer)
+            whole = hypotheses.dot(known)
+            judged = (whole[:, :2] / np.maximum(whole[:, 2:], _TINY))[..., None]
+            mistaken[row, :, 0] = judged[:, 0] + judged[:, 1] * _ACCEPTED_WRONG_TWICE
+        return Candidates(weights, _RIGHT, candidate, _ACCEPTED, mistaken)
 
-    def revised(self, answer: int | None, depth: int) -> Candidates:
-        """Return what revisions of that answer depend on, each of them verified."""
-        verdict, same = None, np.zeros(len(self._chances))
+    def _repeated(self, action: Action, answer: int | None) -> tuple[Floats, Floats]:
+        """Return P(a wrong candidate is known to be accepted | h), and that it is not known yet."""
+        if action == "generate":
+            # A wrong draw that was seen before has its verdict already.
+            accepted, judged = self._urns.shares[0].dot(self._judged).T
+            return accepted, 1 - judged
+        same, judged = np.zeros(len(self._chances)), None
         if answer is not None:
-            verdict = self._verdicts[answer]
+            judged = self._verdicts[answer]
             same = self._given[:, AT_RETENTION].dot(_RETENTION)
             same[answer] = 0.0
         # What comes back unchanged has its verdict already.
-        accepted, judged = same * (verdict == 1), same * (verdict is not None)
-        factors = (AT_REPAIR, AT_CORRUPTION)
-        return self._candidates(answer, factors, revisions_at(depth), accepted, 1 - judged)
+        return same * (judged == 1), 1 - same * (judged is not None)
 
-    def chains(self, answer: int | None, depth: int) -> Chains:
-        """Return what blind revisions of that answer depend on."""
-        repair, corruption = self._given[:, AT_REPAIR], self._given[:, AT_CORRUPTION]
-        pairs = [(repair * each[:, None]).T.dot(corruption) for each in self._by_hand(answer)]
-        return chains_of(np.array(pairs), depth)
+    def unverified(
+        self, actions: Sequence[Action], answer: int | None, depth: int, most: int
+    ) -> Floats:
+        """Return what n candidates add that nobody verifies, by action."""
+        gains = np.empty((len(actions), most))
+        for row, action in zip(gains, actions, strict=True):
+            if action == "generate":
+                drawn = self._chances.dot(self._given[:, AT_INITIAL]).dot(_INITIAL)
+                row[:] = drawn - (0.0 if answer is None else self._chances[answer])
+                continue
+            repair, corruption = self._given[:, AT_REPAIR].T, self._given[:, AT_CORRUPTION]
+            pairs = [(repair * each).dot(corruption) for each in self._by_hand(answer)]
+            np.dot(np.array(pairs).ravel(), revision_gains(depth, most), out=row)
+        return gains
 
     def ballot(self, draws: int) -> Ballot:
         """Return what a vote after up to so many more fresh draws depends on."""
         initial = self._given[:, AT_INITIAL] * self._chances[:, None]
         chances = initial.dot(splits(INITIAL.values, draws))
-        return Ballot(self._votes, chances.reshape(-1, draws + 1, draws + 1), self._urns)
+        return Ballot(self.votes, chances.reshape(-1, draws + 1, draws + 1), self._urns)
 
     def _by_hand(self, answer: int | None) -> Floats:
         """P(h, and the answer in hand is wrong or right), shape (2, H)."""
@@ -144,15 +163,11 @@ class KeysPosterior(KeyedPosterior):
             chances[:, answer] = chances[::-1, answer]
         return chances
 
-    @cached_property
-    def _urns(self) -> Urns:
-        """What is in the urn of each θ under each hypothesis."""
-        chances = self._given[:, AT_CONCENTRATION].T
-        return Urns.of(self._laws, chances, list(zip(*self._drawn, strict=True)), len(self._votes))
-
-    @cached_property
-    def _shares(self) -> tuple[Floats, Floats]:
-        return self._urns.shares()
+    @property
+    def _judged(self) -> Floats:
+        """Whether each answer was accepted, and whether it was judged, shape (A, 2)."""
+        verdicts = [(verdict == 1, verdict is not None) for verdict in self._verdicts]
+        return np.array(verdicts, dtype=np.float64)
 
     @cached_property
     def _plain_level(self) -> int:
@@ -173,35 +188,3 @@ class KeysPosterior(KeyedPosterior):
             if verdict is not None:
                 accepted[row] = nodes[row] if verdict else 0.0
         return np.concatenate([nodes - accepted, accepted], axis=1)
-
-    def _candidates(
-        self,
-        answer: int | None,
-        factors: tuple[slice, slice],
-        chances: Floats,
-        accepted: Floats,
-        by_node: Floats,
-    ) -> Candidates:
-        """Return candidates whose chance to be right depends on a factor, and on the node.
-
-        Args:
-            answer: The answer in hand.
-            factors: The one that matters where that is wrong, and the one where it is right.
-            chances: P(a candidate is right | wrong or right in hand, value), shape (2, V).
-            accepted: P(a wrong candidate is known to be accepted | h), shape (H,).
-            by_node: P(its verdict is not known yet | h), shape (H,).
-        """
-        hypotheses = self._by_hand(answer)
-        weights = [
-            (self._given[:, at] * each[:, None]).T.dot(self._nodes)
-            for at, each in zip(factors, hypotheses, strict=True)
-        ]
-        known = hypotheses.dot(np.array([accepted, by_node, np.ones_like(by_node)]).T)[..., None]
-        mistaken = (known[:, 0] + known[:, 1] * _ACCEPTED_WRONG) / np.maximum(known[:, 2], _TINY)
-        return Candidates(
-            np.array(weights),
-            _RIGHT,
-            chances[..., None],
-            _ACCEPTED,
-            np.concatenate([mistaken, mistaken], axis=1)[:, None],
-        )

@@ -191,8 +191,10 @@ class SteppedModel:
             if hypothesis >= 0:
                 if_right[hypothesis] = counts
         rows = np.array([[*if_wrong, *counts] for counts in if_right])
-        log_joint = rows.dot(self._by_step).reshape(hypotheses, *self._shape)
-        return _SteppedEvidence(log_joint + self._log_weights, self.accepted)
+        log_joint = rows.dot(self._by_step)
+        if len(self.weights) > 1:
+            log_joint = log_joint.reshape(hypotheses, *self._shape) + self._log_weights
+        return _SteppedEvidence(log_joint, self.accepted)
 
     def log_chances(self, score: float) -> Floats:
         """Return ln f(x) of a wrong and of a right answer, shape (2, K, Z)."""
@@ -225,18 +227,20 @@ class SteppedModel:
 class _SteppedEvidence:
     def __init__(self, log_joint: Floats, accepted: Floats) -> None:
         self._accepted = accepted
-        self._one = log_joint.shape[-1] == 1
+        self._one = log_joint.ndim == 2
         if self._one:
-            self.log_chances = log_joint[..., 0]
+            self.log_chances = log_joint
             return
-        largest = log_joint.max(axis=-1, keepdims=True)
+        largest = np.maximum.reduce(log_joint, axis=-1, keepdims=True)
         self._joint = np.exp(log_joint - largest)
         self._total = np.add.reduce(self._joint, axis=-1)
         self.log_chances = largest[..., 0] + np.log(self._total)
 
     def accepted(self) -> Floats:
         if self._one:
-            return np.repeat(self._accepted.transpose(0, 2, 1), len(self.log_chances), axis=1)
+            accepted = np.empty((2, *self.log_chances.shape))
+            accepted[:] = self._accepted.transpose(0, 2, 1)
+            return accepted
         return np.asarray(np.einsum("hkz,ykz->yhk", self._joint, self._accepted) / self._total)
 
     def levels(self) -> Floats:

@@ -43,6 +43,35 @@ def vote_on(ballot: Ballot, answer: int | None) -> Floats:
     return np.asarray((ballot.chances * wins).ravel().dot(_ways(most, len(wins))))
 
 
+def vote_at_most(ballot: Ballot, answer: int | None) -> Floats:
+    """Return what no V_n passes: the chance of enough right draws, wherever wrong ones fall.
+
+    Args:
+        ballot: What was drawn, and what up to N more draws depend on.
+        answer: Which of the answers is in hand; None for one that is wrong.
+
+    Returns:
+        For n = 1 … N, shape (N,).
+    """
+    most = ballot.chances.shape[1] - 1
+    rival, leader = sorted([0, 0, *ballot.votes])[-2:]
+    needed = []
+    for index, many in enumerate([*ballot.votes, 0]):
+        ahead = (rival if many == leader else leader) - many + (index != answer)
+        needed.append(min(max(ahead, 0), most + 1))
+    ways = _ways_with_enough(most).take(needed, axis=0)
+    return np.asarray(ballot.chances.ravel().dot(ways.reshape(-1, most)))
+
+
+@lru_cache(maxsize=64)
+def _ways_with_enough(most: int) -> Floats:
+    """Return C(n, R) at [needed, (R, w), n] where R + w = n and R is at least what is needed."""
+    sizes = np.arange(most + 2)
+    enough = sizes[:-1] >= sizes[:, None]
+    ways = _ways(most, 1).reshape(most + 1, most + 1, most)
+    return (enough[..., None, None] * ways).reshape(most + 2, -1, most)
+
+
 @lru_cache(maxsize=512)
 def _wins(
     votes: tuple[int, ...],

@@ -14,6 +14,7 @@ import langchain_markovscale
 from langchain_markovscale import Belief, Calibration, Criterion, Rates
 from langchain_markovscale.graph.settings import PerRun
 from langchain_markovscale.theory import optimum, vote
+from langchain_markovscale.theory.belief import _CACHED_RUNS
 from langchain_markovscale.theory.decision_cache import Cache
 from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores
 from langchain_markovscale.theory.lattice import lattice
@@ -59,6 +60,7 @@ def decide_each(criterion, runs):
     for _ in range(PASSES):
         for table in (vote._wins, vote._room):
             table.cache_clear()
+        criterion.belief._runs = Cache(_CACHED_RUNS)
         for index, run in enumerate(runs):
             start = perf_counter()
             criterion.decide(run)

@@ -13,6 +13,7 @@ from worlds import ACCEPT, REJECT, RIGHT, Question, World, attempt
 
 from langchain_markovscale import Belief, Rates
 from langchain_markovscale.theory.posterior import KeyedPosterior
+from langchain_markovscale.theory.prior import PriorBelief
 
 ONE = Rates(
     weights=(1.0,),
@@ -312,3 +313,21 @@ def test_no_attempts_are_refused():
 def test_choices_that_leave_no_choice_are_refused(choices):
     with pytest.raises(ValueError, match="choices"):
         Belief(ONE, choices)
+
+
+@settings(max_examples=20, deadline=None)
+@given(rates(most_classes=2), st.lists(runs(most=5), min_size=2, max_size=5), st.booleans())
+def test_runs_seen_before_change_no_belief(known, seen, prior):
+    def make():
+        return PriorBelief() if prior else Belief(known)
+
+    weights = [1 / make().rates.n_classes] * make().rates.n_classes
+    shared = make()
+    for run in [*seen, *(list(reversed(run)) for run in seen if is_fresh(run)), *seen]:
+        for of_question in (None, weights):
+            expected = make().posterior(run, of_question).beliefs
+            assert shared.posterior(run, of_question).beliefs == pytest.approx(expected, abs=1e-12)
+
+
+def is_fresh(run):
+    return all(one["parent"] is None for one in run)

@@ -84,9 +84,9 @@ def test_what_plans_depend_on_is_that_of_every_class(attempts, data):
     depth = posterior.depths[posterior.latest[answer]]
     settled = 0.5**depth
     for cases, chance in (
-        (posterior.drawn(answer), (right * P).sum() + (wrong * P).sum()),
+        (posterior.candidates(("generate",), answer, depth), (right * P).sum() + (wrong * P).sum()),
         (
-            posterior.revised(answer, depth),
+            posterior.candidates(("revise",), answer, depth),
             (right * (1 - B * settled)).sum() + (wrong * A * settled).sum(),
         ),
     ):
@@ -96,12 +96,12 @@ def test_what_plans_depend_on_is_that_of_every_class(attempts, data):
         assert candidate.sum() == pytest.approx(chance, abs=1e-7)
         assert ((cases.accepted >= 0) & (cases.accepted <= 1)).all()
         assert ((cases.mistaken >= -1e-12) & (cases.mistaken <= 1 + 1e-12)).all()
-    chains = posterior.chains(answer, depth)
-    assert chains.right.sum() == pytest.approx(right.sum(), abs=1e-7)
-    repaired = (chains.wrong * chains.repair).sum()
-    assert repaired == pytest.approx((wrong * A * settled).sum(), abs=1e-7)
-    broken = (chains.right * chains.corruption).sum()
-    assert broken == pytest.approx((right * B * settled).sum(), abs=1e-7)
+    revising, drawing = posterior.unverified(("revise", "generate"), answer, depth, 2)
+    gains = wrong * A * settled - right * B * settled
+    again = gains * (1 - A * settled - B * settled)
+    assert revising == pytest.approx([gains.sum(), gains.sum() + again.sum()], abs=1e-7)
+    drawn = ((right + wrong) * P).sum() - right.sum()
+    assert drawing == pytest.approx([drawn, drawn], abs=1e-7)
     ballot = posterior.ballot(2)
     for row, chance in enumerate(joint.values()):
         for n_right in range(3):

@@ -48,18 +48,19 @@ def test_what_plans_depend_on_is_that_of_every_labelling(attempts, data):
     settled = 0.5 ** posterior.depths[draft]
     revised = (right * (1 - B * settled) + wrong * A * settled).sum()
     for cases, chance in (
-        (posterior.drawn(draft), (whole * P).sum()),
-        (posterior.revised(draft, posterior.depths[draft]), revised),
+        (posterior.candidates(("generate",), draft, 0), (whole * P).sum()),
+        (posterior.candidates(("revise",), draft, posterior.depths[draft]), revised),
     ):
         assert cases.weights.sum() == pytest.approx(1)
         in_hand, candidate = cases.weights * cases.right, cases.weights * cases.candidate
         assert in_hand.sum() == pytest.approx(right.sum(), abs=1e-7)
         assert candidate.sum() == pytest.approx(chance, abs=1e-7)
-    chains = posterior.chains(draft, posterior.depths[draft])
-    broken = (chains.right * chains.corruption).sum()
-    assert broken == pytest.approx((right * B * settled).sum(), abs=1e-7)
-    repaired = (chains.wrong * chains.repair).sum()
-    assert repaired == pytest.approx((wrong * A * settled).sum(), abs=1e-7)
+    actions, depth = ("revise", "generate"), posterior.depths[draft]
+    revising, drawing = posterior.unverified(actions, draft, depth, 2)
+    gains = wrong * A * settled - right * B * settled
+    again = gains * (1 - A * settled - B * settled)
+    assert revising == pytest.approx([gains.sum(), gains.sum() + again.sum()], abs=1e-7)
+    assert drawing == pytest.approx([(whole * P).sum() - right.sum()] * 2, abs=1e-7)
 
 
 def test_beyond_eight_fresh_drafts_are_exact():
@@ -70,8 +71,9 @@ def test_beyond_eight_fresh_drafts_are_exact():
     assert found == pytest.approx([chance.sum() for chance in right], abs=1e-6)
     posterior = BELIEF.posterior(attempts)
     for draft in range(9):
-        for cases in (posterior.drawn(draft), posterior.revised(draft, 0)):
-            assert (cases.weights * cases.right).sum() == pytest.approx(found[draft])
+        cases = posterior.candidates(("revise", "generate"), draft, 0)
+        in_hand = (cases.weights * cases.right).sum(axis=(1, 2, 3))
+        assert in_hand == pytest.approx([found[draft]] * 2)
 
 
 def test_beyond_eight_revisions_are_nearly_exact():

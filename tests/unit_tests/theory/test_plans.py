@@ -12,9 +12,10 @@ from runs import chances, rates, runs
 from worlds import ACCEPT, REJECT, attempt
 
 from langchain_markovscale import Belief, Rates
-from langchain_markovscale.theory.plans import Commitments, blind, one_draw, verified
-from langchain_markovscale.theory.posterior import Candidates, Chains
+from langchain_markovscale.theory.plans import Commitments, best_of, verified
+from langchain_markovscale.theory.posterior import Candidates, chain_gains
 
+DRAW, REVISE = ("generate",), ("revise",)
 ONE = Rates((1.0,), (0.6,), (0.3,), (0.1,), (0.85,), (0.8,), verdict_correlation=0.0)
 
 
@@ -23,14 +24,21 @@ def cases(draw, rows):
     n = draw(st.integers(1, 5))
     shares = np.array(draw(st.lists(st.floats(0.05, 1), min_size=n, max_size=n)))
     right = np.array(draw(st.lists(st.sampled_from([0.0, 1.0]), min_size=n, max_size=n)))
+    return shares / shares.sum(), right, *cases_of(draw, n, rows)
+
+
+def cases_of(draw, n, rows):
+    """Rows of chances in n cases."""
     per_case = st.lists(st.one_of(st.sampled_from([0.0, 1.0]), chances), min_size=n, max_size=n)
-    return shares / shares.sum(), right, *(np.array(draw(per_case)) for _ in range(rows))
+    return [np.array(draw(per_case)) for _ in range(rows)]
 
 
 @given(st.data(), st.integers(1, 6))
 def test_a_verified_plan_is_worth_what_following_it_round_by_round_brings(data, most):
     candidates = Candidates(*cases(data.draw, 3))
-    found = verified(candidates, most)
+    other = Candidates(candidates.weights, *cases_of(data.draw, len(candidates.right), 4))
+    stacked = (np.array(each) for each in zip(candidates, other, strict=True))
+    found = verified(Candidates(*stacked), most)
 
     def follow(right, candidate, accept, mistaken, n):
         if n == 0:
@@ -39,33 +47,37 @@ def test_a_verified_plan_is_worth_what_following_it_round_by_round_brings(data, 
         rejected = candidate * (1 - accept) + (1 - candidate) * (1 - mistaken)
         return candidate * accept + rejected * later, 1 + rejected * rounds
 
-    for n in range(1, most + 1):
-        gain = length = 0.0
-        for weight, right, *rest in zip(*candidates, strict=True):
-            worth, rounds = follow(right, *rest, n)
-            gain, length = gain + weight * (worth - right), length + weight * rounds
-        assert found.gains[n - 1] == pytest.approx(gain, abs=1e-12)
-        assert found.rounds[n - 1] == pytest.approx(length, abs=1e-12)
+    for row, each in enumerate((candidates, other)):
+        for n in range(1, most + 1):
+            gain = length = 0.0
+            for weight, right, *rest in zip(*each, strict=True):
+                worth, rounds = follow(right, *rest, n)
+                gain, length = gain + weight * (worth - right), length + weight * rounds
+            assert found.gains[row][n - 1] == pytest.approx(gain, abs=1e-12)
+            assert found.rounds[row][n - 1] == pytest.approx(length, abs=1e-12)
 
 
 @given(st.data(), st.integers(1, 6))
 def test_a_blind_plan_is_worth_what_powers_of_the_chain_say(data, most):
     weights, rights, *rates = cases(data.draw, 2)
-    found = blind(Chains(weights * rights, weights * (1 - rights), *rates), most)
+    if_wrong, if_right = chain_gains(*(each[None] for each in rates), most)
+    found = (weights * (1 - rights)).dot(if_wrong) + (weights * rights).dot(if_right)
     for n in range(1, most + 1):
         gain = 0.0
         for weight, right, repair, corruption in zip(weights, rights, *rates, strict=True):
             step = np.array([[1 - corruption, corruption], [repair, 1 - repair]])
             after = np.array([right, 1 - right]) @ np.linalg.matrix_power(step, n)
             gain += weight * (after[0] - right)
-        assert found.gains[n - 1] == pytest.approx(gain, abs=1e-12)
-        assert found.rounds[n - 1] == n
+        assert found[n - 1] == pytest.approx(gain, abs=1e-12)
 
 
 def test_of_plans_worth_the_same_the_shortest_is_taken():
-    plans = Commitments(np.array([0.1, 0.2, 0.2]), np.array([1.0, 2.0, 2.0]))
-    assert plans.best("revise", 0.0)[:3] == ("revise", 0.2, 2.0)
-    assert plans.best("revise", 0.1)[:3] == ("revise", 0.1, 1.0)
+    plans = Commitments([[0.1, 0.2, 0.2], [0.3, 0.1, 0.3]], [[1.0, 2.0, 2.0], [1.0, 2.0, 3.0]])
+    others = Commitments([[0.2, 0.2, 0.2], [0.0, 0.3, 0.4]], [range(1, 4)] * 2, "blind")
+    for first, second in ((plans, others), (others, plans)):
+        revision, draw = best_of([first, second], {"revise": 0.0, "generate": 0.1})
+        assert revision[:3] == ("revise", 0.2, 2.0 if first is plans else 1)
+        assert draw[:4] == ("generate", 0.3, 1.0, "verified")
 
 
 # From a belief
@@ -84,8 +96,8 @@ def in_hand_of(data, known, attempts):
 
 def check(found, belief, expected):
     for n, (worth, rounds) in enumerate(expected):
-        assert found.gains[n] + belief == pytest.approx(worth, abs=1e-9)
-        assert found.rounds[n] == pytest.approx(rounds, abs=1e-9)
+        assert found.gains[0][n] + belief == pytest.approx(worth, abs=1e-9)
+        assert found.rounds[0][n] == pytest.approx(rounds, abs=1e-9)
 
 
 @settings(max_examples=30, deadline=None)
@@ -96,9 +108,10 @@ def test_where_verdicts_are_drawn_anew_drawing_until_accepted_is_exact(known, at
     posterior = Belief(known).posterior(attempts)
     belief = 0.0 if answer is None else posterior.beliefs[answer]
     expected = [drawn_until_accepted(known, attempts, in_hand, n) for n in (1, 2, 3)]
-    check(verified(posterior.drawn(answer), 3), belief, expected)
+    check(verified(posterior.candidates(DRAW, answer, 0), 3), belief, expected)
     gain = sum(np.dot(row, known.initial) for row in over_keys(known, attempts)[0].values())
-    assert one_draw(posterior.drawn(answer)).gains[0] + belief == pytest.approx(gain, abs=1e-9)
+    found = posterior.unverified(DRAW, answer, 0, 3)
+    assert found + belief == pytest.approx(np.full((1, 3), gain), abs=1e-9)
 
 
 @settings(max_examples=30, deadline=None)
@@ -111,7 +124,7 @@ def test_where_verdicts_are_drawn_anew_revising_until_accepted_is_exact(
     posterior = Belief(known).posterior(attempts)
     belief = 0.0 if answer is None else posterior.beliefs[answer]
     expected = [revised_until_accepted(known, attempts, in_hand, depth, n) for n in (1, 2, 3)]
-    check(verified(posterior.revised(answer, depth), 3), belief, expected)
+    check(verified(posterior.candidates(REVISE, answer, depth), 3), belief, expected)
 
 
 @settings(max_examples=30, deadline=None)
@@ -123,9 +136,10 @@ def test_blind_revisions_start_from_the_answer_in_hand(known, attempts, depth, d
     wrong = np.sum(list(joint.values()), axis=0) - right
     factor = known.settling**depth
     repair, corruption = np.array(known.repair) * factor, np.array(known.corruption) * factor
-    chains = Belief(known).posterior(attempts).chains(answer, depth)
-    gain = (wrong * repair - right * corruption).sum()
-    assert blind(chains, 1).gains[0] == pytest.approx(gain, abs=1e-9)
+    found = Belief(known).posterior(attempts).unverified(REVISE, answer, depth, 2)[0]
+    gains = wrong * repair - right * corruption
+    again = gains * (1 - repair - corruption)
+    assert found == pytest.approx([gains.sum(), gains.sum() + again.sum()], abs=1e-9)
 
 
 def random_case(random):
@@ -153,15 +167,19 @@ def test_verdicts_that_repeat_themselves_are_allowed_for_within_small_errors():
         posterior = Belief(known).posterior(attempts)
         answer = int(posterior.beliefs.argmax())
         key, belief = attempts[posterior.latest[answer]]["key"], posterior.beliefs[answer]
-        for name, cases_of, expected in (
-            ("drawn", posterior.drawn(answer), drawn_until_accepted(known, attempts, key, 3)),
+        for name, candidates, expected in (
+            (
+                "drawn",
+                posterior.candidates(DRAW, answer, 0),
+                drawn_until_accepted(known, attempts, key, 3),
+            ),
             (
                 "revised",
-                posterior.revised(answer, 0),
+                posterior.candidates(REVISE, answer, 0),
                 revised_until_accepted(known, attempts, key, 0, 3),
             ),
         ):
-            errors[name].append(verified(cases_of, 3).gains[2] + belief - expected[0])
+            errors[name].append(verified(candidates, 3).gains[0][2] + belief - expected[0])
     for name, found in errors.items():
         assert np.abs(found).mean() < 0.016, name
         assert np.max(found) < 0.03, name  # what is promised too much
@@ -171,15 +189,15 @@ def test_a_rejected_answer_that_gets_its_verdict_again_promises_nothing():
     # The right answer was seen and rejected for good: nothing that comes will be accepted.
     sticky = replace(ONE, verdict_correlation=1.0, specificity=1.0, coincidence=1.0)
     posterior = Belief(sticky).posterior([attempt("a", REJECT), attempt("b", REJECT)])
-    found = verified(posterior.drawn(0), 8)
-    assert found.gains == pytest.approx(np.zeros(8), abs=1e-9)
-    assert found.rounds[-1] == pytest.approx(8)
+    found = verified(posterior.candidates(DRAW, 0, 0), 8)
+    assert found.gains[0] == pytest.approx(np.zeros(8), abs=1e-9)
+    assert found.rounds[0][-1] == pytest.approx(8)
 
 
 def test_following_a_verified_plan_brings_what_it_says():
     random, played, right, rounds = Random(3), 40_000, 0, 0
     posterior = Belief(ONE).posterior([attempt("a", REJECT)])
-    found, belief = verified(posterior.drawn(0), 4), posterior.beliefs[0]
+    found, belief = verified(posterior.candidates(DRAW, 0, 0), 4), posterior.beliefs[0]
     for _ in range(played):
         answer = random.random() < belief
         for _ in range(4):
@@ -189,5 +207,5 @@ def test_following_a_verified_plan_brings_what_it_says():
                 answer = candidate
                 break
         right += answer
-    assert right / played == pytest.approx(found.gains[3] + belief, abs=5 * 0.5 / played**0.5)
-    assert rounds / played == pytest.approx(found.rounds[3], abs=5 * 1.0 / played**0.5)
+    assert right / played == pytest.approx(found.gains[0][3] + belief, abs=5 * 0.5 / played**0.5)
+    assert rounds / played == pytest.approx(found.rounds[0][3], abs=5 * 1.0 / played**0.5)

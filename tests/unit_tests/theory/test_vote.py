@@ -11,9 +11,13 @@ from hypothesis import assume, given, settings, strategies as st
 from runs import limited, rates, runs, unlimited
 from worlds import attempt
 
-from langchain_markovscale import Belief, Rates
-from langchain_markovscale.theory.vote import vote_on
+from langchain_markovscale import Belief, Calibration, Criterion, Rates
+from langchain_markovscale.theory import criterion
+from langchain_markovscale.theory.vote import vote_at_most, vote_on
 
+SCORED = Rates(
+    (0.4, 0.6), (0.3, 0.7), (0.4, 0.2), (0.05, 0.1), 0.8, 0.7, verdict_correlation=0.5
+)  # fmt: skip
 ONE = Rates((1.0,), (0.4,), (0.3,), (0.1,), (0.85,), (0.8,), coincidence=0.3)
 
 
@@ -108,4 +112,24 @@ def test_a_vote_is_a_chance_and_no_vote_beats_knowing(known, attempts, n, data):
     in_hand = data.draw(st.sampled_from([None, *range(len(posterior.latest))]))
     worths = vote_on(posterior.ballot(n), in_hand)
     assert worths.shape == (n,)
+    assert np.all(worths <= vote_at_most(posterior.ballot(n), in_hand) + 1e-12)
     assert np.all((worths >= -1e-12) & (worths <= 1 + 1e-9))
+
+
+@pytest.mark.parametrize("rule", [Criterion(SCORED, 0.004), Criterion(Calibration.training_free())])
+def test_votes_that_are_not_counted_change_no_decision(rule, monkeypatch):
+    random, made, counted = Random(4), [], []
+
+    def count(ballot, answer):
+        counted.append(answer)
+        return vote_on(ballot, answer)
+
+    for _ in range(60):
+        run = [attempt(random.choice("abc"), random.random()) for _ in range(random.randint(1, 5))]
+        made.append([*run, attempt(random.choice("abc"), random.random(), 0)])
+    monkeypatch.setattr(criterion, "vote_on", count)
+    decisions = [rule._decide(run) for run in made]
+    bounded, counted = len(counted), []
+    monkeypatch.setattr(criterion, "vote_at_most", lambda *_: np.full(1, np.inf))
+    assert [rule._decide(run) for run in made] == decisions
+    assert 0 < bounded < len(counted) == len(made)
