@@ -246,7 +246,7 @@ def _summary(
     return FitSummary(
         questions=statistics.n_questions,
         attempts=statistics.attempts,
-        labelled=int(total.sum()),
+        labelled=statistics.n_labelled,
         keyed=statistics.keyed,
         no_key=dict(statistics.no_key),
         seed=seed,
@@ -358,6 +358,13 @@ def _warnings(
         messages.append(
             "one fresh start for each question: classes of questions can hardly be told apart. "
             "Record at least two."
+        )
+    if statistics.censored:
+        messages.append(
+            f"the loop's own rule ended {statistics.censored:,} of "
+            f"{counted(statistics.n_questions, 'question')}: rates are corrected for that, "
+            "forecasts of later rounds are not compared with what was seen there, and rules are "
+            "not replayed on them."
         )
     messages += model.warnings
     right, total = statistics.seen

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langchain_markovscale.calibration.em import Events
+from langchain_markovscale.calibration.own_rule import RuleStep, log_steps, stop_chances
 from langchain_markovscale.calibration.sufficient_statistics import Hypothesis, Statistics, pad
 from langchain_markovscale.calibration.verifier_scores import MeasuredVerifier
 from langchain_markovscale.calibration.wrong_answers import WrongDraws
@@ -33,6 +34,8 @@ class Evidence(NamedTuple):
         specificity: u.
         accept_threshold: A score of at least this much accepts.
         correlation: ρ.
+        stops: The chance that the loop's own rule stops after a wrong answer, and after a right
+            one, where it leaves no score.
     """
 
     urn: Urn
@@ -40,6 +43,7 @@ class Evidence(NamedTuple):
     specificity: float
     accept_threshold: float
     correlation: float
+    stops: tuple[float, float] = (0.5, 0.5)
 
     def is_near(self, other: "Evidence") -> bool:
         """Return whether rates have settled."""
@@ -47,6 +51,7 @@ class Evidence(NamedTuple):
             self.urn.coincidence - other.urn.coincidence,
             self.sensitivity - other.sensitivity,
             self.specificity - other.specificity,
+            *(one - before for one, before in zip(self.stops, other.stops, strict=True)),
         )
         return max(map(abs, moved)) < _NEAR
 
@@ -59,6 +64,7 @@ def first_evidence(statistics: Statistics, model: MeasuredVerifier) -> Evidence:
         model.specificity,
         model.accept_threshold,
         model.correlation,
+        stop_chances(statistics.rule_steps, statistics.deepest_end),
     )
 
 
@@ -72,7 +78,7 @@ def all_events(statistics: Statistics, evidence: Evidence) -> tuple[Events, Floa
     starts = n + np.cumsum([0, *sizes[:-1]])
     events = Events(
         np.vstack([statistics.labelled, pad([h.counts for h in hypotheses], statistics.width)]),
-        np.concatenate([np.zeros(n), _offsets(hypotheses, evidence)]),
+        np.concatenate([np.zeros(n), _offsets(hypotheses, evidence, statistics.deepest_end)]),
         np.concatenate([np.arange(n), starts]),
     )
     many = [number for _, number in statistics.rivals]
@@ -109,6 +115,7 @@ def updated_evidence(statistics: Statistics, evidence: Evidence, shares: Floats)
     accepted = labelled.score >= evidence.accept_threshold
     right = np.array([(accepted & labelled.correct).sum(), labelled.correct.sum()], dtype=float)
     every = np.array([accepted.sum(), len(accepted)], dtype=float)
+    steps: dict[RuleStep, float] = {**statistics.rule_steps}
     row = len(statistics.labelled)
     for rivals, _ in statistics.rivals:
         scores = np.array(rivals.scores)
@@ -119,6 +126,8 @@ def updated_evidence(statistics: Statistics, evidence: Evidence, shares: Floats)
             own = np.array([score for group in one.right for score in group])
             right += share * np.array([(own >= evidence.accept_threshold).sum(), len(own)])
             every += share * verdicts
+            for step in one.ends:
+                steps[step] = steps.get(step, 0.0) + float(share)
     wrong = every - right
     s = (right[0] + 0.5) / (right[1] + 1)
     u = (wrong[1] - wrong[0] + 0.5) / (wrong[1] + 1)
@@ -126,10 +135,11 @@ def updated_evidence(statistics: Statistics, evidence: Evidence, shares: Floats)
         urn=Urn.of_concentration(wrong_draws(statistics, shares).concentration),
         sensitivity=float(s),
         specificity=float(u),
+        stops=stop_chances(steps, statistics.deepest_end),
     )
 
 
-def _offsets(hypotheses: Sequence[Hypothesis], evidence: Evidence) -> list[float]:
+def _offsets(hypotheses: Sequence[Hypothesis], evidence: Evidence, deepest: int) -> list[float]:
     """Return what speaks for each hypothesis beside the chain's own events, as logarithms."""
     scores = SteppedModel.of_verdicts(
         evidence.accept_threshold,
@@ -141,5 +151,6 @@ def _offsets(hypotheses: Sequence[Hypothesis], evidence: Evidence) -> list[float
     return [
         evidence.urn.log_chance(each.draws)
         + sum(float(np.dot(scores.counts(answer), ratios)) for answer in each.right)
+        + log_steps(each.ends, evidence.stops, deepest)
         for each in hypotheses
     ]

@@ -9,7 +9,7 @@ traces.
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from langchain_markovscale.answers.reading import count_without_key
+from langchain_markovscale.calibration.own_rule import RuleStep, rule_steps
 from langchain_markovscale.theory.likelihood import (
     DEPTH,
     NO_VALUE,
@@ -27,7 +28,7 @@ from langchain_markovscale.theory.likelihood import (
 )
 from langchain_markovscale.theory.urn import Draw
 from langchain_markovscale.theory.validation import numbers as as_numbers
-from langchain_markovscale.traces.trace import LabelledAttempt, Trace
+from langchain_markovscale.traces.trace import Trace
 from langchain_markovscale.types import NoKey
 
 Floats = NDArray[np.float64]
@@ -43,12 +44,14 @@ class Hypothesis(NamedTuple):
         draws: The wrong values in their order, as `Urn.log_chance` takes them, each by its number.
         pattern: How many wrong fresh draws have keys, and how many distinct ones.
         right: Scores of each right answer, repeated scores of one key together.
+        ends: What the loop's own rule did, see `RuleStep`.
     """
 
     counts: tuple[int, ...]
     draws: tuple[Draw, ...]
     pattern: tuple[int, int]
     right: tuple[tuple[float, ...], ...]
+    ends: tuple[RuleStep, ...] = ()
 
 
 class Rivals(NamedTuple):
@@ -93,14 +96,19 @@ class Statistics:
         scores: Scores of labelled attempts.
         patterns: How many labelled questions have n wrong fresh draws of D distinct keys, by
             (n, D).
-        seen: Correct and all labelled attempts by depth, shape (2, T + 1).
+        seen: Correct and all labelled attempts by depth, shape (2, T + 1); of questions that the
+            loop's own rule ended only fresh draws, since it chose which answers were revised.
         groups: For each question in the order of the traces, which of the rows of `labelled`, or
             after them of `rivals`, it is.
         keyed: Whether any attempt has a key.
         needs_keys: Whether most attempts have a key, and those without one are mostly wrong.
         several_starts: How many questions have at least two fresh draws.
         attempts: How many attempts there are.
+        n_labelled: How many of them have a label.
         no_key: How many of them have no key, by the reason, where it is known.
+        censored: How many questions the loop's own rule ended.
+        rule_steps: What that rule did in labelled questions.
+        deepest_end: The greatest depth at which it ended one.
     """
 
     labelled: Floats
@@ -114,7 +122,11 @@ class Statistics:
     needs_keys: bool
     several_starts: int
     attempts: int
+    n_labelled: int
     no_key: Counter[NoKey]
+    censored: int = 0
+    rule_steps: Counter[RuleStep] = field(default_factory=Counter)
+    deepest_end: int = 0
 
     @property
     def depths(self) -> int:
@@ -125,11 +137,6 @@ class Statistics:
     def width(self) -> int:
         """4 + 4T, how many kinds of event there are."""
         return int(self.labelled.shape[1])
-
-    @property
-    def n_labelled(self) -> int:
-        """How many attempts have a label."""
-        return int(self.seen[1].sum())
 
     @property
     def n_questions(self) -> int:
@@ -147,13 +154,16 @@ class _Collector:
         self.question, self.answer = array("q"), array("q")
         self.patterns: Counter[tuple[int, int]] = Counter()
         self.seen: Counter[tuple[int, bool]] = Counter()
-        self.several_starts = self.attempts = self.questions = self.answers = 0
+        self.several_starts = self.attempts = self.n_labelled = 0
+        self.questions = self.answers = 0
         self.labelled_rows: dict[tuple[int, ...], int] = {}
         self.rival_rows: dict[Rivals, int] = {}
         self.groups = array("q")  # rivals as −1, −2, …
         self.with_key = 0
         self.keyless: Counter[bool | None] = Counter()
         self.no_key: Counter[NoKey] = Counter()
+        self.censored = self.deepest_end = 0
+        self.rule_steps: Counter[RuleStep] = Counter()
 
     def add(self, trace: Trace) -> None:
         attempts = trace["attempts"]
@@ -172,12 +182,17 @@ class _Collector:
         self.keyless.update(keyless)
         self.no_key.update(count_without_key(attempts))
         self.several_starts += depths.count(0) > 1
+        censored = trace.get("censored", False)
+        self.censored += censored
+        if censored:
+            self.deepest_end = max(self.deepest_end, *depths)
         if None in labels:
             rivals = _rivals(trace, depths)
             self.rivals[rivals] += 1
             self.groups.append(-1 - self.rival_rows.setdefault(rivals, len(self.rival_rows)))
         else:
-            one = _hypothesis(attempts, depths, [bool(label) for label in labels])
+            one = _hypothesis(trace, depths, [bool(label) for label in labels])
+            self.rule_steps.update(one.ends)
             self.labelled[one.counts] += 1
             row = self.labelled_rows.setdefault(one.counts, len(self.labelled_rows))
             self.groups.append(row)
@@ -186,7 +201,9 @@ class _Collector:
         for index, (attempt, depth, label) in enumerate(zip(attempts, depths, labels, strict=True)):
             if label is None:
                 continue
-            self.seen[depth, bool(label)] += 1
+            if not censored or depth == 0:  # later ones are those that the rule let go on
+                self.seen[depth, bool(label)] += 1
+            self.n_labelled += 1
             if attempt["score"] is not None:
                 key = attempt["key"]
                 answer = answers.setdefault(index if key is None else key, len(answers))
@@ -224,7 +241,11 @@ class _Collector:
             self.with_key >= keyless and 2 * self.keyless[True] <= keyless,
             self.several_starts,
             self.attempts,
+            self.n_labelled,
             self.no_key,
+            self.censored,
+            self.rule_steps,
+            self.deepest_end,
         )
 
 
@@ -287,6 +308,7 @@ def collect_table(correct: ArrayLike) -> Statistics:
         False,
         len(right) if right.shape[1] > 1 else 0,
         right.size,
+        right.size,
         Counter(),
     )
 
@@ -301,7 +323,7 @@ def pad(counts: Sequence[tuple[int, ...]], width: int) -> Floats:
 
 def _rivals(trace: Trace, depths: list[int]) -> Rivals:
     attempts = trace["attempts"]
-    hypotheses = tuple(_hypothesis(attempts, depths, labels) for labels in _labellings(trace))
+    hypotheses = tuple(_hypothesis(trace, depths, labels) for labels in _labellings(trace))
     scores = tuple(a["score"] for a in attempts if a["score"] is not None)
     partly = any(attempt.get("correct") is not None for attempt in attempts)
     return Rivals(hypotheses, scores, partly)
@@ -341,9 +363,8 @@ def _guesses(trace: Trace, given: list[bool | None]) -> Iterator[list[bool]]:
         yield labels
 
 
-def _hypothesis(
-    attempts: Sequence[LabelledAttempt], depths: list[int], labels: list[bool]
-) -> Hypothesis:
+def _hypothesis(trace: Trace, depths: list[int], labels: list[bool]) -> Hypothesis:
+    attempts = trace["attempts"]
     right = 0
     answers, wrong, scores = list[int](), list[int](), dict[object, list[float]]()
     numbers: dict[str, int] = {}
@@ -364,4 +385,5 @@ def _hypothesis(
         tuple(draws),
         (len(wrong), len(set(wrong))),
         tuple(map(tuple, scores.values())),
+        rule_steps(trace, depths, labels),
     )

@@ -45,7 +45,7 @@ def measure_delivery(
 ) -> Delivery | None:
     """Return what of its promises the rule delivers on traces, held-out half by half.
 
-    Traces count that have a label of every attempt; those of one question (the same `question` in
+    Traces count that have a label of every attempt and were not ended by the loop's own rule; those of one question (the same `question` in
     their metadata, or else the same id) stay together. Of more than 1,000 questions a random
     sample is taken. The rule is allowed as many attempts as at least 30 questions have recorded,
     and at most 8.
@@ -94,6 +94,8 @@ def measure_delivery(
 
 def _is_labelled(trace: Trace) -> bool:
     attempts = trace["attempts"]
+    if trace.get("censored"):  # nobody knows what further rounds would have done
+        return False
     return bool(attempts) and all(each.get("correct") is not None for each in attempts)
 
 

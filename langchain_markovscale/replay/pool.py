@@ -178,6 +178,12 @@ def _pooled(trace: Trace, verification_tokens: float | None, *, reading: bool) -
     revisions: list[list[int]] = [[] for _ in attempts]
     draws: list[int] = []
     correct: list[bool] = []
+    if trace.get("censored"):
+        raise ValueError(
+            f"question {trace['id']!r} was ended by the loop's own rule (censored): what further "
+            "rounds would have done is unknown, and a replay needs to know it. Calibrate from it, "
+            "and leave it out of comparisons."
+        )
     for index, attempt in enumerate(attempts):
         label, parent = attempt.get("correct"), attempt["parent"]
         if label is None:

@@ -34,6 +34,8 @@ def checked(record: object) -> dict[str, Any]:
         raise _wrong("reference", "a string or null", record["reference"])
     if not isinstance(record.setdefault("metadata", {}), dict):
         raise _wrong("metadata", "an object", record["metadata"])
+    if type(record.get("censored", False)) is not bool:
+        raise _wrong("censored", "true or false", record["censored"])
     features = record.setdefault("features", None)
     if isinstance(features, list):
         for index, value in enumerate(features):

@@ -50,6 +50,8 @@ class Trace(TypedDict):
         reference: The right answer, where it is known.
         features: What is known of the question beforehand: a stratum's name, a vector, or both.
         metadata: Anything else that is worth keeping.
+        censored: Whether the loop's own rule ended the run, so that what further revisions would
+            have done is unknown; without it, a schedule did that does not look at the answers.
     """
 
     id: str
@@ -58,6 +60,7 @@ class Trace(TypedDict):
     reference: NotRequired[str | None]
     features: NotRequired[dict[str, Any] | list[float] | str | None]
     metadata: NotRequired[dict[str, Any]]
+    censored: NotRequired[bool]
 
 
 def read_traces(path: str | os.PathLike[str]) -> Iterator[Trace]:
