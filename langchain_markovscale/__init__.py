@@ -21,6 +21,7 @@ _NAMES_BY_MODULE = {
     "recording.logs": ("traces_from",),
     "recording.past_runs": ("traces_from_messages",),
     "recording.record": ("arecord_traces", "record_traces"),
+    "recording.watching": ("watch",),
     "display.wording": ("explain", "explain_outcome"),
     "distributed.datasets": ("record_dataset", "solve_dataset"),
     "graph.writers": ("EmptyReplyError",),
@@ -127,6 +128,7 @@ if TYPE_CHECKING:
         arecord_traces as arecord_traces,
         record_traces as record_traces,
     )
+    from langchain_markovscale.recording.watching import watch as watch
     from langchain_markovscale.theory.belief import Belief as Belief
     from langchain_markovscale.theory.chain import TwoStateChain as TwoStateChain
     from langchain_markovscale.theory.costs import round_costs as round_costs

@@ -14,6 +14,7 @@ from langchain_markovscale.cli.calibrate import calibrate
 from langchain_markovscale.cli.compare import compare
 from langchain_markovscale.cli.console import BAD_INPUT, INTERRUPTED, say
 from langchain_markovscale.cli.demo import demo
+from langchain_markovscale.cli.label import label
 from langchain_markovscale.cli.plan import plan
 from langchain_markovscale.cli.record import record
 from langchain_markovscale.cli.report import report
@@ -115,5 +116,5 @@ def _warnings_on_stderr() -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-for _command in (demo, solve, plan, record, calibrate, report, compare):
+for _command in (demo, solve, plan, record, label, calibrate, report, compare):
     app.command()(one_line_errors(_command))

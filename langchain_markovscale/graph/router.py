@@ -6,7 +6,9 @@ one is made with them. In a user's own graph its arguments name the keys of the 
 """
 
 import asyncio
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Unpack, cast, get_args
 
 from langchain_core.runnables import Runnable, RunnableConfig
@@ -31,6 +33,22 @@ from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.traces.provenance import Loop
 from langchain_markovscale.types import Decision, Step
+
+_INSTEAD: ContextVar[Callable[[int], Step] | None] = ContextVar("step_instead", default=None)
+
+
+@contextmanager
+def stepping_by(step: Callable[[int], Step]) -> Iterator[None]:
+    """Let routers follow a schedule in place of their criterion, in runs that begin within.
+
+    Args:
+        step: What comes after so many attempts.
+    """
+    token = _INSTEAD.set(step)
+    try:
+        yield
+    finally:
+        _INSTEAD.reset(token)
 
 
 class MarkovScaleRouter(Runnable[Any, str]):
@@ -135,6 +153,8 @@ class MarkovScaleRouter(Runnable[Any, str]):
         """
         values = values_of(state)
         raw = self._reader.raw(values)
+        if (step := _INSTEAD.get()) is not None:
+            return decision_by_schedule(step(len(raw)), len(raw))
         stored = values.get(self._decision_key)
         if (
             isinstance(stored, Mapping)
@@ -169,6 +189,18 @@ class MarkovScaleRouter(Runnable[Any, str]):
             return await asyncio.to_thread(self.invoke, input, config)
         return self.invoke(input, config)
 
+    @property
+    def keys(self) -> dict[str, str]:
+        """The keys of the state that it reads, by argument."""
+        reader = self._reader
+        named = {
+            "answers_key": reader.answers_key,
+            "messages_key": reader.messages_key,
+            "scores_key": reader.scores_key,
+        }
+        given = {name: key for name, key in named.items() if key is not None}
+        return given or {"attempts_key": reader.attempts_key}
+
     def path_map(
         self, *, stop: str = END, revise: str = "revise", generate: str = "generate"
     ) -> dict[Hashable, str]:
@@ -182,6 +214,25 @@ class MarkovScaleRouter(Runnable[Any, str]):
         targets: dict[Step, str] = {"stop": stop, "revise": revise, "generate": generate}
         steps: tuple[Step, ...] = ("stop", *self.criterion.actions)
         return {self._routes[step]: targets[step] for step in steps}
+
+
+def decision_by_schedule(step: Step, made: int) -> Decision:
+    """Return a schedule's step as a decision: what is read of it is the step and the parent.
+
+    Args:
+        step: The step.
+        made: How many attempts there are; the latest is revised.
+    """
+    return {
+        "action": step,
+        "best": made - 1 if made else None,
+        "parent": made - 1 if step == "revise" else None,
+        "belief": 0.5,
+        "expected_gain": 0.0,
+        "cost": 0.0,
+        "attempts": made,
+        "reason": "max_rounds" if step == "stop" else "gain_exceeds_cost",
+    }
 
 
 def _complete_routes(routes: Mapping[Step, str]) -> dict[Step, str]:

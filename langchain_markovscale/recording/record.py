@@ -15,24 +15,31 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Required
 
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ContextThreadPoolExecutor
 from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypedDict, Unpack
 
-from langchain_markovscale.answers.keys import AnswerKey
+from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
 from langchain_markovscale.graph.builder import create_markovscale_graph
 from langchain_markovscale.graph.router import router_of
 from langchain_markovscale.graph.settings import reject_unknown
 from langchain_markovscale.recording.graders import Grader, resolve_grader
+from langchain_markovscale.recording.observed_run import StateKeys
+from langchain_markovscale.recording.own_loop import Fixed, OwnLoop
 from langchain_markovscale.recording.question_run import QuestionRun
 from langchain_markovscale.recording.questions import Question, as_questions
 from langchain_markovscale.recording.recorder import Recorder, Recording
-from langchain_markovscale.recording.schedule import Schedule
+from langchain_markovscale.recording.schedule import Schedule, is_scheduled
 from langchain_markovscale.types import MarkovScaleDeprecationWarning
 
-GraphOrParts = CompiledStateGraph[Any, Any, Any, Any] | Mapping[str, Any]
-"""A graph of `create_markovscale_graph`, or the arguments to make one."""
+GraphOrParts = (
+    CompiledStateGraph[Any, Any, Any, Any]
+    | Mapping[str, Any]
+    | Runnable[Any, Any]
+    | Callable[[Any], Any]
+)
+"""A graph of `create_markovscale_graph` or the arguments to make one, or a loop of your own."""
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +59,13 @@ class RecordingOptions(TypedDict, total=False):
     metadata: Mapping[str, Any] | None
     progress: bool | None
     rounds: int | None
+    attempts_key: str
+    answers_key: str
+    scores_key: str
+    messages_key: str
+    question_key: str
+    make_input: Callable[[str], Any] | None
+    fixed: Fixed | None
 
 
 def record_traces(
@@ -65,6 +79,11 @@ def record_traces(
     attempts at questions that an error or Ctrl-C broke off are kept in `path` + `.partial` and
     built upon. Questions run in threads; async models are better served by `arecord_traces`.
 
+    A loop of your own is run once for each fresh start. If a `MarkovScaleRouter` is its edge, it
+    revises as often as `revisions` says; else it runs as it does in use, and its traces are marked
+    as `censored`, for which `Calibration.fit` corrects: such a loop chooses which answers it
+    revises. `fixed` takes that choice away.
+
     Example:
         graph = create_markovscale_graph(model, verifier=verifier, answer_key="last_number")
         record_traces(graph, [("What is 17 * 23?", "391"), …], path="traces.jsonl")
@@ -72,7 +91,9 @@ def record_traces(
     Args:
         graph_or_parts: A graph of `create_markovscale_graph`, or a mapping of its arguments, such
             as `{"model": model, "verifier": verifier}`. Its criterion is not used; its retry
-            policy applies.
+            policy applies. Or a loop of your own: a compiled graph, an agent, a Runnable, or a
+            function or async function of the question that returns its state, its drafts or its
+            messages.
         dataset: Pairs (question, reference), or mappings with `question`, and where they are known
             `reference`, `id` and `features`; see `read_questions` for files. An attempt at a
             question without a reference is kept without a label.
@@ -98,6 +119,17 @@ def record_traces(
         progress: Whether to show on stderr how far it is: on a bar, or in lines where stderr is
             no terminal. By default on a terminal where tqdm is installed (extra `cli`).
         rounds: The former name of `revisions`.
+        attempts_key: Where the state of a loop of your own has a list of attempts; this and the
+            next three as for `MarkovScaleRouter`, whose keys are used where it is the edge.
+        answers_key: Where it has a list of drafts, or the latest draft alone.
+        scores_key: Where it has their scores, or the latest one.
+        messages_key: Where it has a conversation in which every AI message is a draft.
+        question_key: Where it takes the question; by default `"question"` or, where its input has
+            no such key, `"messages"`. A function takes the question itself.
+        make_input: A function that makes its whole input from a question.
+        fixed: Where a loop of your own does not stop by its own rule: how often it always revises,
+            or a function that returns the loop for a number of revisions, such as
+            `lambda revisions: build(max_iterations=revisions)`.
 
     Returns:
         A summary of the recording; questions that failed are counted there and in the log.
@@ -164,6 +196,9 @@ def _recorder(
     metadata: Mapping[str, Any] | None = None,
     progress: bool | None = None,
     rounds: int | None = None,
+    make_input: Callable[[str], Any] | None = None,
+    fixed: Fixed | None = None,
+    **keys: Unpack[StateKeys],
 ) -> Recorder:
     if rounds is not None:
         if revisions is not None:
@@ -183,11 +218,23 @@ def _recorder(
         raise ValueError(f"max_concurrency must be at least 1, got {max_concurrency!r}.")
     if isinstance(graph_or_parts, Mapping):
         graph_or_parts = create_markovscale_graph(**graph_or_parts)
-    if not isinstance(graph_or_parts, CompiledStateGraph):
+    answer_key = answer_key or key_of(graph_or_parts)
+    loop: Any = graph_or_parts
+    if not is_scheduled(graph_or_parts):
+        loop = OwnLoop(
+            graph_or_parts,
+            keys,
+            answer_key=resolve_answer_key(answer_key),
+            make_input=make_input,
+            schedule=schedule,
+            fixed=fixed,
+        )
+        schedule = loop.schedule
+    elif keys or make_input is not None or fixed is not None:
+        named = [*keys, *(["make_input"] if make_input else []), *(["fixed"] if fixed else [])]
         raise ValueError(
-            "graph_or_parts must be a graph of create_markovscale_graph or a mapping of its "
-            f"arguments, got {type(graph_or_parts).__name__}. Runs of other graphs become traces "
-            "by traces_from_messages."
+            f"{named[0]} is for loops of your own, and this one is of create_markovscale_graph: "
+            "leave it out."
         )
     if fresh_starts == 1:
         logger.warning(
@@ -197,9 +244,9 @@ def _recorder(
     questions = as_questions(dataset)
     warn_of_missing_references(questions)
     return Recorder(
-        graph_or_parts,
+        loop,
         questions,
-        grader=grader_of(grader, answer_key or key_of(graph_or_parts), questions),
+        grader=grader_of(grader, answer_key, questions),
         schedule=schedule,
         max_concurrency=max_concurrency,
         path=Path(path),
@@ -234,9 +281,9 @@ def grader_of(
     return resolve_grader(grader, answer_key)
 
 
-def key_of(graph: CompiledStateGraph[Any, Any, Any, Any]) -> AnswerKey | None:
+def key_of(graph: Any) -> AnswerKey | None:
     """Return the key function that a loop's router was made with."""
-    router = router_of(graph)
+    router = router_of(graph) if isinstance(graph, CompiledStateGraph) else None
     return None if router is None else router.answer_key
 
 

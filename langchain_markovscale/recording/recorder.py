@@ -25,6 +25,7 @@ from langchain_markovscale._text import harmless
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.graph.router import router_of
 from langchain_markovscale.recording.graders import Grader, check_reference, takes_time
+from langchain_markovscale.recording.own_loop import OwnLoop
 from langchain_markovscale.recording.progress import Progress
 from langchain_markovscale.recording.question_run import QuestionRun
 from langchain_markovscale.recording.questions import Question
@@ -152,7 +153,7 @@ class Recorder:
 
     def __init__(
         self,
-        graph: CompiledStateGraph[Any, Any, Any, Any],
+        graph: CompiledStateGraph[Any, Any, Any, Any] | OwnLoop,
         questions: Sequence[Question],
         *,
         grader: Grader,
@@ -163,12 +164,9 @@ class Recorder:
         metadata: Mapping[str, Any] | None,
         progress: bool | None,
     ) -> None:
-        self._graph = scheduled(graph, schedule)
+        self._graph = graph if isinstance(graph, OwnLoop) else scheduled(graph, schedule)
         self._grader, self._schedule, self._config = grader, schedule, config
-        self._scheduled = {
-            "revisions": schedule.revisions,
-            "fresh_starts": schedule.fresh_starts,
-        }
+        self._scheduled = schedule.settings
         self.max_concurrency = max_concurrency
         self._metadata = dict(metadata or {})
         for question in questions:
@@ -177,13 +175,14 @@ class Recorder:
         self._progress = Progress(progress)
         self._began = monotonic()
         self._file = RecordingFile(path, questions, schedule, self._settings(questions[0]))
-        router = router_of(graph)
+        router = graph.router if isinstance(graph, OwnLoop) else router_of(graph)
         self._loop: Loop = {} if router is None else router.loop
         warn_of_other_loops_traces(path, self._file.loop, self._loop)
         self.todo = self._file.todo
         self._already_there = len(questions) - len(self.todo)
         prior = sum(len(self._file.prior(question.id)) for question in self.todo)
-        self._progress.begin(schedule.attempts * len(self.todo) - prior, len(self.todo))
+        left = max(schedule.attempts * len(self.todo) - prior, 0)
+        self._progress.begin(left, len(self.todo))
         self._failed: dict[str, str] = {}
         self._recorded = self._attempts = 0
         self._watch = Watch(self._metadata.get("verifier"))
@@ -311,7 +310,7 @@ class Recorder:
 
     def _is_whole(self, run: QuestionRun) -> bool:
         done = run.ended and run.error is None
-        return done and len(run.attempts) == self._schedule.attempts
+        return done and self._schedule.is_whole(run.attempts)
 
     def _input(self, run: QuestionRun) -> tuple[dict[str, Any], RunnableConfig]:
         state = {
@@ -332,7 +331,10 @@ class Recorder:
             made["verification_tokens"] = tokens[1]  # where version 0.1 looks for them
         elif "verification_tokens" in before:
             made["verification_tokens"] = before["verification_tokens"]
-        return _trace(run, made | self._metadata)
+        trace = _trace(run, made | self._metadata)
+        if self._schedule.censored:
+            trace["censored"] = True
+        return trace
 
 
 def _trace(run: QuestionRun, metadata: dict[str, Any]) -> Trace:

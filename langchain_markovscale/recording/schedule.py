@@ -16,8 +16,9 @@ from langgraph.graph import StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from langchain_markovscale.graph.builder import LEAST_RECURSION_LIMIT
+from langchain_markovscale.graph.router import decision_by_schedule
 from langchain_markovscale.graph.state import MarkovScaleState
-from langchain_markovscale.types import ArgumentError, Attempt, Decision, Step
+from langchain_markovscale.types import ArgumentError, Step
 
 _VERIFY = "verify_proxy"
 _SCHEDULE = "schedule"
@@ -34,11 +35,13 @@ class Schedule:
         revisions: Revisions of each fresh start, at least 0.
         fresh_starts: Fresh draws for each question, at least 1.
         stopping: When set, running questions end after the call that they are in.
+        censored: Whether the loop's own rule ends a chain of revisions; never so by a schedule.
     """
 
     revisions: int
     fresh_starts: int
     stopping: threading.Event = field(default_factory=threading.Event, compare=False)
+    censored: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("revisions", 0), ("fresh_starts", 1)):
@@ -67,6 +70,49 @@ class Schedule:
                 return index
         return len(attempts)
 
+    def is_whole(self, attempts: Sequence[Any]) -> bool:
+        """Return whether a question has all its attempts."""
+        return len(attempts) == self.attempts
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What traces tell of the schedule."""
+        return {"revisions": self.revisions, "fresh_starts": self.fresh_starts}
+
+
+@dataclass(frozen=True)
+class OwnDepth(Schedule):
+    """So many fresh starts, each revised as often as the loop itself does.
+
+    Attributes:
+        censored: Whether the answers have a say in how often that is.
+    """
+
+    censored: bool = True
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts a question gets at least."""
+        return self.fresh_starts
+
+    def common(self, attempts: Sequence[Any]) -> int:
+        """Return how many of the attempts can be kept: all, for whole chains are set aside."""
+        return len(attempts)
+
+    def is_whole(self, attempts: Sequence[Any]) -> bool:
+        """Return whether a question has all its fresh starts."""
+        return sum(each["parent"] is None for each in attempts) >= self.fresh_starts
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What traces tell of the schedule."""
+        return {"fresh_starts": self.fresh_starts}
+
+
+def is_scheduled(loop: Any) -> bool:
+    """Return whether a loop has the nodes that a schedule can be put between."""
+    return isinstance(loop, CompiledStateGraph) and _VERIFY in loop.builder.nodes
+
 
 def scheduled(
     graph: CompiledStateGraph[Any, Any, Any, Any], schedule: Schedule
@@ -90,7 +136,8 @@ def scheduled(
         )
 
     def follow(state: MarkovScaleState) -> dict[str, Any]:
-        return {"decision": _decision_of(schedule.step(len(state["attempts"])), state["attempts"])}
+        made = len(state["attempts"])
+        return {"decision": decision_by_schedule(schedule.step(made), made)}
 
     def after(state: MarkovScaleState) -> str:
         step = schedule.step(len(state["attempts"]))
@@ -120,17 +167,3 @@ def scheduled(
     limit = _STEPS_PER_ATTEMPT * schedule.attempts + _STEPS_BESIDE
     limit = max(limit, LEAST_RECURSION_LIMIT)
     return recording.with_config(graph.config).with_config(recursion_limit=limit)
-
-
-def _decision_of(step: Step, attempts: Sequence[Attempt]) -> Decision:
-    """What the nodes read of a decision is its action, its parent and how many attempts it saw."""
-    return {
-        "action": step,
-        "best": len(attempts) - 1,
-        "parent": len(attempts) - 1 if step == "revise" else None,
-        "belief": 0.5,
-        "expected_gain": 0.0,
-        "cost": 0.0,
-        "attempts": len(attempts),
-        "reason": "max_rounds" if step == "stop" else "gain_exceeds_cost",
-    }

@@ -45,10 +45,10 @@ def measure_delivery(
 ) -> Delivery | None:
     """Return what of its promises the rule delivers on traces, held-out half by half.
 
-    Traces count that have a label of every attempt and were not ended by the loop's own rule; those of one question (the same `question` in
-    their metadata, or else the same id) stay together. Of more than 1,000 questions a random
-    sample is taken. The rule is allowed as many attempts as at least 30 questions have recorded,
-    and at most 8.
+    Traces count that have a label of every attempt and were not ended by the loop's own rule; those
+    of one question (the same `question` in their metadata, or else the same id) stay together. Of
+    more than 1,000 questions a random sample is taken. The rule is allowed as many attempts as at
+    least 30 questions have recorded, and at most 8.
 
     Args:
         traces: The traces that rates are fitted to.

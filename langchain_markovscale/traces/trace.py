@@ -230,7 +230,7 @@ class TraceWriter:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         target = Path(path)
         if target.exists():
-            _end_with_whole_line(target)
+            end_with_whole_line(target)
         self._file = target.open("ab")
         self._synced = monotonic()
 
@@ -278,7 +278,7 @@ def _written(traces: Iterable[Trace], write: Callable[[Trace], object]) -> int:
     return number
 
 
-def _end_with_whole_line(path: Path) -> None:
+def end_with_whole_line(path: Path) -> None:
     """Make a file end with a whole line, so that another can be added."""
     with path.open("r+b") as file:
         if not file.seek(0, os.SEEK_END):

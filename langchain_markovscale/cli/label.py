@@ -1,0 +1,116 @@
+"""`markovscale label`: whether the answers of recorded runs are right, by a person or a grader."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from langchain_markovscale.cli import options
+from langchain_markovscale.cli.console import results, say
+from langchain_markovscale.cli.files import check_input
+
+if TYPE_CHECKING:
+    from langchain_markovscale.traces.trace import LabelledAttempt, Trace
+
+_LABELS = {"r": True, "w": False}
+
+
+def label(
+    traces: Annotated[
+        Path,
+        typer.Argument(help="File of traces, such as watch() writes it.", show_default=False),
+    ],
+    grader: Annotated[
+        str | None,
+        typer.Option(
+            help="Label by the references in the file: exact, numeric[:<relative tolerance>] or "
+            "math. Without it you are asked.",
+            show_default=False,
+        ),
+    ] = None,
+    answer_key: options.AnswerKeyName = None,
+) -> None:
+    """Say of each answer that has no label whether it is right.
+
+    Labels are saved as you go, also while other runs are added to the file; the same command goes
+    on where it was left. Answers of one question with the same key have the same label.
+    """
+    from langchain_markovscale.traces.appending import replace_traces
+    from langchain_markovscale.traces.trace import read_traces
+
+    check_input("TRACES", traces, "traces")
+    every = [trace for trace in read_traces(traces) if next(_unlabelled(trace), None) is not None]
+    if grader is not None:
+        replace_traces(traces, _graded(every, grader, answer_key))
+    else:
+        _ask(traces, every)
+    left = sum(1 for trace in read_traces(traces) for _ in _unlabelled(trace))
+    results().print(f"{left} answers have no label yet.", markup=False)
+
+
+def _unlabelled(trace: "Trace") -> "Iterator[LabelledAttempt]":
+    return (attempt for attempt in trace["attempts"] if attempt.get("correct") is None)
+
+
+def _graded(traces: "list[Trace]", grader: str, answer_key: str | None) -> "list[Trace]":
+    from langchain_markovscale.recording.graders import check_reference, resolve_grader
+
+    grading = resolve_grader(grader, answer_key)
+    known = [trace for trace in traces if trace.get("reference") is not None]
+    if traces and not known:
+        raise ValueError(
+            "no trace has a reference, which a grader compares answers with: leave --grader out to "
+            "be asked yourself, or add a 'reference' to the lines."
+        )
+    for trace in known:
+        check_reference(grading, trace.get("reference"))
+    for trace in known:
+        for attempt in _unlabelled(trace):
+            attempt["correct"] = grading(attempt["text"], trace.get("reference") or "")
+    return known
+
+
+def _ask(path: Path, traces: "list[Trace]") -> None:
+    """Ask a person; every answer is saved at once, so that nothing is lost when they leave."""
+    from langchain_markovscale.traces.appending import replace_traces
+
+    todo = [(trace, attempt) for trace in traces for attempt in _unlabelled(trace)]
+    done: list[int] = []
+    place = 0
+    while place < len(todo):
+        trace, attempt = todo[place]
+        if attempt.get("correct") is not None:  # its key was labelled with another answer
+            place += 1
+            continue
+        console = results()
+        console.print(f"\nQuestion: {trace['question']}", markup=False)
+        console.print(f"Answer:   {attempt['text']}", markup=False)
+        if trace.get("reference") is not None:
+            console.print(f"Reference: {trace.get('reference')}", markup=False)
+        say(f"{place + 1} of {len(todo)}. [r]ight, [w]rong, [s]kip, [b]ack, [q]uit")
+        try:
+            reply = input().strip().casefold()[:1]
+        except EOFError:
+            return
+        if reply == "q":
+            return
+        if reply == "b" and done:
+            place = done.pop()
+            _set(*todo[place], None)
+            replace_traces(path, [todo[place][0]])
+        elif reply in _LABELS:
+            _set(trace, attempt, _LABELS[reply])
+            replace_traces(path, [trace])
+            done.append(place)
+            place += 1
+        elif reply == "s":
+            done.append(place)
+            place += 1
+
+
+def _set(trace: "Trace", attempt: "LabelledAttempt", correct: bool | None) -> None:
+    """Label an answer, and those of the same question with the same key."""
+    for each in trace["attempts"]:
+        if each is attempt or (each["key"] is not None and each["key"] == attempt["key"]):
+            each["correct"] = correct

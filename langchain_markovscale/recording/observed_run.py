@@ -1,0 +1,295 @@
+"""What a run of any loop did: its drafts and scores, seen from outside by a callback handler.
+
+The handler changes nothing of the run: it sees what goes into the outermost chain, what each node
+of a graph writes, and what comes out. A list of drafts is read at the end; where the state holds
+the latest draft alone, each one is noted when a node writes it.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+from uuid import UUID
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import AIMessage, BaseMessage
+from langgraph.types import Command
+from typing_extensions import TypedDict
+
+from langchain_markovscale.answers.keys import AnswerKey
+from langchain_markovscale.graph.conversation import values_of
+from langchain_markovscale.graph.state_reader import AttemptsReader
+from langchain_markovscale.traces.messages import read_messages
+from langchain_markovscale.traces.trace import LabelledAttempt
+from langchain_markovscale.types import new_attempt
+
+_OF_AN_AGENT = "markovscale"  # where our middleware keeps the attempts of a turn
+_QUESTION = "question"
+
+
+class StateKeys(TypedDict, total=False):
+    """Where a loop's state has its drafts and scores; named as for `MarkovScaleRouter`.
+
+    Attributes:
+        attempts_key: A list of attempts.
+        answers_key: A list of drafts, or the latest draft.
+        scores_key: The scores of drafts or AI messages, or the latest score, in [0, 1] or None.
+        messages_key: A conversation in which every AI message is a draft.
+        question_key: The question; without it `"question"` where there is one, or else the last
+            human message.
+    """
+
+    attempts_key: str
+    answers_key: str
+    scores_key: str
+    messages_key: str
+    question_key: str
+
+
+class StateView:
+    """Reads attempts and the question from what a loop takes and returns.
+
+    Args:
+        keys: Where they are. Without any that names drafts, they are found under `attempts`, or
+            else in the conversation under `messages`.
+        answer_key: Makes the keys of answers that have none.
+
+    Raises:
+        ValueError: If the keys contradict each other.
+    """
+
+    def __init__(self, keys: StateKeys, answer_key: AnswerKey | None) -> None:
+        self.question_key = keys.get("question_key")
+        self.answers_key, self.scores_key = keys.get("answers_key"), keys.get("scores_key")
+        self._attempts_key = keys.get("attempts_key", "attempts")
+        self._messages_key = keys.get("messages_key")
+        self._told = bool({"attempts_key", "answers_key", "messages_key"} & keys.keys())
+        self._answer_key = answer_key
+        if self._told or self.scores_key is not None:
+            self._reader(self.answers_key, self._messages_key)  # refuses contradictions
+
+    def _reader(self, answers_key: str | None, messages_key: str | None) -> AttemptsReader:
+        texts = answers_key or messages_key
+        return AttemptsReader(
+            self._attempts_key,
+            answers_key,
+            messages_key,
+            self.scores_key if texts else None,
+            "revise",
+            self._answer_key,
+        )
+
+    def attempts(self, result: Any) -> list[LabelledAttempt]:
+        """Return the attempts in what a loop has returned.
+
+        Args:
+            result: Its state; or a list of drafts, of messages or of attempts, or one draft.
+
+        Raises:
+            ValueError: If there are none to be read.
+        """
+        answers_key, messages_key = self.answers_key, self._messages_key
+        if isinstance(result, str):
+            result = [result]
+        if isinstance(result, (list, tuple)):
+            if result and isinstance(result[0], BaseMessage):
+                answers_key, messages_key = None, "messages"
+            elif result and isinstance(result[0], str):
+                answers_key, messages_key = "drafts", None
+            result = {answers_key or messages_key or self._attempts_key: result}
+        values = values_of(result)
+        if not self._told and not values.get(self._attempts_key) and values.get("messages"):
+            answers_key, messages_key = None, "messages"
+        reader = self._reader(answers_key, messages_key)
+        found = reader.attempts(reader.raw(values), values)
+        if not found:
+            raise ValueError(
+                f"the loop left no draft in its state, which has {', '.join(values)}: name the key "
+                "of its drafts, with answers_key, attempts_key or messages_key."
+            )
+        return [cast("LabelledAttempt", dict(attempt)) for attempt in found]
+
+    def question(self, *states: Any) -> str | None:
+        """Return the question of a run: the first that its states, in that order, have."""
+        for state in states:
+            found = self._question(state)
+            if found is not None and found.strip():
+                return found
+        return None
+
+    def _question(self, state: Any) -> str | None:
+        if isinstance(state, str):
+            return state
+        if isinstance(state, Command) or state is None:
+            return None
+        if isinstance(state, (list, tuple)):
+            return _last_human(state)
+        values = values_of(state)
+        value = values.get(self.question_key or _QUESTION)
+        if value is None:
+            return _last_human(values.get("messages") or ())
+        return value if isinstance(value, str) else str(getattr(value, "text", value))
+
+
+def _last_human(messages: Sequence[Any]) -> str | None:
+    try:
+        read = read_messages(messages)
+    except ValueError:
+        return None
+    return next((each.text for each in reversed(read) if each.role == "user"), None)
+
+
+@dataclass
+class ObservedRun:
+    """One run as far as it has come.
+
+    Attributes:
+        taken: What it was called with.
+        known: The keys of the state so far.
+        drafts: The drafts that nodes wrote, where the state holds the latest alone.
+        scores: Their scores.
+        turn: The turn of our middleware, with its attempts so far.
+        reply: What the agent has answered since.
+    """
+
+    taken: Any
+    known: set[str] = field(default_factory=set)
+    drafts: list[str] = field(default_factory=list)
+    scores: list[Any] = field(default_factory=list)
+    turn: Mapping[str, Any] | None = None
+    reply: str | None = None
+
+    def wrote(self, update: Any, view: StateView) -> None:
+        """Note what a node wrote."""
+        if isinstance(update, Command):
+            update = update.update
+        if isinstance(update, (list, tuple)):
+            for each in update:
+                self.wrote(each, view)
+            return
+        if not isinstance(update, Mapping):
+            return
+        turn = update.get(_OF_AN_AGENT)
+        if isinstance(turn, Mapping) and (turn.get("attempts") or self.turn is None):
+            self.turn, self.reply = turn, None
+        elif self.turn is not None and turn is None:  # at its end the best answer is put back
+            self.reply = _reply_in(update) or self.reply
+        draft = update.get(view.answers_key) if view.answers_key else None
+        if isinstance(draft, str) and not self._repeats(draft, update):
+            self.drafts.append(draft)
+            self.scores.append(None)
+        if view.scores_key in update and self.drafts and not isinstance(draft, list):
+            self.scores[-1] = update[view.scores_key]
+        self.known |= update.keys()
+
+    def _repeats(self, draft: str, update: Mapping[str, Any]) -> bool:
+        """Whether a node handed on the whole state, the draft that was there included."""
+        whole = len(self.known) > 1 and update.keys() >= self.known
+        return bool(self.drafts) and draft == self.drafts[-1] and whole
+
+    def attempts(self, result: Any, view: StateView) -> list[LabelledAttempt]:
+        """Return its attempts, once it has returned.
+
+        Raises:
+            ValueError: If there are none to be read.
+        """
+        if self.turn is not None:
+            return self._of_agent(self.turn)
+        values = values_of(result) if _is_state(result) else {}
+        if view.answers_key and isinstance(values.get(view.answers_key), str):
+            last = values[view.answers_key]
+            drafts = self.drafts or [last]
+            scores = self.scores or [values.get(view.scores_key or "")]
+            result = {
+                view.answers_key: drafts,
+                **({view.scores_key: scores} if view.scores_key else {}),
+            }
+        return view.attempts(result)
+
+    def _of_agent(self, turn: Mapping[str, Any]) -> list[LabelledAttempt]:
+        """Return the attempts of a turn; when it ends it forgets them, and the last one's score."""
+        found = [cast("LabelledAttempt", dict(attempt)) for attempt in turn.get("attempts") or ()]
+        if self.reply is not None:
+            parent = (turn.get("decision") or {}).get("parent") if found else None
+            last = new_attempt(self.reply, parent=parent)
+            found.append(cast("LabelledAttempt", last))
+        return found
+
+
+def _reply_in(update: Mapping[str, Any]) -> str | None:
+    messages = update.get("messages")
+    answers = [
+        each.text
+        for each in (messages if isinstance(messages, list) else ())
+        if isinstance(each, AIMessage) and not each.tool_calls
+    ]
+    return answers[-1] if answers else None
+
+
+def _is_state(result: Any) -> bool:
+    return not isinstance(result, (str, list, tuple))
+
+
+class RunTap(BaseCallbackHandler):
+    """Hands on every finished run of the chain that it is given to.
+
+    Args:
+        view: Reads its states.
+        done: Called with each run and what it returned, in the thread of the run.
+        trouble: Called with an error within, which the run never sees.
+    """
+
+    run_inline = True  # under asyncio it would otherwise cost a thread for every event
+
+    def __init__(
+        self,
+        view: StateView,
+        done: Callable[[UUID, ObservedRun, Any], None],
+        trouble: Callable[[Exception], None],
+    ) -> None:
+        self._view, self._done, self._trouble = view, done, trouble
+        self._runs: dict[UUID, ObservedRun] = {}
+        self._steps: dict[UUID, UUID] = {}  # of each chain directly below a run, that run
+        self._inside: dict[UUID, UUID] = {}  # of every chain below a run, that run
+        self._lock = threading.Lock()
+
+    def on_chain_start(
+        self,
+        serialized: dict[str, Any] | None,
+        inputs: Any,
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        metadata: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Note a run, or a step of one."""
+        with self._lock:
+            above = None if parent_run_id is None else self._inside.get(parent_run_id)
+            if above is None:
+                self._runs[run_id] = ObservedRun(inputs)
+                self._inside[run_id] = run_id
+                return
+            self._inside[run_id] = above
+            if parent_run_id == above and "langgraph_node" in (metadata or {}):
+                self._steps[run_id] = above
+
+    def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        """Take over what a step wrote, or hand on a run that is finished."""
+        with self._lock:
+            self._inside.pop(run_id, None)
+            run = self._runs.pop(run_id, None)
+            step_of = self._steps.pop(run_id, None)
+        try:
+            if run is not None:
+                self._done(run_id, run, outputs)
+            elif step_of in self._runs:
+                self._runs[step_of].wrote(outputs, self._view)
+        except Exception as error:
+            self._trouble(error)
+
+    def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
+        """Forget a run, or a step of one, that failed."""
+        with self._lock:
+            for noted in (self._inside, self._runs, self._steps):
+                noted.pop(run_id, None)
