@@ -13,7 +13,8 @@ from langchain_markovscale.cli.files import check_input
 if TYPE_CHECKING:
     from langchain_markovscale.traces.trace import LabelledAttempt, Trace
 
-_LABELS = {"r": True, "w": False}
+_LABELS = {"right": True, "wrong": False}
+_REPLIES = {name[0]: name for name in ("right", "wrong", "skip", "back", "quit")}
 
 
 def label(
@@ -36,6 +37,7 @@ def label(
     Labels are saved as you go, also while other runs are added to the file; the same command goes
     on where it was left. Answers of one question with the same key have the same label.
     """
+    from langchain_markovscale.display.wording import counted
     from langchain_markovscale.traces.appending import replace_traces
     from langchain_markovscale.traces.trace import read_traces
 
@@ -46,7 +48,8 @@ def label(
     else:
         _ask(traces, every)
     left = sum(1 for trace in read_traces(traces) for _ in _unlabelled(trace))
-    results().print(f"{left} answers have no label yet.", markup=False)
+    have = counted(left, "answer has", "answers have")
+    results().print(f"{have} no label yet.", markup=False)
 
 
 def _unlabelled(trace: "Trace") -> "Iterator[LabelledAttempt]":
@@ -90,12 +93,13 @@ def _ask(path: Path, traces: "list[Trace]") -> None:
             console.print(f"Reference: {trace.get('reference')}", markup=False)
         say(f"{place + 1} of {len(todo)}. [r]ight, [w]rong, [s]kip, [b]ack, [q]uit")
         try:
-            reply = input().strip().casefold()[:1]
+            typed = input().strip().casefold()
         except EOFError:
             return
-        if reply == "q":
+        reply = _REPLIES.get(typed, typed)
+        if reply == "quit":
             return
-        if reply == "b" and done:
+        if reply == "back" and done:
             place = done.pop()
             _set(*todo[place], None)
             replace_traces(path, [todo[place][0]])
@@ -104,7 +108,7 @@ def _ask(path: Path, traces: "list[Trace]") -> None:
             replace_traces(path, [trace])
             done.append(place)
             place += 1
-        elif reply == "s":
+        elif reply == "skip":
             done.append(place)
             place += 1
 

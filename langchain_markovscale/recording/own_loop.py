@@ -62,6 +62,8 @@ class OwnLoop:
         self._loop = runnable_loop(loop)
         if self.router is not None:
             keys = {**self.router.keys, **keys}  # type: ignore[typeddict-item]
+        if isinstance(self._loop, CompiledStateGraph):
+            _check_keys(self._loop, keys)
         self._view = StateView(keys, answer_key)
         self._answer_key = answer_key
         self._make_input = make_input
@@ -172,6 +174,24 @@ class _Seen:
     def attempts(self, result: Any, view: StateView) -> list[LabelledAttempt]:
         run = self._run or ObservedRun(None)
         return run.attempts(result, view)
+
+
+def _check_keys(graph: CompiledStateGraph[Any, Any, Any, Any], keys: StateKeys) -> None:
+    """Refuse keys that a graph's state does not have, before anything is paid for."""
+    state = sorted(name for name in graph.builder.channels if not name.startswith("__"))
+    if not keys.keys() & {"attempts_key", "answers_key", "messages_key"}:
+        raise ValueError(
+            "the graph has no node 'generate' or 'verify_proxy' of create_markovscale_graph, and "
+            "nothing says where its state has the drafts: give answers_key, attempts_key or "
+            f"messages_key, each one of {', '.join(map(repr, state))}."
+        )
+    for name, key in keys.items():
+        if key not in state:
+            raise ArgumentError(
+                name,
+                f"must be a key of the graph's state, got {key!r}: it has "
+                f"{', '.join(map(repr, state))}.",
+            )
 
 
 def runnable_loop(loop: Any) -> Runnable[Any, Any]:

@@ -136,9 +136,17 @@ def test_functions_are_recorded(record, path, loop):
     ]
 
 
-def test_a_state_without_drafts_names_the_remedy(record, path):
-    done = record(one_draft(), QUESTIONS[:1], path=path, answer_key="last_number")
-    assert "attempts_key" in next(iter(done.failed.values()))
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ({}, "give answers_key, attempts_key or messages_key"),
+        ({"answers_key": "drafts"}, "answers_key must be a key of the graph's state, got 'drafts'"),
+    ],
+)
+def test_keys_are_checked_before_anything_is_paid_for(record, path, keys, problem):
+    with pytest.raises(ValueError, match=problem):
+        record(one_draft(), QUESTIONS[:1], path=path, answer_key="last_number", **keys)
+    assert not path.exists()
 
 
 def test_keys_of_a_state_are_refused_for_a_loop_of_this_package(record, parts, path):
