@@ -33,13 +33,11 @@ from langchain_markovscale.recording.recorder import Recorder, Recording
 from langchain_markovscale.recording.schedule import Schedule, is_scheduled
 from langchain_markovscale.types import MarkovScaleDeprecationWarning
 
-GraphOrParts = (
-    CompiledStateGraph[Any, Any, Any, Any]
-    | Mapping[str, Any]
-    | Runnable[Any, Any]
-    | Callable[[Any], Any]
-)
-"""A graph of `create_markovscale_graph` or the arguments to make one, or a loop of your own."""
+GraphOrParts = CompiledStateGraph[Any, Any, Any, Any] | Mapping[str, Any]
+"""A graph of `create_markovscale_graph`, or the arguments to make one."""
+
+LoopOrParts = GraphOrParts | Runnable[Any, Any] | Callable[[Any], Any]
+"""The same, or a loop of your own."""
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +67,7 @@ class RecordingOptions(TypedDict, total=False):
 
 
 def record_traces(
-    graph_or_parts: GraphOrParts, dataset: Iterable[Any], **options: Unpack[RecordingOptions]
+    graph_or_parts: LoopOrParts, dataset: Iterable[Any], **options: Unpack[RecordingOptions]
 ) -> Recording:
     """Run a loop without its stopping rule over questions, and write what it does as traces.
 
@@ -149,7 +147,7 @@ def record_traces(
 
 
 async def arecord_traces(
-    graph_or_parts: GraphOrParts, dataset: Iterable[Any], **options: Unpack[RecordingOptions]
+    graph_or_parts: LoopOrParts, dataset: Iterable[Any], **options: Unpack[RecordingOptions]
 ) -> Recording:
     """As `record_traces`, on an event loop.
 
@@ -183,7 +181,7 @@ def _check_options(callee: Callable[..., Any], options: RecordingOptions) -> Non
 
 
 def _recorder(
-    graph_or_parts: GraphOrParts,
+    graph_or_parts: LoopOrParts,
     dataset: Iterable[Any],
     *,
     path: str | os.PathLike[str],
