@@ -22,6 +22,7 @@ from langchain_markovscale.graph.class_weights import PredictorLike
 from langchain_markovscale.graph.nodes import VerifierLike
 from langchain_markovscale.graph.prompts import Prompts
 from langchain_markovscale.graph.settings import RuleOptions
+from langchain_markovscale.graph.typed_answers import ReturnedTypes, gives_objects, is_object
 from langchain_markovscale.graph.writers import ChatLike, WriterLike
 from langchain_markovscale.theory.criterion import Criterion
 
@@ -48,7 +49,7 @@ class GraphOptions(RuleOptions, total=False):
     timeout: float | timedelta | None
 
 
-class MarkovScaleChain(Runnable[Any, str]):
+class MarkovScaleChain(Runnable[Any, Any]):
     """A chain in a loop; made by `with_markovscale`.
 
     Attributes:
@@ -56,26 +57,37 @@ class MarkovScaleChain(Runnable[Any, str]):
             `{"question": …}`, and the chain's own input under `config_for(input)`.
     """
 
-    def __init__(self, graph: Runnable[Any, Any], question: QuestionSource, name: str) -> None:
+    def __init__(
+        self,
+        graph: Runnable[Any, Any],
+        question: QuestionSource,
+        name: str,
+        types: ReturnedTypes | None = None,
+    ) -> None:
         self.graph = graph
         self.name = name
         self._question = question
+        self._types = types or ReturnedTypes()
 
     def config_for(self, input: Any, config: RunnableConfig | None = None) -> RunnableConfig:
         """Return a config with which the graph's generator gets the chain's own input."""
         return merge_configs(config, {"configurable": {CHAIN_INPUT: input}})
 
-    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
-        """Return the answer: the text of the best attempt.
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """Return the answer of the best attempt: its text, or an object where the chain gives one.
 
         Args:
             input: The chain's own input.
             config: The run's config.
             **kwargs: Passed to the graph, such as `context={"max_rounds": 3}`.
+
+        Raises:
+            OutputParserException: If the chain gives objects of a class, and the best attempt is
+                a revision that is none.
         """
         return self._call_with_config(self._answer, input, config, **kwargs)
 
-    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """Return the answer, as `invoke` does."""
         return await self._acall_with_config(self._aanswer, input, config, **kwargs)
 
@@ -85,9 +97,9 @@ class MarkovScaleChain(Runnable[Any, str]):
         run_manager: CallbackManagerForChainRun,
         config: RunnableConfig,
         **kwargs: Any,
-    ) -> str:
+    ) -> Any:
         output = self.graph.invoke(self._state(input), self.config_for(input, config), **kwargs)
-        return str(output["answer"])
+        return self._types.restored(output.get("answer_object"), output["answer"])
 
     async def _aanswer(
         self,
@@ -95,10 +107,10 @@ class MarkovScaleChain(Runnable[Any, str]):
         run_manager: AsyncCallbackManagerForChainRun,
         config: RunnableConfig,
         **kwargs: Any,
-    ) -> str:
+    ) -> Any:
         config = self.config_for(input, config)
         output = await self.graph.ainvoke(self._state(input), config, **kwargs)
-        return str(output["answer"])
+        return self._types.restored(output.get("answer_object"), output["answer"])
 
     def _state(self, input: Any) -> dict[str, Any]:
         """Return the graph's input: the question, and the conversation before it."""
@@ -131,9 +143,14 @@ def with_markovscale(
 
     It composes with `|` on both sides, and works sync, async and batched.
 
+    A chain that gives typed answers (`model.with_structured_output(Schema)`, or an output parser at
+    its end) is answered for with an object of the same class; what JSON schemas, TypedDicts and
+    parsers of JSON give is a dictionary or a list. With `include_raw=True` it is what was parsed.
+
     Args:
-        chain: The chain: a Runnable or function that returns a string, a message, or a dictionary
-            with either under `answer`, `output` or `text`.
+        chain: The chain: a Runnable or function that returns a string, a message, a typed answer
+            (a pydantic object, a dataclass, a dictionary or a list), or a dictionary with one of
+            them under `answer`, `output` or `text`, or last in `messages`, as an agent does.
         verifier: The verify-proxy, as for `create_markovscale_graph`.
         question: Where the question is in the chain's input: a key, or a function of the input; by
             default the input itself where that is a string, else `question`, `input` or `query`.
@@ -158,11 +175,17 @@ def with_markovscale(
         options["actions"] = ("generate",)
     options["name"] = options.get("name") or f"markovscale_{runnable.get_name()}"
 
+    types, whole = ReturnedTypes.of_chain(runnable), gives_objects(runnable)
+
+    def returned(output: Any) -> Any:
+        types.note(output)
+        return {"answer": output} if whole and is_object(output) else output
+
     def draw(request: dict[str, Any], config: RunnableConfig) -> Any:
-        return runnable.invoke(_chain_input(config), config)
+        return returned(runnable.invoke(_chain_input(config), config))
 
     async def adraw(request: dict[str, Any], config: RunnableConfig) -> Any:
-        return await runnable.ainvoke(_chain_input(config), config)
+        return returned(await runnable.ainvoke(_chain_input(config), config))
 
     graph = create_markovscale_graph(
         model,
@@ -171,7 +194,7 @@ def with_markovscale(
         revise=revise,
         **options,
     )
-    return MarkovScaleChain(graph, question, options["name"])
+    return MarkovScaleChain(graph, question, options["name"], types)
 
 
 def question_of(input: Any, question: QuestionSource) -> str:
