@@ -54,7 +54,7 @@ def plain_object(value: Any) -> PlainObject:
 
     Args:
         value: A typed answer. What JSON has no form for, such as an enum, a date or a number of
-            NumPy's, becomes a string or a number; infinities and NaN become strings.
+            NumPy's, becomes a string or a number; infinities and NaN become None.
 
     Raises:
         TypeError: If it is no JSON, because it contains itself or bytes that are no text, or it
@@ -67,7 +67,7 @@ def plain_object(value: Any) -> PlainObject:
         )
     try:
         plain = _ANY.dump_python(value, mode="json", round_trip=True, fallback=_other)
-        made: PlainObject = json.loads(json.dumps(all_valid(plain)), parse_constant=str)
+        made: PlainObject = json.loads(json.dumps(all_valid(plain)))
     except (ValueError, RecursionError) as error:
         raise TypeError(
             f"The answer, of type {type(value).__name__}, cannot be written as JSON ({error}): let "

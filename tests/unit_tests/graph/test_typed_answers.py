@@ -78,7 +78,7 @@ def graph_of(*drafts, verifier=lambda answer: 0.95, **options):
             {"when": datetime.date(2026, 1, 5), "what": Colour.red, "set": {1}},
             {"when": "2026-01-05", "what": "RED", "set": [1]},
         ),
-        ({"bad": float("nan"), "half": "\ud800"}, {"bad": "NaN", "half": "\ufffd"}),
+        ({"bad": float("nan"), "half": "\ud800"}, {"bad": None, "half": "\ufffd"}),
         ([], []),
     ],
 )
