@@ -12,7 +12,8 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_markovscale._models import uncached
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.answers.reading import read_key
-from langchain_markovscale.graph.cache import AnswerCache
+from langchain_markovscale.graph.cache import CHAIN_INPUT, AnswerCache
+from langchain_markovscale.graph.chain_input import explained
 from langchain_markovscale.graph.class_weights import (
     CLASS_WEIGHTS_KEY,
     plain_weights,
@@ -97,6 +98,10 @@ class WritingNode(LoopNode):
     def _among_earlier(self, work: Work, result: Draft, config: RunnableConfig) -> Steps[Draft]:
         key = yield from joining(result.key, self._answer_key, work.attempts, config)
         return result._replace(key=key)
+
+    def _explained(self, work: Work, error: Exception, config: RunnableConfig) -> Exception:
+        has_own_input = CHAIN_INPUT in (config.get("configurable") or {})
+        return error if has_own_input else explained(error, work.call_input(), self.name)
 
     def _cost(self, output: Any, result: Draft | None) -> Usage:
         return usage_in(output)

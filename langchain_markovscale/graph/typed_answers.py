@@ -157,7 +157,7 @@ class ReturnedTypes:
         if has_raw(output):
             output = output["parsed"]
         elif isinstance(output, Mapping):
-            output = output.get("answer")
+            output = output.get("answer", output.get("structured_response"))
         if _is_class(type(output)):
             self._classes[type(output)] = None
 

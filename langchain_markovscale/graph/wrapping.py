@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, Unpack
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
-from langchain_core.messages import AnyMessage
+from langchain_core.messages import AnyMessage, HumanMessage
 from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.runnables.config import merge_configs
@@ -13,11 +13,12 @@ from langgraph.cache.base import BaseCache
 from langgraph.store.base import BaseStore
 from langgraph.types import CachePolicy, Checkpointer, RetryPolicy
 
-from langchain_markovscale._messages import all_messages
+from langchain_markovscale._messages import all_messages, as_messages, question_in
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.budget import Budget
 from langchain_markovscale.graph.builder import create_markovscale_graph
 from langchain_markovscale.graph.cache import CHAIN_INPUT
+from langchain_markovscale.graph.chain_input import QUESTION_KEYS
 from langchain_markovscale.graph.class_weights import PredictorLike
 from langchain_markovscale.graph.nodes import VerifierLike
 from langchain_markovscale.graph.prompts import Prompts
@@ -25,8 +26,6 @@ from langchain_markovscale.graph.settings import RuleOptions
 from langchain_markovscale.graph.typed_answers import ReturnedTypes, gives_objects, is_object
 from langchain_markovscale.graph.writers import ChatLike, WriterLike
 from langchain_markovscale.theory.criterion import Criterion
-
-_QUESTION_KEYS = ("question", "input", "query")
 
 QuestionSource = str | Callable[[Any], str] | None
 """Where in a chain's input the question is: a key, a function of the input, or the usual keys."""
@@ -141,6 +140,8 @@ def with_markovscale(
         careful = with_markovscale(chain, verifier=GroundednessVerifier(judge), model=model)
         careful.invoke({"input": "Who wrote Faust?"})
 
+    An agent is such a chain: what its tools have returned is among what the verifier is shown.
+
     It composes with `|` on both sides, and works sync, async and batched.
 
     A chain that gives typed answers (`model.with_structured_output(Schema)`, or an output parser at
@@ -153,7 +154,8 @@ def with_markovscale(
             them under `answer`, `output` or `text`, or last in `messages`, as an agent does.
         verifier: The verify-proxy, as for `create_markovscale_graph`.
         question: Where the question is in the chain's input: a key, or a function of the input; by
-            default the input itself where that is a string, else `question`, `input` or `query`.
+            default the input itself where that is a string, else `question`, `input` or `query`, or
+            the last of `messages`.
         model: A chat model that revises. A chain cannot revise by itself: without `model` and
             `revise` every further attempt is a fresh draw, unless `criterion` says otherwise.
         revise: Revises instead: a Runnable or function, as for `create_markovscale_graph`.
@@ -209,7 +211,9 @@ def question_of(input: Any, question: QuestionSource) -> str:
     elif question is not None:
         value = input.get(question) if isinstance(input, Mapping) else None
     elif isinstance(input, Mapping):
-        value = next((input[key] for key in _QUESTION_KEYS if input.get(key) is not None), None)
+        value = next((input[key] for key in QUESTION_KEYS if input.get(key) is not None), None)
+        if value is None:
+            value = _last_of(input.get("messages"))
     else:
         value = input
     text = value if isinstance(value, str) else getattr(value, "text", None)
@@ -220,6 +224,12 @@ def question_of(input: Any, question: QuestionSource) -> str:
         f"The chain's input has no question that the verifier could read, got {contents}. Give "
         "question= as the key of the question in the input, or as a function of the input."
     )
+
+
+def _last_of(messages: Any) -> Any:
+    """Return the message that asks, of an agent's input; None where the last one is none."""
+    last = as_messages(messages)[-1] if isinstance(messages, list) and messages else None
+    return question_in(last) if isinstance(last, HumanMessage) else None
 
 
 def conversation_in(input: Any) -> list[AnyMessage]:

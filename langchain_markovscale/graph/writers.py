@@ -6,16 +6,24 @@ message, or a dictionary that holds either.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage
+from langchain_core.messages import (
+    AIMessage,
+    AnyMessage,
+    BaseMessage,
+    HumanMessage,
+    ToolMessage,
+)
 from langchain_core.runnables import Runnable, RunnableLambda, RunnableWithFallbacks
 from langchain_core.runnables.base import RunnableBindingBase
 
 from langchain_markovscale._models import resolve_model
 from langchain_markovscale._text import valid
 from langchain_markovscale.answers.reading import Answered, read_answer
+from langchain_markovscale.graph.chain_input import names_of_question, taken_by, with_names
 from langchain_markovscale.graph.metering import UNKNOWN_CALL
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
 from langchain_markovscale.graph.typed_answers import (
@@ -39,10 +47,11 @@ Request = dict[str, Any]
 """What a writer gets: the question, the conversation and, for a revision, the answer."""
 
 _TEXT_KEYS = ("answer", "output", "text")
+_KEYS_OF_AGENTS = ("structured_response", "messages")
 _TOKEN_FIELDS = frozenset({"token_usage", "usage"})
 _CALL_FIELDS = frozenset({"tool_calls", "function_call", "reasoning_content", "parsed"})
 _CITATIONS = frozenset({"annotations", "citations"})
-_INPUT_KEYS = frozenset({"messages", "question", "input", "chat_history"})
+_INPUT_KEYS = frozenset({"messages", "question", "input", "query", "chat_history", "history"})
 """Keys of a chain's input that chains repeat in their output."""
 
 
@@ -142,13 +151,27 @@ def _writer_for(
         )
     if writer is None or _is_chat_model(writer):
         return Writer(resolve_model(model if writer is None else writer), prompt)
-    if isinstance(writer, Runnable):
-        return Writer(writer, _unchanged, gives_objects(writer))
-    if callable(writer):
-        return Writer(RunnableLambda(writer), _unchanged)
-    raise TypeError(
-        f"{action} must be a Runnable, a chat model or a function, got {type(writer).__name__}."
-    )
+    if not isinstance(writer, Runnable):
+        if not callable(writer):
+            raise TypeError(
+                f"{action} must be a Runnable, a chat model or a function, got "
+                f"{type(writer).__name__}."
+            )
+        writer = RunnableLambda(writer)
+    return Writer(writer, _input_for(action, writer, prompt), gives_objects(writer))
+
+
+def _input_for(
+    action: str, chain: Runnable[Any, Any], prompt: Callable[[Request], Any]
+) -> Callable[[Request], Any]:
+    """Return what makes a chain's input from a request."""
+    taken = taken_by(chain)
+    if taken == "messages":
+        return prompt
+    if taken == "text" and action == "generate":
+        return _question
+    names = names_of_question(chain)
+    return _unchanged if names == (None, None) else partial(with_names, names)
 
 
 def _is_chat_model(writer: object) -> bool:
@@ -159,6 +182,10 @@ def _is_chat_model(writer: object) -> bool:
 
 def _unchanged(request: Request) -> Request:
     return request
+
+
+def _question(request: Request) -> Any:
+    return request.get("question")
 
 
 def read_reply(output: object, *, whole: bool = False) -> Reply:
@@ -180,11 +207,13 @@ def read_reply(output: object, *, whole: bool = False) -> Reply:
     answer, context = output, None
     if key is not None and isinstance(output, Mapping):
         answer = _answer_in(output)
-        context = {k: v for k, v in output.items() if k != key and k not in _INPUT_KEYS} or None
+        context = {k: v for k, v in output.items() if k != key and k not in _INPUT_KEYS}
+        if key in _KEYS_OF_AGENTS and (results := _results_of_tools(output.get("messages"))):
+            context["tools"] = results
     is_typed = is_object(answer) and (whole or answer != {})
     plain = plain_object(answer) if is_typed else None
     answered = _answered(answer if plain is None else as_json(plain))
-    return Reply(answered, context, message_fields(answer), plain)
+    return Reply(answered, context or None, message_fields(answer), plain)
 
 
 def _parsed_reply(output: Mapping[str, Any]) -> Reply:
@@ -249,7 +278,18 @@ def _answer_key(output: object) -> str | None:
     for key in _TEXT_KEYS:
         if isinstance(output.get(key), (str, BaseMessage)) or is_object(output.get(key)):
             return key
-    return "messages" if output.get("messages") else None
+    return next((key for key in _KEYS_OF_AGENTS if output.get(key)), None)
+
+
+def _results_of_tools(messages: Any) -> list[str]:
+    """Return what tools have returned to an agent since it was asked."""
+    results: list[str] = []
+    for message in messages or ():
+        if isinstance(message, HumanMessage):
+            results = []
+        elif isinstance(message, ToolMessage):
+            results.append(valid(message.text))
+    return results
 
 
 def _answered(answer: object) -> Answered:
