@@ -1,18 +1,29 @@
 """The decision where only the latest answer can be returned, because those before it are lost.
 
-No verdict brings an earlier answer back, so that a plan is worth what its last answer is worth: it
-revises n times, or draws once, and takes what comes. With one class and revisions only this is the
-rule of MarkovScale: revise iff b < π − c/(α+β), with b the belief in the latest answer.
+No verdict brings an earlier answer back, so that the plans are, with y the correctness of the
+answer in hand, p the chance that a candidate is right, and A, R as in `theory/plans.py`:
+
+    blind, n rounds           revise n times, or draw once, and take what comes
+    until accepted, n rounds  take candidates until the verifier accepts one, at most n; else the
+                              last of them: V = A L + Rⁿ⁻¹ p(1−s)
+
+As in `theory/plans.py`, every revision of a plan is of the answer in hand. Where nothing is scored
+and there is one class, this is the rule of MarkovScale: revise iff b < π − c/(α+β), with b the
+belief in the latest answer.
 """
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.theory.in_hand import in_hand
-from langchain_markovscale.theory.plans import Plan, blind, one_draw
-from langchain_markovscale.theory.posterior import KeyedPosterior
+from langchain_markovscale.theory.in_hand import InHand, in_hand
+from langchain_markovscale.theory.plans import Commitments, Plan, blind, one_draw
+from langchain_markovscale.theory.posterior import Candidates, KeyedPosterior, Posterior
 from langchain_markovscale.theory.validation import TOLERANCE
-from langchain_markovscale.types import Attempt, Decision, Reason
+from langchain_markovscale.types import Action, Attempt, Decision, Reason
+
+_FARTHEST = 64  # rounds that a plan looks ahead
 
 
 def decide_on_latest(
@@ -35,30 +46,59 @@ def decide_on_latest(
     """
     posterior = criterion.belief.posterior([attempt], class_weights)
     hand = in_hand(posterior, [attempt])
-    left = criterion.max_rounds - lost - 1
-    keyed = isinstance(posterior, KeyedPosterior)
-    reason: Reason = "max_rounds"
-    plan = None
-    if left > 0 and attempt["score"] is None and not keyed and not _unscored(criterion):
-        reason = "no_evidence"
-    elif left > 0:
-        phi = criterion.phi or 1.0
-        costs = {action: cost / phi for action, cost in criterion.cost_per_round.items()}
-        plans = []
-        if "revise" in criterion.actions:
-            chains = posterior.chains(hand.answer, hand.depth)
-            plans.append(blind(chains, left).best("revise", costs["revise"]))
-        if "generate" in criterion.actions:
-            drawn = one_draw(posterior.drawn(hand.answer))
-            plans.append(drawn.best("generate", costs["generate"]))
-        plan = max(plans, key=lambda each: each.gain - costs[each.action] * each.rounds)
-        pays = criterion.phi > 0 and plan.gain - costs[plan.action] * plan.rounds > TOLERANCE
-        reason = "gain_exceeds_cost" if pays else "gain_below_cost"
-    return _decision(criterion, plan, reason, hand.belief, lost)
+    left = min(criterion.max_rounds - lost - 1, _FARTHEST)
+    silent = attempt["score"] is None
+    says_nothing = criterion.rates.verdicts_say_nothing
+    if left <= 0:
+        return _decision(criterion, None, "max_rounds", hand.belief, lost)
+    if silent and not says_nothing and not isinstance(posterior, KeyedPosterior):
+        return _decision(criterion, None, "no_evidence", hand.belief, lost)
+    phi = criterion.phi or 1.0
+    costs = {action: cost / phi for action, cost in criterion.cost_per_round.items()}
+    scored = not (silent or says_nothing)
+    plans = [
+        commitments.best(action, costs[action])
+        for action in criterion.actions
+        for commitments in _commitments(posterior, hand, action, left, scored=scored)
+    ]
+    worth = [plan.gain - costs[plan.action] * plan.rounds for plan in plans]
+    best = max(range(len(plans)), key=worth.__getitem__)
+    pays = criterion.phi > 0 and worth[best] > TOLERANCE
+    reason: Reason = "gain_exceeds_cost" if pays else "gain_below_cost"
+    return _decision(criterion, plans[best], reason, hand.belief, lost)
 
 
-def _unscored(criterion: Criterion) -> bool:
-    return criterion.rates.verdicts_say_nothing
+def until_accepted(cases: Candidates, most: int) -> Commitments:
+    """Return the commitments to take candidates until one is accepted, or else the last of them.
+
+    Args:
+        cases: What candidates depend on.
+        most: The most rounds, at least 1.
+    """
+    weights, right, candidate, accepted, mistaken = cases
+    rejected = 1 - mistaken - candidate * (accepted - mistaken)
+    reached = np.ones_like(rejected)
+    taken, took = np.zeros_like(rejected), np.zeros_like(rejected)
+    gains, rounds = [], []
+    for _ in range(most):
+        taken, took = taken + reached * candidate * accepted, took + reached
+        last = reached * candidate * (1 - accepted)
+        gains.append(float((weights * (taken + last - right)).sum()))
+        rounds.append(float((weights * took).sum()))
+        reached = reached * rejected
+    return Commitments(np.array(gains), np.array(rounds))
+
+
+def _commitments(
+    posterior: Posterior, hand: InHand, action: Action, most: int, *, scored: bool
+) -> list[Commitments]:
+    if action == "revise":
+        unseen = blind(posterior.chains(hand.answer, hand.depth), most)
+        cases = posterior.revised(hand.answer, hand.depth)
+    else:
+        cases = posterior.drawn(hand.answer)
+        unseen = one_draw(cases)
+    return [unseen, until_accepted(cases, most)] if scored else [unseen]
 
 
 def _decision(

@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 
 from langchain_markovscale import JudgeVerifier, MarkovScaleRouter, add_attempt
 
-RULE = {"cost_per_round": 0.05, "max_rounds": 4}
+RULE = {"cost_per_round": 0.1, "max_rounds": 4}
 SCORES = (0.05, 0.05, 0.95, 0.05)
 
 
@@ -83,23 +83,55 @@ def test_the_count_of_one_draft_ends_the_run_at_the_cap(run):
     assert router.decide({**state, "iteration": 50})["reason"] == "max_rounds"
 
 
+INITIAL, REPAIR, CORRUPTION, HIT, MISS = 0.5, 0.6, 0.05, 0.9, 0.1  # those of REPAIRING
+
+
+@pytest.mark.parametrize("cost", [0.0, 0.1, 0.25, 0.28, 0.4])
+def test_one_draft_that_nobody_scores_is_revised_by_the_rule_of_markovscale(cost):
+    router = MarkovScaleRouter(REPAIRING, answers_key="draft", cost_per_round=cost, max_rounds=60)
+    decision = router.decide({"draft": "c", "iteration": 3})
+    total = REPAIR + CORRUPTION
+    goes_on = REPAIR / total - cost / total > INITIAL
+    assert decision["action"] == ("revise" if goes_on else "stop")
+    assert decision["belief"] == pytest.approx(INITIAL)
+    assert (decision["best"], decision["attempts"]) == (2, 3)
+
+
+def worth_of(rounds, candidate, cost):
+    """What revising until an acceptance returns, less its cost, written as a recursion."""
+    accepted = candidate * HIT
+    stays = candidate * (1 - HIT) + (1 - candidate) * (1 - MISS)
+    if rounds == 1:
+        return candidate - cost
+    return accepted - cost + stays * worth_of(rounds - 1, candidate, cost)
+
+
 @pytest.mark.parametrize("cost", [0.0, 0.05, 0.2])
 @pytest.mark.parametrize("score", [0.05, 0.95])
 def test_one_draft_is_revised_where_a_last_draft_is_expected_to_be_better(cost, score):
-    """The rule of MarkovScale, b < π − c/(α+β), written out; many rounds are left."""
-    initial, repair, corruption, sensitivity, specificity = 0.5, 0.6, 0.05, 0.9, 0.9
-    right = initial * (sensitivity if score > 0.5 else 1 - sensitivity)
-    wrong = (1 - initial) * (1 - specificity if score > 0.5 else specificity)
+    right = INITIAL * (HIT if score > 0.5 else 1 - HIT)
+    wrong = (1 - INITIAL) * (MISS if score > 0.5 else 1 - MISS)
     belief = right / (right + wrong)
     router = MarkovScaleRouter(
-        REPAIRING, answers_key="draft", scores_key="score", cost_per_round=cost, max_rounds=60
+        REPAIRING, answers_key="draft", scores_key="score", cost_per_round=cost, max_rounds=6
     )
     decision = router.decide({"draft": "c", "score": score, "iteration": 3})
-    stationary = repair / (repair + corruption)
-    goes_on = belief < stationary - cost / (repair + corruption)
-    assert decision["action"] == ("revise" if goes_on else "stop")
+    values, blindly = [], belief
+    for n in range(1, 4):
+        blindly = blindly * (1 - CORRUPTION) + (1 - blindly) * REPAIR
+        checked = (1 - belief) * worth_of(n, REPAIR, cost)
+        values += [blindly - n * cost, checked + belief * worth_of(n, 1 - CORRUPTION, cost)]
+    lead = decision["expected_gain"] - decision["cost"]
+    assert lead == pytest.approx(max(values) - belief)
+    assert decision["action"] == ("revise" if lead > 0 else "stop")
     assert decision["belief"] == pytest.approx(belief)
-    assert (decision["best"], decision["attempts"]) == (2, 3)
+
+
+def test_one_draft_that_an_exact_verifier_rejects_is_revised_and_one_that_it_accepts_is_right():
+    router = MarkovScaleRouter(answers_key="draft", scores_key="score", exact_verifier=True)
+    assert router({"draft": "a", "score": False, "iteration": 1}) == "revise"
+    accepted = router.decide({"draft": "a", "score": True, "iteration": 1})
+    assert (accepted["action"], accepted["belief"]) == ("stop", 1.0)
 
 
 def test_one_draft_without_a_score_is_no_evidence_and_one_that_is_drawn_again_is_weighed():
@@ -111,7 +143,7 @@ def test_one_draft_without_a_score_is_no_evidence_and_one_that_is_drawn_again_is
     )
     decision = drawing.decide(state | {"score": 0.05})
     assert decision["action"] == "generate"
-    assert decision["expected_gain"] == pytest.approx(0.5 - decision["belief"])
+    assert decision["expected_gain"] > 0.5 - decision["belief"]
 
 
 @pytest.mark.parametrize("empty", ["", None])
