@@ -3,7 +3,13 @@
 import ast
 import builtins
 
-READERS_OWN = {"builder", "state", "END", "tools"}  # in what the reader already has
+READERS_OWN = {
+    "builder",
+    "state",
+    "END",
+    "tools",
+    "retrieval_chain",
+}  # in what the reader already has
 
 
 def imports_in(block):

@@ -73,7 +73,7 @@ def explained(error: Exception, given: object, argument: str) -> Exception:
         argument: What the user gave it as.
     """
     text = f"{type(error).__name__}: {error}"
-    if isinstance(given, dict) and _is_about(error, "dict", given):
+    if isinstance(given, dict) and _is_about(error, "dict"):
         keys = ", ".join(map(repr, given))
         problem = (
             f"{argument}= was called with a dictionary of {keys}, and failed with {text}. If it "
@@ -81,7 +81,7 @@ def explained(error: Exception, given: object, argument: str) -> Exception:
             f"{argument}=RunnableLambda(lambda request: request['question']) | chain; or give the "
             "chain to with_markovscale, which calls it with its own input."
         )
-    elif isinstance(given, str) and _is_about(error, "str", {}):
+    elif isinstance(given, str) and _is_about(error, "str"):
         problem = (
             f"{argument}= was called with the question as a string, which its first step takes, "
             f"and failed with {text}. If it takes a dictionary, make it first: {argument}="
@@ -94,10 +94,8 @@ def explained(error: Exception, given: object, argument: str) -> Exception:
     return made
 
 
-def _is_about(error: Exception, kind: str, given: Mapping[str, Any]) -> bool:
+def _is_about(error: Exception, kind: str) -> bool:
     """Return whether an error says that a value of this kind was not what was expected."""
-    if type(error) is KeyError:
-        return bool(given) and error.args[:1] != () and error.args[0] not in given
     words = {"dict": ("dict",), "str": ("'str'", "string indices", "input_type=str")}[kind]
     is_one = isinstance(error, (TypeError, AttributeError, ValidationError))
     return is_one and any(word in str(error) for word in words)

@@ -160,8 +160,8 @@ class MarkovScaleRouter(Runnable[Any, str]):
         """Return the best answer as the state has it; None before the first attempt.
 
         That is the element of the list under `answers_key`, or the latest answer where it is alone;
-        of a conversation the AI message; of a list of attempts the text, or the typed answer as
-        plain JSON.
+        of a conversation the AI message (its text, where messages are in another form than
+        LangChain's); of a list of attempts the text, or the typed answer as plain JSON.
 
         Raises:
             ValueError: If the state lacks a key that is to be read, or a score is out of range.

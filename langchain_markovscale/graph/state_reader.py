@@ -290,9 +290,9 @@ def _text_of(answer: object) -> str | None:
     return as_json(plain_object(answer)) if is_object(answer) else None
 
 
-def _answers(messages: Sequence[Any]) -> list[AIMessage | str]:
+def _answers(messages: Sequence[Any]) -> list[BaseMessage | str]:
     """Return the AI messages after the question, or their texts; tool calls are no answers."""
-    turns: list[tuple[bool, AIMessage | str]]
+    turns: list[tuple[bool, BaseMessage | str]]
     if all_messages(messages):  # without making dictionaries of them
         turns = [
             (isinstance(each, HumanMessage), each)

@@ -163,7 +163,6 @@ def failing(chain):
             r"generate= was called with a dictionary of 'question', 'messages', and failed with "
             r"AttributeError: 'dict' object has no attribute 'upper'.*request\['question'\]",
         ),
-        (RunnableLambda(lambda given: given["topic"]), "failed with KeyError: 'topic'"),
         (RunnableLambda(lambda given: "Q: " + given), "TypeError: .*dict"),
     ],
 )
