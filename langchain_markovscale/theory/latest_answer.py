@@ -15,13 +15,14 @@ belief in the latest answer.
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.theory.in_hand import InHand, in_hand
-from langchain_markovscale.theory.plans import Commitments, Plan, blind, one_draw
-from langchain_markovscale.theory.posterior import Candidates, KeyedPosterior, Posterior
+from langchain_markovscale.theory.in_hand import in_hand
+from langchain_markovscale.theory.plans import Commitments, Plan, as_they_come, best_of
+from langchain_markovscale.theory.posterior import Candidates, KeyedPosterior
 from langchain_markovscale.theory.validation import TOLERANCE
-from langchain_markovscale.types import Action, Attempt, Decision, Reason
+from langchain_markovscale.types import Attempt, Decision, Reason
 
 _FARTHEST = 64  # rounds that a plan looks ahead
 
@@ -56,11 +57,11 @@ def decide_on_latest(
     phi = criterion.phi or 1.0
     costs = {action: cost / phi for action, cost in criterion.cost_per_round.items()}
     scored = not (silent or says_nothing)
-    plans = [
-        commitments.best(action, costs[action])
-        for action in criterion.actions
-        for commitments in _commitments(posterior, hand, action, left, scored=scored)
-    ]
+    at = tuple(costs), hand.answer, hand.depth
+    commitments = [as_they_come(posterior.unverified(*at, left), "blind")]
+    if scored:
+        commitments.append(until_accepted(posterior.candidates(*at), left))
+    plans = best_of(commitments, costs)
     worth = [plan.gain - costs[plan.action] * plan.rounds for plan in plans]
     best = max(range(len(plans)), key=worth.__getitem__)
     pays = criterion.phi > 0 and worth[best] > TOLERANCE
@@ -76,29 +77,23 @@ def until_accepted(cases: Candidates, most: int) -> Commitments:
         most: The most rounds, at least 1.
     """
     weights, right, candidate, accepted, mistaken = cases
-    rejected = 1 - mistaken - candidate * (accepted - mistaken)
+    found = candidate * accepted
+    rejected = 1 - found - (1 - candidate) * mistaken
     reached = np.ones_like(rejected)
     taken, took = np.zeros_like(rejected), np.zeros_like(rejected)
     gains, rounds = [], []
     for _ in range(most):
-        taken, took = taken + reached * candidate * accepted, took + reached
-        last = reached * candidate * (1 - accepted)
-        gains.append(float((weights * (taken + last - right)).sum()))
-        rounds.append(float((weights * took).sum()))
+        taken, took = taken + reached * found, took + reached
+        last = reached * (candidate - found)
+        gains.append(_by_action(weights * (taken + last - right)))
+        rounds.append(_by_action(weights * took))
         reached = reached * rejected
-    return Commitments(np.array(gains), np.array(rounds))
+    return Commitments(np.transpose(gains).tolist(), np.transpose(rounds).tolist())
 
 
-def _commitments(
-    posterior: Posterior, hand: InHand, action: Action, most: int, *, scored: bool
-) -> list[Commitments]:
-    if action == "revise":
-        unseen = blind(posterior.chains(hand.answer, hand.depth), most)
-        cases = posterior.revised(hand.answer, hand.depth)
-    else:
-        cases = posterior.drawn(hand.answer)
-        unseen = one_draw(cases)
-    return [unseen, until_accepted(cases, most)] if scored else [unseen]
+def _by_action(cases: NDArray[np.float64]) -> list[float]:
+    totals: list[float] = cases.reshape(len(cases), -1).sum(axis=1).tolist()
+    return totals
 
 
 def _decision(
