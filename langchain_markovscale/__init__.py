@@ -24,6 +24,7 @@ _NAMES_BY_MODULE = {
     "recording.watching": ("watch",),
     "display.wording": ("explain", "explain_outcome"),
     "distributed.datasets": ("record_dataset", "solve_dataset"),
+    "graph.attempt_list": ("add_attempt",),
     "graph.writers": ("EmptyReplyError",),
     "graph.budget": ("Budget",),
     "graph.builder": ("create_markovscale_graph",),
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
         record_dataset as record_dataset,
         solve_dataset as solve_dataset,
     )
+    from langchain_markovscale.graph.attempt_list import add_attempt as add_attempt
     from langchain_markovscale.graph.budget import Budget as Budget
     from langchain_markovscale.graph.builder import (
         create_markovscale_graph as create_markovscale_graph,

@@ -72,6 +72,8 @@ class Attempt(TypedDict):
         feedback: The verifier's critique, handed to the next revision.
         tokens: Tokens that the model wrote for it, or None where it did not report them.
         metadata: How its reply was read and judged, where there is something to say of it.
+        answer_object: The answer as plain JSON, where it was no text but an object (a pydantic
+            object, a dictionary, a list): a dictionary or a list, of which `text` is the JSON.
     """
 
     text: str
@@ -82,6 +84,7 @@ class Attempt(TypedDict):
     feedback: str | None
     tokens: int | None
     metadata: NotRequired[AttemptMetadata]
+    answer_object: NotRequired[dict[str, Any] | list[Any]]
 
 
 def new_attempt(
@@ -164,6 +167,8 @@ class VerifierInput(TypedDict):
         messages: The conversation as the model saw it, in LangChain's messages: the system prompt,
             earlier turns, the question with its pictures and other content blocks and, of an agent,
             the tool calls that led to the answer, and their results. The answer is not among them.
+        answer_object: A typed answer as plain JSON, of which `answer` is the text; left out where
+            the answer is text.
     """
 
     question: str
@@ -171,6 +176,7 @@ class VerifierInput(TypedDict):
     key: str | None
     context: NotRequired[Any]
     messages: NotRequired[Sequence[Any]]
+    answer_object: NotRequired[dict[str, Any] | list[Any]]
 
 
 class CriterionVerdict(TypedDict):

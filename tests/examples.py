@@ -3,7 +3,8 @@
 import ast
 import builtins
 
-READERS_OWN = {"builder", "state", "END", "tools"}  # in what the reader already has
+# In what the reader already has.
+READERS_OWN = {"builder", "state", "END", "tools", "retrieval_chain"}
 
 
 def imports_in(block):

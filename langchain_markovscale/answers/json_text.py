@@ -81,6 +81,15 @@ def last_json_object(text: str) -> JsonObject | None:
     return None
 
 
+def json_list(text: str) -> list[Any] | None:
+    """Return a text that is a JSON list and nothing else; its numbers are canonical text."""
+    text = text.strip()
+    if not (text.startswith("[") and text.endswith("]")):
+        return None
+    value = _decoded(text)
+    return value if isinstance(value, list) else None
+
+
 _FIELD = re.compile(
     r"""(?<![\w\\])(?P<quote>["'])(?P<name>[A-Za-z_][\w -]{0,30})(?P=quote)\s{0,20}:\s{0,20}"""
     r"""|(?<=[{\n,])[^\S\n]{0,20}(?P<bare>[A-Za-z_]\w{0,30})\s{0,20}:\s{0,20}"""
@@ -176,11 +185,15 @@ _DECODER = json.JSONDecoder(
 
 
 def _loads(text: str) -> dict[str, Any] | None:
+    value = _decoded(text)
+    return value if isinstance(value, dict) else None
+
+
+def _decoded(text: str) -> Any:
     try:
-        value = _DECODER.decode(text)
+        return _DECODER.decode(text)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
 
 
 def _spans(text: str) -> Iterator[list[tuple[int, int]]]:

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, overload
 
 from langchain_markovscale.answers.boxes import last_box, normalized_latex
-from langchain_markovscale.answers.json_text import last_json_object
+from langchain_markovscale.answers.json_text import json_list, last_json_object
 from langchain_markovscale.answers.letters import Choice, choice_patterns, chosen_letter
 from langchain_markovscale.answers.mathematics import MathKey
 from langchain_markovscale.answers.numbers import last_numeral
@@ -112,12 +112,19 @@ def json_field(name: str, *, as_sets: bool = False) -> AnswerKey:
 
 
 def json_key(name: str, text: str, *, as_sets: bool = False) -> str | None:
-    """Return the key of a field of the last JSON object of a text; "" is the whole object."""
-    last = last_json_object(without_thoughts(text))
-    if last is None:
-        return None
-    value: Any = last.value
-    for part in [] if not name else [name] if name in value else name.split("."):
+    """Return the key of a field of the last JSON object of a text; "" is the whole object.
+
+    Of a text that is a JSON list, "" is the list, and a path may begin with an index.
+    """
+    text = without_thoughts(text)
+    is_of_list = not name or name.split(".")[0].isdecimal()
+    value: Any = json_list(text) if is_of_list else None
+    if value is None:
+        if (last := last_json_object(text)) is None:
+            return None
+        value = last.value
+    as_named = isinstance(value, dict) and name in value
+    for part in [] if not name else [name] if as_named else name.split("."):
         if isinstance(value, list) and part.isdecimal() and len(part) < 9:
             value = value[int(part)] if int(part) < len(value) else None
         else:

@@ -122,10 +122,15 @@ def create_markovscale_graph(
         answer_key: Makes the key of an answer; equal keys are the same answer. A function of the
             text, or a name such as `"last_number"`, or `"semantic"` for free text.
         generate: Draws instead of the model: a Runnable or function, called with
-            `{"question", "messages"}`. It returns a string, a message, or a dictionary with either
-            under `answer`, `output`, `text` or last in `messages`; what else the dictionary holds
-            is kept for the verifier and the reviser as their `context`. Draws should differ: a
-            model at temperature 0 only repeats itself.
+            `{"question", "messages"}`; a chain that begins with a chat model gets the messages,
+            one whose first step takes a string (a retriever) the question, and one with `input` or
+            `query` in its prompt the question under that name as well. It returns a string, a
+            message, a typed answer (a pydantic object, a dataclass, a dictionary or a list), or a
+            dictionary with one of them under `answer`, `output`, `text`, or as an agent has it;
+            what else the dictionary holds, and what an agent's tools returned, is kept for the
+            verifier and the reviser as their `context`. A typed answer is shown as JSON, has keys
+            by field (`answer_key="json:field"`), and is kept as plain JSON under `answer_object`.
+            Draws should differ: a model at temperature 0 only repeats itself.
         revise: Revises instead of the model, in the same way; called with `{"question",
             "messages", "answer", "feedback", "attempts"}` and, where there is any, `"context"`.
         prompts: Templates for the chat model.

@@ -91,7 +91,7 @@ class AnswerCache(Runnable[Entry, Any]):
         try:
             if self._key_of_state is None:
                 asked = request()
-                to_model = asked is not given
+                to_model = isinstance(asked, list)
                 seen = [asked, _configured(config, to_model=to_model), _context()]
             else:
                 seen = [self._key_of_state(values)]

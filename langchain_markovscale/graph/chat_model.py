@@ -1,7 +1,10 @@
 """The loop as a chat model, for everything that takes one: chains, evaluation tools."""
 
+import json
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
+from operator import itemgetter
 from typing import Any, NoReturn
 
 from langchain_core.callbacks import (
@@ -12,19 +15,33 @@ from langchain_core.callbacks import (
     CallbackManagerForLLMRun,
     UsageMetadataCallbackHandler,
 )
+from langchain_core.exceptions import OutputParserException
 from langchain_core.language_models import BaseChatModel
-from langchain_core.language_models.base import LangSmithParams
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.language_models.base import LangSmithParams, LanguageModelInput
+from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import (
+    Runnable,
+    RunnableConfig,
+    RunnableLambda,
+    RunnableParallel,
+    RunnablePassthrough,
+)
 from langgraph.graph.state import CompiledStateGraph
 from pydantic import Field, field_validator
 
+from langchain_markovscale._messages import as_messages
 from langchain_markovscale._meter import Meter
 from langchain_markovscale._models import identity_of
+from langchain_markovscale.graph.prompts import Prompts
 from langchain_markovscale.graph.steps import surrounded_by
+from langchain_markovscale.graph.typed_answers import ReturnedTypes, json_schema_of, object_in
 from langchain_markovscale.verifiers.base import quiet
 
+_FORMAT = """\
+Answer with one JSON value and nothing else, no code fence and no other words. It must be valid \
+under this JSON schema:
+{schema}"""
 _PIECES = re.compile(r"\s*\S+\s*|\s+")
 
 
@@ -42,7 +59,8 @@ class ChatMarkovScale(BaseChatModel):
     those, each under the name of its model. The sum of the usage of all runs of a trace counts them
     twice.
 
-    Tools and structured output are not supported: give an agent `MarkovScaleMiddleware` instead.
+    Tools are not supported: give an agent `MarkovScaleMiddleware` instead. `with_structured_output`
+    answers with objects.
     Options of the model (temperature, …) are set where the graph is made; of options at call time
     there is only `stop`, at which the answer is cut.
 
@@ -156,11 +174,58 @@ class ChatMarkovScale(BaseChatModel):
             "create_agent(model, tools, middleware=[MarkovScaleMiddleware(verifier=…)])."
         )
 
-    def with_structured_output(self, schema: Any = None, **kwargs: Any) -> NoReturn:
-        """Raise NotImplementedError, for the same reason as `bind_tools`."""
-        raise NotImplementedError(
-            "ChatMarkovScale has no structured output: use create_agent(model, "
-            "response_format=…, middleware=[MarkovScaleMiddleware(verifier=…)])."
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type | None = None,
+        *,
+        include_raw: bool = False,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Return a Runnable that answers with an object: the best attempt of a loop as one.
+
+        The schema is asked for in the system prompt, so that it works with every graph, and the
+        best attempt is read as JSON. With `answer_key="json"`, or `"json:field"`, equal objects
+        agree::
+
+            class Person(BaseModel):
+                name: str
+                age: int
+
+            graph = create_markovscale_graph(model, verifier=judge, answer_key="json")
+            ChatMarkovScale(graph=graph).with_structured_output(Person).invoke("Who was Ada?")
+
+        Args:
+            schema: A pydantic class, whose objects are returned; or a TypedDict or a JSON schema,
+                for dictionaries.
+            include_raw: Whether to return a dictionary with the message as `raw`, the object as
+                `parsed` (None where there is none) and the reason as `parsing_error`.
+            **kwargs: None is accepted.
+
+        Raises:
+            ValueError: If an argument is unknown.
+            TypeError: If the schema is of no accepted type.
+            OutputParserException: When called, if the best attempt does not fit the schema.
+        """
+        if kwargs:
+            raise ValueError(
+                f"with_structured_output got {', '.join(map(repr, sorted(kwargs)))}: the loop asks "
+                "for the schema in the system prompt, and takes schema and include_raw alone."
+            )
+        prompts = Prompts(system=_FORMAT.format(schema=json.dumps(json_schema_of(schema))))
+        parser = RunnableLambda(partial(_parsed, ReturnedTypes.of_schema(schema)), name="parser")
+
+        def asked(given: LanguageModelInput) -> list[AnyMessage]:
+            return prompts.with_system(as_messages(self._convert_input(given).to_messages()))
+
+        chat = RunnableLambda(asked, name="schema") | self
+        if not include_raw:
+            return chat | parser
+        parsed = RunnablePassthrough.assign(
+            parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
+        )
+        failed = RunnablePassthrough.assign(parsed=lambda _: None)
+        return RunnableParallel(raw=chat) | parsed.with_fallbacks(
+            [failed], exceptions_to_handle=(OutputParserException,), exception_key="parsing_error"
         )
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
@@ -180,6 +245,15 @@ class ChatMarkovScale(BaseChatModel):
     @property
     def _llm_type(self) -> str:
         return "markovscale"
+
+
+def _parsed(types: ReturnedTypes, message: AIMessage) -> Any:
+    plain = object_in(message.text)
+    if plain is None:
+        raise OutputParserException(
+            f"The best answer is no JSON: {message.text}", llm_output=message.text
+        )
+    return types.restored(plain, message.text)
 
 
 def _below(

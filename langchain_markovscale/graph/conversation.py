@@ -218,6 +218,8 @@ def final_update(
         },
     )
     update = {"decision": decision, "answer": best["text"], "messages": [message]}
+    if "answer_object" in best:
+        update["answer_object"] = best["answer_object"]
     return update | {"replies": []} if replies else update
 
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AnyMessage
@@ -12,7 +12,8 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_markovscale._models import uncached
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.answers.reading import read_key
-from langchain_markovscale.graph.cache import AnswerCache
+from langchain_markovscale.graph.cache import CHAIN_INPUT, AnswerCache
+from langchain_markovscale.graph.chain_input import explained
 from langchain_markovscale.graph.class_weights import (
     CLASS_WEIGHTS_KEY,
     plain_weights,
@@ -30,12 +31,11 @@ from langchain_markovscale.graph.settings import PerRun, loop_measured_by
 from langchain_markovscale.graph.state import Run
 from langchain_markovscale.graph.steps import Call, Steps, joining, without_blocking
 from langchain_markovscale.graph.telemetry import attempt_event, emit, warn_at_end
-from langchain_markovscale.graph.writers import Writer, read_reply, usage_in
+from langchain_markovscale.graph.writers import Draft, Writer, read_reply, typed_in, usage_in
 from langchain_markovscale.types import (
     Action,
     Attempt,
     AttemptEvent,
-    AttemptMetadata,
     Decision,
     Usage,
     Verdict,
@@ -62,16 +62,6 @@ VerifierLike = Runnable[Any, Any] | Callable[..., Any]
 _STEPS_OF_A_ROUND = 3
 
 
-class Draft(NamedTuple):
-    """An answer that has just been written."""
-
-    text: str
-    key: str | None
-    context: dict[str, Any] | None
-    message: dict[str, Any] | None
-    metadata: AttemptMetadata | None
-
-
 class WritingNode(LoopNode):
     """A node whose call writes an answer."""
 
@@ -92,9 +82,9 @@ class WritingNode(LoopNode):
         self._answer_key = answer_key
 
     def _read(self, output: Any) -> Draft:
-        reply = read_reply(output)
+        reply = read_reply(output, whole=self._writer.whole)
         key, metadata = read_key(reply.answered, self._answer_key)
-        return Draft(reply.text, key, reply.context, reply.message, metadata)
+        return Draft(reply.text, key, reply.context, reply.message, metadata, reply.object)
 
     def _reading(self, output: Any, config: RunnableConfig) -> Steps[Draft]:
         return without_blocking(self._read, output, self._answer_key, config)
@@ -109,6 +99,10 @@ class WritingNode(LoopNode):
         key = yield from joining(result.key, self._answer_key, work.attempts, config)
         return result._replace(key=key)
 
+    def _explained(self, work: Work, error: Exception, config: RunnableConfig) -> Exception:
+        has_own_input = CHAIN_INPUT in (config.get("configurable") or {})
+        return error if has_own_input else explained(error, work.call_input(), self.name)
+
     def _cost(self, output: Any, result: Draft | None) -> Usage:
         return usage_in(output)
 
@@ -122,6 +116,9 @@ class WritingNode(LoopNode):
             tokens=tokens_written(cost),
             metadata=result.metadata,
         )
+        revised = None if work.parent is None else work.attempts[work.parent]
+        if (typed := typed_in(result, revised)) is not None:
+            attempt["answer_object"] = typed
         attempt = unless_repeated(attempt, cost, work.attempts)
         update: Update = {"attempts": [*work.attempts, attempt]}
         if result.context is not None and work.parent is None:
@@ -179,7 +176,8 @@ class GenerateNode(WritingNode):
         update: Update = {}
         if opening.new:
             update = {"run": opening.run, "error": None}
-            update |= {key: None for key in ("decision", "answer") if values.get(key)}
+            outcome = ("decision", "answer", "answer_object")
+            update |= {key: None for key in outcome if values.get(key)}
             update |= {key: [] for key in ("contexts", "replies") if values.get(key)}
             if values.get("seconds"):
                 update["seconds"] = {}
@@ -297,6 +295,7 @@ class VerifyProxyNode(LoopNode):
             "question": run["question"],
             "answer": latest["text"],
             "key": latest.get("key"),
+            **({"answer_object": latest["answer_object"]} if "answer_object" in latest else {}),
             "messages": messages if self._as_seen is None else self._as_seen(messages),
         } | _context_of(len(attempts) - 1, attempts, values)
         return Work(

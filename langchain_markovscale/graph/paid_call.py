@@ -170,6 +170,10 @@ class LoopNode(Runnable[Any, Update]):
         """Return the usage of a call with what else of its result is counted."""
         return cost
 
+    def _explained(self, work: Work, error: Exception, config: RunnableConfig) -> Exception:
+        """Return an error of the call, as one that says what to do where that is clear."""
+        return error
+
     @abstractmethod
     def _update(self, work: Work, result: Any, cost: Usage | None, usage: UsageByPurpose) -> Update:
         """Return what the result adds to the state, and emit its events."""
@@ -226,6 +230,8 @@ class LoopNode(Runnable[Any, Update]):
             self._pending_usage.keep(_task_id(), _metered_usage(meter))
             raise
         except Exception as error:
+            if started and output is None:
+                error = self._explained(work, error, config)
             if started:
                 self._pending_usage.keep(
                     _task_id(), _metered_usage(meter) or self._cost(output, None)

@@ -23,13 +23,15 @@ from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.graph.class_weights import CLASS_WEIGHTS_KEY, weights_in
 from langchain_markovscale.graph.conversation import values_of
 from langchain_markovscale.graph.settings import (
+    CALLS_NO_VERIFIER,
     PerRun,
     RuleOptions,
     criterion_of,
     loop_measured_by,
 )
-from langchain_markovscale.graph.state_reader import AttemptsReader
+from langchain_markovscale.graph.state_reader import Answers, AttemptsReader, Source
 from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale.theory.latest_answer import decide_on_latest
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.traces.provenance import Loop
 from langchain_markovscale.types import Decision, Step
@@ -60,12 +62,17 @@ class MarkovScaleRouter(Runnable[Any, str]):
         builder.add_conditional_edges("reflect", router, {"revise": "write", "stop": END})
 
     It reads the attempts from one of: a list of `Attempt` dictionaries under `attempts_key` (the
-    nodes of this package write it; `text` and `score` alone will do in a list whose attempts are
-    all made by one action); two parallel lists of answers and scores; or a conversation in which
-    every AI message is an attempt. The last two don't say how an answer was made: each is taken for
-    a revision of the one before, or for a fresh draw with `actions=("generate",)`. The index of the
-    answer to return is `router.decide(state)["best"]`. A run can have a cost and a number of rounds
-    of its own in its context, see `MarkovScaleContext`.
+    nodes of this package and the reducer `add_attempt` write it; `text` and `score` alone will do
+    in a list whose attempts are all made by one action); two parallel lists of answers and scores;
+    or a conversation in which every AI message is an attempt. The last two don't say how an answer
+    was made: each is taken for a revision of the one before, or for a fresh draw with
+    `actions=("generate",)`. The answer to return is `router.best(state)`. A run can have a cost and
+    a number of rounds of its own in its context, see `MarkovScaleContext`.
+
+    A state that keeps the latest draft alone works as well, `{"draft": str, "score": float,
+    "iteration": int}`: `iteration` counts the attempts, and the draft is weighed by its own score
+    alone. A better draft before it is lost, which is logged once, and so the rule goes on only
+    where the last draft of all is expected to be better; with `add_attempt` the state keeps all.
 
     Args:
         calibration: The option of this name in `rule`; it may be given by position.
@@ -75,10 +82,17 @@ class MarkovScaleRouter(Runnable[Any, str]):
         attempts_key: Key of the state that holds a list of attempts.
         decision_key: Key of a decision that was made before; used if made from as many attempts,
             and if its action is one of the router's.
-        answers_key: Key of a list of answers, instead of `attempts_key`.
-        scores_key: Key of their scores in [0, 1] or None, with `answers_key` or `messages_key`;
-            without it nothing is scored.
+        answers_key: Key of a list of answers, or of the latest answer alone, instead of
+            `attempts_key`; or a function of the state that returns them. An answer is a text, a
+            message or a typed answer.
+        scores_key: Key of their scores in [0, 1], True, False or None, with `answers_key` or
+            `messages_key`; or a function of the state that returns them, such as
+            `lambda state: state["error"] == "no"`. Without it nothing is scored.
         messages_key: Key of a conversation with one question, instead of `attempts_key`.
+        iteration_key: Key of the number of attempts made so far, the first included, where
+            `answers_key` leads to the latest answer alone; or a function of the state.
+        state_schema: The class of the graph's state, a TypedDict, a dataclass or a pydantic class.
+            Whether it has what the router reads is then checked here, and not at the first call.
         class_weights_key: Key of the question's class weights, which the variant `"map"` needs and
             `"gate"` uses where there are any.
         routes: What to return for each step, where it is not `"stop"`, `"revise"`, `"generate"`.
@@ -92,7 +106,8 @@ class MarkovScaleRouter(Runnable[Any, str]):
             key. Where the calibration was measured with others, its first decision warns.
 
     Raises:
-        ValueError: If arguments are out of range or contradict each other.
+        ValueError: If arguments are out of range or contradict each other, or `state_schema` lacks
+            a key that is to be read.
         TypeError: If the calibration is of no accepted type, or an option is unknown.
     """
 
@@ -105,9 +120,11 @@ class MarkovScaleRouter(Runnable[Any, str]):
         answer_key: AnswerKey | str | None = None,
         attempts_key: str = "attempts",
         decision_key: str = "decision",
-        answers_key: str | None = None,
-        scores_key: str | None = None,
+        answers_key: Source | None = None,
+        scores_key: Source | None = None,
         messages_key: str | None = None,
+        iteration_key: Source = "iteration",
+        state_schema: type | None = None,
         class_weights_key: str = CLASS_WEIGHTS_KEY,
         routes: Mapping[Step, str] | None = None,
         name: str = "markovscale_router",
@@ -116,6 +133,7 @@ class MarkovScaleRouter(Runnable[Any, str]):
         self.name = self.__name__ = name
         reads_other_keys = answers_key is not None or messages_key is not None
         if calibration is not None:
+            _check_is_calibration(calibration)
             if rule.get("calibration") is not None:
                 raise TypeError(
                     "calibration is given twice, by position and by name: give it once."
@@ -140,7 +158,10 @@ class MarkovScaleRouter(Runnable[Any, str]):
             scores_key,
             action=allowed[0] if len(allowed) == 1 else None,
             answer_key=self.answer_key,
+            iteration_key=iteration_key,
         )
+        if state_schema is not None:
+            self._reader.check(state_schema)
         self._decision_key = decision_key
         self._class_weights_key = class_weights_key
         self._routes = _complete_routes(routes or {})
@@ -151,18 +172,34 @@ class MarkovScaleRouter(Runnable[Any, str]):
         Raises:
             ValueError: If the state lacks a key that is to be read, or a score is out of range.
         """
+        return self._decided(self._reader.answers(state), state)
+
+    def best(self, state: Any) -> Any:
+        """Return the best answer as the state has it; None before the first attempt.
+
+        That is the element of the list under `answers_key`, or the latest answer where it is alone;
+        of a conversation the AI message (its text, where messages are in another form than
+        LangChain's); of a list of attempts the text, or the typed answer as plain JSON.
+
+        Raises:
+            ValueError: If the state lacks a key that is to be read, or a score is out of range.
+        """
+        answers = self._reader.answers(state)
+        index = self._decided(answers, state)["best"] if answers.kept else None
+        return None if index is None else self._reader.best(answers, index)
+
+    def _decided(self, answers: Answers, state: Any) -> Decision:
         values = values_of(state)
-        raw = self._reader.raw(values)
         if (step := _INSTEAD.get()) is not None:
-            return decision_by_schedule(step(len(raw)), len(raw))
+            return decision_by_schedule(step(answers.made), answers.made)
         stored = values.get(self._decision_key)
         if (
             isinstance(stored, Mapping)
-            and stored.get("attempts") == len(raw)
+            and stored.get("attempts") == answers.made
             and stored.get("action") in ("stop", *self.criterion.actions)  # those of today
         ):
             return cast("Decision", stored)
-        if not raw and "generate" not in self.criterion.actions:
+        if not answers.kept and "generate" not in self.criterion.actions:
             raise ValueError(
                 f"{self.name} found no attempt and may only revise: let it follow a node that has "
                 "written an answer."
@@ -170,7 +207,10 @@ class MarkovScaleRouter(Runnable[Any, str]):
         self._measured.compare(lambda: self.loop)
         weights = weights_in(values, self.criterion, self._class_weights_key)
         criterion = self._per_run.now().criterion
-        return criterion.decide(self._reader.attempts(raw, values), weights)
+        attempts = self._reader.attempts(answers, state)
+        if answers.lost is not None and attempts:
+            return decide_on_latest(criterion, attempts[0], answers.lost, weights)
+        return criterion.decide(attempts, weights)
 
     def __call__(self, state: Any) -> str:
         """Return `"stop"`, `"revise"` or `"generate"`, or what `routes` has for it."""
@@ -233,6 +273,19 @@ def decision_by_schedule(step: Step, made: int) -> Decision:
         "attempts": made,
         "reason": "max_rounds" if step == "stop" else "gain_exceeds_cost",
     }
+
+
+def _check_is_calibration(given: object) -> None:
+    if isinstance(given, type):
+        raise TypeError(
+            f"MarkovScaleRouter takes a calibration by position, got {given.__name__}: give the "
+            "class of a state as state_schema=."
+        )
+    if isinstance(given, Runnable) or (callable(given) and not hasattr(given, "rates")):
+        raise TypeError(
+            f"MarkovScaleRouter takes a calibration by position, got {given!r:.80}. "
+            f"{CALLS_NO_VERIFIER}"
+        )
 
 
 def _complete_routes(routes: Mapping[Step, str]) -> dict[Step, str]:

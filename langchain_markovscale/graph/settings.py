@@ -5,7 +5,7 @@ no part of a graph's state: a call that resumes a run has to give them again. An
 keeps them with its turn.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
 from inspect import signature
 from typing import Any, NamedTuple
@@ -26,6 +26,26 @@ from langchain_markovscale.theory.validation import costs_by_action, single, who
 from langchain_markovscale.traces.provenance import loop_in
 from langchain_markovscale.types import Action
 from langchain_markovscale.verifiers.function import is_exact
+
+CALLS_NO_VERIFIER = (
+    "A router calls no verifier: let a node of the graph call it and write the score to the state, "
+    "and give the score's key as scores_key=."
+)
+_USUAL_NAMES = {  # of other people's loops, by the name here
+    "answers_key": ("drafts_key", "draft_key", "generation_key", "output_key", "answer_field"),
+    "scores_key": ("grades_key", "grade_key", "verdict_key", "rewards_key"),
+    "iteration_key": ("iterations_key", "count_key", "round_key", "revision_number_key"),
+    "max_rounds": (
+        *("max_iterations", "max_iters", "max_revisions", "max_attempts", "max_retries"),
+        *("max_loops", "max_turns", "max_steps", "iterations", "n_rounds"),
+    ),
+    "cost_per_round": ("cost", "round_cost", "cost_per_iteration"),
+    "state_schema": ("state", "schema"),
+    "calibration": ("rates",),
+    "verifier": ("verifier", "judge", "critic", "grader", "evaluator"),
+    "model": ("llm",),
+}
+_MEANT = {usual: name for name, usual_names in _USUAL_NAMES.items() for usual in usual_names}
 
 
 class RuleOptions(TypedDict, total=False):
@@ -118,15 +138,27 @@ def reject_unknown(callee: Callable[..., Any], options: Mapping[str, Any], accep
         TypeError: If an option is unknown; the message says which one may be meant.
     """
     known = accepted.__annotations__
-    for name in options:
-        if name not in known:
-            parameters = signature(callee).parameters.values()
-            own = {each.name for each in parameters if each.kind is not each.VAR_KEYWORD}
-            similar = get_close_matches(name, own | known.keys(), n=1)
-            hint = f" Did you mean {similar[0]!r}?" if similar else ""
-            raise TypeError(
-                f"{callee.__name__}() got an unexpected keyword argument {name!r}.{hint}"
-            )
+    parameters = signature(callee).parameters.values()
+    own = {each.name for each in parameters if each.kind is not each.VAR_KEYWORD} | known.keys()
+    problems = [
+        f"{callee.__name__}() got an unexpected keyword argument {name!r}.{_meant(name, own)}"
+        for name in options
+        if name not in known
+    ]
+    if problems:
+        raise TypeError(" ".join(problems))
+
+
+def _meant(name: str, names: Collection[str]) -> str:
+    """Return which of the names an unknown one may stand for, as a sentence, or nothing."""
+    meant = _MEANT.get(name, name)
+    if meant == "verifier" and meant not in names:
+        return f" {CALLS_NO_VERIFIER}"
+    if meant not in names:
+        meant = next(iter(get_close_matches(name, names, n=1)), "")
+    counted = name in _USUAL_NAMES["max_rounds"]
+    note = " (which counts the first answer as well)" if counted else ""
+    return f" Did you mean {meant!r}{note}?" if meant else ""
 
 
 def loop_measured_by(criterion: Criterion) -> MeasuredLoop:

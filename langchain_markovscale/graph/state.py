@@ -46,6 +46,8 @@ class MarkovScaleOutput(TypedDict, total=False):
 
     Attributes:
         answer: Text of the best attempt.
+        answer_object: The best attempt as plain JSON, a dictionary or a list, where it is a typed
+            answer; None where it is text.
         messages: The conversation, with the best attempt as one AI message at its end.
         attempts: All attempts, in the order in which they were made.
         decision: The last decision, which says why the run stopped.
@@ -55,6 +57,7 @@ class MarkovScaleOutput(TypedDict, total=False):
     """
 
     answer: str | None
+    answer_object: dict[str, Any] | list[Any] | None
     messages: Messages
     attempts: list[Attempt]
     decision: Decision | None

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, Unpack
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
-from langchain_core.messages import AnyMessage
+from langchain_core.messages import AnyMessage, HumanMessage
 from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.runnables.config import merge_configs
@@ -13,19 +13,19 @@ from langgraph.cache.base import BaseCache
 from langgraph.store.base import BaseStore
 from langgraph.types import CachePolicy, Checkpointer, RetryPolicy
 
-from langchain_markovscale._messages import all_messages
+from langchain_markovscale._messages import all_messages, as_messages, question_in
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.budget import Budget
 from langchain_markovscale.graph.builder import create_markovscale_graph
 from langchain_markovscale.graph.cache import CHAIN_INPUT
+from langchain_markovscale.graph.chain_input import QUESTION_KEYS
 from langchain_markovscale.graph.class_weights import PredictorLike
 from langchain_markovscale.graph.nodes import VerifierLike
 from langchain_markovscale.graph.prompts import Prompts
 from langchain_markovscale.graph.settings import RuleOptions
+from langchain_markovscale.graph.typed_answers import ReturnedTypes, gives_objects, is_object
 from langchain_markovscale.graph.writers import ChatLike, WriterLike
 from langchain_markovscale.theory.criterion import Criterion
-
-_QUESTION_KEYS = ("question", "input", "query")
 
 QuestionSource = str | Callable[[Any], str] | None
 """Where in a chain's input the question is: a key, a function of the input, or the usual keys."""
@@ -48,7 +48,7 @@ class GraphOptions(RuleOptions, total=False):
     timeout: float | timedelta | None
 
 
-class MarkovScaleChain(Runnable[Any, str]):
+class MarkovScaleChain(Runnable[Any, Any]):
     """A chain in a loop; made by `with_markovscale`.
 
     Attributes:
@@ -56,26 +56,37 @@ class MarkovScaleChain(Runnable[Any, str]):
             `{"question": …}`, and the chain's own input under `config_for(input)`.
     """
 
-    def __init__(self, graph: Runnable[Any, Any], question: QuestionSource, name: str) -> None:
+    def __init__(
+        self,
+        graph: Runnable[Any, Any],
+        question: QuestionSource,
+        name: str,
+        types: ReturnedTypes | None = None,
+    ) -> None:
         self.graph = graph
         self.name = name
         self._question = question
+        self._types = types or ReturnedTypes()
 
     def config_for(self, input: Any, config: RunnableConfig | None = None) -> RunnableConfig:
         """Return a config with which the graph's generator gets the chain's own input."""
         return merge_configs(config, {"configurable": {CHAIN_INPUT: input}})
 
-    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
-        """Return the answer: the text of the best attempt.
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """Return the answer of the best attempt: its text, or an object where the chain gives one.
 
         Args:
             input: The chain's own input.
             config: The run's config.
             **kwargs: Passed to the graph, such as `context={"max_rounds": 3}`.
+
+        Raises:
+            OutputParserException: If the chain gives objects of a class, and the best attempt is
+                a revision that is none.
         """
         return self._call_with_config(self._answer, input, config, **kwargs)
 
-    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """Return the answer, as `invoke` does."""
         return await self._acall_with_config(self._aanswer, input, config, **kwargs)
 
@@ -85,9 +96,9 @@ class MarkovScaleChain(Runnable[Any, str]):
         run_manager: CallbackManagerForChainRun,
         config: RunnableConfig,
         **kwargs: Any,
-    ) -> str:
+    ) -> Any:
         output = self.graph.invoke(self._state(input), self.config_for(input, config), **kwargs)
-        return str(output["answer"])
+        return self._types.restored(output.get("answer_object"), output["answer"])
 
     async def _aanswer(
         self,
@@ -95,10 +106,10 @@ class MarkovScaleChain(Runnable[Any, str]):
         run_manager: AsyncCallbackManagerForChainRun,
         config: RunnableConfig,
         **kwargs: Any,
-    ) -> str:
+    ) -> Any:
         config = self.config_for(input, config)
         output = await self.graph.ainvoke(self._state(input), config, **kwargs)
-        return str(output["answer"])
+        return self._types.restored(output.get("answer_object"), output["answer"])
 
     def _state(self, input: Any) -> dict[str, Any]:
         """Return the graph's input: the question, and the conversation before it."""
@@ -129,14 +140,22 @@ def with_markovscale(
         careful = with_markovscale(chain, verifier=GroundednessVerifier(judge), model=model)
         careful.invoke({"input": "Who wrote Faust?"})
 
+    An agent is such a chain: what its tools have returned is among what the verifier is shown.
+
     It composes with `|` on both sides, and works sync, async and batched.
 
+    A chain that gives typed answers (`model.with_structured_output(Schema)`, or an output parser at
+    its end) is answered for with an object of the same class; what JSON schemas, TypedDicts and
+    parsers of JSON give is a dictionary or a list. With `include_raw=True` it is what was parsed.
+
     Args:
-        chain: The chain: a Runnable or function that returns a string, a message, or a dictionary
-            with either under `answer`, `output` or `text`.
+        chain: The chain: a Runnable or function that returns a string, a message, a typed answer
+            (a pydantic object, a dataclass, a dictionary or a list), or a dictionary with one of
+            them under `answer`, `output` or `text`, or last in `messages`, as an agent does.
         verifier: The verify-proxy, as for `create_markovscale_graph`.
         question: Where the question is in the chain's input: a key, or a function of the input; by
-            default the input itself where that is a string, else `question`, `input` or `query`.
+            default the input itself where that is a string, else `question`, `input` or `query`, or
+            the last of `messages`.
         model: A chat model that revises. A chain cannot revise by itself: without `model` and
             `revise` every further attempt is a fresh draw, unless `criterion` says otherwise.
         revise: Revises instead: a Runnable or function, as for `create_markovscale_graph`.
@@ -158,11 +177,17 @@ def with_markovscale(
         options["actions"] = ("generate",)
     options["name"] = options.get("name") or f"markovscale_{runnable.get_name()}"
 
+    types, whole = ReturnedTypes.of_chain(runnable), gives_objects(runnable)
+
+    def returned(output: Any) -> Any:
+        types.note(output)
+        return {"answer": output} if whole and is_object(output) else output
+
     def draw(request: dict[str, Any], config: RunnableConfig) -> Any:
-        return runnable.invoke(_chain_input(config), config)
+        return returned(runnable.invoke(_chain_input(config), config))
 
     async def adraw(request: dict[str, Any], config: RunnableConfig) -> Any:
-        return await runnable.ainvoke(_chain_input(config), config)
+        return returned(await runnable.ainvoke(_chain_input(config), config))
 
     graph = create_markovscale_graph(
         model,
@@ -171,7 +196,7 @@ def with_markovscale(
         revise=revise,
         **options,
     )
-    return MarkovScaleChain(graph, question, options["name"])
+    return MarkovScaleChain(graph, question, options["name"], types)
 
 
 def question_of(input: Any, question: QuestionSource) -> str:
@@ -186,7 +211,9 @@ def question_of(input: Any, question: QuestionSource) -> str:
     elif question is not None:
         value = input.get(question) if isinstance(input, Mapping) else None
     elif isinstance(input, Mapping):
-        value = next((input[key] for key in _QUESTION_KEYS if input.get(key) is not None), None)
+        value = next((input[key] for key in QUESTION_KEYS if input.get(key) is not None), None)
+        if value is None:
+            value = _last_of(input.get("messages"))
     else:
         value = input
     text = value if isinstance(value, str) else getattr(value, "text", None)
@@ -197,6 +224,12 @@ def question_of(input: Any, question: QuestionSource) -> str:
         f"The chain's input has no question that the verifier could read, got {contents}. Give "
         "question= as the key of the question in the input, or as a function of the input."
     )
+
+
+def _last_of(messages: Any) -> Any:
+    """Return the message that asks, of an agent's input; None where the last one is none."""
+    last = as_messages(messages)[-1] if isinstance(messages, list) and messages else None
+    return question_in(last) if isinstance(last, HumanMessage) else None
 
 
 def conversation_in(input: Any) -> list[AnyMessage]:

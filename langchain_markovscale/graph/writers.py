@@ -6,20 +6,36 @@ message, or a dictionary that holds either.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage
+from langchain_core.messages import (
+    AIMessage,
+    AnyMessage,
+    BaseMessage,
+    HumanMessage,
+    ToolMessage,
+)
 from langchain_core.runnables import Runnable, RunnableLambda, RunnableWithFallbacks
 from langchain_core.runnables.base import RunnableBindingBase
-from pydantic import BaseModel
 
 from langchain_markovscale._models import resolve_model
 from langchain_markovscale._text import valid
 from langchain_markovscale.answers.reading import Answered, read_answer
+from langchain_markovscale.graph.chain_input import names_of_question, taken_by, with_names
 from langchain_markovscale.graph.metering import UNKNOWN_CALL
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
-from langchain_markovscale.types import Usage, usage_of
+from langchain_markovscale.graph.typed_answers import (
+    PlainObject,
+    as_json,
+    gives_objects,
+    has_raw,
+    is_object,
+    object_in,
+    plain_object,
+)
+from langchain_markovscale.types import Attempt, AttemptMetadata, Usage, usage_of
 
 ChatLike = BaseChatModel | Runnable[Any, Any] | str
 """A chat model, one with bindings (`model.bind(...)`, `model.with_retry()`), or a model's name."""
@@ -31,10 +47,11 @@ Request = dict[str, Any]
 """What a writer gets: the question, the conversation and, for a revision, the answer."""
 
 _TEXT_KEYS = ("answer", "output", "text")
+_KEYS_OF_AGENTS = ("structured_response", "messages")
 _TOKEN_FIELDS = frozenset({"token_usage", "usage"})
 _CALL_FIELDS = frozenset({"tool_calls", "function_call", "reasoning_content", "parsed"})
 _CITATIONS = frozenset({"annotations", "citations"})
-_INPUT_KEYS = frozenset({"messages", "question", "input", "chat_history"})
+_INPUT_KEYS = frozenset({"messages", "question", "input", "query", "chat_history", "history"})
 """Keys of a chain's input that chains repeat in their output."""
 
 
@@ -52,11 +69,13 @@ class Reply(NamedTuple):
         answered: The answer, without the thoughts that came with it.
         context: What came beside it, such as retrieved documents; None where there is nothing.
         message: Fields of the message that it was, beside its text; None where there are none.
+        object: The typed answer as plain JSON; None where the answer is text.
     """
 
     answered: Answered
     context: dict[str, Any] | None
     message: dict[str, Any] | None = None
+    object: PlainObject | None = None
 
     @property
     def text(self) -> str:
@@ -64,12 +83,30 @@ class Reply(NamedTuple):
         return self.answered.text
 
 
+class Draft(NamedTuple):
+    """An answer that has just been written."""
+
+    text: str
+    key: str | None
+    context: dict[str, Any] | None
+    message: dict[str, Any] | None
+    metadata: AttemptMetadata | None
+    object: PlainObject | None
+
+
 @dataclass(frozen=True)
 class Writer:
-    """A Runnable that writes answers, and what makes its input from a request."""
+    """A Runnable that writes answers, and what makes its input from a request.
+
+    Attributes:
+        runnable: The Runnable.
+        prompt: Makes its input.
+        whole: Whether a dictionary that it returns is the answer, whatever its keys.
+    """
 
     runnable: Runnable[Any, Any]
     prompt: Callable[[Request], Any]
+    whole: bool = False
 
     def as_seen(self, messages: list[AnyMessage]) -> list[AnyMessage]:
         """Return a conversation as a chat model sees it; as it is, for another Runnable."""
@@ -114,13 +151,27 @@ def _writer_for(
         )
     if writer is None or _is_chat_model(writer):
         return Writer(resolve_model(model if writer is None else writer), prompt)
-    if isinstance(writer, Runnable):
-        return Writer(writer, _unchanged)
-    if callable(writer):
-        return Writer(RunnableLambda(writer), _unchanged)
-    raise TypeError(
-        f"{action} must be a Runnable, a chat model or a function, got {type(writer).__name__}."
-    )
+    if not isinstance(writer, Runnable):
+        if not callable(writer):
+            raise TypeError(
+                f"{action} must be a Runnable, a chat model or a function, got "
+                f"{type(writer).__name__}."
+            )
+        writer = RunnableLambda(writer)
+    return Writer(writer, _input_for(action, writer, prompt), gives_objects(writer))
+
+
+def _input_for(
+    action: str, chain: Runnable[Any, Any], prompt: Callable[[Request], Any]
+) -> Callable[[Request], Any]:
+    """Return what makes a chain's input from a request."""
+    taken = taken_by(chain)
+    if taken == "messages":
+        return prompt
+    if taken == "text" and action == "generate":
+        return _question
+    names = names_of_question(chain)
+    return _unchanged if names == (None, None) else partial(with_names, names)
 
 
 def _is_chat_model(writer: object) -> bool:
@@ -133,34 +184,63 @@ def _unchanged(request: Request) -> Request:
     return request
 
 
-def read_reply(output: object) -> Reply:
+def _question(request: Request) -> Any:
+    return request.get("question")
+
+
+def read_reply(output: object, *, whole: bool = False) -> Reply:
     """Return the answer in what a writer returned, made valid, and what came beside it.
 
     Args:
-        output: A string, a message, a pydantic object (`with_structured_output`), which becomes
-            JSON, or a dictionary with one of them under `answer`, `output` or `text`, or as the
-            last of `messages`.
+        output: A string, a message, or a typed answer: a pydantic object, a dataclass, a list or a
+            dictionary. A dictionary with one of them under `answer`, `output` or `text`, or as the
+            last of `messages`, has the answer there. A typed answer becomes JSON.
+        whole: Whether a dictionary is the answer itself, whatever its keys.
 
     Raises:
         EmptyReplyError: If there is no text, and neither a refusal nor thoughts.
-        TypeError: If the output has another form.
+        TypeError: If the output has another form, or a typed answer cannot be written as JSON.
     """
-    if not isinstance(output, Mapping):
-        return Reply(_answered(output), None, message_fields(output))
-    key = _answer_key(output)
-    if key is None:
-        raise TypeError(
-            "A generator or reviser that returns a dictionary must put its answer under 'answer', "
-            f"'output', 'text' or last in 'messages'; got {sorted(map(str, output))}."
-        )
-    context = {k: v for k, v in output.items() if k != key and k not in _INPUT_KEYS}
-    answer = _answer_in(output)
-    return Reply(_answered(answer), context or None, message_fields(answer))
+    if has_raw(output):
+        return _parsed_reply(output)
+    key = None if whole else _answer_key(output)
+    answer, context = output, None
+    if key is not None and isinstance(output, Mapping):
+        answer = _answer_in(output)
+        context = {k: v for k, v in output.items() if k != key and k not in _INPUT_KEYS}
+        if key in _KEYS_OF_AGENTS and (results := _results_of_tools(output.get("messages"))):
+            context["tools"] = results
+    is_typed = is_object(answer) and (whole or answer != {})
+    plain = plain_object(answer) if is_typed else None
+    answered = _answered(answer if plain is None else as_json(plain))
+    return Reply(answered, context or None, message_fields(answer), plain)
+
+
+def _parsed_reply(output: Mapping[str, Any]) -> Reply:
+    """Return the answer of `include_raw=True`: what was parsed, or the reply that was no JSON."""
+    raw, parsed = output["raw"], output["parsed"]
+    if parsed is not None:
+        return read_reply({"answer": parsed})._replace(message=message_fields(raw))
+    if isinstance(raw, AIMessage) and not raw.text.strip() and raw.tool_calls:
+        return read_reply(as_json([call["args"] for call in raw.tool_calls]))
+    return read_reply(raw)
+
+
+def typed_in(draft: Draft, revised: Attempt | None) -> PlainObject | None:
+    """Return the typed answer of a draft; of a chat model's revision of one, what it wrote as JSON.
+
+    Args:
+        draft: The draft.
+        revised: The attempt that it revises, if any.
+    """
+    if draft.object is not None or revised is None or "answer_object" not in revised:
+        return draft.object
+    return object_in(draft.text)
 
 
 def usage_in(output: object) -> Usage:
     """Return the usage that the message in a writer's output reports, even without text."""
-    answer = _answer_in(output)
+    answer = output["raw"] if has_raw(output) else _answer_in(output)
     return usage_of(answer) if isinstance(answer, BaseMessage) else UNKNOWN_CALL
 
 
@@ -184,19 +264,32 @@ def message_fields(answer: object) -> dict[str, Any] | None:
 
 
 def _answer_in(output: object) -> object:
-    if not isinstance(output, Mapping):
-        return output
+    """Return the answer in a dictionary that has something beside it, else the output itself."""
     key = _answer_key(output)
-    if key == "messages":
-        return output[key][-1]
-    return None if key is None else output[key]
+    if key is None or not isinstance(output, Mapping):
+        return output
+    return output[key][-1] if key == "messages" else output[key]
 
 
-def _answer_key(output: Mapping[str, Any]) -> str | None:
+def _answer_key(output: object) -> str | None:
+    """Return where a dictionary has its answer; None where it is the answer itself."""
+    if not isinstance(output, Mapping):
+        return None
     for key in _TEXT_KEYS:
-        if output.get(key) is not None:
+        if isinstance(output.get(key), (str, BaseMessage)) or is_object(output.get(key)):
             return key
-    return "messages" if output.get("messages") else None
+    return next((key for key in _KEYS_OF_AGENTS if output.get(key)), None)
+
+
+def _results_of_tools(messages: Any) -> list[str]:
+    """Return what tools have returned to an agent since it was asked."""
+    results: list[str] = []
+    for message in messages or ():
+        if isinstance(message, HumanMessage):
+            results = []
+        elif isinstance(message, ToolMessage):
+            results.append(valid(message.text))
+    return results
 
 
 def _answered(answer: object) -> Answered:
@@ -210,13 +303,12 @@ def _answered(answer: object) -> Answered:
             )
     elif isinstance(answer, str):
         text = valid(answer)
-    elif isinstance(answer, BaseModel):
-        text = valid(answer.model_dump_json())
     else:
         raise TypeError(
-            "A generator or reviser must return a string, a message, a pydantic object (which "
-            "becomes JSON, for answer_key='json' or 'json:field'), or a dictionary with one "
-            f"under 'answer', 'output', 'text' or last in 'messages'; got {type(answer).__name__}."
+            "A generator or reviser must return a string, a message, a typed answer (a pydantic "
+            "object, a dataclass, a dictionary or a list, which becomes JSON, for "
+            "answer_key='json' or 'json:field'), or a dictionary with one under 'answer', "
+            f"'output', 'text' or last in 'messages'; got {type(answer).__name__}."
         )
     answered = read_answer(text, answer)
     if not answered.text.strip() and answered.no_key is None:

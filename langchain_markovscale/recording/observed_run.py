@@ -101,7 +101,7 @@ class StateView:
         if not self._told and not values.get(self._attempts_key) and values.get("messages"):
             answers_key, messages_key = None, "messages"
         reader = self._reader(answers_key, messages_key)
-        found = reader.attempts(reader.raw(values), values)
+        found = reader.attempts(reader.answers(values), values)
         if not found:
             raise ValueError(
                 f"the loop left no draft in its state, which has {', '.join(values)}: name the key "

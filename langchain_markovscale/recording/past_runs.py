@@ -126,7 +126,7 @@ def _traces(
         reader = AttemptsReader("attempts", None, None, None, None, answer_key)
         attempts = [
             cast("LabelledAttempt", dict(attempt))
-            for attempt in reader.attempts(reader.raw(values), values)
+            for attempt in reader.attempts(reader.answers(values), values)
         ]
         asked = (as_mapping(values.get("run")) or values).get("question")
         yield _trace(run.name, asked or _last_human(messages), attempts)

@@ -13,7 +13,7 @@ from langchain_markovscale.types import VerifierInput
 from langchain_markovscale.verifiers.base import Verifier
 from langchain_markovscale.verifiers.evaluators import EvaluatorVerifier, is_evaluator
 
-_NAMES = ("question", "answer", "key", "context", "messages")
+_NAMES = ("question", "answer", "key", "context", "messages", "answer_object")
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _BY_PLACE = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY)
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -22,9 +22,10 @@ _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 class FunctionVerifier(Verifier):
     """A function as a verifier.
 
-    The function gets those of `question`, `answer`, `key`, `context` and `messages` (the
-    conversation as the model saw it) that its parameters name, None where there is none; a function
-    of one parameter of another name gets the whole `VerifierInput`. It returns a bool, a score in
+    The function gets those of `question`, `answer`, `key`, `context`, `messages` (the conversation
+    as the model saw it) and `answer_object` (a typed answer as plain JSON) that its parameters
+    name, None where there is none; a function of one parameter of another name gets the whole
+    `VerifierInput`. It returns a bool, a score in
     [0, 1], None, `(score, feedback)`, or a dict with these (see `to_verdict`); errors that it
     raises are not caught.
 

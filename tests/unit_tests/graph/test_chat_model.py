@@ -86,12 +86,10 @@ def test_option_that_cannot_reach_the_model_is_refused(run):
         run(chat_of(ScriptedModel(script=["391"]), accepts("391")), "?", temperature=1)
 
 
-def test_tools_and_structured_output_are_refused():
+def test_tools_are_refused():
     chat = chat_of(ScriptedModel(script=[]), accepts())
     with pytest.raises(NotImplementedError, match="MarkovScaleMiddleware"):
         chat.bind_tools([])
-    with pytest.raises(NotImplementedError, match="MarkovScaleMiddleware"):
-        chat.with_structured_output(dict)
 
 
 def test_graph_with_threads_is_refused():

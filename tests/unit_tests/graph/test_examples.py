@@ -86,7 +86,7 @@ def test_it_goes_on_from_bad_drafts_and_names_the_best():
     state = reflection_with_the_router(write, accepts("good")).invoke({"task": "?"})
     assert state["drafts"] == ["bad", "worse", "good"]
     router = MarkovScaleRouter(CALIBRATION, answers_key="drafts", scores_key="scores")
-    assert state["drafts"][router.decide(state)["best"]] == "good"
+    assert state["drafts"][router.decide(state)["best"]] == router.best(state) == "good"
 
 
 def supervised(supervisor, solver):

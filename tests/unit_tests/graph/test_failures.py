@@ -5,6 +5,7 @@ import logging
 
 import pytest
 from fakes import REPAIRING, Scripted, ScriptedModel, accepts, rejecting, reply
+from langchain_core.documents import Document
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
@@ -184,7 +185,7 @@ def test_a_tool_call_without_text_names_the_tool(run):
 
 @pytest.mark.parametrize(
     ("output", "told"),
-    [(None, "NoneType"), (17, "int"), ({"reply": "four"}, "reply"), ({}, "'answer'")],
+    [(None, "NoneType"), (17, "int"), ({"docs": [Document("")]}, "docs"), ({}, "'answer'")],
 )
 def test_an_output_without_an_answer_is_a_type_error(output, told, run):
     graph = graph_of(None, generate=Scripted(output), actions=("generate",))

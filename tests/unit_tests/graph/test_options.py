@@ -93,6 +93,7 @@ def test_input_and_output_have_schemas():
     assert set(graph.get_input_jsonschema()["properties"]) == {"question", "messages"}
     assert set(graph.get_output_jsonschema()["properties"]) == {
         "answer",
+        "answer_object",
         "messages",
         "attempts",
         "decision",

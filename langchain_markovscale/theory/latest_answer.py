@@ -1,0 +1,112 @@
+"""The decision where only the latest answer can be returned, because those before it are lost.
+
+No verdict brings an earlier answer back, so that the plans are, with y the correctness of the
+answer in hand, p the chance that a candidate is right, and A, R as in `theory/plans.py`:
+
+    blind, n rounds           revise n times, or draw once, and take what comes
+    until accepted, n rounds  take candidates until the verifier accepts one, at most n; else the
+                              last of them: V = A L + Rⁿ⁻¹ p(1−s)
+
+As in `theory/plans.py`, every revision of a plan is of the answer in hand. Where nothing is scored
+and there is one class, this is the rule of MarkovScale: revise iff b < π − c/(α+β), with b the
+belief in the latest answer.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale.theory.in_hand import in_hand
+from langchain_markovscale.theory.plans import Commitments, Plan, as_they_come, best_of
+from langchain_markovscale.theory.posterior import Candidates, KeyedPosterior
+from langchain_markovscale.theory.validation import TOLERANCE
+from langchain_markovscale.types import Attempt, Decision, Reason
+
+_FARTHEST = 64  # rounds that a plan looks ahead
+
+
+def decide_on_latest(
+    criterion: Criterion,
+    attempt: Attempt,
+    lost: int,
+    class_weights: Sequence[float] | None = None,
+) -> Decision:
+    """Return what to do after an attempt whose predecessors are lost.
+
+    Args:
+        criterion: Its rates, costs, rounds and actions are used.
+        attempt: The latest attempt, without a parent. Its score is weighed as that of a first
+            answer: nothing is known of those before it.
+        lost: How many attempts came before it.
+        class_weights: Of this question, as for `Criterion.decide`.
+
+    Returns:
+        A decision that counts all attempts; its `best` is the latest.
+    """
+    posterior = criterion.belief.posterior([attempt], class_weights)
+    hand = in_hand(posterior, [attempt])
+    left = min(criterion.max_rounds - lost - 1, _FARTHEST)
+    silent = attempt["score"] is None
+    says_nothing = criterion.rates.verdicts_say_nothing
+    if left <= 0:
+        return _decision(criterion, None, "max_rounds", hand.belief, lost)
+    if silent and not says_nothing and not isinstance(posterior, KeyedPosterior):
+        return _decision(criterion, None, "no_evidence", hand.belief, lost)
+    phi = criterion.phi or 1.0
+    costs = {action: cost / phi for action, cost in criterion.cost_per_round.items()}
+    scored = not (silent or says_nothing)
+    at = tuple(costs), hand.answer, hand.depth
+    commitments = [as_they_come(posterior.unverified(*at, left), "blind")]
+    if scored:
+        commitments.append(until_accepted(posterior.candidates(*at), left))
+    plans = best_of(commitments, costs)
+    worth = [plan.gain - costs[plan.action] * plan.rounds for plan in plans]
+    best = max(range(len(plans)), key=worth.__getitem__)
+    pays = criterion.phi > 0 and worth[best] > TOLERANCE
+    reason: Reason = "gain_exceeds_cost" if pays else "gain_below_cost"
+    return _decision(criterion, plans[best], reason, hand.belief, lost)
+
+
+def until_accepted(cases: Candidates, most: int) -> Commitments:
+    """Return the commitments to take candidates until one is accepted, or else the last of them.
+
+    Args:
+        cases: What candidates depend on.
+        most: The most rounds, at least 1.
+    """
+    weights, right, candidate, accepted, mistaken = cases
+    found = candidate * accepted
+    rejected = 1 - found - (1 - candidate) * mistaken
+    reached = np.ones_like(rejected)
+    taken, took = np.zeros_like(rejected), np.zeros_like(rejected)
+    gains, rounds = [], []
+    for _ in range(most):
+        taken, took = taken + reached * found, took + reached
+        last = reached * (candidate - found)
+        gains.append(_by_action(weights * (taken + last - right)))
+        rounds.append(_by_action(weights * took))
+        reached = reached * rejected
+    return Commitments(np.transpose(gains).tolist(), np.transpose(rounds).tolist())
+
+
+def _by_action(cases: NDArray[np.float64]) -> list[float]:
+    totals: list[float] = cases.reshape(len(cases), -1).sum(axis=1).tolist()
+    return totals
+
+
+def _decision(
+    criterion: Criterion, plan: Plan | None, reason: Reason, belief: float, lost: int
+) -> Decision:
+    action = plan.action if plan is not None and reason == "gain_exceeds_cost" else "stop"
+    return {
+        "action": action,
+        "best": lost,
+        "parent": lost if action == "revise" else None,
+        "belief": belief,
+        "expected_gain": 0.0 if plan is None else criterion.phi * plan.gain,
+        "cost": 0.0 if plan is None else criterion.cost_per_round[plan.action] * plan.rounds,
+        "attempts": lost + 1,
+        "reason": reason,
+    }
