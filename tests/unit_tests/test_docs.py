@@ -1,10 +1,13 @@
 """The documentation: every example runs, every public name is there, the words are plain."""
 
+import ast
 import importlib
+import json
 import pkgutil
 import re
 import shlex
 import shutil
+from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -115,3 +118,49 @@ def test_every_public_name_stands_in_the_reference_with_an_example(name: str) ->
     )
     (example, *_) = re.findall(r"```python\n(.*?)```", described, re.DOTALL)
     assert re.search(rf"\b{name}\b", example)
+
+
+# Words and phrases for which a reader of English as a second language needs a dictionary, or which
+# name something of the field by a picture of our own.
+HARD = re.compile(
+    r"\b(?:the books|purses?|ledgers?|mend(?:s|ed|ing)?|dear(?:er|ly)?|(?:ran|runs?|running) dry"
+    r"|heed(?:s|ed)?|hence(?:forth)?|thus|whence|whilst|albeit|lest|ought|forthwith|n?aught|hitherto"
+    r"|err(?:s|ed|ing)?|abides?|beget|deem(?:s|ed)?|shun(?:s|ned)?|upon|unto|betwixt|amiss|in vain"
+    r"|(?:there|where)(?:of|in|by)|squander\w*|forego|forgo|ascertain|commence\w*|swap for ever"
+    r"|passe[sd] by|fits no model|\d+ ?% in \d+)\b",
+    re.IGNORECASE,
+)
+# What these read is written by models and by other people.
+READERS = ("answers", "verifiers")
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """What users read: the pages, the notebooks' words, and every string of the package."""
+    for page in [DOCS.parent / "README.md", *PAGES]:
+        yield page.name, page.read_text(encoding="utf-8")
+    for path in DOCS.parent.glob("notebooks/*.ipynb"):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "markdown":
+                yield path.name, "".join(cell["source"])
+    package = DOCS.parent / "langchain_markovscale"
+    for path in package.rglob("*.py"):
+        read = path.relative_to(package).parts[0] in READERS
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        for node in ast.walk(tree):
+            if isinstance(node, documented) and (words := ast.get_docstring(node)):
+                yield path.name, words
+            elif not read and isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield path.name, node.value
+
+
+def test_no_text_wants_a_dictionary() -> None:
+    found = {(where, hard[0]) for where, text in texts() for hard in HARD.finditer(text)}
+    assert found == set()
+
+
+@pytest.mark.parametrize(
+    "text", ["the judge ran dry", "A revision mends it.", "13% in 1", "Rounds are dear."]
+)
+def test_the_list_of_words_finds_them(text: str) -> None:
+    assert HARD.search(text)

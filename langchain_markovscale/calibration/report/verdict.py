@@ -21,7 +21,7 @@ _A_FEW = 0.05  # of an attempt a question: below it an action is as good as not 
 def kind(found: Findings) -> Kind:
     """Return what blind revising does, as far as the fit and its resampling tell."""
     fitted = found.calibration.fitted
-    if fitted and not sum(each.revised for each in (*found.mended, *found.broken)):
+    if fitted and not sum(each.revised for each in (*found.corrected, *found.broken)):
         return "untried"
     low, high = found.most.interval or (found.most.value,) * 2
     if low > TOLERANCE:
@@ -172,7 +172,7 @@ def _blind_advice(found: Findings) -> str:
         return "If nobody checks, stop after the first answer."
     pay = counted(best, "revision pays", "revisions pay", in_words=True)
     each = " each" if best > 1 else ""
-    traced = ", as many as were traced" if found.calibration.fitted else ""
+    traced = ", as many as were recorded" if found.calibration.fitted else ""
     limit = traced if best == found.horizon else ""
     return f"If nobody checks, {pay} best at {points(found.cost_per_round, 3)}{each}{limit}."
 

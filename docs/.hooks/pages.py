@@ -1,4 +1,4 @@
-"""Writes the formulas of a page as MathML, which browsers show without any script."""
+"""What is done to a finished page: formulas become MathML, which browsers show without a script."""
 
 import html
 import re
@@ -9,8 +9,8 @@ FORMULA = re.compile(r'(<(span|div) class=")arithmatex">\\[(\[](.*?)\\[)\]](</\2
 
 
 def on_page_content(content: str, **_: object) -> str:
-    """Replace what pymdownx.arithmatex has marked as a formula."""
-    return FORMULA.sub(_mathml, content)
+    """Replace what arithmatex has marked as a formula, and the `::` of docstrings before code."""
+    return FORMULA.sub(_mathml, content).replace("::</p>", ":</p>")
 
 
 def _mathml(found: re.Match[str]) -> str:
