@@ -44,9 +44,9 @@ def demo(
     if measure is None:
         results().print(
             f"A dozen questions go to {model}. Casting out nines looks at each answer: a cheap "
-            "check that makes mistakes.\nAfter each answer you see whether another round is worth its "
-            "cost, and why. At the end you see how that compares with a single pass and with fixed "
-            "rounds.\n",
+            "check that makes mistakes.\nAfter each answer you see whether another round is worth "
+            "its cost, and why. At the end you see how that compares with a single pass and with "
+            "fixed rounds.\n",
             markup=False,
         )
     measured = measure is None and model == PACKAGED

@@ -15,6 +15,7 @@ from pathlib import Path
 import langchain.agents.factory
 import langchain.chat_models
 import pytest
+from batch_apis import BatchApis
 from docs_pages import DOCS, PAGES, blocks_of, chat_model_by_name, commands_of
 from typed_in_0_1 import DATA, PATHS
 from typer.testing import CliRunner
@@ -31,16 +32,27 @@ COMMANDS = [command for page in PAGES for command in commands_of(page)]
 
 
 @pytest.fixture
-def reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, batch_jobs: str) -> Path:
     """A folder with what the pages say that their reader has, and models by name."""
     for module in (langchain.chat_models, langchain.agents.factory):
         monkeypatch.setattr(module, "init_chat_model", chat_model_by_name)
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{batch_jobs}/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
     monkeypatch.chdir(tmp_path)
     for name in ("traces.jsonl", "calibration.json"):
         shutil.copy(DATA / "v0_1" / name, tmp_path)
     with (DOCS / "data" / "rounds.csv").open(encoding="utf-8") as rounds:
         (tmp_path / "rounds.csv").write_text("".join(islice(rounds, 91)), encoding="utf-8")
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def batch_jobs() -> Iterator[str]:
+    """The batch interface of a provider, which has done every job at the first look."""
+    apis = BatchApis(lambda body: "17 * 23 = 391\nVERDICT: PASS")
+    apis.polls = 0
+    yield apis.url
+    apis.close()
 
 
 @pytest.fixture
