@@ -17,6 +17,7 @@ import langchain.chat_models
 import pytest
 from batch_apis import BatchApis
 from docs_pages import DOCS, PAGES, blocks_of, chat_model_by_name, commands_of
+from examples import imports_in, unknown_names
 from typed_in_0_1 import DATA, PATHS
 from typer.testing import CliRunner
 
@@ -93,6 +94,15 @@ def test_the_examples_of_a_page_run_one_after_the_other(
             (reader / block.title).write_text(block.text, encoding="utf-8")
         if block.runs:
             exec(compile(block.text, NAMES[page], "exec"), names)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES.get)
+def test_examples_that_need_a_server_import_what_exists(page: Path) -> None:
+    for block in blocks_of(page):
+        if block.language == "python" and not block.runs:
+            assert unknown_names(block.text) == set()
+            for node in imports_in(block.text):
+                exec(ast.unparse(node), {})
 
 
 @pytest.mark.parametrize("command", sorted(set(COMMANDS)))

@@ -3,6 +3,7 @@ from typing import get_args
 import pytest
 
 from langchain_markovscale import Attempt, Criterion, Decision, Rates, explain, explain_outcome
+from langchain_markovscale.display.run import belief
 from langchain_markovscale.display.wording import counted, listed, percent, points
 from langchain_markovscale.types import Reason
 
@@ -31,6 +32,12 @@ def attempt(key: str | None, text: str = "") -> Attempt:
         "feedback": None,
         "tokens": None,
     }
+
+
+def test_a_belief_names_its_answer_where_that_is_not_the_latest() -> None:
+    attempts = [attempt("391"), attempt("381")]
+    assert belief(attempts, decision(best=0, belief=0.13), latest=1) == "13% (answer 1)"
+    assert belief(attempts, decision(best=1, belief=0.13), latest=1) == "13%"
 
 
 def test_stopping_compares_the_gain_with_the_cost_in_points() -> None:
