@@ -51,11 +51,13 @@ def test_stopping_compares_the_gain_with_the_cost_in_points() -> None:
     [
         (
             {"action": "revise", "parent": 1, "expected_gain": 0.052, "cost": 0.02},
-            "revise answer 2: should raise the chance of being right by 5.2 points and cost 2 points",
+            "revise answer 2: should raise the chance of being right by 5.2 points and cost "
+            "2 points",
         ),
         (
             {"action": "generate", "expected_gain": 0.3, "cost": 0.125},
-            "fresh answer: should raise the chance of being right by 30 points and cost 12.5 points",
+            "fresh answer: should raise the chance of being right by 30 points and cost "
+            "12.5 points",
         ),
         (
             {"action": "generate", "best": None, "attempts": 0, "expected_gain": 0.38},
