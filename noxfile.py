@@ -19,7 +19,7 @@ def bare(session: nox.Session) -> None:
 def unit_tests(session: nox.Session) -> None:
     """The tests that need nothing but the package and its extras."""
     session.install(".[all,test]", "--constraint", "constraints.txt")
-    session.run("pytest", "-n", "auto", "--dist", "loadgroup", "tests/unit_tests", *session.posargs)
+    session.run("pytest", "-n", "auto", "tests/unit_tests", *session.posargs)
 
 
 BARE = """
