@@ -171,7 +171,7 @@ def texts() -> Iterator[tuple[str, str]]:
         documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
         for node in ast.walk(tree):
             if isinstance(node, documented) and (words := ast.get_docstring(node)):
-                yield path.name, words
+                yield path.name, re.sub(r"^ +\w+:", "", words, flags=re.MULTILINE)  # names stay
             elif not read and isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield path.name, node.value
 

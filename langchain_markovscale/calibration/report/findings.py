@@ -118,7 +118,7 @@ class Findings:
         corruption: Share of right first answers that a revision breaks.
         bounds: Lower, neutral and upper bound of accuracy over all numbers of revisions.
         classes: By class, in falling order of p₀.
-        corrected: Drift of repair with depth.
+        mended: Drift of repair with depth.
         broken: Drift of corruption with depth.
         keyed: Whether answers have keys, by which they can be compared.
         delivered: What the criterion promised and delivered on the traces, costs rising; of the
@@ -145,7 +145,7 @@ class Findings:
     corruption: Estimate
     bounds: tuple[Estimate, Estimate, Estimate]
     classes: tuple[ClassRates, ...]
-    corrected: tuple[Drift, ...]
+    mended: tuple[Drift, ...]
     broken: tuple[Drift, ...]
     keyed: bool
     delivered: tuple[Delivered, ...]
@@ -205,7 +205,7 @@ def find(
         corruption=_over_draws(calibration, level, _first_corruption),
         bounds=_bounds(calibration, level),
         classes=_classes(calibration, level),
-        corrected=tuple(_drift(depth, *row[:3]) for depth, row in enumerate(drift, 1)),
+        mended=tuple(_drift(depth, *row[:3]) for depth, row in enumerate(drift, 1)),
         broken=tuple(_drift(depth, *row[3:]) for depth, row in enumerate(drift, 1)),
         keyed=keyed,
         delivered=delivered,

@@ -152,15 +152,15 @@ def drift_by_depth(found: Findings, ax: "Axes | None" = None) -> "Axes":
     Raises:
         ValueError: If no revisions were traced.
     """
-    if not found.corrected:
+    if not found.mended:
         raise ValueError(
             "the calibration was not fitted to revisions and has no drift to show: record some."
         )
     with report_axes(ax, "Repair and corruption by depth") as ax:
-        _drift_line(ax, found.corrected, GREEN, "corrects a wrong one")
+        _drift_line(ax, found.mended, GREEN, "corrects a wrong one")
         _drift_line(ax, found.broken, VERMILION, "breaks a right one")
         ax.set_ylim(*with_margins(0, min(1.0, max(0.1, 1.15 * ax.get_ylim()[1]))))
-        deepest = len(found.corrected)
+        deepest = len(found.mended)
         ax.set_xlim(0.85, deepest + 0.15)
         ax.set_xticks(range(1, deepest + 1))
         ax.set_xlabel("revision of an answer (bars: one standard error)")
@@ -224,7 +224,7 @@ def overview(found: Findings) -> "dict[str, Axes]":
     fitted = found.calibration.fitted
     last = "verifier" if fitted and fitted.reliability else "drift"
     rows: list[Any] = [["accuracy", "above"], ["map", "below"]]
-    if found.corrected:
+    if found.mended:
         rows = [["accuracy", "map", "above"], ["drift", last, "below"]]
     with pyplot.rc_context(STYLE):
         _, axes = pyplot.subplot_mosaic(rows, figsize=(4.8 * len(rows[0]), 7.5))

@@ -23,7 +23,7 @@ def sections(found: Findings) -> tuple[Section, ...]:
     if found.calibration.fitted is None:
         parts += [achieved_section(found), missing_section()]
     else:
-        if found.corrected:
+        if found.mended:
             parts.append(drift_section(found))
         parts += [classes_section(found, found.calibration.fitted), achieved_section(found)]
     parts.append(making_section(found))
@@ -263,9 +263,7 @@ def _by_class(found: Findings, name: str) -> str:
 
 def drift_section(found: Findings) -> Section:
     """Return whether rates drift with depth, classes and settling accounted for."""
-    every = [("corrected", row) for row in found.corrected] + [
-        ("broken", row) for row in found.broken
-    ]
+    every = [("corrected", row) for row in found.mended] + [("broken", row) for row in found.broken]
     every = [(change, row) for change, row in every if not row.empty]
     worst = max((row.z for _, row in every), key=abs)
     limit = NormalDist().inv_cdf(1 - _DOUBT / 2 / len(every))
@@ -280,7 +278,7 @@ def drift_section(found: Findings) -> Section:
         words = f"Rates drift with depth: {drifting}. Do not rely on forecasts over many revisions."
     rows = tuple(
         (f"{m.depth}", *_drift_cells(m), *_drift_cells(b))
-        for m, b in zip(found.corrected, found.broken, strict=True)
+        for m, b in zip(found.mended, found.broken, strict=True)
     )
     headings = (
         "revision",

@@ -21,7 +21,7 @@ _A_FEW = 0.05  # of an attempt a question: below it an action is as good as not 
 def kind(found: Findings) -> Kind:
     """Return what blind revising does, as far as the fit and its resampling tell."""
     fitted = found.calibration.fitted
-    if fitted and not sum(each.revised for each in (*found.corrected, *found.broken)):
+    if fitted and not sum(each.revised for each in (*found.mended, *found.broken)):
         return "untried"
     low, high = found.most.interval or (found.most.value,) * 2
     if low > TOLERANCE:

@@ -308,7 +308,7 @@ def test_drift_is_found_where_the_fit_leaves_it_out():
     assert said.startswith("Rates drift with depth")
     assert "settling d = 1" in words(report, "Rates")
     for (_, wrong, mended, expected, z, *_), each in zip(
-        rows(report, "Drift of the rates with depth"), report.findings.corrected, strict=True
+        rows(report, "Drift of the rates with depth"), report.findings.mended, strict=True
     ):
         n, share = each.revised, each.expected / each.revised
         by_hand = (each.changed - each.expected) / np.sqrt(n * share * (1 - share))

@@ -166,7 +166,7 @@ def test_drift_shows_changes_by_depth_as_seen_and_as_expected(report):
     seen = {each.get_label(): each.lines[0].get_ydata() for each in ax.containers}
     assert seen["corrects a wrong one: seen"] == pytest.approx(mended)
     assert seen["breaks a right one: seen"] == pytest.approx(broken)
-    rows = report.findings.corrected
+    rows = report.findings.mended
     assert heights(ax, "corrects a wrong one: fit") == pytest.approx(
         [row.expected / row.revised for row in rows]
     )
