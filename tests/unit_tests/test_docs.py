@@ -167,13 +167,14 @@ def texts() -> Iterator[tuple[str, str]]:
     package = DOCS.parent / "langchain_markovscale"
     for path in package.rglob("*.py"):
         read = path.relative_to(package).parts[0] in READERS
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-        for node in ast.walk(tree):
-            if isinstance(node, documented) and (words := ast.get_docstring(node)):
-                yield path.name, re.sub(r"^ +\w+:", "", words, flags=re.MULTILINE)  # names stay
-            elif not read and isinstance(node, ast.Constant) and isinstance(node.value, str):
-                yield path.name, node.value
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            words = None
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                words = ast.get_docstring(node)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and not read:
+                words = node.value
+            if words:  # names of arguments and attributes stay what they are
+                yield path.name, re.sub(r"^ +\w+:", "", words, flags=re.MULTILINE)
 
 
 def test_no_text_wants_a_dictionary() -> None:
