@@ -19,7 +19,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test unit_tests integration_tests test-latest test-lowest test-evaluators test-distributed bench lint format types notebooks lock clean FORCE
+.PHONY: help demo test unit_tests integration_tests test-latest test-lowest test-evaluators test-distributed bench lint format types notebooks docs lock clean FORCE
 
 help:  ## print this table
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -101,6 +101,9 @@ types: $(INSTALLED)  ## types of the package
 
 notebooks: $(INSTALLED)  ## every notebook from top to bottom
 	@$(RUN) pytest --nbmake --nbmake-timeout=300 notebooks $(ARGS)
+
+docs: $(INSTALLED)  ## the documentation as a site in build/site; warnings are errors
+	@NO_MKDOCS_2_WARNING=true $(RUN) mkdocs build --quiet --strict $(ARGS)
 
 # For every Python from the oldest on and every system, with what builds the package. Torch and its libraries for graphics cards are
 # left out: TORCH says which.

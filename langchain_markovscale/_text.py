@@ -109,7 +109,7 @@ def folded(text: str) -> str:
 
 
 def unjoined(text: str) -> str:
-    """Return a text without joiners, variation selectors and marks upon letters."""
+    """Return a text without joiners, variation selectors and marks on letters."""
     return text if text.isascii() else _JOINING.sub("", text)
 
 

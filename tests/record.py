@@ -2,8 +2,8 @@
 
 Half of a pool's questions to fit, half to play, both ways, in two splits. Beside the rule stands
 what a user could do with the same traces: the fixed rule that did best on the half that was fitted,
-by accuracy less cost × attempts. Run it as a script to write `tests/data/record.json` and the table
-in README.md anew:
+by accuracy less cost × attempts. Run it as a script to write `tests/data/record.json`, the table in
+docs/record.md and its summary in README.md anew:
 
     python -m tests.record
 """
@@ -22,7 +22,8 @@ from langchain_markovscale.replay.strategies import OracleGate, baselines
 
 DATA = Path(__file__).parent / "data"
 RECORD = DATA / "record.json"
-README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parents[1] / "docs" / "record.md"
+README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- record: written by python -m tests.record -->", "<!-- end of record -->"
 COSTS = (0.1, 0.05, 0.02, 0.01, 0.004)
 SPLITS = 2
@@ -145,16 +146,36 @@ def table(record: dict[str, list[list[Row]]]) -> str:
     return "\n".join(lines)
 
 
+def summary(record: dict[str, list[list[Row]]]) -> str:
+    """Return in a sentence how often the rule was ahead and behind, as the table rounds it."""
+    leads = [
+        round(float(cell), 1)
+        for line in table(record).splitlines()[2:]
+        for cell in [line.split("|")[-2].strip().replace("−", "-")]
+    ]
+    ahead, behind = (sum(sign * lead > 0 for lead in leads) for sign in (1, -1))
+    return (
+        f"Net of cost it was ahead {ahead} times of {len(leads)}, behind {behind} times, and equal "
+        f"{len(leads) - ahead - behind} times; by {np.mean(leads):+.1f} points on average, between "
+        f"{min(leads):+.1f} and {max(leads):+.1f}."
+    ).replace("-", "−")
+
+
+def write_into(page: Path, text: str) -> None:
+    """Replace what stands between the marks of a page."""
+    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
+    after = rest.split(END)[1]
+    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
 def main() -> None:
-    """Measure everything, and write the record and its table."""
+    """Measure everything, and write the record, its table and its summary."""
     record = {}
     for name in SETTINGS:
         record[name] = [split_of(name, split) for split in range(SPLITS)]
     RECORD.write_text(json.dumps(record, indent=1) + "\n")
-    text = README.read_text()
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    README.write_text(f"{before}{BEGIN}\n{table(record)}\n{END}{after}")
+    write_into(PAGE, table(record))
+    write_into(README, summary(record))
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class SemanticKey:
     some 15 ms an answer on one core), loaded from the hub; numbers, names, each "not" and the order
     of words are compared exactly. Of 150 pairs of answers that were held out when the threshold was
     chosen, it joined 30 of the 56 that say the same and one of the 94 others ("9 am", "9 pm": 97%
-    rightly, with a 95% interval from 83% to 99.9%). That was mended with other mistakes; of 100
+    rightly, with a 95% interval from 83% to 99.9%). That mistake was corrected, with others; of 100
     pairs written after that it joined 30 of the 40 that say the same and none of the 60 others (88%
     to 100%). The others were made to be confused. It finds answers in another order, in the
     passive, with abbreviations, or within a sentence, and few that are in quite other words.

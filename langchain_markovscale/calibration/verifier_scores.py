@@ -7,7 +7,7 @@ verifier that is not clearly better than chance in either way gets no weight at 
 then say of an answer is fitted in `score_laws.py`.
 
 Intervals are by resampling questions (see `resampling.py`). The draws of s and u have an honest
-spread where a verifier was never seen to err, and decisions on several draws inherit it.
+spread where a verifier was never seen to make a mistake, and decisions on several draws inherit it.
 """
 
 from collections.abc import Iterator

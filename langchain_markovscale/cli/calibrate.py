@@ -31,7 +31,11 @@ def calibrate(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File for the calibration; without, it is not kept."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="File for the calibration. Without it the calibration is not kept.",
+        ),
     ] = None,
     format: Annotated[
         str,

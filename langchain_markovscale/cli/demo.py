@@ -43,9 +43,10 @@ def demo(
     check_outputs([("--measure", measure), ("--measure", traces)])
     if measure is None:
         results().print(
-            f"A dozen questions go to {model}; casting out nines, a cheap check that errs, looks "
-            "at each answer.\nAfter each you see whether another round is worth its cost, and why; "
-            "in the end, how that compares with a single pass and with fixed rounds.\n",
+            f"A dozen questions go to {model}. Casting out nines looks at each answer: a cheap "
+            "check that makes mistakes.\nAfter each answer you see whether another round is worth "
+            "its cost, and why. At the end you see how that compares with a single pass and with "
+            "fixed rounds.\n",
             markup=False,
         )
     measured = measure is None and model == PACKAGED

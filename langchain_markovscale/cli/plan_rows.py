@@ -176,7 +176,10 @@ def _level(chain: TwoStateChain, initial: float) -> PlanRow:
     if isnan(level):
         words = f"Accuracy stays at {percent(initial)}, where it begins."
     elif abs(float(chain.eigenvalue)) == 1:
-        words = "Here right and wrong swap for ever: accuracy alternates around it."
+        words = (
+            "Here every revision makes right answers wrong and wrong answers right: accuracy "
+            "alternates around it."
+        )
     else:
         words = (
             "There as many answers are repaired as corrupted, and more revisions change nothing."
@@ -198,7 +201,7 @@ def _bounds(chain: TwoStateChain, initial: float) -> PlanRow:
 
 def _eigenvalue(chain: TwoStateChain) -> PlanRow:
     value = float(chain.eigenvalue)
-    side = " and lands on the other side of it" if value < 0 else ""
+    side = " and goes to the other side of it" if value < 0 else ""
     kept = "all" if abs(value) == 1 else percent(abs(value))
     words = f"Each revision leaves {kept} of the distance to the level{side}."
     return PlanRow("eigenvalue", "eigenvalue λ", value, f"{value:.3g}", words)
@@ -293,7 +296,7 @@ def _threshold_words(threshold: float) -> str:
     if threshold <= 0:
         return "No further round pays."
     if threshold >= 1:
-        return "Another round pays for whatever is not certain."
+        return "Another round pays as long as an answer is not certain."
     return f"Another round pays while the chance of being right is below {percent(threshold)}."
 
 

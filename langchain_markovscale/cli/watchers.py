@@ -27,7 +27,7 @@ def attempts_table(run: WatchedRun) -> Table:
     """
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     # The same widths in every table, so that tables below one another line up.
-    for heading, width in (("", 1), ("answer", LONGEST), ("score", 5), ("belief", 10)):
+    for heading, width in (("", 1), ("answer", LONGEST), ("score", 5), ("belief", 14)):
         table.add_column(heading, min_width=width, no_wrap=True)
     table.add_column("what next, and why", overflow="fold")
     for index, attempt in enumerate(run.attempts):

@@ -1,4 +1,4 @@
-"""A cheap verify-proxy that errs: casting out nines.
+"""A cheap verify-proxy that makes mistakes: casting out nines.
 
 A sum and its right value leave the same remainder by nine, so comparing digit sums checks an
 addition without doing it. The check never rejects a right answer and passes one wrong answer in

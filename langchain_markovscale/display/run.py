@@ -76,7 +76,7 @@ def belief(attempts: Sequence[Attempt], decision: Decision, latest: int) -> str:
     best = decision["best"]
     if best is None:
         return ""
-    other = "" if same_answer(attempts, best, latest) else f" in {best + 1}"
+    other = "" if same_answer(attempts, best, latest) else f" (answer {best + 1})"
     return f"{percent(decision['belief'])}{other}"
 
 

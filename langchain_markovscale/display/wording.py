@@ -15,7 +15,7 @@ def explain(decision: Decision) -> str:
     """Return why a decision was taken, as one sentence.
 
     Example:
-        `stopped: going on would raise the chance of being right by 0.4 points and cost 1`
+        `stopped: going on would raise the chance of being right by 0.4 points and cost 1 point`
 
     Args:
         decision: A decision of a `Criterion`, or one read from a graph's state.
@@ -184,7 +184,7 @@ def _gain_and_cost(decision: Decision) -> str:
         size, price = (points(each, digits, unit=False) for each in (gain, cost))
         if size != price:
             break
-    paid = "nothing" if price == "0" else "as much" if size == price else price
+    paid = "nothing" if price == "0" else "as much" if size == price else price + _unit(price)
     if size == "0":
         return f"leave the chance of being right as it is and cost {paid}"
     return f"raise the chance of being right by {size}{_unit(size)} and cost {paid}"

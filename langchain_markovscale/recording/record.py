@@ -75,7 +75,7 @@ def record_traces(
     attempt verified. A question is written to `path` when it is finished. Questions that are there
     already are skipped, so that the same call takes a recording up where it was killed;
     attempts at questions that an error or Ctrl-C broke off are kept in `path` + `.partial` and
-    built upon. Questions run in threads; async models are better served by `arecord_traces`.
+    continued. Questions run in threads; async models are better served by `arecord_traces`.
 
     A loop of your own is run once for each fresh start. If a `MarkovScaleRouter` is its edge, it
     revises as often as `revisions` says; else it runs as it does in use, and its traces are marked

@@ -1,7 +1,7 @@
 """How accuracy moves when questions differ: each class of questions is a chain of its own.
 
 One pooled chain is wrong on real runs, because the questions that stay wrong are not the ones
-that were mended. Accuracies average over classes, a_t = Σ w_k a_t⁽ᵏ⁾; bounds and best numbers of
+that were corrected. Accuracies average over classes, a_t = Σ w_k a_t⁽ᵏ⁾; bounds and best numbers of
 rounds do not, so they are found by maximising over t.
 """
 

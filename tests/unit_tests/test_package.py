@@ -95,6 +95,24 @@ def test_closed_forms_load_numpy_alone():
     assert loaded - {"typing_extensions"} == {"langchain_markovscale", "numpy"}
 
 
+def test_a_run_of_a_graph_never_imports_scipy():
+    data = "tests/data/v0_1/calibration_with_scores.json"
+    run = f"""
+import logging
+from langchain_markovscale import Calibration, create_markovscale_graph, show
+logging.disable()
+for calibration in (None, Calibration.load({data!r}), Calibration.preset("code_with_tests")):
+    graph = create_markovscale_graph(
+        generate=lambda request: "391", revise=lambda request: "391",
+        verifier=lambda key: 0.3, answer_key="last_number", calibration=calibration, max_rounds=4,
+    )
+    show(graph.invoke({{"question": "What is 17 * 23?"}}), graph).html()
+"""
+    loaded = modules_loaded_by(run)
+    assert "langgraph" in loaded
+    assert "scipy" not in loaded
+
+
 @pytest.mark.parametrize("name", langchain_markovscale.__all__)
 def test_public_name_resolves(name):
     assert getattr(langchain_markovscale, name) is not None

@@ -1,18 +1,23 @@
 """What the README shows can be pasted: its names are known, and its commands are accepted."""
 
 import ast
+import csv
 import inspect
+import json
 import random
 import re
 import shlex
+import shutil
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+from docs_pages import DOCS
 from examples import imports_in, unknown_names
 from typer.testing import CliRunner
 
-from langchain_markovscale import MarkovScaleMiddleware, create_markovscale_graph
+from langchain_markovscale import Calibration, MarkovScaleMiddleware, create_markovscale_graph
 from langchain_markovscale.cli import app as cli
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +70,35 @@ def test_a_check_that_is_never_wrong_ends_the_loop_and_the_default_one_does_not(
         max_rounds=1,
     )
     assert unmeasured.invoke({"question": "What is 17 * 23?"})["decision"]["belief"] < 0.9
+
+
+def test_the_quoted_verdict_is_what_the_command_says_of_the_table_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few_simulated_questions: None
+) -> None:
+    shutil.copy(DOCS / "data" / "rounds.csv", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    command = next(each for each in COMMANDS if " calibrate " in each)
+    result = CliRunner().invoke(cli.app, shlex.split(command)[1:])
+    assert result.exit_code == 0, result.output
+    verdict = Calibration.load("calibration.json").report().verdict
+    for page in (README, (DOCS / "index.md").read_text(encoding="utf-8")):
+        assert f"> {verdict}" in page
+
+
+def test_the_picture_shows_the_rounds_of_the_table_and_the_record() -> None:
+    with (DOCS / "data" / "rounds.csv").open(encoding="utf-8") as table:
+        rows = [[int(cell) for cell in row[1:]] for row in islice(csv.reader(table), 1, None)]
+    seen = [f"{sum(column) / len(rows):.0%}" for column in zip(*rows, strict=True)]
+    record = json.loads((ROOT / "tests" / "data" / "record.json").read_text(encoding="utf-8"))
+    ours = [row["right"] for split in record["arithmetic"] for row in split if row["cost"] == 0.01]
+    seen.append(f"{sum(ours) / len(ours):.0%}")
+    picture = (DOCS / "img" / "rounds.svg").read_text(encoding="utf-8")
+    assert re.findall(r">(\d+%)<", picture) == seen
+    assert f"{', '.join(seen[:4])}. With a stopping rule: {seen[4]}." in README
+
+
+def test_the_readme_is_a_page() -> None:
+    assert len(README.splitlines()) <= 200
 
 
 def test_who_has_nobody_to_revise_is_told_what_the_example_does() -> None:

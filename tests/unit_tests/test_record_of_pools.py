@@ -1,16 +1,17 @@
-"""The record in README.md is data, and the data is what the rule does."""
+"""The record on its page is data, and the data is what the rule does."""
 
 import json
 
 import pytest
-from record import BEGIN, COSTS, END, README, RECORD, SETTINGS, split_of, table
+from record import BEGIN, COSTS, END, PAGE, README, RECORD, SETTINGS, split_of, summary, table
 
 KEPT = json.loads(RECORD.read_text())
 
 
-def test_the_table_in_the_readme_is_that_of_the_record():
-    text = README.read_text()
-    assert table(KEPT) == text.split(BEGIN)[1].split(END)[0].strip()
+@pytest.mark.parametrize(("page", "made"), [(PAGE, table), (README, summary)])
+def test_what_a_page_says_of_the_record_is_what_it_holds(page, made):
+    text = page.read_text(encoding="utf-8")
+    assert made(KEPT) == text.split(BEGIN)[1].split(END)[0].strip()
 
 
 def test_every_pool_and_cost_is_in_the_record():

@@ -172,7 +172,7 @@ def _blind_advice(found: Findings) -> str:
         return "If nobody checks, stop after the first answer."
     pay = counted(best, "revision pays", "revisions pay", in_words=True)
     each = " each" if best > 1 else ""
-    traced = ", as many as were traced" if found.calibration.fitted else ""
+    traced = ", as many as were recorded" if found.calibration.fitted else ""
     limit = traced if best == found.horizon else ""
     return f"If nobody checks, {pay} best at {points(found.cost_per_round, 3)}{each}{limit}."
 

@@ -17,7 +17,7 @@ def remote(smollm2):
             api_key="none",
             model="smollm2",
             temperature=0,
-            extra_body={"max_tokens": 8},  # as in the README
+            extra_body={"max_tokens": 8},  # as in the docs
         )
 
 

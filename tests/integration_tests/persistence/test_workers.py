@@ -13,7 +13,7 @@ from processes import kept_calls, outcome, started, thread_of, unkilled
 from savers import saver_at
 from worker import work
 
-README = Path(__file__).parents[3] / "README.md"
+PAGE = Path(__file__).parents[3] / "docs" / "tasks" / "production.md"
 QUESTIONS = [f"question {number}" for number in (9, 14, 16, 21)]
 
 
@@ -98,5 +98,5 @@ def test_a_run_that_ended_just_before_its_worker_died_is_not_paid_again(jobs, tm
         assert connection.execute("SELECT bool_and(done) FROM jobs").fetchone() == (True,)
 
 
-def test_the_readme_shows_this_worker():
-    assert inspect.getsource(work) in README.read_text(encoding="utf-8")
+def test_the_documentation_shows_this_worker():
+    assert inspect.getsource(work) in PAGE.read_text(encoding="utf-8")

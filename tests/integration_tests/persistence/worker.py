@@ -1,4 +1,4 @@
-"""A worker that shares questions with others over one PostgreSQL; the README shows it as it is."""
+"""A worker that shares questions with others over one PostgreSQL; the docs show it as it is."""
 
 import psycopg
 from langgraph.checkpoint.postgres import PostgresSaver

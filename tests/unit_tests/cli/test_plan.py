@@ -88,7 +88,7 @@ def test_the_verified_threshold_is_where_the_criterion_changes_its_mind() -> Non
         (["--initial", ".3", "--repair", "0", "--corruption", "0"], "No revision changes whether"),
         (
             ["--initial", ".2", "--repair", "1", "--corruption", "1"],
-            "right and wrong swap for ever",
+            "makes right answers wrong and wrong answers right",
         ),
         (
             ["--initial", ".2", "--repair", ".5", "--corruption", ".5"],

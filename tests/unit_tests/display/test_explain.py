@@ -3,6 +3,7 @@ from typing import get_args
 import pytest
 
 from langchain_markovscale import Attempt, Criterion, Decision, Rates, explain, explain_outcome
+from langchain_markovscale.display.run import belief
 from langchain_markovscale.display.wording import counted, listed, percent, points
 from langchain_markovscale.types import Reason
 
@@ -33,9 +34,15 @@ def attempt(key: str | None, text: str = "") -> Attempt:
     }
 
 
+def test_a_belief_names_its_answer_where_that_is_not_the_latest() -> None:
+    attempts = [attempt("391"), attempt("381")]
+    assert belief(attempts, decision(best=0, belief=0.13), latest=1) == "13% (answer 1)"
+    assert belief(attempts, decision(best=1, belief=0.13), latest=1) == "13%"
+
+
 def test_stopping_compares_the_gain_with_the_cost_in_points() -> None:
     assert explain(decision()) == (
-        "stopped: going on would raise the chance of being right by 0.4 points and cost 1"
+        "stopped: going on would raise the chance of being right by 0.4 points and cost 1 point"
     )
 
 
@@ -44,11 +51,13 @@ def test_stopping_compares_the_gain_with_the_cost_in_points() -> None:
     [
         (
             {"action": "revise", "parent": 1, "expected_gain": 0.052, "cost": 0.02},
-            "revise answer 2: should raise the chance of being right by 5.2 points and cost 2",
+            "revise answer 2: should raise the chance of being right by 5.2 points and cost "
+            "2 points",
         ),
         (
             {"action": "generate", "expected_gain": 0.3, "cost": 0.125},
-            "fresh answer: should raise the chance of being right by 30 points and cost 12.5",
+            "fresh answer: should raise the chance of being right by 30 points and cost "
+            "12.5 points",
         ),
         (
             {"action": "generate", "best": None, "attempts": 0, "expected_gain": 0.38},
@@ -98,13 +107,13 @@ def test_a_reason_outside_the_set_is_refused() -> None:
 @pytest.mark.parametrize(
     ("gain", "cost", "words"),
     [
-        (-0.03, 0.01, "leave the chance of being right as it is and cost 1"),
-        (0.01, 0.02, "raise the chance of being right by 1 point and cost 2"),
-        (0.0, 0.01, "leave the chance of being right as it is and cost 1"),
+        (-0.03, 0.01, "leave the chance of being right as it is and cost 1 point"),
+        (0.01, 0.02, "raise the chance of being right by 1 point and cost 2 points"),
+        (0.0, 0.01, "leave the chance of being right as it is and cost 1 point"),
         (0.0, 0.0, "leave the chance of being right as it is and cost nothing"),
         (0.02, 0.02, "by 2 points and cost as much"),
-        (0.0199, 0.02, "by 1.99 points and cost 2"),
-        (0.01996, 0.02, "by 1.996 points and cost 2"),
+        (0.0199, 0.02, "by 1.99 points and cost 2 points"),
+        (0.01996, 0.02, "by 1.996 points and cost 2 points"),
     ],
 )
 def test_gain_and_cost_are_told_apart_with_as_few_digits_as_it_takes(
@@ -117,7 +126,7 @@ def test_the_outcome_says_which_answer_and_how_sure() -> None:
     words = explain_outcome([attempt("8"), attempt("7"), attempt("7")], decision(best=2))
     assert words == (
         "Returned answer 3 of 3, right with a probability of 73%. Stopped: going on would raise "
-        "the chance of being right by 0.4 points and cost 1."
+        "the chance of being right by 0.4 points and cost 1 point."
     )
 
 
@@ -144,7 +153,7 @@ def test_a_decision_of_the_criterion_reads_as_it_was_meant() -> None:
     made = costly.decide([{**attempt("7"), "score": 1.0}])
     words = explain(made)
     assert words.startswith("stopped: going on would")
-    assert words.endswith(f"cost {points(made['cost'], unit=False)}")
+    assert words.endswith(f"cost {points(made['cost'])}")
 
 
 @pytest.mark.parametrize(
