@@ -11,6 +11,7 @@ import typer
 from typer.models import OptionInfo
 
 from langchain_markovscale.cli.calibrate import calibrate
+from langchain_markovscale.cli.check import check
 from langchain_markovscale.cli.compare import compare
 from langchain_markovscale.cli.console import BAD_INPUT, INTERRUPTED, say
 from langchain_markovscale.cli.demo import demo
@@ -115,5 +116,5 @@ def _warnings_on_stderr() -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-for _command in (demo, solve, plan, record, calibrate, report, compare):
+for _command in (demo, solve, plan, record, check, calibrate, report, compare):
     app.command()(one_line_errors(_command))

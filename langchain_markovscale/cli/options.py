@@ -78,6 +78,37 @@ Seed = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object for each question, and nothing else.")
 ]
+PastRuns = Annotated[
+    Path,
+    typer.Argument(
+        help="File of traces, as `markovscale record` writes it; or a log of another program, "
+        "or a table of right and wrong.",
+        show_default=False,
+    ),
+]
+LogFormat = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help="What the file is: auto, traces, lm-eval, inspect, promptfoo, openai-evals, "
+        "langsmith, langfuse, messages or table.",
+    ),
+]
+LogGrader = Annotated[
+    str | None,
+    typer.Option(
+        "--grader", help="Labels answers of a log that have a reference alone, as in record."
+    ),
+]
+LogLabel = Annotated[
+    str | None,
+    typer.Option(
+        "--label", help="Metric, scorer, feedback or column of a log that says what is right."
+    ),
+]
+LogScore = Annotated[
+    str | None, typer.Option("--score", help="The one of them that is a verifier's score.")
+]
 MyRule = Annotated[
     str | None,
     typer.Option(

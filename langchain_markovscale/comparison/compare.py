@@ -98,10 +98,10 @@ def compare_strategies(
             the `usage` of every attempt, else those written alone, see `Pool`.
         budget: What the rules spend: `"tokens"`, `"calls"` or `"attempts"`; by default tokens, or
             attempts where the tokens of some rule are unknown.
-        mine: The rule that you use now, in words such as "3 rounds, last answer", "2 revisions, best
-            score", "best of 5" or "self-consistency of 8", or the name of one of `strategies`; the
-            first line of the comparison is about it. By default three rounds, or what comes
-            nearest to them in the pool.
+        mine: The rule that you use now, in words such as "3 rounds, last answer", "2 revisions",
+            "best of 5" or "self-consistency of 8", or the name of one of `strategies`; the first
+            line of the comparison is about it. By default three rounds, or what comes nearest to
+            them in the pool.
         prices: USD for a million tokens read, and for a million written.
         repeats: How often the pool is split and replayed, each time from another fresh draw; by
             default six times, and less often where there are more than 500 questions.

@@ -78,26 +78,8 @@ class NamedRule(NamedTuple):
             )
 
 
-_WORDS = {
-    word: str(number)
-    for number, word in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-        ]
-    )
-}
+_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_WORDS = {word: str(number) for number, word in enumerate(_NUMBERS)}
 _MOST = 8  # attempts of a rule that stops by itself, where nobody says how many
 
 
@@ -226,7 +208,7 @@ def rule_named(name: str) -> NamedRule:
     """Return the rule that somebody means.
 
     Rounds, attempts and iterations count the first answer, revisions do not: "3 rounds" are
-    "2 revisions". Letters may be large or small, and numbers up to twelve words.
+    "2 revisions". Letters may be large or small, and numbers up to ten words.
 
     Args:
         name: Such as those of `KNOWN`.

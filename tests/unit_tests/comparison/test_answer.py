@@ -25,7 +25,7 @@ def compare(pool, *args, **options):
 
 
 def with_usage(pool):
-    """Every attempt reads 1,000 tokens, writes 100 and takes 2 seconds; checking it half of that."""
+    """An attempt reads 1,000 tokens, writes 100 and takes 2 seconds; checking it half of that."""
     for one in pool:
         for each in one["attempts"]:
             made = {"calls": 1, "input_tokens": 1000, "output_tokens": 100, "unknown": 0}

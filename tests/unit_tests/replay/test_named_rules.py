@@ -1,4 +1,4 @@
-"""A rule is found by the names that people give it, and refused where the pool cannot tell of it."""
+"""A rule is found by the usual names, and refused where the pool cannot tell of it."""
 
 import pytest
 from pools import answer, recorded, trace
