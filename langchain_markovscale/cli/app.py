@@ -15,6 +15,8 @@ from langchain_markovscale.cli.check import check
 from langchain_markovscale.cli.compare import compare
 from langchain_markovscale.cli.console import BAD_INPUT, INTERRUPTED, say
 from langchain_markovscale.cli.demo import demo
+from langchain_markovscale.cli.diff import diff
+from langchain_markovscale.cli.drift import drift
 from langchain_markovscale.cli.plan import plan
 from langchain_markovscale.cli.record import record
 from langchain_markovscale.cli.report import report
@@ -116,5 +118,5 @@ def _warnings_on_stderr() -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-for _command in (demo, solve, plan, record, check, calibrate, report, compare):
+for _command in (demo, solve, plan, record, check, calibrate, report, compare, diff, drift):
     app.command()(one_line_errors(_command))

@@ -9,8 +9,6 @@ from langchain_markovscale.cli.calibrate import opened
 from langchain_markovscale.cli.console import FAILED, remarks, results, say, write_json
 from langchain_markovscale.cli.files import check_input, check_outputs, write_pages
 
-_VARIANTS = ("mixture",)
-
 
 def check(
     traces: options.PastRuns,
@@ -56,7 +54,7 @@ def check(
         comparison = compare_strategies(
             questions,
             max_rounds=max_rounds,
-            variants=_VARIANTS,
+            variants=("mixture",),
             mine=mine,
             prices=paid,
             seed=seed,

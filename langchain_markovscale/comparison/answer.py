@@ -14,12 +14,13 @@ _DIGITS = 1  # of a percentage: rules often differ by less than one
 _NOTHING = 0.005  # of an amount: a change that would be shown as 0 %
 _THOUSAND = 1000  # questions that a price is shown for
 
-_TONES: dict[str, Tone] = {"more": "good", "less": "bad"}
-
 
 def tone(findings: ComparisonFindings) -> Tone:
     """Return whether switching is clearly good or clearly bad for being right."""
-    return _TONES.get(findings.switch.finding, "unsure")
+    even = found(findings.switch.even)
+    if even == "less":
+        return "bad"
+    return "good" if "more" in (even, findings.switch.finding) else "unsure"
 
 
 def verdict(findings: ComparisonFindings) -> str:
@@ -47,7 +48,8 @@ def _switching(findings: ComparisonFindings) -> str:
     if switch.finding == "more":
         return f"MarkovScale in its place is more often right, {size}, {takes}."
     if switch.finding == "less":
-        return f"Keep it: MarkovScale in its place is less often right, {size}, {takes}."
+        keep = "Keep it: " if found(switch.even) == "less" else ""
+        return f"{keep}MarkovScale in its place is less often right, {size}, {takes}."
     if switch.finding == "same":
         return f"MarkovScale in its place is right as often, {takes}."
     return f"MarkovScale in its place shows no clear difference in being right, {size}, {takes}."
@@ -65,6 +67,18 @@ def _change(findings: ComparisonFindings) -> str:
     if abs(share) < _NOTHING:
         return ""
     return f" ({abs(share):.0%} {'fewer' if share > 0 else 'more'})"
+
+
+def at_even_cost(findings: ComparisonFindings) -> str:
+    """Return how much more often MarkovScale is right where it spends as much as the rule."""
+    switch = findings.switch
+    words = {
+        "more": f"is more often right: {switch.even.points}",
+        "less": f"is less often right: {switch.even.points}",
+        "same": "is right as often",
+        "unclear": f"shows no clear difference: {switch.even.points}",
+    }[found(switch.even)]
+    return f"For as many {findings.budget} as that rule takes, MarkovScale {words}."
 
 
 def as_accurate(findings: ComparisonFindings) -> str:
@@ -109,11 +123,8 @@ def _words(findings: ComparisonFindings) -> Iterator[str]:
             "Nobody said which rule you use, so a usual one was taken. Name yours with "
             '`--mine "2 revisions, best score"`, in Python with `mine=`.'
         )
-    how = (
-        f"of those tried, the one at which it spends most without spending more {findings.budget} "
-        "than the rule"
-    )
-    if switch.mine.rule.name == SINGLE_PASS or switch.saved.value < 0:
+    how = f"of those tried, the one at which it takes most nearly as many {findings.budget}"
+    if switch.mine.rule.name == SINGLE_PASS:
         how = "the one of those tried that is nearest to 1 point"
     yield (
         f"MarkovScale runs here at a cost of a round of {points(switch.ours.rule.cost or 0.0, 2)}: "
@@ -173,9 +184,9 @@ def rule_is_worse(findings: ComparisonFindings) -> str | None:
         return (
             f"{switch.mine.rule.name} is less often right than a single pass: {switch.gain.points}"
         )
-    if switch.finding == "less":
+    if found(switch.even) == "less":
         return (
-            f"MarkovScale is less often right than {switch.mine.rule.name}: "
-            f"{switch.difference.points}"
+            f"MarkovScale is less often right than {switch.mine.rule.name} for as many "
+            f"{findings.budget}: {switch.even.points}"
         )
     return None

@@ -123,11 +123,11 @@ class Sample:
             for at, each in enumerate(self.rules)
             if each.variant == variant and each.cost != NEVER
         ]
-        within = [at for at in ours if spent[at] <= spent[rule] + _SAME]
-        if within and mine != SINGLE_PASS:
-            place = max(within, key=lambda at: (spent[at], -(self.rules[at].cost or 0.0)))
-        else:
-            place = min(ours, key=lambda at: abs((self.rules[at].cost or 0.0) - _USUAL_COST))
+        apart = {at: abs(np.log(max(spent[at], _SAME) / max(spent[rule], _SAME))) for at in ours}
+        if mine == SINGLE_PASS:
+            apart = {at: abs((self.rules[at].cost or 0.0) - _USUAL_COST) for at in ours}
+        place = min(ours, key=lambda at: (apart[at], self.rules[at].cost))
+        even = interpolated(*self._curve(variant), self.spent[:, rule])
         (single,) = (at for at, each in enumerate(self.rules) if each.name == SINGLE_PASS)
         accuracy = self.accuracy
         return Switch(
@@ -136,6 +136,7 @@ class Sample:
             rows[place],
             gain=self.estimate(accuracy[:, rule] - accuracy[:, single]),
             difference=self.estimate(accuracy[:, place] - accuracy[:, rule]),
+            even=self.estimate(even - accuracy[:, rule]),
             saved=self.estimate(self.spent[:, rule] - self.spent[:, place]),
             needed=self._needed(reached(*self._curve(variant), accuracy[:, rule])),
         )

@@ -22,7 +22,7 @@ from langchain_markovscale.theory.rates import Variant
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_WIDTH, _HEIGHT, _LINE = 5.6, 4.2, 0.18  # inches: of the figure, without its legend, of a line
+_WIDTH, _HEIGHT, _LINE = 4.8, 4.0, 0.18  # inches: of the figure, without its legend, of a line
 
 _LINES = (BLUE, GREEN, ORANGE, INK)  # colours of MarkovScale's variants
 _RULES = tuple(product((VERMILION, GREY, GREEN), "os^vDP"))  # colours and marks of other rules

@@ -78,11 +78,11 @@ class Switch(NamedTuple):
     Attributes:
         mine: How the rule fared.
         assumed: Whether nobody has named it, so that a usual one is taken.
-        ours: How MarkovScale fared at the cost of a round at which it spends most without spending
-            more than the rule; where there is no such cost, or the rule is a single pass, at the
-            cost nearest to a point.
+        ours: How MarkovScale fared at the cost of a round at which it spends most nearly what the
+            rule spends; where the rule is a single pass, at the cost nearest to a point.
         gain: By how much the rule is more accurate than a single pass, paired over questions.
         difference: By how much MarkovScale is more accurate, paired over questions.
+        even: The same for as much of the budget as the rule spends, as in a `Duel`.
         saved: By how much it spends less of the budget, paired over questions.
         needed: What MarkovScale spends to be as accurate as the rule; infinite where it never is.
     """
@@ -92,6 +92,7 @@ class Switch(NamedTuple):
     ours: RuleResult
     gain: Estimate
     difference: Estimate
+    even: Estimate
     saved: Estimate
     needed: Estimate
 

@@ -211,7 +211,10 @@ def document(findings: ComparisonFindings) -> Document:
     return Document(
         title=TITLE,
         tone=answer.tone(findings),
-        summary=(answer.verdict(findings), answer.as_accurate(findings)),
+        summary=(
+            answer.verdict(findings),
+            f"{answer.at_even_cost(findings)} {answer.as_accurate(findings)}",
+        ),
         basis=basis(findings),
         warnings=warnings(findings),
         sections=sections(findings),

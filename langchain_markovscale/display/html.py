@@ -89,6 +89,10 @@ _STYLE = """
 & thead th { vertical-align: bottom; font-weight: 600; }
 & .left { text-align: left; }
 & .prose { text-align: left; white-space: normal; min-width: 16rem; }
+@media (max-width: 32rem) {
+  & th, & td { padding: .2rem .3rem; }
+  & tbody th { white-space: normal; min-width: 7rem; }
+}
 & .small { font-size: .85rem; }
 & blockquote { max-width: 46rem; margin: .3rem 0 1rem; padding: .1rem 0 .1rem 1rem;
   border-left: .15rem solid var(--line); white-space: pre-wrap; overflow-wrap: anywhere; }

@@ -189,7 +189,9 @@ def test_ties_are_called_ties():
 
 
 def test_what_may_be_chance_is_no_good_news(helping):
-    switch = helping.findings.switch._replace(difference=Estimate(0.02, (-0.01, 0.05)))
+    switch = helping.findings.switch._replace(
+        difference=Estimate(0.02, (-0.01, 0.05)), even=Estimate(0.01, (-0.01, 0.03))
+    )
     comparison = Comparison(replace(helping.findings, switch=switch))
     assert "no clear difference in being right, +2 points [−1, +5]" in comparison.verdict
     assert comparison.document.tone == "unsure"
