@@ -307,24 +307,20 @@ class Calibration:
     ) -> "DriftReport":
         """Return whether, and since when, the rates no longer hold in later runs.
 
-        A sequential test: it may be repeated after every trace, and where nothing changes it gives
-        a false alarm with a chance of at most `alpha`, ever, see `calibration/change_test.py`.
-        What the calibration leaves open is taken into account.
+        A sequential test, which may be repeated after every trace: where nothing changes, the
+        chance of any false alarm, ever, is at most `alpha`, see `calibration/change_test.py`.
 
         Args:
             traces: Later runs in the order in which they were made, or the path of a file of them.
-                With labels the rates themselves are watched: p₀, α, β and the verifier's. Without,
-                what can be seen of them: how often the verifier accepts, answers stay as they were
-                when they are revised, and fresh answers agree.
+                With labels p₀, α, β and the verifier's rates are watched; without, how often the
+                verifier accepts, revisions change nothing, and fresh answers agree.
             alpha: Chance of any false alarm, in (0, 1).
 
         Returns:
-            An object that prints as text and shows itself in notebooks; `.drifted` says whether
-            anything has changed.
+            An object that prints as text and shows itself in notebooks; with `.drifted`.
 
         Raises:
-            ValueError: If `alpha` leaves its range, nothing was measured, or the traces tell of no
-                rate.
+            ValueError: If `alpha` leaves its range, nothing was measured, or nothing can be seen.
         """
         from langchain_markovscale.calibration.drift import find_drift
 

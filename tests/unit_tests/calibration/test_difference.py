@@ -51,7 +51,7 @@ def test_a_higher_corruption_is_worse(before):
 
 
 def test_two_measurements_of_one_loop_differ_by_noise(before):
-    again = before.diff(fit(LOOP, 4), level=0.99)
+    again = before.diff(fit(LOOP, 5), level=0.99)
     assert all(row.finding == "noise" for row in again.rows)
     assert again.verdict == "No rate has clearly changed: every difference is within noise."
     assert again.document.tone == "plain"
