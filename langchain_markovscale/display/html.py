@@ -90,8 +90,9 @@ _STYLE = """
 & .left { text-align: left; }
 & .prose { text-align: left; white-space: normal; min-width: 16rem; }
 @media (max-width: 32rem) {
-  & th, & td { padding: .2rem .3rem; }
-  & tbody th { white-space: normal; min-width: 7rem; }
+  & table { font-size: .8rem; }
+  & th, & td { padding: .2rem; }
+  & tbody th { white-space: normal; min-width: 5.5rem; }
 }
 & .small { font-size: .85rem; }
 & blockquote { max-width: 46rem; margin: .3rem 0 1rem; padding: .1rem 0 .1rem 1rem;
