@@ -23,6 +23,8 @@ from langchain_markovscale.traces.provenance import LOOP
 from langchain_markovscale.traces.trace import Trace, read_traces
 
 if TYPE_CHECKING:
+    from langchain_markovscale.calibration.difference import Difference
+    from langchain_markovscale.calibration.drift import DriftReport
     from langchain_markovscale.calibration.report.report import Report
 
 _BY_CLASS = ("weights", "initial", "repair", "corruption")  # whose intervals are by class
@@ -299,6 +301,48 @@ class Calibration:
         from langchain_markovscale.calibration.report.report import Report
 
         return Report(find(self, cost_per_round=cost_per_round, max_rounds=max_rounds, seed=seed))
+
+    def drift(
+        self, traces: Iterable[Trace] | str | PathLike[str], *, alpha: float = 0.05
+    ) -> "DriftReport":
+        """Return whether, and since when, the rates no longer hold in later runs.
+
+        A sequential test, which may be repeated after every trace: where nothing changes, the
+        chance of any false alarm, ever, is at most `alpha`, see `calibration/change_test.py`.
+
+        Args:
+            traces: Later runs in the order in which they were made, or the path of a file of them.
+                With labels p₀, α, β and the verifier's rates are watched; without, how often the
+                verifier accepts, revisions change nothing, and fresh answers agree.
+            alpha: Chance of any false alarm, in (0, 1).
+
+        Returns:
+            An object that prints as text and shows itself in notebooks; with `.drifted`.
+
+        Raises:
+            ValueError: If `alpha` leaves its range, nothing was measured, or nothing can be seen.
+        """
+        from langchain_markovscale.calibration.drift import find_drift
+
+        return find_drift(self, traces, alpha)
+
+    def diff(self, after: "Calibration", *, level: float = 0.95) -> "Difference":
+        """Return what is different in another calibration, made after a new prompt or model.
+
+        Args:
+            after: The later calibration.
+            level: Coverage of the intervals, in (0, 1).
+
+        Returns:
+            An object that prints as text and shows itself in notebooks: each rate before and after,
+            the change with its interval, and whether that is within noise.
+
+        Raises:
+            ValueError: If the level leaves its range.
+        """
+        from langchain_markovscale.calibration.difference import difference
+
+        return difference(self, after, level)
 
     def summary(self, level: float | None = None) -> RateTable:
         """Return every rate with its interval, as a table.

@@ -11,9 +11,12 @@ import typer
 from typer.models import OptionInfo
 
 from langchain_markovscale.cli.calibrate import calibrate
+from langchain_markovscale.cli.check import check
 from langchain_markovscale.cli.compare import compare
 from langchain_markovscale.cli.console import BAD_INPUT, INTERRUPTED, say
 from langchain_markovscale.cli.demo import demo
+from langchain_markovscale.cli.diff import diff
+from langchain_markovscale.cli.drift import drift
 from langchain_markovscale.cli.label import label
 from langchain_markovscale.cli.plan import plan
 from langchain_markovscale.cli.record import record
@@ -116,5 +119,19 @@ def _warnings_on_stderr() -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-for _command in (demo, solve, plan, record, label, calibrate, report, compare):
+_COMMANDS = (
+    demo,
+    solve,
+    plan,
+    record,
+    label,
+    check,
+    calibrate,
+    report,
+    compare,
+    diff,
+    drift,
+)
+
+for _command in _COMMANDS:
     app.command()(one_line_errors(_command))

@@ -21,14 +21,7 @@ _FEW = 10  # questions a class, below which its rates are mostly chance
 
 
 def calibrate(
-    traces: Annotated[
-        Path,
-        typer.Argument(
-            help="File of traces, as `markovscale record` writes it; or a log of another program, "
-            "or a table of right and wrong.",
-            show_default=False,
-        ),
-    ],
+    traces: options.PastRuns,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -37,26 +30,11 @@ def calibrate(
             help="File for the calibration. Without it the calibration is not kept.",
         ),
     ] = None,
-    format: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            help="What the file is: auto, traces, lm-eval, inspect, promptfoo, openai-evals, "
-            "langsmith, langfuse, messages or table.",
-        ),
-    ] = "auto",
+    format: options.LogFormat = "auto",
     answer_key: options.AnswerKeyName = None,
-    grader: Annotated[
-        str | None,
-        typer.Option(help="Labels answers of a log that have a reference alone, as in record."),
-    ] = None,
-    label: Annotated[
-        str | None,
-        typer.Option(help="Metric, scorer, feedback or column of a log that says what is right."),
-    ] = None,
-    score: Annotated[
-        str | None, typer.Option(help="The one of them that is a verifier's score.")
-    ] = None,
+    grader: options.LogGrader = None,
+    label: options.LogLabel = None,
+    score: options.LogScore = None,
     n_classes: Annotated[
         str,
         typer.Option(
@@ -104,7 +82,7 @@ def calibrate(
 
     check_level(level)
     log = {"answer_key": answer_key, "grader": grader, "label": label, "score": score}
-    recorded, questions = _opened(traces, format, log)
+    recorded, questions = opened(traces, format, log)
     _check_classes(number, questions)
     counts = AttemptCounts()
     console = remarks()
@@ -131,10 +109,19 @@ def calibrate(
         say(f"The calibration is in {name_of(output)}.")
 
 
-def _opened(
+def opened(
     path: Path, format: str, options: Mapping[str, str | None]
 ) -> "tuple[Iterable[Trace], int]":
-    """Return the traces of a file and their number; those of our own are read as a stream."""
+    """Return the traces of a file and their number; those of our own are read as a stream.
+
+    Args:
+        path: The file, of whatever `--format` knows.
+        format: Its format.
+        options: How a log is read, by the names of the options.
+
+    Raises:
+        ValueError: If it cannot be read, or holds no answers.
+    """
     plain = format in ("auto", "traces") and not any(options.values())
     if plain and looks_like(path) == "traces":
         from langchain_markovscale.traces.trace import read_traces

@@ -52,6 +52,8 @@ def compare(
             show_default="tokens, or attempts where some are unknown",
         ),
     ] = None,
+    mine: options.MyRule = None,
+    prices: options.TokenPrices = None,
     repeats: Annotated[
         int | None,
         typer.Option(
@@ -65,7 +67,7 @@ def compare(
         bool, typer.Option("--json", help="Print every number as one JSON object.")
     ] = False,
 ) -> None:
-    """Compare stopping rules on recorded runs: the accuracy of each and what it spends.
+    """Say what your rule gets and costs, and what switching would change; then compare all rules.
 
     No model is called. What is learned from one half of the questions is tried on the other.
     """
@@ -84,6 +86,8 @@ def compare(
             ),
             verification_tokens=verification_tokens,
             budget=cast("BudgetUnit | None", budget),
+            mine=mine,
+            prices=options.token_prices(prices),
             repeats=repeats,
             level=level,
             seed=seed,

@@ -88,11 +88,11 @@ def _show(loop: "Loop", calibration: "Calibration", cost_per_round: float, max_r
         raise typer.Exit(FAILED)
     say("Now the revisions that fixed rounds need beside these, all at once …", style="dim")
     comparison = compared(recorded(loop, answered), calibration, cost_per_round, max_rounds)
-    verdict, frontier, *_ = comparison.document.summary
+    verdict, *_ = comparison.document.summary
     console = results()
     console.print(comparison_table(comparison))
     console.print(
-        f"All three begin with the same first answers. {verdict} {frontier}\n"
+        f"All three begin with the same first answers. {verdict}\n"
         f"{counted(len(answered), 'question is', 'questions are')} few, as the intervals show: "
         "this is to see the loop at work, not to measure it. Answers are drawn anew each "
         "time, so the figures will differ.\n"

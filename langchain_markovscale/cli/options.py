@@ -78,6 +78,54 @@ Seed = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object for each question, and nothing else.")
 ]
+PastRuns = Annotated[
+    Path,
+    typer.Argument(
+        help="File of traces, as `markovscale record` writes it; or a log of another program, "
+        "or a table of right and wrong.",
+        show_default=False,
+    ),
+]
+LogFormat = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help="What the file is: auto, traces, lm-eval, inspect, promptfoo, openai-evals, "
+        "langsmith, langfuse, messages or table.",
+    ),
+]
+LogGrader = Annotated[
+    str | None,
+    typer.Option(
+        "--grader", help="Labels answers of a log that have a reference alone, as in record."
+    ),
+]
+LogLabel = Annotated[
+    str | None,
+    typer.Option(
+        "--label", help="Metric, scorer, feedback or column of a log that says what is right."
+    ),
+]
+LogScore = Annotated[
+    str | None, typer.Option("--score", help="The one of them that is a verifier's score.")
+]
+MyRule = Annotated[
+    str | None,
+    typer.Option(
+        "--mine",
+        help='The rule that you use now, such as "3 rounds, last answer", "2 revisions, best '
+        'score", "best of 5", "self-consistency 8" or "one pass".',
+        show_default="3 rounds, or as many as were recorded",
+    ),
+]
+TokenPrices = Annotated[
+    str | None,
+    typer.Option(
+        "--prices",
+        help="Prices of a million tokens in USD, of those read and those written: 3,15.",
+        show_default=False,
+    ),
+]
 Page = Annotated[
     Path | None,
     typer.Option("--html", help="Write a page with plots to this file instead of printing."),
@@ -101,3 +149,26 @@ def action_names(listed: str) -> list[Action]:
     if any(name not in get_args(Action) for name in named):
         raise ValueError(f"--actions must name revise, generate, or both, got {listed!r}.")
     return cast("list[Action]", named)
+
+
+def token_prices(listed: str | None) -> tuple[float, float] | None:
+    """Return the prices of `--prices`.
+
+    Args:
+        listed: Two numbers, separated by a comma; None where there are none.
+
+    Raises:
+        ValueError: If they are not two numbers of at least 0.
+    """
+    if listed is None:
+        return None
+    try:
+        read, written = (float(each) for each in listed.split(","))
+        if min(read, written) >= 0 and max(read, written) < float("inf"):
+            return read, written
+    except ValueError:
+        pass
+    raise ValueError(
+        "--prices must be two numbers of at least 0, separated by a comma (USD for a million "
+        f"tokens read, and for a million written), got {listed!r}."
+    )

@@ -48,8 +48,12 @@ def record(
     ] = None,
     revisions: Annotated[int, typer.Option(help="Revisions of each fresh start.")] = 3,
     fresh_starts: Annotated[
-        int, typer.Option(help="Fresh draws for each question; at least 2 to tell classes apart.")
-    ] = 2,
+        int,
+        typer.Option(
+            help="Fresh draws for each question; at least 2 to tell classes apart, and 4 so that "
+            "`markovscale compare` seldom runs out of them."
+        ),
+    ] = 4,
     max_concurrency: Annotated[
         int, typer.Option(min=1, help="Questions that are worked on at once.")
     ] = 8,

@@ -12,8 +12,13 @@ from langchain_markovscale.answers.reading import count_without_key
 from langchain_markovscale.calibration.calibration import DECISION_DRAWS, Calibration
 from langchain_markovscale.comparison import contrasts
 from langchain_markovscale.comparison.report import Comparison
-from langchain_markovscale.comparison.results import ComparisonFindings
+from langchain_markovscale.comparison.results import (
+    ComparisonFindings,
+    RuleResult,
+    TokenPrices,
+)
 from langchain_markovscale.replay.crossfit import (
+    SINGLE_PASS,
     BudgetUnit,
     Crossfit,
     CrossfitSettings,
@@ -22,9 +27,15 @@ from langchain_markovscale.replay.crossfit import (
     WeightsOf,
 )
 from langchain_markovscale.replay.measured_delivery import measure_delivery
+from langchain_markovscale.replay.named_rules import NamedRule, rule_named
 from langchain_markovscale.replay.pool import Pool
 from langchain_markovscale.theory.rates import Variant
-from langchain_markovscale.theory.validation import check_level, round_cost, whole
+from langchain_markovscale.theory.validation import (
+    check_level,
+    non_negative,
+    round_cost,
+    whole,
+)
 from langchain_markovscale.traces.trace import Trace, read_traces
 from langchain_markovscale.types import Action, ArgumentError
 
@@ -33,6 +44,7 @@ COSTS = (
     *(0.07, 0.1, 0.13, 0.17, 0.22, 0.3, 0.45),
 )
 
+_USUAL_ROUNDS = 3  # of the rule that is replaced where nobody names one
 _REPEATS, _RUNS = 6, 3000  # by default: at most this many, and this many runs of each rule
 
 
@@ -48,6 +60,8 @@ def compare_strategies(
     calibration: Calibration | None = None,
     verification_tokens: float | None = None,
     budget: BudgetUnit | None = None,
+    mine: str | None = None,
+    prices: tuple[float, float] | None = None,
     repeats: int | None = None,
     level: float = 0.95,
     n_bootstrap: int = 2000,
@@ -84,6 +98,11 @@ def compare_strategies(
             the `usage` of every attempt, else those written alone, see `Pool`.
         budget: What the rules spend: `"tokens"`, `"calls"` or `"attempts"`; by default tokens, or
             attempts where the tokens of some rule are unknown.
+        mine: The rule that you use now, in words such as "3 rounds, last answer", "2 revisions",
+            "best of 5" or "self-consistency of 8", or the name of one of `strategies`; the first
+            line of the comparison is about it. By default three rounds, or what comes nearest to
+            them in the pool.
+        prices: USD for a million tokens read, and for a million written.
         repeats: How often the pool is split and replayed, each time from another fresh draw; by
             default six times, and less often where there are more than 500 questions.
         level: Coverage of the intervals, in (0, 1).
@@ -112,14 +131,18 @@ def compare_strategies(
         choices=choices,
         budget=_checked_budget(budget, pool),
         seed=seed,
+        mine=_rule_to_replace(mine, strategies, pool),
     )
+    paid = None if prices is None else _checked_prices(prices)
 
     def fit(traces: Sequence[Trace]) -> Calibration:
         if calibration is not None:
             return calibration
         fit_rates = partial(Calibration.fit, seed=seed, delivery=False)
         fit_half = partial(fit_rates, n_bootstrap=0)
-        delivery = measure_delivery(traces, fit_half, only=settings.actions, seed=seed)
+        delivery = measure_delivery(
+            traces, fit_half, only=settings.actions, plan_check=False, seed=seed
+        )
         return replace(fit_rates(traces, n_bootstrap=DECISION_DRAWS), delivery=delivery)
 
     def predict(traces: Sequence[Trace], fitted: Calibration) -> WeightsOf:
@@ -143,9 +166,14 @@ def compare_strategies(
         seed=seed,
         level=level,
     )
+    rows = contrasts.rows(tallies, sample, repeats)
+    replaced = _replaced(mine, settings, strategies, rows)
+    switch = sample.switch(replaced, settings.variants[0], rows, assumed=mine is None)
     return Comparison(
         ComparisonFindings(
-            rows=contrasts.rows(tallies, sample, repeats),
+            rows=rows,
+            switch=switch,
+            prices=paid,
             duels=tuple(duel for variant in settings.variants for duel in sample.duels(variant)),
             standings=tuple(
                 each for variant in settings.variants for each in sample.standings(variant)
@@ -236,3 +264,51 @@ def _left_out(pool: Pool) -> tuple[str, ...]:
         (pool.longest_chain > 1, "rules that revise, since no revision was recorded"),
     )
     return tuple(reason for there, reason in reasons if not there)
+
+
+def _rule_to_replace(
+    mine: str | None, strategies: Strategies[Calibration] | None, pool: Pool
+) -> NamedRule | None:
+    """Return the rule to add; None where it is among those given, or is to be chosen later."""
+    if mine is None:
+        if strategies is not None:
+            return None
+        usual = f"{min(_USUAL_ROUNDS, pool.longest_chain)} rounds"
+        if pool.longest_chain == 1 < pool.most_draws and pool.keyed:
+            usual = f"self-consistency of {min(_USUAL_ROUNDS, pool.most_draws)}"
+        return rule_named(usual)
+    if callable(strategies) or mine in (strategies or {}):
+        return None
+    rule = rule_named(mine)
+    rule.check(pool)
+    return rule
+
+
+def _replaced(
+    mine: str | None,
+    settings: CrossfitSettings,
+    strategies: Strategies[Calibration] | None,
+    rows: Sequence[RuleResult],
+) -> str:
+    """Return the name of the rule in whose place MarkovScale is put."""
+    if settings.mine is not None:
+        return settings.mine.name
+    names = [row.rule.name for row in rows if row.rule.kind == "rule"]
+    if mine is None:
+        return next((name for name in names if name != SINGLE_PASS), SINGLE_PASS)
+    if mine not in names:
+        raise ArgumentError(
+            "mine", f"must be one of the names of strategies, {', '.join(names)}, got {mine!r}."
+        )
+    return mine
+
+
+def _checked_prices(prices: tuple[float, float]) -> TokenPrices:
+    problem = f"must be two prices of at least 0, in USD for a million tokens, got {prices!r}."
+    try:
+        read, written = prices
+        return TokenPrices(
+            float(non_negative("prices", read)), float(non_negative("prices", written))
+        )
+    except (TypeError, ValueError):
+        raise ArgumentError("prices", problem) from None

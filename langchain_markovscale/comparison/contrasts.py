@@ -1,14 +1,19 @@
 """From replays to the numbers of a comparison: means, paired differences, equal budgets."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.comparison.results import Duel, RuleResult, Standing
+from langchain_markovscale.comparison.results import Duel, RuleResult, Standing, Switch
 from langchain_markovscale.display.interval import Estimate
-from langchain_markovscale.replay.crossfit import NEVER, BudgetUnit, ComparedRule
+from langchain_markovscale.replay.crossfit import (
+    NEVER,
+    SINGLE_PASS,
+    BudgetUnit,
+    ComparedRule,
+)
 from langchain_markovscale.replay.replay import Outcome
 from langchain_markovscale.theory.rates import Variant
 
@@ -16,6 +21,7 @@ Floats = NDArray[np.float64]
 
 _CHUNK = 256  # resamples at a time: their weights fit into a cache
 _SAME = 1e-12
+_USUAL_COST = 0.01  # of a round, where none is given
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,42 @@ class Sample:
                 self.estimate(worth[:, best] - worth[:, place]),
             )
 
+    def switch(
+        self, mine: str, variant: Variant, rows: Sequence[RuleResult], *, assumed: bool
+    ) -> Switch:
+        """Return what MarkovScale in place of a rule changes.
+
+        Args:
+            mine: The name of the rule.
+            variant: Of MarkovScale.
+            rows: How each rule fared.
+            assumed: Whether nobody has named the rule.
+        """
+        (rule,) = (at for at, each in enumerate(self.rules) if each.name == mine)
+        spent = self.spent[0]
+        ours = [
+            at
+            for at, each in enumerate(self.rules)
+            if each.variant == variant and each.cost != NEVER
+        ]
+        apart = {at: abs(np.log(max(spent[at], _SAME) / max(spent[rule], _SAME))) for at in ours}
+        if mine == SINGLE_PASS:
+            apart = {at: abs((self.rules[at].cost or 0.0) - _USUAL_COST) for at in ours}
+        place = min(ours, key=lambda at: (apart[at], self.rules[at].cost))
+        even = interpolated(*self._curve(variant), self.spent[:, rule])
+        (single,) = (at for at, each in enumerate(self.rules) if each.name == SINGLE_PASS)
+        accuracy = self.accuracy
+        return Switch(
+            rows[rule],
+            assumed,
+            rows[place],
+            gain=self.estimate(accuracy[:, rule] - accuracy[:, single]),
+            difference=self.estimate(accuracy[:, place] - accuracy[:, rule]),
+            even=self.estimate(even - accuracy[:, rule]),
+            saved=self.estimate(self.spent[:, rule] - self.spent[:, place]),
+            needed=self._needed(reached(*self._curve(variant), accuracy[:, rule])),
+        )
+
     def _curve(self, variant: Variant) -> tuple[Floats, Floats]:
         """Return MarkovScale's points from the smallest budget to the largest."""
         places = [place for place, rule in enumerate(self.rules) if rule.variant == variant]
@@ -130,6 +172,9 @@ def rows(
             belief=_mean_or_none(tally.belief, repeats),
             promised=_mean_or_none(tally.promised, repeats),
             delivered=float(tally.delivered.mean()) / repeats,
+            read=_mean_or_none(tally.read, repeats),
+            written=_mean_or_none(tally.written, repeats),
+            seconds=_mean_or_none(tally.seconds, repeats),
         )
         for place, (rule, tally) in enumerate(tallies.items())
     )

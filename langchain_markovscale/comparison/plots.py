@@ -17,20 +17,17 @@ from langchain_markovscale.display.plotting import (
     report_axes,
     widened,
 )
-from langchain_markovscale.display.wording import points
-from langchain_markovscale.replay.crossfit import NEVER
 from langchain_markovscale.theory.rates import Variant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_WIDTH, _HEIGHT, _LINE = 5.6, 4.2, 0.18  # inches: of the figure, without its legend, of a line
+_WIDTH, _HEIGHT, _LINE = 4.8, 4.0, 0.18  # inches: of the figure, without its legend, of a line
 
 _LINES = (BLUE, GREEN, ORANGE, INK)  # colours of MarkovScale's variants
 _RULES = tuple(product((VERMILION, GREY, GREEN), "os^vDP"))  # colours and marks of other rules
 _BOUNDS = tuple(product((INK,), "*XDp"))
 _SHORT = 30  # letters: names that fit into two columns
-_APART = 0.06  # costs are written at points that lie this share of the axis from each other
 
 
 def frontier(findings: ComparisonFindings, ax: "Axes | None" = None) -> "Axes":
@@ -66,10 +63,9 @@ def frontier(findings: ComparisonFindings, ax: "Axes | None" = None) -> "Axes":
                 )
         axes.set_ylim(*widened(axes))
         axes.margins(x=0.08)
-        _write_costs(findings, axes)
         percent_axis(axes.yaxis)
         axes.set_ylabel("answers that are right")
-        axes.set_xlabel(f"{findings.budget} per question (small numbers: cost of a round, points)")
+        axes.set_xlabel(f"{findings.budget} per question")
         legend_below(axes, columns=_columns(_entries(findings)))
         return axes
 
@@ -101,21 +97,28 @@ def _curve(findings: ComparisonFindings, variant: Variant) -> list[tuple[float, 
     return sorted(_place(findings, row) for row in findings.curve(variant))
 
 
-def _write_costs(findings: ComparisonFindings, axes: "Axes") -> None:
-    """Write costs above points of the first variant that are far enough from each other."""
-    low, high = axes.get_xlim()
-    last = low - high
-    for row in findings.curve(findings.variants[0]):
-        x, y = _place(findings, row)
-        if row.rule.cost in (None, NEVER) or abs(x - last) < _APART * (high - low):
-            continue
-        last = x
-        axes.annotate(
-            points(row.rule.cost, 2, unit=False),
-            (x, y),
-            (0, 5),
-            textcoords="offset points",
-            ha="center",
-            fontsize=7,
-            color=_LINES[0],
-        )
+def switch(findings: ComparisonFindings, ax: "Axes | None" = None) -> "Axes":
+    """Plot one's own rule, MarkovScale in its place, and what else there is, in grey."""
+    with report_axes(ax, "Right answers for what is spent") as axes:
+        mine, ours = findings.switch.mine, findings.switch.ours
+        others = [row for row in findings.rules if row.rule != mine.rule]
+        if others:
+            spent, right = zip(*(_place(findings, row) for row in others), strict=True)
+            axes.plot(spent, right, "o", color=GREY, mfc="none", ms=4, label="other rules")
+        x, y = zip(*_curve(findings, findings.variants[0]), strict=True)
+        axes.plot(x, y, "-", color=BLUE, label="MarkovScale, by cost of a round")
+        for row, colour, mark, name in (
+            (mine, VERMILION, "s", mine.rule.name),
+            (ours, BLUE, "o", "MarkovScale in its place"),
+        ):
+            low, high = row.accuracy.interval or (row.accuracy.value, row.accuracy.value)
+            at, value = _place(findings, row)
+            axes.plot((at, at), (low, high), "-", color=colour, lw=1, alpha=0.6)
+            axes.plot(at, value, mark, color=colour, ms=9, zorder=6, label=name)
+        axes.set_ylim(*widened(axes))
+        axes.margins(x=0.08)
+        percent_axis(axes.yaxis)
+        axes.set_ylabel("answers that are right")
+        axes.set_xlabel(f"{findings.budget} per question")
+        legend_below(axes, columns=1)
+        return axes

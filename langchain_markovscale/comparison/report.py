@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_markovscale.comparison import plots, sections
 from langchain_markovscale.comparison.results import ComparisonFindings
+from langchain_markovscale.display import plotting
 from langchain_markovscale.display.display import Display
 from langchain_markovscale.display.document import Document
 
@@ -29,7 +30,7 @@ class Comparison(Display):
 
     @cached_property
     def document(self) -> Document:
-        """All that the comparison says; its verdict is which rules MarkovScale beats."""
+        """All that the comparison says; its verdict is what switching to MarkovScale changes."""
         return sections.document(self.findings)
 
     def as_dict(self) -> dict[str, Any]:
@@ -45,9 +46,21 @@ class Comparison(Display):
         """
         return plots.frontier(self.findings, ax)
 
+    def plot_switch(self, ax: "Axes | None" = None) -> "Axes":
+        """Plot the rule that is replaced and MarkovScale, for a slide.
+
+        Raises:
+            ModuleNotFoundError: If matplotlib is missing; the message names the extra.
+        """
+        return plots.switch(self.findings, ax)
+
     def _draw(self, name: str) -> "Figure":
         from matplotlib.figure import Figure
 
+        if name == "switch":
+            figure = Figure(figsize=plotting.WIDE)
+            plots.switch(self.findings, figure.subplots())
+            return figure
         figure = Figure(figsize=plots.size(self.findings))
         plots.frontier(self.findings, figure.subplots())
         return figure

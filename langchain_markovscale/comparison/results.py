@@ -9,6 +9,8 @@ from langchain_markovscale.theory.rates import Variant
 from langchain_markovscale.theory.validation import TOLERANCE
 from langchain_markovscale.types import NoKey
 
+_MILLION = 1e6
+
 Finding = Literal["more", "less", "same", "unclear"]
 """Whether MarkovScale is more or less accurate; `unclear` where the interval contains both."""
 
@@ -28,6 +30,9 @@ class RuleResult(NamedTuple):
         promised: Gain in accuracy that it expected when it first went on, before cost; None where
             it expects none.
         delivered: Gain that came of going on.
+        read: Tokens read by model and verifier; like the next two, None where some are unknown.
+        written: Tokens written by them.
+        seconds: Wall-clock time of their calls, one after the other.
     """
 
     rule: ComparedRule
@@ -39,11 +44,62 @@ class RuleResult(NamedTuple):
     belief: float | None
     promised: float | None
     delivered: float
+    read: float | None = None
+    written: float | None = None
+    seconds: float | None = None
 
     def spent(self, budget: BudgetUnit) -> float:
         """Return what it spends of the budget; NaN where that is unknown."""
         spent = getattr(self, budget)
         return float("nan") if spent is None else float(spent)
+
+    def usd(self, prices: "TokenPrices | None") -> float | None:
+        """Return what it takes in USD; None where a price or a number of tokens is unknown."""
+        if prices is None or self.read is None or self.written is None:
+            return None
+        return (self.read * prices.read + self.written * prices.written) / _MILLION
+
+
+class TokenPrices(NamedTuple):
+    """What a million tokens cost, in USD.
+
+    Attributes:
+        read: Of input.
+        written: Of output.
+    """
+
+    read: float
+    written: float
+
+
+class Switch(NamedTuple):
+    """One's own rule, and MarkovScale in its place.
+
+    Attributes:
+        mine: How the rule fared.
+        assumed: Whether nobody has named it, so that a usual one is taken.
+        ours: How MarkovScale fared at the cost of a round at which it spends most nearly what the
+            rule spends; where the rule is a single pass, at the cost nearest to a point.
+        gain: By how much the rule is more accurate than a single pass, paired over questions.
+        difference: By how much MarkovScale is more accurate, paired over questions.
+        even: The same for as much of the budget as the rule spends, as in a `Duel`.
+        saved: By how much it spends less of the budget, paired over questions.
+        needed: What MarkovScale spends to be as accurate as the rule; infinite where it never is.
+    """
+
+    mine: RuleResult
+    assumed: bool
+    ours: RuleResult
+    gain: Estimate
+    difference: Estimate
+    even: Estimate
+    saved: Estimate
+    needed: Estimate
+
+    @property
+    def finding(self) -> Finding:
+        """Whether MarkovScale is more accurate, interval and all."""
+        return found(self.difference)
 
 
 class Duel(NamedTuple):
@@ -104,6 +160,8 @@ class ComparisonFindings:
 
     Attributes:
         rows: How each rule fared.
+        switch: What MarkovScale in place of one's own rule changes.
+        prices: Of tokens; None where none were given.
         duels: MarkovScale at the budget of each rule, by variant.
         standings: MarkovScale at each cost, by variant.
         budget: What is spent.
@@ -122,6 +180,8 @@ class ComparisonFindings:
     """
 
     rows: tuple[RuleResult, ...]
+    switch: Switch
+    prices: TokenPrices | None
     duels: tuple[Duel, ...]
     standings: tuple[Standing, ...]
     budget: BudgetUnit
@@ -173,3 +233,8 @@ def found(difference: Estimate) -> Finding:
     if high < -TOLERANCE:
         return "less"
     return "same" if max(-low, high) <= TOLERANCE else "unclear"
+
+
+def number(value: float) -> str:
+    """Return an amount with three digits or more."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -5,8 +5,9 @@ from math import inf, isfinite
 
 from langchain_markovscale.answers.reading import without_key_in_words
 from langchain_markovscale.calibration.estimate import FEW_QUESTIONS
-from langchain_markovscale.comparison.results import ComparisonFindings, RuleResult, found
-from langchain_markovscale.display.document import Document, Section, Table, Tone
+from langchain_markovscale.comparison import answer
+from langchain_markovscale.comparison.results import ComparisonFindings, RuleResult, found, number
+from langchain_markovscale.display.document import Document, Section, Table
 from langchain_markovscale.display.wording import counted, percent, points
 from langchain_markovscale.replay.crossfit import NEVER
 from langchain_markovscale.theory.rates import Variant
@@ -23,6 +24,7 @@ _SPENT = ("attempts", "calls", "tokens", "exhausted")
 def sections(findings: ComparisonFindings) -> tuple[Section, ...]:
     """Return all sections of a comparison."""
     parts = [
+        every_rule_section(findings),
         duels_section(findings),
         frontier_section(findings),
         regret_section(findings),
@@ -32,7 +34,16 @@ def sections(findings: ComparisonFindings) -> tuple[Section, ...]:
     ]
     if len(findings.variants) > 1:
         parts.append(variants_section(findings))
-    return tuple(parts)
+    return (
+        answer.switch_section(findings),
+        *(part._replace(folded=True) for part in parts),
+    )
+
+
+def every_rule_section(findings: ComparisonFindings) -> Section:
+    """Return how MarkovScale fares against all rules, and the plot of all of them."""
+    words = (against_all(findings), frontier(findings), equal_accuracy(findings))
+    return Section("All rules", words, plot="frontier")
 
 
 def rules_section(findings: ComparisonFindings) -> Section:
@@ -186,11 +197,6 @@ def variants_section(findings: ComparisonFindings) -> Section:
     return Section(f"Variants beside {_variant_name(first)}", words, Table(headings, rows, left=1))
 
 
-def number(value: float) -> str:
-    """Return an amount with three digits or more."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
 def _spent(row: RuleResult) -> tuple[str, str, str, str]:
     tokens = "unknown" if row.tokens is None else number(row.tokens)
     return f"{row.attempts:.2f}", f"{row.calls:.2f}", tokens, f"{row.exhausted:.0%}"
@@ -204,26 +210,19 @@ def document(findings: ComparisonFindings) -> Document:
     """Return all that a comparison says."""
     return Document(
         title=TITLE,
-        tone=tone(findings),
-        summary=(verdict(findings), frontier(findings), equal_accuracy(findings)),
+        tone=answer.tone(findings),
+        summary=(
+            answer.verdict(findings),
+            f"{answer.at_even_cost(findings)} {answer.as_accurate(findings)}",
+        ),
         basis=basis(findings),
         warnings=warnings(findings),
         sections=sections(findings),
-        plot="frontier",
+        plot="switch",
     )
 
 
-def tone(findings: ComparisonFindings) -> Tone:
-    """Return whether the result is good for MarkovScale, as far as the intervals show."""
-    first = findings.variants[0]
-    seen = {duel.finding for duel in findings.duels_of(first)}
-    if "less" in seen:
-        return "bad" if "more" not in seen else "unsure"
-    ahead = any(found(each.lead) == "more" for each in findings.standings_of(first))
-    return "good" if "more" in seen and ahead else "unsure"
-
-
-def verdict(findings: ComparisonFindings) -> str:
+def against_all(findings: ComparisonFindings) -> str:
     """Return how many rules MarkovScale beats at their own budgets, and which ones beat it."""
     duels = findings.duels_of(findings.variants[0])
     lost = [duel for duel in duels if duel.finding == "less"]
@@ -258,22 +257,27 @@ def verdict(findings: ComparisonFindings) -> str:
 def frontier(findings: ComparisonFindings) -> str:
     """Return MarkovScale's largest lead and deficit against the rules that spend no more."""
     standings = findings.standings_of(findings.variants[0])
+    top = max(standings, key=lambda each: each.accuracy)
+    most = (
+        f"At best MarkovScale is right {percent(top.accuracy, _DIGITS)} of the time, with "
+        f"{_amount(top.budget, findings)}."
+    )
     best = max(standings, key=lambda each: each.lead.value)
     worst = min(standings, key=lambda each: each.lead.value)
     if best.lead.value <= 0:
-        text = "At no cost is it more accurate than the best rule that spends no more"
+        text = f"{most} At no cost is it more accurate than the best rule that spends no more"
     else:
         rival = _row(findings, best.rival)
         text = (
-            f"At best it is right {percent(best.accuracy, _DIGITS)} of the time with "
-            f"{_amount(best.budget, findings)}; the best rule that spends no more, {best.rival}, "
-            f"is right {percent(rival.accuracy.value, _DIGITS)} of the time: {best.lead.points}"
+            f"{most} Its lead is largest with {_amount(best.budget, findings)}: it is right "
+            f"{percent(best.accuracy, _DIGITS)} of the time, and the best rule that spends no "
+            f"more, {best.rival}, {percent(rival.accuracy.value, _DIGITS)}: {best.lead.points}"
         )
     if worst.lead.value < 0:
         rival = _row(findings, worst.rival)
         text += (
-            f". At worst it is right {percent(worst.accuracy, _DIGITS)} of the time with "
-            f"{_amount(worst.budget, findings)}, and {worst.rival} "
+            f". It is farthest behind with {_amount(worst.budget, findings)}: it is right "
+            f"{percent(worst.accuracy, _DIGITS)} of the time, and {worst.rival} "
             f"{percent(rival.accuracy.value, _DIGITS)}: {worst.lead.points}"
         )
     return f"{text}."

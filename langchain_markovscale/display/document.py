@@ -53,6 +53,7 @@ class Section(NamedTuple):
         table: Its table, if it has one.
         plot: Name of its plot, if it has one.
         quotes: What it quotes.
+        folded: Whether a page shows its title alone until a reader opens it.
     """
 
     title: str
@@ -60,6 +61,7 @@ class Section(NamedTuple):
     table: Table | None = None
     plot: str | None = None
     quotes: tuple[Quote, ...] = ()
+    folded: bool = False
 
 
 class Document(NamedTuple):

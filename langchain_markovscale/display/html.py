@@ -69,6 +69,9 @@ _STYLE = """
 & { --grey: #7f7f7f; --line: rgba(127, 127, 127, .35); line-height: 1.5; }
 & h1 { font-size: 1.3rem; margin: 0 0 1rem; }
 & h2 { font-size: 1.1rem; margin: 2.2rem 0 .4rem; }
+& details { border-top: 1px solid var(--line); }
+& summary { cursor: pointer; padding: .6rem 0; }
+& summary h2 { display: inline; margin: 0; }
 & p { max-width: 46rem; margin: .5rem 0; }
 & .verdict { border-left: .4rem solid var(--accent); padding: .3rem 0 .3rem 1rem; }
 & .verdict p:first-child { font-size: 1.25rem; font-weight: 600; }
@@ -86,6 +89,11 @@ _STYLE = """
 & thead th { vertical-align: bottom; font-weight: 600; }
 & .left { text-align: left; }
 & .prose { text-align: left; white-space: normal; min-width: 16rem; }
+@media (max-width: 32rem) {
+  & table { font-size: .8rem; }
+  & th, & td { padding: .2rem; }
+  & tbody th { white-space: normal; min-width: 5.5rem; }
+}
 & .small { font-size: .85rem; }
 & blockquote { max-width: 46rem; margin: .3rem 0 1rem; padding: .1rem 0 .1rem 1rem;
   border-left: .15rem solid var(--line); white-space: pre-wrap; overflow-wrap: anywhere; }
@@ -110,6 +118,7 @@ body { font-family: system-ui, sans-serif; margin: 2rem auto; padding: 0 1.5rem;
     linear-gradient(to right, rgba(127, 127, 127, .6), transparent) left / .8rem 100% scroll,
     linear-gradient(to left, rgba(127, 127, 127, .6), transparent) right / .8rem 100% scroll;
   background-repeat: no-repeat; }
+@media (max-width: 32rem) { body { margin: 1rem auto; padding: 0 .8rem; } }
 @media print { :root { color-scheme: light; font-size: 12px; } body { margin: 0; padding: 0; } }
 """
 
@@ -171,7 +180,11 @@ def _section(section: Section, draw: Draw) -> str:
         shown.append(_table(section.table, section.title))
     body = '\n<div class="both">\n{}\n</div>'.format("\n".join(shown)) if shown else ""
     quotes = "".join(map(_quote, section.quotes))
-    return f"<section>\n<h2>{escape(section.title)}</h2>\n{words}{body}{quotes}\n</section>"
+    title = f"<h2>{escape(section.title)}</h2>"
+    if section.folded:
+        title = f"<summary>{title}</summary>"
+        return f"<details>\n{title}\n{words}{body}{quotes}\n</details>"
+    return f"<section>\n{title}\n{words}{body}{quotes}\n</section>"
 
 
 def _figure(plot: str, alternative: str, draw: Draw) -> str:

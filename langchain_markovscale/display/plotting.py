@@ -19,7 +19,7 @@ _MARGIN = 0.03  # share of the height of axes beyond the last value
 _LABELLED, _BARE = 36, 22  # points from axes to their legend, with a label of the x axis or not
 
 # Of figures, in inches: narrow enough to be read on a telephone.
-WIDE, SQUARE, TALL = (5.2, 4.0), (4.6, 5.0), (5.2, 5.6)
+WIDE, SQUARE, TALL = (4.8, 3.9), (4.6, 5.0), (4.8, 5.6)
 
 STYLE: dict[Any, Any] = {
     "axes.edgecolor": GREY,
@@ -35,8 +35,10 @@ STYLE: dict[Any, Any] = {
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
     "font.size": 9,
+    "legend.columnspacing": 1.2,
     "legend.fontsize": 9,
     "legend.frameon": False,
+    "legend.handlelength": 1.6,
     "legend.labelcolor": INK,
     "lines.linewidth": 1.8,
     "lines.markersize": 5,

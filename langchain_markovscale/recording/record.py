@@ -106,7 +106,7 @@ def record_traces(
             without one it compares whole texts.
         answer_key: Makes the keys for the grader; by default that of the graph.
         revisions: Revisions of each fresh start; 3 by default.
-        fresh_starts: Fresh draws for each question, 2 by default. With one, classes of questions
+        fresh_starts: Fresh draws for each question, 4 by default. With one, classes of questions
             can hardly be told apart: record at least two.
         max_concurrency: How many questions run at a time; 8 by default.
         config: For every run of the graph: tags, callbacks and so on.
@@ -188,7 +188,7 @@ def _recorder(
     grader: Grader | str | None = None,
     answer_key: AnswerKey | str | None = None,
     revisions: int | None = None,
-    fresh_starts: int = 2,
+    fresh_starts: int = 4,
     max_concurrency: int = 8,
     config: RunnableConfig | None = None,
     metadata: Mapping[str, Any] | None = None,

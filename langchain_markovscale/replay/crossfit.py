@@ -16,8 +16,9 @@ from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from langchain_markovscale.replay.learned_rules import learned_rules
+from langchain_markovscale.replay.named_rules import NamedRule
 from langchain_markovscale.replay.pool import Pool, PooledQuestion
-from langchain_markovscale.replay.replay import Outcome, Strategy, replay
+from langchain_markovscale.replay.replay import Floats, Outcome, Strategy, replay
 from langchain_markovscale.replay.strategies import (
     Predicted,
     SinglePass,
@@ -27,6 +28,7 @@ from langchain_markovscale.replay.strategies import (
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.rates import HasRates, Rates, Variant
 from langchain_markovscale.traces.trace import Trace
+from langchain_markovscale.traces.usage import Took
 from langchain_markovscale.types import Action
 
 Kind = Literal["rule", "bound", "markovscale"]
@@ -34,6 +36,7 @@ Kind = Literal["rule", "bound", "markovscale"]
 BudgetUnit = Literal["tokens", "calls", "attempts"]
 """What is spent: tokens, calls (of model and verifier), or attempts (of the model alone)."""
 
+SINGLE_PASS = "single pass"
 NEVER = float("inf")  # the cost at which a criterion always stops after the first answer
 
 
@@ -65,6 +68,7 @@ class CrossfitSettings:
     choices: int | None
     budget: BudgetUnit
     seed: int
+    mine: NamedRule | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class ComparedRule:
     @classmethod
     def markovscale(cls, variant: Variant, cost: float) -> "ComparedRule":
         """Return MarkovScale at a cost."""
-        at = "single pass" if cost == NEVER else f"c = {cost:g}"
+        at = SINGLE_PASS if cost == NEVER else f"c = {cost:g}"
         name = f"MarkovScale, {variant.replace('_', '-')}, {at}"
         return cls(name, "markovscale", variant, cost)
 
@@ -284,7 +288,10 @@ class Crossfit(Generic[Fit]):
         )
 
     def _fold_rules(self, fold: Fold[Fit]) -> Iterator[tuple[ComparedRule, FoldRule]]:
-        named = {"single pass": SinglePass(), **self._named(fold)}
+        named = {SINGLE_PASS: SinglePass(), **self._named(fold)}
+        mine = self.settings.mine
+        if mine and mine.name not in named:
+            named[mine.name] = mine.make(fold.fitted.rates.accept_threshold)
         for name, strategy in named.items():
             kind: Kind = "bound" if getattr(strategy, "bound", False) else "rule"
             yield ComparedRule(name, kind), FoldRule(strategy, looks_at_scores(strategy))
@@ -319,7 +326,8 @@ class Crossfit(Generic[Fit]):
             return usual | learned
         named = self.strategies(fold.fitted) if callable(self.strategies) else self.strategies
         before = [rule.name for rule in self.tallies if rule.kind != "markovscale"]
-        if before and {*named, "single pass"} != set(before):
+        mine = {self.settings.mine.name} if self.settings.mine else set()
+        if before and {*named, SINGLE_PASS} | mine != set(before):
             raise ValueError(
                 "strategies must return rules of the same names for every calibration, got "
                 f"{sorted(named)} after {sorted(before)}: keep the names the same."
@@ -336,4 +344,15 @@ class Crossfit(Generic[Fit]):
         each = np.array([np.nan if tokens is None else tokens for tokens in price])
         tokens = outcome.tokens + np.where(verified > 0, verified * each, 0.0)
         tally = self.tallies.setdefault(rule, Outcome.zero(len(self.pool)))
-        tally.add(replace(outcome, verified=verified, tokens=tokens), where)
+        spent = _with_verifications(outcome, verified, fold.tried.scored)
+        tally.add(replace(outcome, verified=verified, tokens=tokens, **spent), where)
+
+
+def _with_verifications(
+    outcome: Outcome, verified: Floats, questions: Sequence[PooledQuestion]
+) -> dict[str, Floats]:
+    """Return what was read and written, and how long it took, verifications included."""
+    each = np.array([question.verification_usage for question in questions])
+    with np.errstate(invalid="ignore"):
+        added = np.where(verified[:, None] > 0, verified[:, None] * each, 0.0)
+    return {name: getattr(outcome, name) + added[:, at] for at, name in enumerate(Took._fields)}

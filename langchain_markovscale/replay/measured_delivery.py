@@ -40,6 +40,7 @@ def measure_delivery(
     fit: Fit,
     *,
     only: tuple[Action, ...] | None = None,
+    plan_check: bool = True,
     level: float = 0.9,
     seed: int = 0,
 ) -> Delivery | None:
@@ -54,6 +55,7 @@ def measure_delivery(
         traces: The traces that rates are fitted to.
         fit: How they are fitted.
         only: The set of actions to measure; None for every one that can be replayed.
+        plan_check: Whether to carry out plans as well, which decides nothing and is only reported.
         level: Coverage of the intervals, in (0, 1).
         seed: Of the sample and the splits: the same traces and seed give the same numbers.
 
@@ -77,7 +79,7 @@ def measure_delivery(
     }
     if not limits:
         return None
-    halves = _Halves(pool, groups, fit, seed)
+    halves = _Halves(pool, groups, fit, seed, checked=plan_check)
     return Delivery(
         questions=len(groups),
         traces=len(pool),
@@ -120,7 +122,10 @@ def _limits(
 class _Halves:
     """The pool split in halves several times, with the fit to one half for playing the other."""
 
-    def __init__(self, pool: Pool, groups: Sequence[Sequence[int]], fit: Fit, seed: int) -> None:
+    def __init__(
+        self, pool: Pool, groups: Sequence[Sequence[int]], fit: Fit, seed: int, *, checked: bool
+    ) -> None:
+        self._checked = checked
         self.splits = max(_FEWEST_SPLITS, min(_MOST_SPLITS, _RUNS // len(pool)))
         self._pool = pool
         self._question_of = np.empty(len(pool), dtype=np.intp)
@@ -178,7 +183,9 @@ class _Halves:
             row,
             phi=0.0 if useless else phi.value,
             in_force=in_force,
-            plan_check=self._plan_check(actions, cost, limit) if believed.went_on else None,
+            plan_check=self._plan_check(actions, cost, limit)
+            if self._checked and believed.went_on
+            else None,
         )
 
     def _play(

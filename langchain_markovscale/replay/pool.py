@@ -6,6 +6,7 @@ same attempts serve every strategy, so that what differs is the rule and nothing
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import isnan
 from typing import cast, overload
 
 import numpy as np
@@ -13,7 +14,14 @@ import numpy as np
 from langchain_markovscale.theory.validation import non_negative
 from langchain_markovscale.traces.checks import checked
 from langchain_markovscale.traces.trace import LabelledAttempt, Trace
-from langchain_markovscale.traces.usage import mean_tokens, tokens_of
+from langchain_markovscale.traces.usage import (
+    NOTHING,
+    Took,
+    mean_taken,
+    mean_tokens,
+    tokens_of,
+    took,
+)
 from langchain_markovscale.types import Attempt
 
 
@@ -28,8 +36,10 @@ class PooledQuestion:
         draws: Indices of the fresh draws, in the order in which they are handed out.
         revisions: For each attempt, the indices of its recorded revisions.
         tokens: Tokens of each, as the pool counts them; None where they are unknown.
+        usage: What making each of them took, see `Took`.
         verified: Whether a verifier scored or criticised any attempt.
         verification_tokens: Tokens of one verification, 0 where there was none; None if unknown.
+        verification_usage: What one verification takes on average.
     """
 
     id: str
@@ -38,8 +48,10 @@ class PooledQuestion:
     draws: tuple[int, ...]
     revisions: tuple[tuple[int, ...], ...]
     tokens: tuple[int | None, ...]
+    usage: tuple[Took, ...]
     verified: bool
     verification_tokens: float | None
+    verification_usage: Took
 
     def starting_with(self, first: int) -> "PooledQuestion":
         """Return the question with its draws handed out in turn from the `first` on."""
@@ -204,8 +216,10 @@ def _pooled(trace: Trace, verification_tokens: float | None, *, reading: bool) -
         tuple(draws),
         tuple(map(tuple, revisions)),
         tuple(_tokens(each, reading=reading) for each in attempts),
+        tuple(took(each, each["action"]) for each in attempts),
         verified,
         _verification_tokens(trace, verification_tokens, reading=reading) if verified else 0.0,
+        _verification_usage(trace, verification_tokens) if verified else NOTHING,
     )
 
 
@@ -215,6 +229,15 @@ def _tokens(attempt: LabelledAttempt, *, reading: bool) -> int | None:
         return attempt["tokens"]
     usage = tokens_of(attempt, attempt["action"])
     return None if usage is None else sum(usage)
+
+
+def _verification_usage(trace: Trace, given: float | None) -> Took:
+    """Return what one verification takes; of old traces what it writes alone may be known."""
+    found = mean_taken(trace["attempts"], "verify")
+    if not isnan(found.written):
+        return found
+    written = _verification_tokens(trace, given, reading=False)
+    return found if written is None else found._replace(written=written)
 
 
 def _verification_tokens(trace: Trace, given: float | None, *, reading: bool) -> float | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.replay.pool import PooledQuestion
+from langchain_markovscale.traces.usage import NOTHING
 from langchain_markovscale.types import Attempt, Decision
 
 Floats = NDArray[np.float64]
@@ -37,6 +38,9 @@ class Outcome:
         verified: Attempts with a score or feedback of the verifier, shape (Q,).
         tokens: Tokens of the attempts, as the pool counts them, shape (Q,); NaN where some are
             unknown.
+        read: Tokens read by making the attempts, shape (Q,); like the next two, NaN if unknown.
+        written: Tokens written, shape (Q,).
+        seconds: Wall-clock time, one attempt after the other, shape (Q,).
         exhausted: Share of runs that ended because the pool had no more, shape (Q,).
         belief: What the strategy last believed of its answer, shape (Q,); NaN where it has no
             beliefs.
@@ -55,6 +59,9 @@ class Outcome:
     attempts: Floats
     verified: Floats
     tokens: Floats
+    read: Floats
+    written: Floats
+    seconds: Floats
     exhausted: Floats
     belief: Floats
     revisions: Floats
@@ -135,7 +142,17 @@ def _run(strategy: Strategy, question: PooledQuestion) -> tuple[float, ...]:
         tokens += nan if took is None else took
     right = _is_right(decision, taken, question)
     made = len(attempts)
-    row = (right, made, verified, tokens, action != "stop", decision["belief"], revised)
+    spent = [sum(each) for each in zip(*(question.usage[i] for i in taken), strict=True)]
+    row = (
+        right,
+        made,
+        verified,
+        tokens,
+        *(spent or NOTHING),
+        action != "stop",
+        decision["belief"],
+        revised,
+    )
     if onward is None:
         return *row, False, 0.0, 0.0, 0.0, 0.0
     delivered = right - _is_right(onward, taken, question)

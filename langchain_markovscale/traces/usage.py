@@ -1,7 +1,8 @@
 """Usage of an attempt: calls, tokens read and written, and seconds, by purpose."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from math import isnan, nan
+from typing import Any, NamedTuple
 
 from langchain_markovscale.types import Purpose, Usage, add_usage, no_usage
 
@@ -85,3 +86,47 @@ def mean_tokens(
         return None
     read, written = zip(*found, strict=True)
     return sum(read) / len(found), sum(written) / len(found)
+
+
+class Took(NamedTuple):
+    """What some calls took; NaN where that is unknown.
+
+    Attributes:
+        read: Tokens read.
+        written: Tokens written.
+        seconds: Wall-clock time.
+    """
+
+    read: float
+    written: float
+    seconds: float
+
+
+NOTHING = Took(0.0, 0.0, 0.0)
+
+
+def took(attempt: Mapping[str, Any], purpose: Purpose) -> Took:
+    """Return what an attempt's calls for a purpose took.
+
+    Args:
+        attempt: A recorded attempt; where it has no usage, its `tokens` were written by making it.
+        purpose: What the calls were for.
+    """
+    known = tokens_of(attempt, purpose)
+    part = (attempt.get("usage") or {}).get(purpose) or {}
+    seconds = part.get("seconds")
+    made = attempt.get("tokens") if purpose == attempt["action"] else None
+    read, written = known or (nan, nan if made is None else made)
+    return Took(float(read), float(written), nan if seconds is None else float(seconds))
+
+
+def mean_taken(attempts: Iterable[Mapping[str, Any]], purpose: Purpose) -> Took:
+    """Return what calls for a purpose took, on average over the attempts of which it is known.
+
+    Args:
+        attempts: Recorded attempts.
+        purpose: What the calls were for.
+    """
+    every = zip(*(took(each, purpose) for each in attempts), strict=True)
+    known = ([value for value in values if not isnan(value)] for values in every)
+    return Took(*(sum(values) / len(values) if values else nan for values in known))

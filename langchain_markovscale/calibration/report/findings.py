@@ -205,8 +205,8 @@ def find(
         corruption=_over_draws(calibration, level, _first_corruption),
         bounds=_bounds(calibration, level),
         classes=_classes(calibration, level),
-        mended=tuple(_drift(depth, *row[:3]) for depth, row in enumerate(drift, 1)),
-        broken=tuple(_drift(depth, *row[3:]) for depth, row in enumerate(drift, 1)),
+        mended=tuple(drift_at(depth, *row[:3]) for depth, row in enumerate(drift, 1)),
+        broken=tuple(drift_at(depth, *row[3:]) for depth, row in enumerate(drift, 1)),
         keyed=keyed,
         delivered=delivered,
         single=single,
@@ -303,7 +303,8 @@ def _level(rates: Rates, k: int) -> float:
     return one.stationary_accuracy
 
 
-def _drift(depth: int, revised: float, changed: float, expected: float) -> Drift:
+def drift_at(depth: int, revised: float, changed: float, expected: float) -> Drift:
+    """Return the changes at one depth with their deviation, see `Drift`."""
     variance = expected * (1 - expected / revised) if revised else 0.0
     z = (changed - expected) / sqrt(variance) if variance > 0 else 0.0
     return Drift(depth, revised, changed, expected, z)

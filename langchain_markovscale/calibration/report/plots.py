@@ -156,11 +156,18 @@ def drift_by_depth(found: Findings, ax: "Axes | None" = None) -> "Axes":
         raise ValueError(
             "the calibration was not fitted to revisions and has no drift to show: record some."
         )
+    return by_depth(found.mended, found.broken, ax)
+
+
+def by_depth(
+    corrected: Sequence[Drift], broken: Sequence[Drift], ax: "Axes | None" = None
+) -> "Axes":
+    """Plot how often revisions corrected and broke answers by depth, seen and expected."""
     with report_axes(ax, "Repair and corruption by depth") as ax:
-        _drift_line(ax, found.mended, GREEN, "corrects a wrong one")
-        _drift_line(ax, found.broken, VERMILION, "breaks a right one")
+        _drift_line(ax, corrected, GREEN, "corrects a wrong one")
+        _drift_line(ax, broken, VERMILION, "breaks a right one")
         ax.set_ylim(*with_margins(0, min(1.0, max(0.1, 1.15 * ax.get_ylim()[1]))))
-        deepest = len(found.mended)
+        deepest = len(corrected)
         ax.set_xlim(0.85, deepest + 0.15)
         ax.set_xticks(range(1, deepest + 1))
         ax.set_xlabel("revision of an answer (bars: one standard error)")

@@ -1,6 +1,6 @@
 """The sections of a report: tables and plots with the sentences that explain them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import NormalDist
 
 from langchain_markovscale.calibration.report.achieved import achieved_section
@@ -276,9 +276,20 @@ def drift_section(found: Findings) -> Section:
     else:
         drifting = "; ".join(_drifted(*one) for one in every if abs(one[1].z) > limit)
         words = f"Rates drift with depth: {drifting}. Do not rely on forecasts over many revisions."
+    table = drift_table(found.mended, found.broken)
+    return Section("Drift of the rates with depth", (words,), table, "drift")
+
+
+def drift_table(corrected: Sequence[Drift], broken: Sequence[Drift]) -> Table:
+    """Return the table of what revisions changed by depth, as seen and as expected.
+
+    Args:
+        corrected: Of wrong answers.
+        broken: Of right answers, at the same depths.
+    """
     rows = tuple(
-        (f"{m.depth}", *_drift_cells(m), *_drift_cells(b))
-        for m, b in zip(found.mended, found.broken, strict=True)
+        (f"{c.depth}", *_drift_cells(c), *_drift_cells(b))
+        for c, b in zip(corrected, broken, strict=True)
     )
     headings = (
         "revision",
@@ -291,7 +302,7 @@ def drift_section(found: Findings) -> Section:
         "expected",
         "z",
     )
-    return Section("Drift of the rates with depth", (words,), Table(headings, rows), "drift")
+    return Table(headings, rows)
 
 
 def _drifted(change: str, row: Drift) -> str:

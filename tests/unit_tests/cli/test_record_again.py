@@ -40,6 +40,7 @@ def run(dataset, tmp_path, model):
     def run(*options):
         arguments = [dataset, "-o", tmp_path / "traces.jsonl", "--model", "test:one"]
         arguments += ["--verifier", "nines", "--answer-key", "last_number", "--revisions", "1"]
+        arguments += ["--fresh-starts", "2"]
         return CliRunner().invoke(app, ["record", *map(str, [*arguments, *options])])
 
     return run

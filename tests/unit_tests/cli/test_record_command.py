@@ -52,7 +52,7 @@ def run(tmp_path, model):
 
     def run(*options, key=("--answer-key", "last_number"), verifier="none"):
         arguments = [dataset, "-o", output, "--model", "openai:none", "--verifier", verifier]
-        arguments += [*key, "--revisions", "2", *options]
+        arguments += [*key, "--revisions", "2", "--fresh-starts", "2", *options]
         return CliRunner().invoke(app, list(map(str, arguments)))
 
     run.output = output

@@ -65,6 +65,7 @@ def helping():
         costs=(0.02, 0.1, 0.2, 0.3, 0.45),
         variants=("mixture", "gate", "training_free"),
         verification_tokens=1,
+        mine="best of 3",
         calibration=Calibration(REVISING_HELPS.rates(), "rates of the world"),
     )
 
@@ -152,8 +153,9 @@ def test_wins_are_called_wins(helping):
     assert won >= 5
     assert lost == 0
     assert helping.document.tone == "good"
-    assert f"more accurate than {won} of {len(findings.rules)} rules" in helping.verdict
-    assert "less accurate than none" in helping.verdict
+    assert f"more accurate than {won} of {len(findings.rules)} rules" in helping.markdown
+    assert "less accurate than none" in helping.markdown
+    assert "MarkovScale in its place is more often right, +" in helping.verdict
 
 
 def test_losses_are_called_losses(losing):
@@ -161,8 +163,10 @@ def test_losses_are_called_losses(losing):
     assert found.finding == "less"
     assert found.needed.value == inf
     assert losing.document.tone == "bad"
-    assert losing.verdict.startswith(
+    assert "Keep it: MarkovScale in its place is less often right, −" in losing.verdict
+    assert (
         "For the same number of tokens MarkovScale is less accurate than peeking (−"
+        in losing.markdown
     )
     assert "It is never as accurate as the most accurate rule, peeking" in losing.text
     assert max(each.regret.value for each in losing.findings.standings) > 0.05
@@ -177,16 +181,19 @@ def test_ties_are_called_ties():
         pool.append(trace(*attempts, name=f"q{number}"))
     comparison = compare(pool)
     assert comparison.document.tone == "unsure"
-    assert comparison.verdict.startswith("No clear difference")
+    assert "MarkovScale in its place is right as often" in comparison.verdict
+    assert "No clear difference" in comparison.text
     assert {each.finding for each in comparison.findings.duels} == {"same"}
     assert "It is as accurate as the most accurate rule, single pass" in comparison.text
-    assert "instead of" not in comparison.text
+    assert "MarkovScale takes 10.0 tokens instead of 20.0" in " ".join(comparison.text.split())
 
 
-def test_wins_over_poor_rules_alone_are_no_good_news(helping):
-    level = [each._replace(lead=Estimate(0.0, (-0.1, 0.1))) for each in helping.findings.standings]
-    comparison = Comparison(replace(helping.findings, standings=tuple(level)))
-    assert comparison.verdict == helping.verdict
+def test_what_may_be_chance_is_no_good_news(helping):
+    switch = helping.findings.switch._replace(
+        difference=Estimate(0.02, (-0.01, 0.05)), even=Estimate(0.01, (-0.01, 0.03))
+    )
+    comparison = Comparison(replace(helping.findings, switch=switch))
+    assert "no clear difference in being right, +2 points [−1, +5]" in comparison.verdict
     assert comparison.document.tone == "unsure"
 
 
@@ -449,9 +456,11 @@ def test_no_words_of_the_plot_lie_on_others_or_are_cut_off(monkeypatch, name):
     assert misplaced(ax.figure) == []
     ax.set_title("")  # as on the page
     assert misplaced(ax.figure) == []
-    ax.annotate("45", ax.texts[0].xy, (2, 5), textcoords="offset points")
+    ax.text(0, -0.02, "45", transform=ax.transAxes)
+    ax.text(0, -0.02, "46", transform=ax.transAxes)
     assert misplaced(ax.figure) != []
     ax.figure.clear()
+    assert misplaced(comparison.plot_switch().figure) == []
 
 
 def test_as_plain_values_it_goes_to_json(losing):

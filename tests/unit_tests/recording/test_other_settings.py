@@ -31,7 +31,7 @@ def record(tmp_path, asked):
     )
 
     def record(number, **options):
-        options = {"path": tmp_path / "traces.jsonl", "revisions": 1} | options
+        options = {"path": tmp_path / "traces.jsonl", "revisions": 1, "fresh_starts": 2} | options
         return record_traces(graph, QUESTIONS[:number], **options)
 
     return record
@@ -147,7 +147,7 @@ def test_another_loop_adds_to_a_file_with_a_warning(record, tmp_path, caplog):
     graph = create_markovscale_graph(
         ScriptedModel(script=["1"], repeat=True), verifier=lambda answer: 0.5, answer_key="text"
     )
-    record_traces(graph, QUESTIONS, path=tmp_path / "traces.jsonl", revisions=1)
+    record_traces(graph, QUESTIONS, path=tmp_path / "traces.jsonl", revisions=1, fresh_starts=2)
     assert "was recorded with answer_key='last_number', and this loop has answer_key='text'" in (
         caplog.text
     )

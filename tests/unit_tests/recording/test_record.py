@@ -223,7 +223,7 @@ def test_so_many_questions_run_at_a_time(record, path):
         running.discard(request["question"])
         return "4"
 
-    draw = generate if record is record_traces else agenerate
+    draw = generate if record.__name__ == "recorded_in_threads" else agenerate
     graph = create_markovscale_graph(generate=draw, revise=draw, verifier=lambda answer: 0.5)
     options = {"revisions": 0, "fresh_starts": 2, "max_concurrency": 3, "grader": "exact"}
     recording = record(graph, QUESTIONS, path=path, **options)
@@ -232,7 +232,10 @@ def test_so_many_questions_run_at_a_time(record, path):
 
 
 async def test_threads_are_welcome_where_a_loop_is_running(parts, path):
-    assert record_traces(parts.graph(), QUESTIONS, path=path, revisions=1).recorded == 6
+    assert (
+        record_traces(parts.graph(), QUESTIONS, path=path, revisions=1, fresh_starts=2).recorded
+        == 6
+    )
 
 
 def test_math_verify_is_called_where_it_can_keep_time(record, parts, path, monkeypatch):
@@ -290,7 +293,7 @@ def test_a_bar_needs_its_extra(parts, path, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setitem(sys.modules, "tqdm", None)
     with pytest.raises(ModuleNotFoundError, match="tqdm"):
-        record_traces(parts.graph(), QUESTIONS, path=path, progress=True)
+        record_traces(parts.graph(), QUESTIONS, path=path, fresh_starts=2, progress=True)
     assert not parts.calls
 
 

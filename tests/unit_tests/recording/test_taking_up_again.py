@@ -42,7 +42,7 @@ def test_a_question_is_in_the_file_as_soon_as_it_is_finished(record, parts, path
     parts.verify = watching
     record(parts.graph(), QUESTIONS[:3], path=path, revisions=0, fresh_starts=2, max_concurrency=1)
     # A thread may be one question ahead of the file, which another thread writes.
-    if record is record_traces:
+    if record.__name__ == "recorded_in_threads":
         assert seen[-1] >= 1
     else:
         assert seen == [0, 0, 1, 1, 2, 2]
@@ -84,11 +84,11 @@ def test_a_failed_question_costs_the_others_nothing_and_goes_on_where_it_was(
 def test_an_attempt_whose_verification_failed_is_verified_later(record, parts, path):
     question = QUESTIONS[0][0]
     parts.fails = lambda kind, _, number: (kind, number) == ("verify", 4)
-    assert record(parts.graph(), QUESTIONS[:1], path=path, revisions=1).failed
+    assert record(parts.graph(), QUESTIONS[:1], path=path, revisions=1, fresh_starts=2).failed
     (kept,) = read_traces(partial(path))
     assert [one["score"] for one in kept["attempts"]] == [0.5, 0.5, 0.5, None]
 
-    again = record(parts.graph(), QUESTIONS[:1], path=path, revisions=1)
+    again = record(parts.graph(), QUESTIONS[:1], path=path, revisions=1, fresh_starts=2)
     assert (again.recorded, again.attempts) == (1, 0)
     assert [one["score"] for one in by_question(path)[question]["attempts"]] == [0.5] * 4
     assert parts.calls["verify", question] == 5
@@ -101,7 +101,7 @@ def test_attempts_that_could_not_be_graded_are_graded_later(record, parts, path)
     first = record(parts.graph(), QUESTIONS[:1], path=path, revisions=1, grader=out_of_order)
     assert list(first.failed.values()) == ["RuntimeError: no grades today"]
     calls = dict(parts.calls)
-    second = record(parts.graph(), QUESTIONS[:1], path=path, revisions=1)
+    second = record(parts.graph(), QUESTIONS[:1], path=path, revisions=1, fresh_starts=2)
     assert (second.recorded, second.attempts) == (1, 0)
     assert parts.calls == calls
     assert {one["correct"] for one in next(read_traces(path))["attempts"]} == {False}
@@ -119,7 +119,7 @@ def test_of_attempts_by_another_plan_what_fits_is_used(record, parts, path):
     parts.fails = lambda kind, _, number: (kind, number) == ("revise", 3)
     record(parts.graph(), QUESTIONS[:1], path=path, revisions=2)
     parts.fails = lambda *_: False
-    record(parts.graph(), QUESTIONS[:1], path=path, revisions=1)
+    record(parts.graph(), QUESTIONS[:1], path=path, revisions=1, fresh_starts=2)
     # Kept were a draw, two revisions and a draw; a draw and one revision fit.
     assert texts(next(read_traces(path))) == ["draw 1", "revision 1", "draw 3", "revision 4"]
 
@@ -168,7 +168,9 @@ async def test_a_cancelled_recording_keeps_what_it_has(parts, path, kind, number
 
     setattr(parts, kind, verify if kind == "verify" else until_cancelled)
     graph = parts.graph()
-    task = asyncio.create_task(arecord_traces(graph, QUESTIONS[:1], path=path, revisions=1))
+    task = asyncio.create_task(
+        arecord_traces(graph, QUESTIONS[:1], path=path, revisions=1, fresh_starts=2)
+    )
     await reached.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -177,14 +179,14 @@ async def test_a_cancelled_recording_keeps_what_it_has(parts, path, kind, number
     made = {"generate": 2, "verify": 4}[kind]
     assert texts(kept) == ["draw 1", "revision 1", "draw 2", "revision 2"][:made]
 
-    recording = await arecord_traces(graph, QUESTIONS[:1], path=path, revisions=1)
+    recording = await arecord_traces(graph, QUESTIONS[:1], path=path, revisions=1, fresh_starts=2)
     assert (recording.recorded, recording.attempts) == (1, 4 - made)
     assert [one["score"] for one in next(read_traces(path))["attempts"]] == [0.5] * 4
 
 
 def test_a_loop_that_waits_for_somebody_has_failed(record, parts, path):
     parts.verify = lambda answer: interrupt("Is it right?")
-    recording = record(parts.graph(), QUESTIONS[:1], path=path, revisions=1)
+    recording = record(parts.graph(), QUESTIONS[:1], path=path, revisions=1, fresh_starts=2)
     assert (recording.recorded, recording.attempts) == (0, 1)
     assert "has paused" in str(recording)
 
@@ -199,7 +201,9 @@ def test_ctrl_c_while_a_question_is_written_does_not_write_it_twice(parts, path,
     # A second passes between any two looks at the clock, so that every line goes to the disk.
     monkeypatch.setattr("langchain_markovscale.traces.trace.monotonic", count(step=2).__next__)
     with pytest.raises(KeyboardInterrupt):
-        record_traces(parts.graph(), QUESTIONS, path=path, revisions=1, max_concurrency=1)
+        record_traces(
+            parts.graph(), QUESTIONS, path=path, revisions=1, fresh_starts=2, max_concurrency=1
+        )
     names = [trace["question"] for trace in read_traces(path)]
     assert names
     assert len(names) == len(set(names))

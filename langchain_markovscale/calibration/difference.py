@@ -1,0 +1,232 @@
+"""Two calibrations side by side: what a new prompt or model has changed."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from langchain_markovscale.calibration.observable_rates import LABELLED, WORDS, chances
+from langchain_markovscale.display import plotting
+from langchain_markovscale.display.display import Display
+from langchain_markovscale.display.document import Document, Section, Table, Tone
+from langchain_markovscale.display.interval import Estimate
+from langchain_markovscale.display.wording import counted, listed, percent
+from langchain_markovscale.theory.rates import Rates
+from langchain_markovscale.theory.validation import TOLERANCE, check_level
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from langchain_markovscale.calibration.calibration import Calibration
+
+_REVISIONS = (1, 2, 3)  # whose accuracy is compared, beside that of first answers
+_GAINS: dict[str, int] = {"initial": 1, "repair": 1, "corruption": -1}
+_VERIFIER = ("sensitivity", "specificity")
+
+
+class RateChange(NamedTuple):
+    """One number before and after.
+
+    Attributes:
+        name: Such as `"repair"` or `"accuracy after 2 revisions"`.
+        before: Of the first calibration, with its interval.
+        after: Of the second one.
+        change: The second less the first; without an interval where one of them has none.
+        better: 1 where more is better, −1 where less is.
+    """
+
+    name: str
+    before: Estimate
+    after: Estimate
+    change: Estimate
+    better: int
+
+    @property
+    def finding(self) -> Literal["better", "worse", "noise", "unknown"]:
+        """Whether it has changed for the better or the worse, beyond its interval."""
+        if self.change.interval is None:
+            return "unknown"
+        low, high = self.change.interval
+        if low <= TOLERANCE and high >= -TOLERANCE:
+            return "noise"
+        return "better" if self.change.value * self.better > 0 else "worse"
+
+
+@dataclass(frozen=True, repr=False)
+class Difference(Display):
+    """What is different between two calibrations; `Calibration.diff` makes one.
+
+    Attributes:
+        rows: Each number before and after.
+        level: Coverage of the intervals.
+        sources: Where the two calibrations come from.
+        questions: How many questions each was fitted to; None where it was not fitted.
+    """
+
+    rows: tuple[RateChange, ...]
+    level: float
+    sources: tuple[str, str]
+    questions: tuple[int | None, int | None]
+
+    def __getitem__(self, name: str) -> RateChange:
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise KeyError(f"There is no {name!r}; known are {', '.join(r.name for r in self.rows)}.")
+
+    @cached_property
+    def document(self) -> Document:
+        """All that there is to say, the verdict first."""
+        return Document(
+            title="Two calibrations",
+            tone=self._tone(),
+            summary=(self._verdict(), *self._outcome()),
+            basis=(
+                f"Before: {self._basis(0)}. After: {self._basis(1)}. Brackets show "
+                f"{self.level:.0%} intervals over questions, as if the two were measured on "
+                "different ones: where the questions are the same, a change may be surer than "
+                "shown."
+            ),
+            warnings=tuple(self._warnings()),
+            sections=(self._section(),),
+            plot="difference",
+        )
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Plot every change with its interval, on given axes or on a new figure of pyplot.
+
+        Raises:
+            ModuleNotFoundError: If matplotlib is missing; the message names the extra.
+        """
+        from langchain_markovscale.calibration.difference_plot import changes
+
+        return changes(self.rows, ax)
+
+    def _draw(self, name: str) -> "Figure":
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=plotting.WIDE)
+        self.plot(figure.subplots())
+        return figure
+
+    @property
+    def _rates(self) -> tuple[RateChange, ...]:
+        return tuple(row for row in self.rows if row.name in LABELLED)
+
+    def _tone(self) -> Tone:
+        found = {row.finding for row in self.rows}
+        if "worse" in found:
+            return "unsure" if "better" in found else "bad"
+        return "good" if "better" in found else "plain"
+
+    def _verdict(self) -> str:
+        if all(row.finding == "unknown" for row in self.rows):
+            return "What is different cannot be told from chance: no fits were resampled."
+        clear = [row for row in self._rates if row.finding in ("better", "worse")]
+        if not clear:
+            return "No rate has clearly changed: every difference is within noise."
+        told = listed(f"{_words(row.name)} {row.change.points} ({row.finding})" for row in clear)
+        return f"What has changed: {told}. The other rates are within noise."
+
+    def _outcome(self) -> Iterator[str]:
+        accuracies = [row for row in self.rows if row.name not in LABELLED or row.name == "initial"]
+        before = max(row.before.value for row in accuracies)
+        after = max(row.after.value for row in accuracies)
+        yield (
+            f"With up to {counted(_REVISIONS[-1], 'blind revision', in_words=True)} answers are "
+            f"right {percent(after, 1)} of the time at best; before it was {percent(before, 1)}."
+        )
+
+    def _basis(self, place: int) -> str:
+        many = self.questions[place]
+        source = self.sources[place].rstrip(".")
+        return source if many is None else f"{source}, {counted(many, 'question')}"
+
+    def _warnings(self) -> Iterator[str]:
+        if any(row.finding == "unknown" for row in self.rows):
+            yield (
+                "some changes have no interval, since one of the calibrations holds no resampled "
+                "fits: calibrate with n_bootstrap=200."
+            )
+
+    def _section(self) -> Section:
+        rows = tuple(
+            (
+                _words(row.name),
+                row.before.fine_percent,
+                row.after.fine_percent,
+                row.change.in_points(unit=False),
+                {"noise": "within noise", "unknown": "–"}.get(row.finding, row.finding),
+            )
+            for row in self.rows
+        )
+        misses = (1 - self.level) * len(self.rows)
+        words = (
+            "Shares of all questions. Accuracy after revisions is that of blind ones, which are "
+            f"all accepted. Of {len(self.rows)} numbers that have not changed at all, about "
+            f"{misses:.1g} would lie beyond its interval by chance.",
+        )
+        headings = ("share of", "before", "after", "change\n(points)", "")
+        return Section("Before and after", words, Table(headings, rows, left=1))
+
+
+def difference(before: "Calibration", after: "Calibration", level: float) -> Difference:
+    """Return what is different between two calibrations; see `Calibration.diff`."""
+    check_level(level)
+    quantities: list[tuple[str, int, Callable[[Rates], float]]] = [
+        (name, _GAINS.get(name, 1), partial(_chance, name=name))
+        for name in LABELLED
+        if name not in _VERIFIER or not _is_silent(before, after)
+    ]
+    quantities += [
+        (f"accuracy after {n} revision{'s' * (n > 1)}", 1, partial(_accuracy, revisions=n))
+        for n in _REVISIONS
+    ]
+    return Difference(
+        rows=tuple(_row(name, better, of, before, after, level) for name, better, of in quantities),
+        level=level,
+        sources=(before.source, after.source),
+        questions=(_questions(before), _questions(after)),
+    )
+
+
+def _is_silent(before: "Calibration", after: "Calibration") -> bool:
+    return before.rates.verdicts_say_nothing and after.rates.verdicts_say_nothing
+
+
+def _questions(calibration: "Calibration") -> int | None:
+    return None if calibration.fitted is None else calibration.fitted.questions
+
+
+def _chance(rates: Rates, name: str) -> float:
+    return chances(rates)[name]  # type: ignore[index]
+
+
+def _accuracy(rates: Rates, revisions: int) -> float:
+    return float(rates.mixture.accuracy(revisions))
+
+
+def _row(
+    name: str,
+    better: int,
+    of: Callable[[Rates], float],
+    before: "Calibration",
+    after: "Calibration",
+    level: float,
+) -> RateChange:
+    old, new = of(before.rates), of(after.rates)
+    olds, news = ([of(draw) for draw in each.draws] for each in (before, after))
+    # Independent bootstraps: any pairing of their draws is as good as any other.
+    changes = [later - earlier for earlier, later in zip(olds, news, strict=False)]
+    return RateChange(
+        name,
+        Estimate.of(old, olds, level),
+        Estimate.of(new, news, level),
+        Estimate.of(new - old, changes, level),
+        better,
+    )
+
+
+def _words(name: str) -> str:
+    return WORDS.get(name, name)  # type: ignore[call-overload,no-any-return]

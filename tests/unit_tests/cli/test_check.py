@@ -1,0 +1,123 @@
+"""`markovscale check`, `diff` and `drift`: short answers with exit codes for CI."""
+
+import json
+
+import pytest
+from pools import answer, recorded, trace
+from typer.testing import CliRunner
+from worlds import World
+
+from langchain_markovscale import Calibration, write_traces
+from langchain_markovscale.cli.app import app
+
+
+@pytest.fixture
+def run(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    return lambda *arguments: CliRunner().invoke(app, [*map(str, arguments)])
+
+
+@pytest.fixture
+def harmful(tmp_path):
+    """First answers are right, and revisions break them."""
+    path = tmp_path / "harmful.jsonl"
+    chain = [answer("right"), answer("wrong", 0), answer("wrong", 1)]
+    good = [trace(*chain, name=f"q{n}") for n in range(20)]
+    mixed = [trace(answer("wrong"), answer("right", 0), answer("right", 1), name="other")]
+    write_traces(good + mixed, path)
+    return path
+
+
+def flat(words):
+    return " ".join(words.split())
+
+
+def test_one_paragraph_answers_and_the_exit_code_is_for_ci(run, harmful):
+    result = run("check", harmful, "--mine", "2 revisions")
+    assert result.exit_code == 0
+    words = flat(result.stdout)
+    assert words.startswith("Revising hurts here")
+    assert "Your rule, 3 rounds, last answer, is right 4.8% of the time, −90 points" in words
+    assert "\n\n" not in result.stdout
+    failed = run("check", harmful, "--mine", "2 revisions", "--fail-if-worse")
+    assert failed.exit_code == 1
+    assert failed.stdout == result.stdout
+    assert "Worse: 3 rounds, last answer is less often right than a single pass" in failed.stderr
+    assert run("check", harmful, "--mine", "one pass", "--fail-if-worse").exit_code == 0
+
+
+def test_a_table_of_right_and_wrong_is_enough(run, tmp_path):
+    path = tmp_path / "rounds.csv"
+    path.write_text("r1,r2,r3\n" + "1,1,0\n0,1,1\n0,0,1\n1,1,1\n" * 5)
+    result = run("check", path)
+    assert result.exit_code == 0
+    assert "The usual rule, 3 rounds, last answer, is right 75.0% of the time" in flat(
+        result.stdout
+    )
+    assert "rounds.csv was read as table" in result.stderr
+
+
+def test_json_and_a_page_are_written(run, harmful, tmp_path):
+    page = tmp_path / "check.html"
+    result = run("check", harmful, "--mine", "3 rounds", "--json", "--html", page)
+    values = json.loads(result.stdout)
+    assert values["worse"].startswith("3 rounds, last answer is less often right")
+    assert values["loop"].startswith("Revising hurts")
+    assert values["switch"]["mine"]["rule"]["name"] == "3 rounds, last answer"
+    assert "<details>" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--mine", "forever"), "--mine must name a rule, got 'forever'"),
+        (("--prices", "3"), "--prices must be two numbers of at least 0"),
+        (("--prices", "3,-1"), "--prices must be two numbers of at least 0"),
+        (("--mine", "best of 5"), "looks at scores, and no attempt has one"),
+    ],
+)
+def test_bad_options_are_one_line(run, harmful, arguments, complaint):
+    result = run("check", harmful, *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert complaint in flat(result.stderr)
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.fixture(scope="module")
+def calibrations(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("calibrations")
+    paths = []
+    for name, seed in (("before", 1), ("after", 2)):
+        fitted = Calibration.fit(
+            recorded(questions=60, seed=seed), n_bootstrap=30, n_classes=1, delivery=False
+        )
+        paths.append(folder / f"{name}.json")
+        fitted.save(paths[-1])
+    return paths
+
+
+def test_two_calibrations_are_put_side_by_side(run, calibrations, tmp_path):
+    before, after = calibrations
+    expected = Calibration.load(before).diff(Calibration.load(after))
+    result = run("diff", before, after)
+    assert result.exit_code == 0
+    assert flat(expected.verdict) in flat(result.stdout.replace("│", " "))
+    page = tmp_path / "diff.html"
+    assert run("diff", before, after, "--html", page).exit_code == 0
+    assert page.read_text() == expected.html()
+    assert run("diff", before, tmp_path / "missing.json").exit_code == 2
+
+
+def test_drift_is_told_with_an_exit_code(run, calibrations, tmp_path):
+    same, other = tmp_path / "same.jsonl", tmp_path / "other.jsonl"
+    write_traces(recorded(questions=60, seed=3, starts=1), same)
+    write_traces(recorded(World(sensitivity=0.1, specificity=0.1), questions=200, seed=3), other)
+    calm = run("drift", calibrations[0], same, "--fail-if-drifted")
+    assert calm.exit_code == 0
+    assert "No drift was found in 60 traces" in flat(calm.stdout)
+    found = run("drift", calibrations[0], other, "--fail-if-drifted")
+    assert found.exit_code == 1
+    assert "The rates no longer hold" in flat(found.stdout)
+    assert run("drift", calibrations[0], other).exit_code == 0
+    assert run("drift", calibrations[0], other, "--alpha", "2").exit_code == 2
