@@ -231,14 +231,14 @@ class MarkovScaleRouter(Runnable[Any, str]):
 
     @property
     def keys(self) -> dict[str, str]:
-        """The keys of the state that it reads, by argument."""
+        """The keys of the state that it reads, by argument; functions of the state are left out."""
         reader = self._reader
         named = {
             "answers_key": reader.answers_key,
             "messages_key": reader.messages_key,
             "scores_key": reader.scores_key,
         }
-        given = {name: key for name, key in named.items() if key is not None}
+        given = {name: key for name, key in named.items() if isinstance(key, str)}
         return given or {"attempts_key": reader.attempts_key}
 
     def path_map(
