@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from langchain_markovscale.traces.conversations import Answer, question_in
+from langchain_markovscale.traces.labels import is_label
 from langchain_markovscale.traces.log_values import (
     messages_in,
     name_in,
@@ -82,7 +83,7 @@ def _values_of_inspect(sample: Mapping[str, Any]) -> dict[str, Any]:
     for name, each in scores.items():
         value = as_mapping(each).get("value")
         parts = {f"{name}.{part}": within for part, within in as_mapping(value).items()}
-        found.update(parts or {name: value})
+        found.update(parts or {name: None if value == "P" else value})
     return found
 
 
@@ -157,6 +158,7 @@ def _sampled(
     question: str | None = None
     reference: str | None = None
     draws: list[Answer] = []
+    judged_before = 0  # how many draws there were when something was last said of them
     for event in events:
         data = as_mapping(event.get("data"))
         if event.get("type") == "sampling":
@@ -164,21 +166,30 @@ def _sampled(
             question = asked if question is None else question
             draws += _draws_of_openai(data) if asked == question else []
         elif draws:
-            found = {"correct" if key == "choice" else key: each for key, each in data.items()}
-            correct, score = judged(usual_measures(found, fields), fields, notes)
+            correct, score = _graded_by_openai(data, fields, notes)
             reference = plain_text(data.get("expected")) or reference
-            draws = [
-                draw._replace(correct=correct, score=score)
-                if correct is not None and (len(draws) == 1 or data.get("sampled") == said)
-                else draw
-                for draw in draws
-                for said in [draw.message.text]
-            ]
+            if correct is not None:
+                latest = [len(draws) - 1] if len(draws) - judged_before == 1 else []
+                said = data.get("sampled")
+                same = [at for at, draw in enumerate(draws) if draw.message.text == said]
+                for at in same or latest:
+                    draws[at] = draws[at]._replace(correct=correct, score=score)
+                judged_before = len(draws)
     if question is None or not draws:
         notes.skip(NO_QUESTION if question is None else NO_ANSWER)
         return
     for draw in draws:
         yield Sample(question, [draw], name, reference)
+
+
+def _graded_by_openai(
+    data: Mapping[str, Any], fields: Fields, notes: Notes
+) -> tuple[bool | None, float | None]:
+    """Return what a match or a grader says; the score of a grader's choice is the choice again."""
+    found = {"correct" if key == "choice" else key: each for key, each in data.items()}
+    if is_label(data.get("choice")) and fields.score != "score":
+        found.pop("score", None)
+    return judged(usual_measures(found, fields), fields, notes)
 
 
 def _draws_of_openai(data: Mapping[str, Any]) -> list[Answer]:
@@ -312,7 +323,7 @@ def _results_of_promptfoo(value: Mapping[str, Any]) -> list[Any]:
             {
                 "vars": variables,
                 "provider": prompt["provider"],
-                "prompt": {"label": prompt["label"]},
+                "prompt": {"label": prompt["label"], "raw": None if variables else prompt["label"]},
                 "promptIdx": index,
                 "response": {"output": None if failed else output},
                 "success": status == "PASS",

@@ -153,8 +153,13 @@ def scores_by_name(scores: Any) -> dict[str, Any]:
 
 
 def _value(score: Any) -> Any:
+    if isinstance(score, list):  # several of one name, of which one that all say counts
+        values = {str(each): each for each in map(_value, score)}
+        return next(iter(values.values())) if len(values) == 1 else None
     if not isinstance(score, Mapping):
         return score
+    if either(score, "dataType", "data_type") == "CATEGORICAL":  # its number is its category's
+        return either(score, "stringValue", "string_value", "value")
     return either(score, "score", "value", "stringValue", "string_value")
 
 

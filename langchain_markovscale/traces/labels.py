@@ -7,11 +7,13 @@ from typing import Any
 _RIGHT = (
     *("1", "true", "t", "yes", "y", "c", "correct", "right", "pass", "passed", "success", "ok"),
     *("successful", "succeeded", "solved", "resolved", "accept", "accepted"),
-    *("✓", "✔", "✅", "☑", "🗸", "√", "👍", "🟢", "○", "◯"),
+    *("✓", "✔", "✅", "☑", "🗸", "√", "👍", "🟢", "○", "◯", "⭕"),
     # What spreadsheets write for TRUE, and people for "correct", in other languages.
     *("wahr", "richtig", "korrekt", "ja", "vrai", "correcte", "oui", "verdadero", "correcto"),
     *("sí", "verdadeiro", "correto", "certo", "sim", "vero", "corretto", "giusto", "waar"),
     *("prawda", "tak", "истина", "верно", "правильно", "да", "正确", "对", "是", "正解", "真"),
+    *("はい", "정답", "네", "예", "صحيح", "نعم", "सही", "हाँ", "doğru", "evet", "đúng", "có"),
+    *("benar", "ya", "σωστό", "ναι", "juste", "exact", "goed", "rätt", "accurate"),
 )
 _WRONG = (
     *("0", "false", "f", "no", "n", "i", "incorrect", "wrong", "fail", "failed", "failure"),
@@ -20,6 +22,20 @@ _WRONG = (
     *("falsch", "inkorrekt", "nein", "faux", "incorrecte", "non", "falso", "incorrecto"),
     *("incorreto", "errado", "não", "nao", "errato", "sbagliato", "onwaar", "onjuist", "nee"),
     *("fałsz", "nie", "ложь", "неверно", "неправильно", "нет", "错误", "错", "否", "不正解", "假"),
+    *(
+        "いいえ",
+        "오답",
+        "아니요",
+        "아니오",
+        "خطأ",
+        "لا",
+        "गलत",
+        "नहीं",
+        "yanl\u0131ş",
+        "hay\u0131r",
+        "sai",
+    ),
+    *("không", "salah", "tidak", "λάθος", "όχι", "inexact", "fout", "fel", "inaccurate"),
 )
 _UNKNOWN = (
     *("", "nan", "none", "null", "nil", "na", "<na>", "n/a", "#n/a", "n.a", "#nv", "k.a", "-"),
@@ -27,8 +43,8 @@ _UNKNOWN = (
 )
 
 _LABELS: dict[str, bool | None] = {
-    **dict.fromkeys(_RIGHT, True),
-    **dict.fromkeys(_WRONG, False),
+    **dict.fromkeys(map(str.casefold, _RIGHT), True),
+    **dict.fromkeys(map(str.casefold, _WRONG), False),
     **dict.fromkeys(_UNKNOWN, None),
 }
 

@@ -6,8 +6,8 @@ from typing import Any
 from langchain_markovscale.traces.exchanges import Exchange, either, samples_of, scores_by_name
 from langchain_markovscale.traces.log_values import name_in, plain_text, reported_usage
 from langchain_markovscale.traces.messages import as_mapping
-from langchain_markovscale.traces.samples import Fields, Notes, Sample
-from langchain_markovscale.traces.text_files import Record, parsed
+from langchain_markovscale.traces.samples import Fields, Notes, Sample, usual_measures
+from langchain_markovscale.traces.text_files import Record, parsed, parsed_cell
 
 _TRACE_ID = ("traceId", "trace_id")
 _PARENT = ("parentObservationId", "parent_observation_id")
@@ -47,10 +47,11 @@ def read_langfuse(records: Sequence[Record], fields: Fields, notes: Notes) -> It
     observations: list[Mapping[str, Any]] = []
     items: list[Mapping[str, Any]] = []
     scores: dict[str, dict[str, Any]] = {}
-    for value in _flat(record.value for record in records):
+    for value in _flat(_without_cells(record.value, fields) for record in records):
         trace_id = str(either(value, *_TRACE_ID) or "")
         if trace_id and _kind(value) in _OBSERVATIONS:
             observations.append(value)
+            scores.setdefault(trace_id, {}).update(scores_by_name(value.get("scores")))
         elif trace_id and "value" in value:
             scores.setdefault(trace_id, {}).update(scores_by_name([value]))
         elif either(value, *_EXPECTED) is not None:
@@ -85,6 +86,20 @@ def read_langfuse(records: Sequence[Record], fields: Fields, notes: Notes) -> It
             for item in items
         ]
     yield from samples_of(exchanges, fields, notes)
+
+
+def _without_cells(value: Any, fields: Fields) -> Any:
+    """Return a record, or of a row of a table what its cells hold as JSON and in columns."""
+    if not isinstance(value, Mapping) or not all(isinstance(each, str) for each in value.values()):
+        return value
+    opened = {name: parsed_cell(value[name]) for name in _JSON_COLUMNS if name in value}
+    columns = {name: parsed_cell(each) for name, each in usual_measures(value, fields).items()}
+    if not columns or "value" in value:  # or it is itself a score
+        return {**value, **opened}
+    return {**value, **opened, "scores": {**scores_by_name(opened.get("scores")), **columns}}
+
+
+_JSON_COLUMNS = ("input", "output", "expectedOutput", "expected_output", "scores")
 
 
 def _flat(values: Iterable[Any]) -> Iterator[Mapping[str, Any]]:

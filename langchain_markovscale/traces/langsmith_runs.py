@@ -20,7 +20,7 @@ _OF_A_RUN = frozenset(
 
 def is_langsmith(value: Mapping[str, Any]) -> bool:
     """Return whether a record is a run, an example, or a row of an experiment of LangSmith."""
-    if "inputs" in as_mapping(value.get("run")) or _is_flat(value):
+    if "inputs" in as_mapping(value.get("run")) or _is_flat(value) or _is_feedback(value):
         return True
     inputs = value.get("inputs")
     inputs = parsed(inputs) if isinstance(inputs, str) else inputs
@@ -37,14 +37,18 @@ def read_langsmith(records: Sequence[Record], fields: Fields, notes: Notes) -> I
     """
     examples: dict[str, Mapping[str, Any]] = {}
     runs: list[Mapping[str, Any]] = []
+    feedback: dict[str, list[Any]] = {}
     for record in records:
         value = _without_columns(record.value, fields)
         run, example = as_mapping(value.get("run")), as_mapping(value.get("example"))
+        if _is_feedback(value):
+            feedback.setdefault(str(value["run_id"]), []).append(value)
+            continue
         if run:
             results = either(value, "evaluation_results", "evaluationResults")
             of_example = either(run, "reference_example_id") or example.get("id")
-            feedback = as_mapping(results).get("results")
-            runs.append({**run, "reference_example_id": of_example, "feedback": feedback})
+            given = as_mapping(results).get("results")
+            runs.append({**run, "reference_example_id": of_example, "feedback": given})
         elif _OF_A_RUN & value.keys():
             runs.append(value)
         else:
@@ -58,7 +62,9 @@ def read_langsmith(records: Sequence[Record], fields: Fields, notes: Notes) -> I
                 for each in (nested if isinstance(nested, list) else ())
                 if isinstance(each, Mapping)
             ]
-    exchanges = [_exchange(run, examples) for run in _outermost(runs)] or [
+    exchanges = [
+        _exchange(run, examples, feedback.get(str(run.get("id")), [])) for run in _outermost(runs)
+    ] or [
         Exchange(
             example.get("inputs"),
             None,
@@ -123,18 +129,34 @@ def _outermost(runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [run for run in runs if str(run.get("parent_run_id")) not in known]
 
 
-def _exchange(run: Mapping[str, Any], examples: Mapping[str, Mapping[str, Any]]) -> Exchange:
+def _is_feedback(value: Mapping[str, Any]) -> bool:
+    """Return whether a record is a feedback on a run, of a list of them alone."""
+    return "run_id" in value and "key" in value and "inputs" not in value
+
+
+def _averages(stats: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the average of each feedback, or the only word that was ever given as it."""
+    found: dict[str, Any] = {}
+    for key, each in stats.items():
+        words = [*as_mapping(as_mapping(each).get("values"))]
+        average = as_mapping(each).get("avg")
+        found[key] = words[0] if average is None and len(words) == 1 else average
+    return found
+
+
+def _exchange(
+    run: Mapping[str, Any], examples: Mapping[str, Mapping[str, Any]], feedback: Sequence[Any]
+) -> Exchange:
     name = run.get("reference_example_id")
     example = examples.get(str(name), {})
-    stats = as_mapping(run.get("feedback_stats"))
-    averages = {key: as_mapping(each).get("avg") for key, each in stats.items()}
+    averages = _averages(as_mapping(run.get("feedback_stats")))
     return Exchange(
         run.get("inputs"),
         run.get("outputs"),
         str(either(run, "trace_id", "id")),
         None if name is None else str(name),
         plain_text(either(run, "reference_outputs") or example.get("outputs")),
-        {**averages, **scores_by_name(run.get("feedback"))},
+        {**averages, **scores_by_name(run.get("feedback")), **scores_by_name([*feedback])},
         reported_usage(run),
         bool(run.get("error")),
     )

@@ -8,6 +8,7 @@ import csv
 import gzip
 import json
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -24,6 +25,9 @@ _BYTE_ORDER_MARKS = (
     (b"\x00\x00\xfe\xff", "utf-32"),
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
+)
+_OPENS_JSON = re.compile(
+    r"\s*+(?:\{|\[\s*+(?:[\[\]{\"\d-]|$|true\b|false\b|null\b|NaN\b|Infinity\b))"
 )
 _ZSTANDARD = 93  # how zip files number it
 _LONGEST_CELL = 2**31 - 1
@@ -76,7 +80,7 @@ def read_records(path: str | os.PathLike[str]) -> list[Record] | TextTable:
         raise ValueError(
             f"{name} is no text: give JSON, JSON Lines, CSV, or a log as it was written."
         )
-    if text.lstrip()[0] in "[{":
+    if _OPENS_JSON.match(text):
         return _json_records(text, name)
     return TextTable(csv_rows(text, name))
 
@@ -139,6 +143,14 @@ def parsed(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
+        return text
+
+
+def parsed_cell(text: str) -> Any:
+    """Return what a cell of a table holds as JSON, a text in quotation marks or null among it."""
+    try:
+        return json.loads(text) if text.startswith('"') or text == "null" else parsed(text)
+    except ValueError:
         return text
 
 

@@ -7,13 +7,34 @@ its scale: 8 of what?
 
 import re
 
+from langchain_markovscale._text import folded
+
 _LONGEST = 400  # characters of a phrase that are read
 
 _PASS = r"(?:pass(?:ed|es)?|correct|accept(?:ed)?)"
 _FAIL = r"(?:fail(?:ed|s|ure|ing)?|incorrect|wrong|reject(?:ed)?)"
-_CLOSED = r"(?=\W*$|\s*[.,;:!)])"  # "correct." is a verdict, "the correct answer is 5" is not
+_CLOSED = r"(?=\W*$|\s*[.,;:!)\u3002])"  # "correct." is a verdict, "correct answers" is not
 _EDGE = r"[\s*_\"'\u201c\u201d`\[(<]*+"
 _NOT = r"(?:\b(?:not|never|cannot|no|nothing|neither|nor)|n['\u2019]t)\b"
+
+_RIGHT_ELSEWHERE, _WRONG_ELSEWHERE = (
+    "|".join(map(folded, words.split()))
+    for words in (
+        "正确 对 正解 정답 맞음 correcto correcta correto correta corretto corretta richtig "
+        "korrekt exact верно правильно",
+        "不正确 错误 错 不对 不正解 오답 틀림 incorrecto incorrecta incorreto incorreta errado "
+        "errato sbagliato falsch inkorrekt faux неверно неправильно",
+    )
+)
+MARK = r"[\u2705\u2611\u2713\u2714\u274c\u2717\u2718\u2716]\ufe0f?"
+"""A mark for right or wrong."""
+_MARKED = re.compile(rf"[\s*_]*+(?P<mark>{MARK})")
+_RIGHT_MARKS = "\u2705\u2611\u2713\u2714"
+ELSEWHERE = rf"(?:{_RIGHT_ELSEWHERE}|{_WRONG_ELSEWHERE})"
+"""A word for right or wrong in other languages, `folded`."""
+# Of what qualifies it in its language nothing is known, so that a right stands alone.
+_RIGHT_IS_ALL = re.compile(rf"{_EDGE}(?:{_RIGHT_ELSEWHERE})[^\w?]*", re.IGNORECASE)
+_SAYS_WRONG = re.compile(rf"{_EDGE}(?:{_WRONG_ELSEWHERE})\b{_CLOSED}", re.IGNORECASE)
 
 _HARMLESS_NO = re.compile(
     r"\b(?:no|not an?y?|without)\s+(?:\w+\s+)?(?:error|mistake|issue|problem|flaw)s?\b",
@@ -44,9 +65,19 @@ def read_verdict(phrase: str) -> bool | None:
     """Read a verdict: True for a clear pass, False for a fail or a pass denied, else None.
 
     Args:
-        phrase: A verdict with what follows it, in such words as pass, correct, yes and true.
+        phrase: A verdict with what follows it, in such words as pass, correct, yes and true, or
+            after a mark such as ✅; `folded` where it is in another language.
     """
     phrase = _HARMLESS_NO.sub("", phrase[:_LONGEST])
+    if marked := _MARKED.match(phrase):
+        if marked["mark"][0] not in _RIGHT_MARKS:
+            return False
+        rest = phrase[marked.end() :]
+        return read_verdict(rest) if rest.strip(" \n*_.") else True
+    if _RIGHT_IS_ALL.fullmatch(phrase):
+        return True
+    if _SAYS_WRONG.match(phrase):
+        return False
     if _EITHER.match(phrase):
         return None
     if said_no := _SAYS_NO.match(phrase):

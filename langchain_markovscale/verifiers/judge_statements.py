@@ -17,6 +17,8 @@ from langchain_markovscale.answers.json_text import (
     json_objects,
 )
 from langchain_markovscale.verifiers.judge_phrases import (
+    ELSEWHERE,
+    MARK,
     is_about_error,
     read_probability,
     read_verdict,
@@ -75,21 +77,29 @@ def claimed_statements(text: str) -> list[Statement]:
     everywhere = _labelled(text, strict=False) + _in_objects(json_objects(text), deeply=True)
     starts = (line.start() for line in _BARE_LINE.finditer(text))
     lines = [each for start in starts for each in _bare_in(start, _line_at(text, start))]
-    return everywhere + lines + read_statements(text).statements
+    items = [_item(item) for item in _ITEM.finditer(text)]
+    return everywhere + lines + items + read_statements(text).statements
 
 
 _MARKUP = r"[*_\"'\u201c\u201d`]"  # emphasis, code and quotation marks around a word
+_ELSEWHERE_NAMES = ("判断", "判定", "评判", "结论", "判定结果")
 _WORD_NAMES = (
-    *("verdict", "passed", "pass", "is_correct", "correct", "grade", "judgement", "judgment"),
+    *("verdict", "passed", "pass", "is_correct", "is correct", "correct", "grade", "judgement"),
+    *("judgment", "result", *_ELSEWHERE_NAMES),
 )
 _NUMBER_NAMES = ("score", "rating", "probability", "confidence")
+_WORD = rf"(?:(?:pass|fail)(?:ed)?|(?:in)?correct|wrong|yes|no|true|false|{ELSEWHERE})\b"
 _NAME = (
     r"verdict|grade|judge?ment|score|rating|(?:probability|confidence)(?:[ ](?:score|level))?"
     r"(?:[ ](?:of|that|in)[ ][a-z'\u2019 ]{1,40}+|[ ]?\([a-z ]{1,40}+\))?"
+    rf"|{'|'.join(_ELSEWHERE_NAMES)}"
+    # Names of other things as well, unless a verdict follows.
+    rf"|result(?={_MARKUP}*+[ \t]*+[:=>]\W{{0,8}}{_WORD})"
+    rf"|(?:is[_ ])?correct(?={_MARKUP}*+[ \t]*+[:=]\W{{0,8}}(?:yes|no|true|false)\b)"
 )
 _LABEL, _ANY_LABEL = (
     re.compile(
-        rf"\b(?=[vgjsrpci])(?P<name>{names})"  # the letters are for speed
+        rf"\b(?=[vgjsrpci\u5224\u8bc4\u7ed3])(?P<name>{names})"  # the letters are for speed
         rf"(?:(?P<tag>>)|(?P<close>{_MARKUP}*+)[ \t]*+(?P<colon>[:=]|$))",
         re.IGNORECASE | re.MULTILINE,
     )
@@ -139,10 +149,11 @@ def _labelled(text: str, *, strict: bool) -> list[Statement]:
                 value, stop = _next_line(text, stop)
             if strict and stop == len(text) and _is_field(label) and value[-1:].isdigit():
                 value = ""  # the reply was cut off, and may be in the number
-            statements.append(_stated(label["name"], value, start + begin, stop))
+            name = label["name"] if strict else label["name"].upper()
+            statements.append(_stated(name, value, start + begin, stop))
             if not strict:  # a quotation may end earlier
                 word = _FIRST_WORD.match(value)
-                statements.append(_stated(label["name"], word[0] if word else "", start, stop))
+                statements.append(_stated(name, word[0] if word else "", start, stop))
     return statements
 
 
@@ -248,7 +259,10 @@ def _next_line(text: str, position: int) -> tuple[str, int]:
 
 def _stated(name: str, written: str, start: int, end: int) -> Statement:
     """Return what is written after a label or in a field, by either of the names of its value."""
-    name, written = name.lower(), written.partition("</")[0]
+    written = written.partition("</")[0]
+    if name == "GRADE" and (letter := _LETTER.match(written)):
+        return _graded(letter[1], start, end)
+    name = name.lower()
     kind: Kind = "confidence" if name.startswith("confidence") else "probability"
     if is_about_error(name):
         return Statement(kind, None, start, end)
@@ -261,13 +275,24 @@ def _stated(name: str, written: str, start: int, end: int) -> Statement:
     return Statement(kind, number, start, end)
 
 
+_LETTER = re.compile(rf"\s*{_MARKUP}*+([CIPN])(?={_MARKUP}*+\s*(?:$|[.;,(]))", re.IGNORECASE)
+
+
+def _graded(letter: str, start: int, end: int) -> Statement:
+    """Return what a letter says that Inspect asks for: (in)correct, partly so, or no answer."""
+    if letter.upper() == "P":
+        return Statement("probability", 0.5, start, end)
+    return Statement("verdict", letter.upper() == "C", start, end)
+
+
 _THEN = rf"{_MARKUP}*+\s*"
 _BARE_VERDICT = re.compile(
-    rf"[ \t#]*+{_MARKUP}*+(?:"
+    rf"[ \t#]*+{_MARKUP}*+(?:{MARK}{_MARKUP}*+\s*+$|(?:{MARK}[ ]*+{_MARKUP}*+)?+(?:"
     rf"(?P<grade>(?:PASS|FAIL)(?:ED|S)?)(?={_THEN}(?:$|[.,:;!(\-\u2013\u2014]))"
     rf"|(?:not[ ]correct|incorrect|wrong)(?={_THEN}(?:$|[.,;!(]|:(?!\s*(?:no|yes|false|true)\b)))"
     rf"|(?:correct|no|false)(?={_THEN}(?:$|[.,;!(]))"
-    r"|(?:yes|true)(?=\W*$|.{0,80}\b(?:correct|right|accurate)\b))",
+    rf"|{ELSEWHERE}(?={_THEN}(?:$|[.,;:!(\u3002]))"
+    r"|(?:yes|true)(?=\W*$|,?[ ]it[ ](?:is|does)\W*$|.{0,80}\b(?:correct|right|accurate)\b)))",
     re.IGNORECASE,
 )
 _BARE_PROBABILITY = re.compile(
@@ -276,14 +301,30 @@ _BARE_PROBABILITY = re.compile(
     re.IGNORECASE,
 )
 _BARE_LINE = re.compile(
-    rf"^[ \t#]*+{_MARKUP}*+(?=pass|fail|not|incorrect|wrong|correct|no|false|yes|true|[\d.])",
+    rf"^[ \t#]*+{_MARKUP}*+(?={MARK}|pass|fail|not|incorrect|wrong|correct|no|false|yes|true"
+    rf"|{ELSEWHERE}|[\d.])",
     re.IGNORECASE | re.MULTILINE,
 )
 _SCALED = re.compile(r".*(?:%|\D(?:5|10|100)(?:\s(?:points?|stars?))?)[\s*_.]*", re.IGNORECASE)
 
 
+_ITEM = re.compile(
+    rf"^[ \t]*+(?:[-*\u2022][ \t]++)?{_MARKUP}{{0,3}}(?:criterion[ ])?(?:[A-Z]|\d{{1,2}})[.):]"
+    rf"{_MARKUP}{{0,3}}[ \t]++{_MARKUP}{{0,3}}(?P<word>{_WORD})[.!*_ \t]*+$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ITEMS = re.compile(rf"\s*+(?:{_ITEM.pattern}\s*+){{2,40}}", re.IGNORECASE | re.MULTILINE)
+
+
+def _item(item: re.Match[str]) -> Statement:
+    """Return the verdict on a criterion that has a letter or a number."""
+    return Statement("word", read_verdict(item["word"]), item.start(), item.end())
+
+
 def _alone(text: str, labelled: list[Statement]) -> list[Statement]:
     """Return what a reply states without labels, on its first or last lines."""
+    if _ITEMS.fullmatch(text):
+        return [_item(item) for item in _ITEM.finditer(text)]
     first = text.rfind("\n", 0, len(text) - len(text.lstrip())) + 1
     lines = dict([(first, _line_at(text, first)), *islice(_last_lines(text), 2)])
     bare = [statement for start in sorted(lines) for statement in _bare_in(start, lines[start])]
@@ -321,6 +362,9 @@ def _in_objects(objects: list[JsonObject], *, deeply: bool = False) -> list[Stat
 def _in_fields(json_object: dict[str, Any], levels: int, *, deeply: bool) -> Iterator[Statement]:
     """Yield what an object states; where it has no field for it, or deeply, what those in it do."""
     fields = {folded(name).strip().lower(): field for name, field in json_object.items()}
+    result = fields.get("result")
+    if isinstance(result, str) and read_verdict(folded(result)) is None:
+        del fields["result"]  # of something else
     scale = next((each for each in map(fields.get, _MAXIMA) if isinstance(each, str)), None)
     names = (*_WORD_NAMES, *_NUMBER_NAMES)
     stated = [name for name in names if isinstance(fields.get(name), (bool, str))]
