@@ -114,7 +114,7 @@ def local_models(model_name: str, verifier_name: str = "") -> list[tuple[str, Pa
     """Return the files and folders of the models that are named, each after its option."""
     named = [("--model", model_name), ("--verifier", verifier_name.partition(":")[2])]
     paths = [
-        (option, Path(name.removeprefix(LOCAL)).expanduser()) for option, name in named.items()
+        (option, Path(name.removeprefix(LOCAL)).expanduser()) for option, name in named if name
     ]
     return [(option, path) for option, path in paths if path.exists()]
 
