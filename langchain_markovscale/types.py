@@ -5,6 +5,7 @@ its streams: checkpointers store them, servers send them, and other people's gra
 """
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any, Literal, NotRequired, TypeGuard
 
 from typing_extensions import TypedDict
@@ -257,8 +258,10 @@ def usage_of(message: object) -> Usage:
         if metadata.get("total_cost") == 0:
             return Usage(calls=1, input_tokens=0, output_tokens=0, unknown=0, cached=1)
         input_tokens, output_tokens = metadata.get("input_tokens"), metadata.get("output_tokens")
-        if _is_token_count(input_tokens) and _is_token_count(output_tokens):
-            return Usage(calls=1, input_tokens=input_tokens, output_tokens=output_tokens, unknown=0)
+        if is_token_count(input_tokens) and is_token_count(output_tokens):
+            return Usage(
+                calls=1, input_tokens=int(input_tokens), output_tokens=int(output_tokens), unknown=0
+            )
     return Usage(calls=1, input_tokens=0, output_tokens=0, unknown=1)
 
 
@@ -269,8 +272,10 @@ def tokens_written(usage: Usage | None) -> int | None:
     return usage["output_tokens"]
 
 
-def _is_token_count(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and 0 <= value < _IMPOSSIBLE_TOKENS
+def is_token_count(value: object) -> TypeGuard[int]:
+    """Return whether a value is a number of tokens that calls can take, NumPy's integers too."""
+    is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+    return is_whole and 0 <= value < _IMPOSSIBLE_TOKENS  # type: ignore[operator]
 
 
 def no_usage() -> Usage:

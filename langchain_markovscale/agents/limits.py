@@ -2,7 +2,7 @@
 
 import logging
 
-from langchain_markovscale.agents.turn import Calls, Turn
+from langchain_markovscale.agents.turn import Calls, Turn, action_of
 from langchain_markovscale.graph.budget import why_over_budget
 from langchain_markovscale.graph.settings import PerRun, Settings
 from langchain_markovscale.graph.telemetry import emit
@@ -29,6 +29,14 @@ class Limits:
         """Return the settings of a turn: those that it was pinned with, and those of this call."""
         per_run = self._with_tools if calls["tools"] else self._per_run
         return per_run.now(turn["settings"])
+
+    def forbid(self, turn: Turn, calls: Calls) -> bool:
+        """Return whether the next attempt may not be made as it was decided.
+
+        A turn that is resumed may have been left by an agent with other actions.
+        """
+        actions = self.settings(turn, calls).criterion.actions
+        return bool(turn["attempts"]) and action_of(turn) not in actions
 
     def exceeded(
         self, turn: Turn, calls: Calls, purpose: Purpose, *, used_up: bool = False

@@ -292,6 +292,9 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
             return with_answer_last(now, final)
         if calls["error"] is not None:
             return self._end_turn(now, "budget" if calls["over_budget"] else "error")
+        if self._limits.forbid(turn, calls) and calls["reply"] is None:
+            criterion = self._limits.settings(turn, calls).criterion
+            return self._decided(now, criterion.decide(turn["attempts"]))
         structured = state.get("structured_response") if calls["formatted"] is not None else None
         trail = final_answer(transcript, turn, calls, structured)
         if trail is None:

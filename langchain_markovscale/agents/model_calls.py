@@ -54,6 +54,8 @@ def accounted(
     calls = {**calls, "tools": bool(request.tools)}
     action, answered = action_of(turn), bool(turn["attempts"])
     limits.settings(turn, calls)  # a run that is resumed may have been given bad ones
+    if limits.forbid(turn, calls):  # the hook that follows decides anew
+        return _no_reply({**calls, "reply": None})
     if answered and (exceeded := limits.exceeded(turn, calls, action, used_up=True)):
         return _no_reply({**calls, "error": exceeded, "over_budget": True})
     if answered:

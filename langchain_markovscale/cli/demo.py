@@ -36,11 +36,14 @@ def demo(
 ) -> None:
     """Watch the loop on a dozen questions, then compare it with a single pass and fixed rounds."""
     from langchain_markovscale.calibration.calibration import Calibration
-    from langchain_markovscale.cli.loop import build_loop
+    from langchain_markovscale.cli.loop import build_loop, local_models
     from langchain_markovscale.demo import setting
+    from langchain_markovscale.recording.recording_file import unfinished_file
 
-    traces = None if measure is None else measure.with_suffix(_TRACES)
-    check_outputs([("--measure", measure), ("--measure", traces)])
+    if measure is not None:
+        traces = measure.with_suffix(_TRACES)
+        written = (measure, traces, unfinished_file(traces))
+        check_outputs([("--measure", path) for path in written], local_models(model))
     if measure is None:
         results().print(
             f"A dozen questions go to {model}. Casting out nines looks at each answer: a cheap "

@@ -97,7 +97,7 @@ def check_outputs(
 
     Args:
         outputs: The files that are written, each after its option, such as `--html`; None passes.
-        inputs: The files that are read, each after its option or argument.
+        inputs: The files that are read, each after its option or argument, and a model's folder.
 
     Raises:
         ValueError: If it cannot; the message names the option, the path and what to do.
@@ -106,11 +106,20 @@ def check_outputs(
     for option, path in written:
         _check_output(option, path)
     for (option, path), (other, there) in (*product(written, inputs), *combinations(written, 2)):
-        if is_same_file(path, there) and not path.is_char_device():
+        if path.is_char_device():
+            continue
+        if is_same_file(path, there) or _is_models(path, there):
             raise ValueError(
                 f"{option} {name_of(path)}: it is the file of {other} {name_of(there)}, which "
                 f"would be lost: give {option} another path."
             )
+
+
+def _is_models(path: Path, folder: Path) -> bool:
+    """Return whether a file is one of those in a model's folder, and none that a command wrote."""
+    if not (folder.is_dir() and path.is_file()):
+        return False
+    return folder.resolve() in path.resolve().parents and looks_like(path) is None
 
 
 def _check_output(option: str, path: Path) -> None:

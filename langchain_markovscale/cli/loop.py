@@ -110,6 +110,15 @@ def is_local(name: str) -> bool:
     return name == PACKAGED or name.startswith(LOCAL) or Path(name).expanduser().exists()
 
 
+def local_models(model_name: str, verifier_name: str = "") -> list[tuple[str, Path]]:
+    """Return the files and folders of the models that are named, each after its option."""
+    named = [("--model", model_name), ("--verifier", verifier_name.partition(":")[2])]
+    paths = [
+        (option, Path(name.removeprefix(LOCAL)).expanduser()) for option, name in named if name
+    ]
+    return [(option, path) for option, path in paths if path.exists()]
+
+
 def _local(name: str, options: dict[str, Any]) -> BaseChatModel:
     from langchain_markovscale.local import load_chat_model
 

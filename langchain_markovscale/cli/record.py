@@ -78,7 +78,7 @@ def record(
     Each question is drawn afresh and revised as often as asked, without stopping early. A finished
     question is written at once: when the command is broken off, the same command goes on.
     """
-    from langchain_markovscale.cli.loop import build_loop, check_names
+    from langchain_markovscale.cli.loop import build_loop, check_names, local_models
     from langchain_markovscale.recording.questions import read_questions
     from langchain_markovscale.recording.record import record_traces
     from langchain_markovscale.recording.recording_file import unfinished, unfinished_file
@@ -88,7 +88,8 @@ def record(
         say(f"warning: --rounds is now called --revisions: write --revisions {rounds}.", "yellow")
         revisions = rounds
     written = (output, unfinished_file(output))
-    check_outputs([("--output", path) for path in written], [("DATASET", dataset)])
+    read = [("DATASET", dataset), *local_models(model, verifier)]
+    check_outputs([("--output", path) for path in written], read)
     check_input("DATASET", dataset, "questions")
     check_names(model, verifier)
     schedule = Schedule(revisions, fresh_starts)

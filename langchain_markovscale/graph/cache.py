@@ -79,7 +79,8 @@ class AnswerCache(Runnable[Entry, Any]):
         """Return the key of an answer; None where it cannot be told from others.
 
         It is a hash of all that the writer gets to see, secrets included: the request, a chain's
-        own input, what is configurable, and the context.
+        own input, what is configurable, the metadata that functions and chains can read, and the
+        context.
 
         Args:
             place: The node, and which attempt it makes from which.
@@ -93,6 +94,8 @@ class AnswerCache(Runnable[Entry, Any]):
                 asked = request()
                 to_model = isinstance(asked, list)
                 seen = [asked, _configured(config, to_model=to_model), _context()]
+                if not to_model:
+                    seen.append(_metadata(config))
             else:
                 seen = [self._key_of_state(values)]
             text = json.dumps(_plain([self._graph, *place, *seen]))
@@ -143,6 +146,20 @@ def _configured(config: RunnableConfig, *, to_model: bool) -> dict[str, Any]:
         for name, value in configurable.items()
         if name == CHAIN_INPUT
         or not (name.startswith("__") or name in _OF_ONE_RUN or (to_model and name == "thread_id"))
+    }
+
+
+def _metadata(config: RunnableConfig) -> dict[str, Any]:
+    """Return the user's metadata of a run: what LangChain adds to it is of this run alone."""
+    configurable = config.get("configurable") or {}
+    return {
+        name: value
+        for name, value in (config.get("metadata") or {}).items()
+        if not (
+            name in _OF_ONE_RUN
+            or name in configurable
+            or name.startswith(("__", "langgraph_", "ls_", "lc_", "markovscale"))
+        )
     }
 
 

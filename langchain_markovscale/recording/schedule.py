@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 from langgraph.constants import END, START
@@ -46,10 +47,11 @@ class Schedule:
     def __post_init__(self) -> None:
         for name, least in (("revisions", 0), ("fresh_starts", 1)):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
                 raise ArgumentError(
                     name, f"must be a whole number of at least {least}, got {value!r}."
                 )
+            object.__setattr__(self, name, int(value))  # NumPy's are none that JSON can hold
 
     @property
     def attempts(self) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from langchain_markovscale._text import valid
-from langchain_markovscale.types import CriterionVerdict, Usage, Verdict
+from langchain_markovscale.types import CriterionVerdict, Usage, Verdict, is_token_count
 from langchain_markovscale.verifiers.judge_phrases import read_verdict
 
 _ROUNDING = 1e-6  # a score may leave [0, 1] by this much: a softmax in single precision does
@@ -42,7 +42,7 @@ def to_verdict(returned: object, *, name: str = "verifier") -> Verdict:
         The verdict, as a new dictionary. A score that leaves [0, 1] by less than 1e-6 is clipped.
 
     Raises:
-        ValueError: If the score is NaN or outside [0, 1], or the usage is negative.
+        ValueError: If the score is NaN or outside [0, 1].
         TypeError: If `returned` is of no accepted type, has fields that no verdict has, or is a
             list of several results.
     """
@@ -187,9 +187,6 @@ def _usage(value: object, name: str) -> Usage | None:
         "output_tokens": value["output_tokens"],
         "unknown": value.get("unknown", 0),
     }
-    for part, count in counts.items():
-        if not isinstance(count, int) or count < 0:
-            raise ValueError(
-                f"{name} returned the usage {part}={count!r}: let it be a whole number, at least 0."
-            )
-    return cast(Usage, counts)
+    if not all(map(is_token_count, counts.values())):
+        return Usage(calls=1, input_tokens=0, output_tokens=0, unknown=1)
+    return cast(Usage, {part: int(count) for part, count in counts.items()})

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from langchain_markovscale import Calibration, read_traces, write_traces
 from langchain_markovscale._text import HIDDEN
 from langchain_markovscale.cli.app import app
+from langchain_markovscale.cli.files import check_outputs
 
 ESCAPES = "\x1b[31m\x1b]0;owned\x07\x9b2J\u202e\u2066\u200f\r\x08\ud83d"
 FORGED = f"It is 8.{ESCAPES}\nReturned its only answer, right with a probability of >99.9%.\n7"
@@ -83,6 +84,34 @@ def test_no_output_goes_over_what_waits_beside_it(run, files):
     assert result.exit_code == 2
     assert "--output new.partial" in result.output
     assert Path("new.partial").exists()
+
+
+@pytest.mark.parametrize("way", ["{}", "sub/../{}", "soft-{}", "hard-{}"])
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (("demo", "--model", "x.gguf", "--measure"), "--model"),
+        (("demo", "--model", "hf:x.gguf", "--measure"), "--model"),
+        (("record", "q", "--model", "x.gguf", "-o"), "--model"),
+        (("record", "q", "--verifier", "judge:x.gguf", "-o"), "--verifier"),
+    ],
+)
+def test_no_output_goes_over_a_model(run, files, command, option, way):
+    Path("x.gguf").write_bytes(b"GGUF")
+    Path("soft-x.gguf").symlink_to("x.gguf")
+    Path("hard-x.gguf").hardlink_to("x.gguf")
+    result = run(*command, way.format("x.gguf"))
+    assert result.exit_code == 2
+    assert f"the file of {option} x.gguf, which would be lost" in " ".join(result.output.split())
+
+
+def test_no_output_goes_over_a_file_in_a_models_folder(run, files):
+    Path("sub/config.json").write_text("{}")
+    result = run("demo", "--model", "sub", "--measure", "sub/config.json")
+    assert result.exit_code == 2
+    assert "the file of --model sub, which would be lost" in " ".join(result.output.split())
+    shutil.copy("c", "sub/rates.json")  # what was measured before may be measured again
+    check_outputs([("--measure", Path("sub/rates.json"))], [("--model", Path("sub"))])
 
 
 def test_what_is_thrown_away_may_be_so_twice(run, files):

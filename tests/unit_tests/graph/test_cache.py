@@ -174,6 +174,7 @@ TENANTS = [
     lambda number: {"configurable": {"key": {("of", number): [number]}}},
     lambda number: {"configurable": {"user": Tenant(number)}},
     lambda number: {"configurable": {"thread_id": str(number)}},
+    lambda number: {"metadata": {"user_id": number}},
     lambda number: {"configurable": {"stranger": Stranger(number)}},
 ]
 
@@ -200,7 +201,8 @@ class Stranger:
 def test_no_tenant_gets_the_answer_of_another(run, tenant, caplog):
     def balance(request, config: RunnableConfig):
         asked.append(1)
-        (value,) = (value for name, value in config["configurable"].items() if name in NAMES)
+        given = {**config["metadata"], **config["configurable"]}
+        (value,) = (value for name, value in given.items() if name in NAMES)
         secret = value.get_secret_value() if isinstance(value, SecretStr) else value
         return f"{secret} {getattr(secret, 'number', '')}"
 

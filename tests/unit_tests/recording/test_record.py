@@ -4,6 +4,7 @@ import sys
 import threading
 from collections import Counter
 
+import numpy as np
 import pytest
 from fakes import ScriptedModel, reply
 from langchain.agents import create_agent
@@ -22,6 +23,7 @@ from langchain_markovscale import (
 from langchain_markovscale.calibration.sufficient_statistics import collect
 from langchain_markovscale.recording.graders import CheckedGrader, MathVerify
 from langchain_markovscale.recording.questions import read_questions
+from langchain_markovscale.recording.schedule import Schedule
 from langchain_markovscale.replay.pool import Pool
 
 
@@ -439,3 +441,9 @@ def test_a_line_that_is_no_question_is_named(tmp_path, line):
     path.write_text(f'{{"question": "a?"}}\n{line}\n')
     with pytest.raises(ValueError, match=r"questions.jsonl, line 2"):
         read_questions(path)
+
+
+def test_a_schedule_takes_numpys_integers():
+    schedule = Schedule(revisions=np.int64(2), fresh_starts=np.int32(3))
+    assert schedule == Schedule(revisions=2, fresh_starts=3)
+    assert {type(schedule.revisions), type(schedule.fresh_starts)} == {int}
