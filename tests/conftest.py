@@ -61,18 +61,20 @@ def pytest_collection():
 def pytest_xdist_make_scheduler(config, log):
     """Give workers that share the tests (pytest -n) whole files, for the fixtures of a module.
 
-    One of them gets all of the folder with the real model, which takes a while to load.
+    One of them gets all of the folder with the real model, which takes a while to load, and one all
+    that is asked of the same reports.
     """
     from xdist.scheduler import LoadFileScheduling
 
     class ByFile(LoadFileScheduling):
         def _split_scope(self, nodeid):
-            return WITH_THE_MODEL if nodeid.startswith(WITH_THE_MODEL) else nodeid.split("::")[0]
+            together = (prefix for prefix in TOGETHER if nodeid.startswith(prefix))
+            return next(together, nodeid.split("::")[0])
 
     return ByFile(config, log)
 
 
-WITH_THE_MODEL = "tests/integration_tests/local/"
+TOGETHER = ("tests/integration_tests/local/", "tests/unit_tests/calibration/test_report")
 
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 """How many tests of each file are left out for want of a server."""

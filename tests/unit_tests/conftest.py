@@ -1,6 +1,7 @@
 """What tests of several rooms need: both ways of calling a graph, and quick reports."""
 
 import asyncio
+from contextlib import contextmanager
 
 import pytest
 
@@ -48,11 +49,22 @@ def llm_cache():
     set_llm_cache(None)
 
 
-@pytest.fixture(scope="module")
-def few_simulated_questions():
-    """Enough to see what a report of a calibration says, in a small part of the time."""
+@pytest.fixture(scope="session")
+def with_few_questions():
+    """A context in which reports are quick: enough questions to see what they say."""
     from langchain_markovscale.calibration.report import findings
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(findings, "QUESTIONS", 200)
+    @contextmanager
+    def few():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(findings, "QUESTIONS", 200)
+            yield
+
+    return few
+
+
+@pytest.fixture(scope="module")
+def few_simulated_questions(with_few_questions):
+    """Quick reports in all tests of a module."""
+    with with_few_questions():
         yield

@@ -170,7 +170,7 @@ def test_a_few_questions_do_not_ask_for_more_than_two_classes():
 
 def test_a_verifier_no_better_than_chance_gets_no_weight_and_is_named():
     traces = Loop(sensitivity=0.5, specificity=0.5).traces(300, 2, 2, seed=12)
-    calibration = Calibration.fit(traces)
+    calibration = Calibration.fit(traces, n_bootstrap=0, delivery=False)
     assert calibration.rates.sensitivity == (0.5, 0.5)
     assert any("no better than chance" in warning for warning in calibration.fitted.warnings)
 
@@ -182,7 +182,9 @@ def test_one_fresh_start_is_warned_of():
 
 def test_the_same_seed_gives_the_same_calibration():
     traces = Loop().traces(120, 2, 2, seed=14)
-    one, again, other = (Calibration.fit(traces, seed=n, delivery=False) for n in (3, 3, 4))
+    one, again, other = (
+        Calibration.fit(traces, seed=n, n_bootstrap=20, delivery=False) for n in (3, 3, 4)
+    )
     assert one == again
     assert one != other
 
@@ -246,7 +248,9 @@ def test_traces_that_hold_nothing_are_named():
 
 
 def test_a_fitted_calibration_survives_its_file(tmp_path):
-    calibration = Calibration.fit(Loop().traces(60, 2, 2, seed=19), metadata={"model": "m"})
+    traces = Loop().traces(60, 2, 2, seed=19)
+    calibration = Calibration.fit(traces, n_bootstrap=20, metadata={"model": "m"})
+    assert calibration.delivery
     calibration.save(tmp_path / "calibration.json")
     assert Calibration.load(tmp_path / "calibration.json") == calibration
 

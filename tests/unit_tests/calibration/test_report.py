@@ -303,7 +303,9 @@ def test_no_drift_is_found_where_there_is_none(reports):
 
 def test_drift_is_found_where_the_fit_leaves_it_out():
     table = Loop(settling=0.3).table(questions=1200, starts=2, revisions=3, seed=0)
-    report = Calibration.fit(table, settling=False, n_bootstrap=20, n_classes=2).report()
+    report = Calibration.fit(table, settling=False, n_bootstrap=20, n_classes=2).report(
+        max_rounds=1
+    )
     said = words(report, "Drift of the rates with depth")
     assert said.startswith("Rates drift with depth")
     assert "settling d = 1" in words(report, "Rates")
@@ -317,19 +319,19 @@ def test_drift_is_found_where_the_fit_leaves_it_out():
         assert expected == f"{each.expected:,.1f}"
 
 
-def test_where_nothing_was_right_before_no_rate_is_made_up(improving):
+def test_where_nothing_was_right_before_no_rate_is_made_up(improving, reports):
     *others, last = improving.fitted.drift
     gone = replace(improving.fitted, drift=(*others, (*last[:3], 0.0, 0.0, 0.0)))
-    report = replace(improving, fitted=gone).report()
+    report = replace(improving, fitted=gone).report(max_rounds=1)  # one attempt is soon simulated
     *_, row = rows(report, "Drift of the rates with depth")
-    assert row[1:5] == rows(replace(improving).report(), "Drift of the rates with depth")[-1][1:5]
+    assert row[1:5] == rows(reports["improving"], "Drift of the rates with depth")[-1][1:5]
     assert row[5:] == ("0", "–", "–", "–")
     assert "among five comparisons" in words(report, "Drift of the rates with depth")
 
 
 def test_settling_is_explained_where_it_is_there():
     table = Loop(settling=0.4).table(questions=800, starts=2, revisions=3, seed=0)
-    report = Calibration.fit(table, n_bootstrap=40, n_classes=2).report()
+    report = Calibration.fit(table, n_bootstrap=40, n_classes=2).report(max_rounds=1)
     assert "answers change less and less" in words(report, "Rates")
 
 
@@ -369,13 +371,11 @@ def test_rounds_may_cost_nothing():
     assert "<svg" in report.html()
 
 
-def test_unlabelled_traces_are_said_to_be():
-    traces = Loop(wrong_answers=10).traces(80, 3, 1, seed=0, labelled=0)
-    report = Calibration.fit(traces, n_bootstrap=4).report()
-    assert "none of them labelled" in report.text.replace("\n", " ")
-    assert {row[1] for row in rows(report, "Accuracy by number of blind revisions")} == {"–"}
-    assert "assume that answers which agree are right" in words(report, "The verifier")
-    said = dict(rows(report, "The verifier"))
+def test_unlabelled_traces_are_said_to_be(unlabelled):
+    assert "none of them labelled" in unlabelled.text.replace("\n", " ")
+    assert {row[1] for row in rows(unlabelled, "Accuracy by number of blind revisions")} == {"–"}
+    assert "assume that answers which agree are right" in words(unlabelled, "The verifier")
+    said = dict(rows(unlabelled, "The verifier"))
     assert said["sensitivity: accepts a right answer"].startswith("8")  # .85 is true
 
 

@@ -69,8 +69,8 @@ def test_the_headline_quotes_the_replay(report_of):
     assert "imulat" not in report.text
 
 
-def test_without_delivery_the_simulation_stays(degrading):
-    assert "(simulated)" in degrading.report().document.summary[2]
+def test_without_delivery_the_simulation_stays(reports):
+    assert "(simulated)" in reports["degrading"].document.summary[2]
 
 
 def test_promise_and_delivery_stand_side_by_side(report_of):

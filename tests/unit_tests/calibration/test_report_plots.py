@@ -14,22 +14,15 @@ from langchain_markovscale.display.plotting import STYLE
 
 pytestmark = pytest.mark.usefixtures("few_simulated_questions")
 
-TRACES = Loop().traces(questions=150, starts=2, revisions=3, seed=0)
+
+@pytest.fixture
+def report(reports):
+    return reports["improving"]
 
 
-@pytest.fixture(scope="module")
-def measured():
-    return Calibration.fit(TRACES, n_bootstrap=40, delivery=False)
-
-
-@pytest.fixture(scope="module")
-def report(measured):
-    return measured.report()
-
-
-@pytest.fixture(scope="module")
-def given():
-    return Calibration.training_free().report()
+@pytest.fixture
+def given(reports):
+    return reports["prior"]
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +31,11 @@ def closed_figures(monkeypatch):
     pyplot.close("all")  # those of other modules' tests in this process
     yield
     pyplot.close("all")
+
+
+def of_one_attempt(calibration):
+    """A report of one attempt a question: what simulation finds of more is of no interest."""
+    return calibration.report(max_rounds=1)
 
 
 def lines(ax, label):
@@ -49,9 +47,9 @@ def heights(ax, label):
     return line.get_ydata()
 
 
-def right_after(revisions):
+def right_after(traces, revisions):
     labels = []
-    for trace in TRACES:
+    for trace in traces:
         depth = []
         for attempt in trace["attempts"]:
             parent = attempt["parent"]
@@ -61,18 +59,22 @@ def right_after(revisions):
     return sum(labels) / len(labels)
 
 
-def test_accuracy_shows_what_was_seen_the_fit_and_the_held_out_forecast(measured, report):
+def test_accuracy_shows_what_was_seen_the_fit_and_the_held_out_forecast(
+    improving, improving_traces, report
+):
     ax = report.plot_accuracy()
-    assert heights(ax, "seen") == pytest.approx([right_after(t) for t in range(4)])
-    assert heights(ax, "fit, 90% band") == pytest.approx(measured.mixture.accuracy(range(4)))
-    assert heights(ax, "held-out forecast") == pytest.approx(measured.fitted.held_out)
+    assert heights(ax, "seen") == pytest.approx(
+        [right_after(improving_traces, t) for t in range(4)]
+    )
+    assert heights(ax, "fit, 90% band") == pytest.approx(improving.mixture.accuracy(range(4)))
+    assert heights(ax, "held-out forecast") == pytest.approx(improving.fitted.held_out)
     assert words_in(ax) == ["fit, 90% band", "held-out forecast", "seen"]
 
 
-def test_accuracy_shows_the_band(measured, report):
+def test_accuracy_shows_the_band(improving, report):
     (band,) = report.plot_accuracy().collections
     corners = band.get_paths()[0].vertices
-    for t, (low, high) in enumerate(measured.fitted.band):
+    for t, (low, high) in enumerate(improving.fitted.band):
         at = corners[corners[:, 0] == t, 1]
         assert at.min() == pytest.approx(low)
         assert at.max() == pytest.approx(high)
@@ -88,9 +90,9 @@ def test_accuracy_of_given_rates_is_a_forecast_alone(given):
     assert words_in(ax) == ["forecast"]
 
 
-def test_map_shows_each_class_from_its_first_answers_to_where_revising_leads(measured, report):
+def test_map_shows_each_class_from_its_first_answers_to_where_revising_leads(improving, report):
     ax = report.plot_map()
-    rates = measured.rates
+    rates = improving.rates
     for number, (p, a, b) in enumerate(
         zip(rates.initial, rates.repair, rates.corruption, strict=True), 1
     ):
@@ -104,11 +106,11 @@ def test_map_shows_each_class_from_its_first_answers_to_where_revising_leads(mea
         assert point.get_ydata()[0] == pytest.approx(after, abs=1e-3)
 
 
-def test_map_shows_all_questions_together_and_the_diagonal(measured, report):
+def test_map_shows_all_questions_together_and_the_diagonal(improving, report):
     ax = report.plot_map()
     (star,) = lines(ax, "all questions")
-    assert star.get_xdata()[0] == pytest.approx(measured.mixture.accuracy(0))
-    assert star.get_ydata()[0] == pytest.approx(measured.mixture.stationary_accuracy)
+    assert star.get_xdata()[0] == pytest.approx(improving.mixture.accuracy(0))
+    assert star.get_ydata()[0] == pytest.approx(improving.mixture.stationary_accuracy)
     (diagonal,) = lines(ax, "diagonal")
     assert list(diagonal.get_xdata()) == list(diagonal.get_ydata())
 
@@ -118,12 +120,12 @@ def test_map_of_a_grid_shows_a_point_for_each_class(given):
     assert len(points) == 63
 
 
-def test_verifier_shows_the_share_of_right_answers_by_score(report):
+def test_verifier_shows_the_share_of_right_answers_by_score(improving_traces, report):
     ax = report.plot_verifier()
     (seen,) = ax.containers
     score, share = seen.lines[0].get_data()
     for at, height in zip(score, share, strict=True):
-        labels = [a["correct"] for t in TRACES for a in t["attempts"] if a["score"] == at]
+        labels = [a["correct"] for t in improving_traces for a in t["attempts"] if a["score"] == at]
         assert height == pytest.approx(sum(labels) / len(labels))
     assert set(score) == {0.0, 1.0}
 
@@ -135,7 +137,7 @@ def test_verifier_shows_what_its_scores_are_taken_to_mean():
         for attempt in trace["attempts"]:
             attempt["score"] = rng.beta(4, 2) if attempt["correct"] else rng.beta(2, 4)
     measured = Calibration.fit(traces, n_bootstrap=20, delivery=False)
-    ax = measured.report().plot_verifier()
+    ax = of_one_attempt(measured).plot_verifier()
     (line,) = (each for each in ax.lines if str(each.get_label()).startswith("as used"))
     score, chance = line.get_data()
     rates = measured.decision
@@ -151,13 +153,13 @@ def test_verifier_shows_what_its_scores_are_taken_to_mean():
     assert chance == pytest.approx(expected[1] / expected.sum(axis=0), abs=2e-3)
 
 
-def test_drift_shows_changes_by_depth_as_seen_and_as_expected(report):
+def test_drift_shows_changes_by_depth_as_seen_and_as_expected(improving_traces, report):
     ax = report.plot_drift()
     mended, broken = [], []
     for depth in (1, 2, 3):
         moves = [
             (trace["attempts"][a["parent"]]["correct"], a["correct"])
-            for trace in TRACES
+            for trace in improving_traces
             for index, a in enumerate(trace["attempts"])
             if index % 4 == depth
         ]
@@ -172,12 +174,13 @@ def test_drift_shows_changes_by_depth_as_seen_and_as_expected(report):
     )
 
 
-def with_drift(measured, *rows):
-    return replace(measured, fitted=replace(measured.fitted, drift=rows)).report().plot_drift()
+def with_drift(improving, *rows):
+    changed = replace(improving, fitted=replace(improving.fitted, drift=rows))
+    return of_one_attempt(changed).plot_drift()
 
 
-def test_drift_has_a_gap_where_nothing_was_there_to_change(measured):
-    ax = with_drift(measured, (40, 20, 21, 30, 15, 14), (40, 20, 19, 0, 0, 0))
+def test_drift_has_a_gap_where_nothing_was_there_to_change(improving):
+    ax = with_drift(improving, (40, 20, 21, 30, 15, 14), (40, 20, 19, 0, 0, 0))
     seen = {each.get_label(): each.lines[0].get_ydata() for each in ax.containers}
     for heights_of in (
         seen["breaks a right one: seen"],
@@ -213,14 +216,14 @@ def test_words_that_lie_on_others_are_found(report):
 @pytest.mark.parametrize("classes", [2, 8])
 def test_classes_that_lie_at_the_same_place_are_told_apart(classes):
     rates = {"initial": [0.6] * classes, "repair": [0.3] * classes, "corruption": [0.2] * classes}
-    ax = Calibration.from_rates(**rates).report().plot_map()
+    ax = of_one_attempt(Calibration.from_rates(**rates)).plot_map()
     points = [line for line in ax.get_lines() if line.get_label().startswith("class ")]
     assert len({line.get_marker() for line in points}) == classes
     assert misplaced(ax.figure) == []
 
 
-def test_marks_at_nothing_and_at_everything_are_whole(measured, report):
-    whole = with_drift(measured, (40, 0, 1, 40, 40, 39))
+def test_marks_at_nothing_and_at_everything_are_whole(improving, report):
+    whole = with_drift(improving, (40, 0, 1, 40, 40, 39))
     for ax in (whole, report.plot_verifier()):
         low, high = ax.get_ylim()
         size = ax.get_window_extent().height / ax.figure.dpi * 72  # points of the page

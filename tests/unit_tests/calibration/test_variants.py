@@ -181,7 +181,9 @@ def seen(attempt):
 def learned():
     """A calibration, and what its predictor says of the three bands."""
     traces = recorded(REVEALED, 300, starts=2)
-    calibration = Calibration.fit(traces, n_classes=3, n_bootstrap=16, settling=False)
+    calibration = Calibration.fit(
+        traces, n_classes=3, n_bootstrap=16, settling=False, delivery=False
+    )
     predictor = ClassPredictor.fit(traces, calibration)
     return calibration, predictor.weights_of([""] * 3, ["0", "1", "2"])
 

@@ -49,9 +49,13 @@ def pool():
     return recorded(WORLD, questions=60, seed=3, **DRAWS)
 
 
-def test_phi_is_that_of_a_replay_by_hand(pool):
+@pytest.fixture(scope="module")
+def found(pool):
+    return measure_delivery(pool, known(WORLD.rates()), level=0.8)
+
+
+def test_phi_is_that_of_a_replay_by_hand(pool, found):
     rates = WORLD.rates()
-    found = measure_delivery(pool, known(rates), level=0.8)
     assert [row.cost for row in found.rows] == list(COSTS)
     assert {row.actions for row in found.rows} == {("generate",)}
     assert (found.questions, found.traces, found.level) == (60, 60, 0.8)
@@ -184,7 +188,6 @@ def test_a_fit_measures_it_unless_told_not_to(tmp_path):
     assert few.delivery is None
 
 
-def test_first_answers_are_those_that_runs_begin_with(pool):
-    found = measure_delivery(pool, known(WORLD.rates()))
+def test_first_answers_are_those_that_runs_begin_with(pool, found):
     begun = [question.correct[: found.splits] for question in Pool(pool)]
     assert found.first == pytest.approx(sum(map(sum, begun)) / len(begun) / found.splits)
