@@ -84,10 +84,10 @@ def test_as_many_questions_as_are_named_tell_the_difference_in_80_of_100_recordi
         one_revision(True, False),
         one_revision(True, True),
     )
-    known = outlook([*[corrected] * 8, *[broken] * 2, *[same] * 30], 1)
-    assert (known.questions, known.difference, known.to_halve) == (40, 0.15, 120)
-    many = 40 + known.to_tell
-    drawn = np.random.default_rng(3).choice([1, -1, 0], size=(4_000, many), p=[0.2, 0.05, 0.75])
+    known = outlook([*[corrected] * 22, *[broken] * 18, *[same] * 60], 1)
+    assert (known.questions, known.difference, known.to_halve) == (100, 0.04, 300)
+    many = 100 + known.to_tell
+    drawn = np.random.default_rng(3).choice([1, -1, 0], size=(3_000, many), p=[0.22, 0.18, 0.6])
     halves = 1.96 * drawn.std(axis=1, ddof=1) / many**0.5
     assert np.mean(drawn.mean(axis=1) > halves) == pytest.approx(0.8, abs=0.03)
     assert outlook([*[corrected] * 80, *[same] * 300], 1).to_tell == 0
