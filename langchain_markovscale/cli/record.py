@@ -1,6 +1,8 @@
 """`markovscale record`: what the loop does in every round, as traces for a calibration."""
 
+import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +14,7 @@ from langchain_markovscale.cli.console import FAILED, continued, results, say
 from langchain_markovscale.cli.files import check_input, check_outputs
 
 if TYPE_CHECKING:
+    from langchain_markovscale.recording.forecast import RecordingEstimate
     from langchain_markovscale.recording.graders import Grader
 
 _UNLABELLED = "none"
@@ -69,6 +72,18 @@ def record(
             help="Field that holds the right answer.", show_default="'reference' or 'answer'"
         ),
     ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            help="Past traces of the same loop, which tell minutes and tokens beforehand.",
+            show_default="the traces in --output, or the first two questions",
+        ),
+    ] = None,
+    shard: options.Shard = None,
+    prices: options.TokenPrices = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Go on without asking after the estimate.")
+    ] = False,
     rounds: Annotated[
         int | None, typer.Option("--rounds", hidden=True, help="Former name of --revisions.")
     ] = None,
@@ -76,26 +91,39 @@ def record(
     """Record what the loop does with questions whose answers are known.
 
     Each question is drawn afresh and revised as often as asked, without stopping early. A finished
-    question is written at once: when the command is broken off, the same command goes on.
+    question is written at once: when the command is broken off, the same command goes on. What it
+    takes and what it can tell is said before; at a terminal you are asked whether to go on.
     """
     from langchain_markovscale.cli.loop import build_loop, check_names, local_models
+    from langchain_markovscale.recording.forecast import outlook
     from langchain_markovscale.recording.questions import read_questions
     from langchain_markovscale.recording.record import record_traces
-    from langchain_markovscale.recording.recording_file import unfinished, unfinished_file
+    from langchain_markovscale.recording.recording_file import unfinished
     from langchain_markovscale.recording.schedule import Schedule
+    from langchain_markovscale.traces.trace import read_traces
 
     if rounds is not None:
         say(f"warning: --rounds is now called --revisions: write --revisions {rounds}.", "yellow")
         revisions = rounds
-    written = (output, unfinished_file(output))
     read = [("DATASET", dataset), *local_models(model, verifier)]
-    check_outputs([("--output", path) for path in written], read)
+    if shard is None:
+        _check_written(output, read)
     check_input("DATASET", dataset, "questions")
+    if like is not None:
+        check_input("--like", like, "traces")
+    paid = options.token_prices(prices)
     check_names(model, verifier)
     schedule = Schedule(revisions, fresh_starts)
     questions = read_questions(
         dataset, question_field=question_field, reference_field=reference_field
     )
+    if shard is not None:
+        questions, own = options.of_shard(shard, questions, output)
+        output = own or output
+        _check_written(output, read)
+        if not questions:
+            say(f"No question is in part {shard}.")
+            return
     grading = _grading(grader, answer_key, [question.reference for question in questions])
     loop = build_loop(
         model_name=model,
@@ -128,13 +156,34 @@ def record(
             max_concurrency=max_concurrency,
             metadata=settings | ({} if seed is None else {"seed": seed}),
             progress=True,
+            confirm=partial(_goes_on, asks=not yes and sys.stdin.isatty()),
+            like=like,
+            prices=paid,
         )
     except KeyboardInterrupt:
         say(f"What was recorded is in {name_of(output)}; the same command goes on from there.")
         raise
     results().print(continued(str(recording)), markup=False, soft_wrap=True)
+    known = outlook(read_traces(output), schedule.revisions) if schedule.revisions else None
+    if known is not None:
+        results().print(str(known), markup=False, soft_wrap=True)
     if recording.failed:
         raise typer.Exit(FAILED)
+
+
+def _check_written(output: Path, read: "Sequence[tuple[str, Path]]") -> None:
+    from langchain_markovscale.recording.recording_file import unfinished_file
+
+    written = (output, unfinished_file(output))
+    check_outputs([("--output", path) for path in written], read)
+
+
+def _goes_on(expected: "RecordingEstimate", *, asks: bool) -> bool:
+    """Say what the recording takes, and ask at a terminal, once that is known."""
+    say(str(expected))
+    if not asks or expected.seconds is None:
+        return True
+    return typer.confirm("Go on?", default=False, err=True)
 
 
 def _grading(

@@ -24,6 +24,7 @@ from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
 from langchain_markovscale.graph.builder import create_markovscale_graph
 from langchain_markovscale.graph.router import router_of
 from langchain_markovscale.graph.settings import reject_unknown
+from langchain_markovscale.recording.forecast import Confirmation, RecordingEstimate
 from langchain_markovscale.recording.graders import Grader, resolve_grader
 from langchain_markovscale.recording.observed_run import StateKeys
 from langchain_markovscale.recording.own_loop import Fixed, OwnLoop
@@ -31,7 +32,8 @@ from langchain_markovscale.recording.question_run import QuestionRun
 from langchain_markovscale.recording.questions import Question, as_questions
 from langchain_markovscale.recording.recorder import Recorder, Recording
 from langchain_markovscale.recording.schedule import Schedule, is_scheduled
-from langchain_markovscale.types import MarkovScaleDeprecationWarning
+from langchain_markovscale.theory.validation import non_negative
+from langchain_markovscale.types import ArgumentError, MarkovScaleDeprecationWarning
 
 GraphOrParts = CompiledStateGraph[Any, Any, Any, Any] | Mapping[str, Any]
 """A graph of `create_markovscale_graph`, or the arguments to make one."""
@@ -56,6 +58,9 @@ class RecordingOptions(TypedDict, total=False):
     config: RunnableConfig | None
     metadata: Mapping[str, Any] | None
     progress: bool | None
+    confirm: Callable[[RecordingEstimate], bool] | None
+    like: str | os.PathLike[str] | None
+    prices: tuple[float, float] | None
     rounds: int | None
     attempts_key: str
     answers_key: str
@@ -116,6 +121,12 @@ def record_traces(
             it, nor `revisions` and `fresh_starts`.
         progress: Whether to show on stderr how far it is: on a bar, or in lines where stderr is
             no terminal. By default on a terminal where tqdm is installed (extra `cli`).
+        confirm: A function that is called with a `RecordingEstimate` before anything is paid for;
+            where it returns False, the recording ends. Where no past traces tell how long it takes,
+            it is called again after the first two questions, which are kept; `seconds` is None
+            before. `lambda estimate: not print(estimate)` shows it and goes on.
+        like: Past traces of the same loop, for the estimate; by default those in `path`.
+        prices: USD for a million tokens read, and for a million written, for the estimate.
         rounds: The former name of `revisions`.
         attempts_key: Where the state of a loop of your own has a list of attempts; this and the
             next three as for `MarkovScaleRouter`, whose keys are used where it is the edge.
@@ -142,7 +153,8 @@ def record_traces(
     """
     _check_options(record_traces, options)
     with _recorder(graph_or_parts, dataset, **options) as recorder:
-        _in_threads(recorder)
+        for questions in recorder.portions():
+            _in_threads(recorder, questions)
     return recorder.recording
 
 
@@ -166,7 +178,8 @@ async def arecord_traces(
     """
     _check_options(arecord_traces, options)
     with _recorder(graph_or_parts, dataset, **options) as recorder:
-        await _in_tasks(recorder)
+        for questions in recorder.portions():
+            await _in_tasks(recorder, questions)
     return recorder.recording
 
 
@@ -193,6 +206,9 @@ def _recorder(
     config: RunnableConfig | None = None,
     metadata: Mapping[str, Any] | None = None,
     progress: bool | None = None,
+    confirm: Callable[[RecordingEstimate], bool] | None = None,
+    like: str | os.PathLike[str] | None = None,
+    prices: tuple[float, float] | None = None,
     rounds: int | None = None,
     make_input: Callable[[str], Any] | None = None,
     fixed: Fixed | None = None,
@@ -251,7 +267,33 @@ def _recorder(
         config=config,
         metadata=metadata,
         progress=progress,
+        confirmation=_confirmation(confirm, like, prices),
     )
+
+
+def _confirmation(
+    confirm: Callable[[RecordingEstimate], bool] | None,
+    like: str | os.PathLike[str] | None,
+    prices: tuple[float, float] | None,
+) -> Confirmation | None:
+    if confirm is None:
+        for name, value in (("like", like), ("prices", prices)):
+            if value is not None:
+                raise ArgumentError(
+                    name, "is for the estimate that confirm gets, and confirm is missing: give it."
+                )
+        return None
+    if not callable(confirm):
+        raise ArgumentError("confirm", f"must be a function, got {confirm!r}.")
+    if prices is not None:
+        try:
+            read, written = prices
+        except (TypeError, ValueError):
+            raise ArgumentError("prices", f"must be two prices, got {prices!r}.") from None
+        prices = (float(non_negative("prices", read)), float(non_negative("prices", written)))
+    if like is not None and not Path(like).is_file():
+        raise ArgumentError("like", f"must be a file of traces, got {str(like)!r}.")
+    return Confirmation(confirm, None if like is None else Path(like), prices)
 
 
 def warn_of_missing_references(questions: Sequence[Question]) -> None:
@@ -285,8 +327,8 @@ def key_of(graph: Any) -> AnswerKey | None:
     return None if router is None else router.answer_key
 
 
-def _in_threads(recorder: Recorder) -> None:
-    waiting = iter(recorder.todo)
+def _in_threads(recorder: Recorder, questions: Sequence[Question]) -> None:
+    waiting = iter(questions)
     unfinished: set[Future[QuestionRun]] = set()
     with ContextThreadPoolExecutor(recorder.max_concurrency) as pool:
 
@@ -312,14 +354,14 @@ def _in_threads(recorder: Recorder) -> None:
             raise
 
 
-async def _in_tasks(recorder: Recorder) -> None:
-    waiting = iter(recorder.todo)
+async def _in_tasks(recorder: Recorder, questions: Sequence[Question]) -> None:
+    waiting = iter(questions)
 
     async def work() -> None:
         for question in waiting:
             recorder.finish(await recorder.awork(question))
 
-    workers = min(recorder.max_concurrency, len(recorder.todo))
+    workers = min(recorder.max_concurrency, len(questions))
     tasks = [asyncio.create_task(work()) for _ in range(workers)]
     try:
         await asyncio.gather(*tasks)

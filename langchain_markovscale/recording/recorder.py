@@ -24,6 +24,12 @@ from langgraph.graph.state import CompiledStateGraph
 from langchain_markovscale._text import harmless
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.graph.router import router_of
+from langchain_markovscale.recording.forecast import (
+    Confirmation,
+    RecordingEstimate,
+    estimate,
+    left_to_do,
+)
 from langchain_markovscale.recording.graders import Grader, check_reference, takes_time
 from langchain_markovscale.recording.own_loop import OwnLoop
 from langchain_markovscale.recording.progress import Progress
@@ -33,13 +39,14 @@ from langchain_markovscale.recording.recording_file import RecordingFile
 from langchain_markovscale.recording.schedule import Schedule, scheduled
 from langchain_markovscale.recording.settings_check import warn_of_other_loops_traces
 from langchain_markovscale.traces.attempt_counts import AttemptCounts
-from langchain_markovscale.traces.provenance import LOOP, Loop, as_judged
-from langchain_markovscale.traces.trace import Trace, trace_line
+from langchain_markovscale.traces.provenance import LOOP, NONE, Loop, as_judged
+from langchain_markovscale.traces.trace import Trace, read_traces, trace_line
 from langchain_markovscale.traces.usage import mean_tokens
 
 logger = logging.getLogger(__name__)
 
 _ENOUGH_TO_WARN = 10  # questions
+_ENOUGH_TO_ESTIMATE = 2
 
 
 class Watch:
@@ -141,6 +148,7 @@ class Recorder:
         config: For every run of the graph.
         metadata: For every trace; those that the file has already must not contradict it.
         progress: Whether to show a bar, see `Progress`.
+        confirmation: Who is asked whether to go on; nobody by default.
 
     Attributes:
         todo: The questions that are left to record.
@@ -163,6 +171,7 @@ class Recorder:
         config: RunnableConfig | None,
         metadata: Mapping[str, Any] | None,
         progress: bool | None,
+        confirmation: Confirmation | None = None,
     ) -> None:
         self._graph = graph if isinstance(graph, OwnLoop) else scheduled(graph, schedule)
         self._grader, self._schedule, self._config = grader, schedule, config
@@ -173,6 +182,8 @@ class Recorder:
             check_reference(grader, question.reference)
             trace_line(_trace(QuestionRun(question, []), self._metadata))
         self._progress = Progress(progress)
+        self._confirmation = confirmation
+        self._labelled = sum(question.reference is not None for question in questions)
         self._began = monotonic()
         self._file = RecordingFile(path, questions, schedule, self._settings(questions[0]))
         router = graph.router if isinstance(graph, OwnLoop) else router_of(graph)
@@ -198,6 +209,45 @@ class Recorder:
         line = trace_line(_trace(QuestionRun(question, []), self._scheduled | self._metadata))
         settings: dict[str, Any] = json.loads(line)["metadata"]
         return settings
+
+    def portions(self) -> Iterator[Sequence[Question]]:
+        """Yield the questions to record; before and in between it is asked whether to go on.
+
+        Where no traces tell how long it takes, that is known after the first two questions.
+        """
+        if self._confirmation is None or not self.todo:
+            yield self.todo
+            return
+        asked, confirm = self._confirmation, self._confirmation.confirm
+        expected = self._estimate(self.todo, asked)
+        if not confirm(expected):
+            return
+        first, rest = self.todo[:_ENOUGH_TO_ESTIMATE], self.todo[_ENOUGH_TO_ESTIMATE:]
+        if expected.seconds is not None or not rest:
+            yield self.todo
+            return
+        began = monotonic()
+        yield first
+        each = (monotonic() - began) * min(self.max_concurrency, len(first)) / len(first)
+        if confirm(self._estimate(rest, asked, each)):
+            yield rest
+
+    def _estimate(
+        self, todo: Sequence[Question], asked: Confirmation, seconds_each: float | None = None
+    ) -> RecordingEstimate:
+        schedule = self._schedule
+        verifies = None if isinstance(self._graph, OwnLoop) else self._loop.get("verifier") != NONE
+        prior = [self._file.prior(question.id) for question in todo]
+        left = left_to_do(schedule, prior, verifies=verifies, at_once=self.max_concurrency)
+        return estimate(
+            left,
+            list(read_traces(asked.like or self._file.path)),
+            labelled=self._labelled,
+            revisions=schedule.revisions,
+            fresh_starts=schedule.fresh_starts,
+            prices=asked.prices,
+            seconds_each=seconds_each,
+        )
 
     def work(self, question: Question) -> QuestionRun:
         """Take a question through the loop; errors are noted in the run."""

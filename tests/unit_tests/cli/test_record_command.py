@@ -180,3 +180,26 @@ def test_the_former_option_works_and_names_the_new_one(run):
     assert "warning: --rounds is now called --revisions: write --revisions 1." in result.stderr
     assert {len(trace["attempts"]) for trace in read_traces(run.output)} == {4}
     assert "--rounds" not in CliRunner().invoke(app, ["--help"]).output
+
+
+def test_what_it_takes_is_said_before_and_not_asked_without_a_terminal(run):
+    result = run("--fresh-starts", "2", "--prices", "3,15")
+    assert result.exit_code == 0, result.output
+    assert "2 questions to record: 12 attempts and 0 verifications." in result.stderr
+    assert "Go on?" not in result.output
+
+
+def test_at_a_terminal_no_is_an_answer(run, model, monkeypatch):
+    from langchain_markovscale.cli import record as command
+
+    run("--fresh-starts", "2")
+    past = run.output.rename(run.output.with_name("past.jsonl"))
+    asked = len(model.asked)
+    monkeypatch.setattr("typer.confirm", lambda *arguments, **options: False)
+    known = type("Known", (), {"seconds": 1.0})()
+    assert command._goes_on(known, asks=False)
+    assert not command._goes_on(known, asks=True)
+    result = run("--fresh-starts", "2", "--like", str(past), "--yes")
+    assert result.exit_code == 0
+    assert "judged by 2 recorded questions" in result.stderr
+    assert len(model.asked) == 2 * asked
