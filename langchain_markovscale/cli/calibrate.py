@@ -122,11 +122,12 @@ def opened(
     Raises:
         ValueError: If it cannot be read, or holds no answers.
     """
-    plain = format in ("auto", "traces") and not any(options.values())
-    if plain and looks_like(path) == "traces":
-        from langchain_markovscale.traces.trace import read_traces
+    from langchain_markovscale.traces.trace import read_traces, trace_files
 
-        return read_traces(path), _lines(path)
+    files = trace_files(path)
+    plain = format in ("auto", "traces") and not any(options.values())
+    if len(files) > 1 or (plain and looks_like(files[0]) == "traces"):
+        return read_traces(path), sum(map(_lines, files))
     from langchain_markovscale.recording.logs import read_log
 
     reading = read_log(path, format, **options)

@@ -46,6 +46,10 @@ def check_input(name: str, path: Path, kind: Kind) -> None:
     Raises:
         ValueError: If it cannot be used; the message names all three and what to do.
     """
+    if kind == "traces" and (several := _several(path)):
+        for each in several:
+            check_input(name, each, kind)
+        return
     if not path.exists():
         problem = "there is no such file: check the path"
     elif path.is_dir():
@@ -65,6 +69,19 @@ def check_input(name: str, path: Path, kind: Kind) -> None:
                 looks = f"it looks like {_NAMES[found]}, and {_READ_BY[found]}"
                 problem = f"it is not {_NAMES[kind]}: {looks}"
     raise ValueError(f"{name} {name_of(path)}: {problem}. For {_NAMES[kind]}: {_MADE_BY[kind]}.")
+
+
+def _several(path: Path) -> list[Path]:
+    """Return the files of traces in a folder or of a pattern; none where it is a file's path."""
+    if path.exists() and not path.is_dir():
+        return []
+    from langchain_markovscale.traces.trace import trace_files
+
+    try:
+        found = trace_files(path)
+    except ValueError:
+        return []
+    return [] if found == [path] else found
 
 
 def looks_like(path: Path) -> Kind | Literal["nothing"] | None:
@@ -103,6 +120,7 @@ def check_outputs(
         ValueError: If it cannot; the message names the option, the path and what to do.
     """
     written = [(option, path) for option, path in outputs if path is not None]
+    inputs = [(name, each) for name, path in inputs for each in _several(path) or [path]]
     for option, path in written:
         _check_output(option, path)
     for (option, path), (other, there) in (*product(written, inputs), *combinations(written, 2)):

@@ -3,12 +3,19 @@
 A parameter is called as the library calls it, so that an error about it can name the option.
 """
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
 from langchain_markovscale.types import Action
+
+if TYPE_CHECKING:
+    from langchain_markovscale.recording.questions import Question
+
+_PART = re.compile(r"(\d{1,6})/(\d{1,6})")
 
 ModelName = Annotated[
     str,
@@ -126,6 +133,15 @@ TokenPrices = Annotated[
         show_default=False,
     ),
 ]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        help="Take one part of the questions, such as 3/16 for the third of sixteen; {shard} in "
+        "the name of the file that is written becomes that of the part.",
+        show_default=False,
+    ),
+]
 Page = Annotated[
     Path | None,
     typer.Option("--html", help="Write a page with plots to this file instead of printing."),
@@ -134,6 +150,38 @@ MarkdownFile = Annotated[
     Path | None,
     typer.Option("--markdown", help="Write Markdown to this file instead of printing."),
 ]
+
+
+def of_shard(
+    shard: str | None, questions: "Sequence[Question]", output: Path | None
+) -> "tuple[list[Question], Path | None]":
+    """Return the questions of `--shard`, and the file that is written for them.
+
+    Parts are by the questions' ids, as `record_dataset` makes them.
+
+    Args:
+        shard: The option, None for all questions.
+        questions: All questions.
+        output: The file, whose name may have `{shard}` in it.
+
+    Raises:
+        ValueError: If it is no part, or several parts would be written to one file.
+    """
+    if shard is None:
+        return list(questions), output
+    from langchain_markovscale.distributed.shards import in_shards, shard_name
+
+    found = _PART.fullmatch(shard.strip())
+    part, parts = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= part <= parts:
+        raise ValueError(f"--shard must be a part such as 3/16, got {shard!r}.")
+    if output is None or "{shard}" not in str(output):
+        raise ValueError(
+            f"--shard {shard} needs an --output of its own for each part: write {{shard}} into "
+            "its name, as in --output 'out/{shard}.jsonl'."
+        )
+    own = Path(str(output).replace("{shard}", shard_name(part - 1, parts)))
+    return in_shards(questions, parts)[part - 1], own
 
 
 def action_names(listed: str) -> list[Action]:

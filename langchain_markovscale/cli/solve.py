@@ -2,15 +2,17 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from langchain_markovscale._text import name_of
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import FAILED, INTERRUPTED, remarks, results, say
-from langchain_markovscale.cli.files import check_input
+from langchain_markovscale.cli.files import check_input, check_outputs
 
 if TYPE_CHECKING:
     from langchain_markovscale.answers.keys import AnswerKey
@@ -43,15 +45,41 @@ def solve(
     concurrency: Annotated[
         int, typer.Option(min=1, help="Questions of a file that are worked on at once.")
     ] = 4,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="File to which each answer is added when it is there, as --json prints it.",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Skip the questions that --output has answers to.")
+    ] = False,
+    shard: options.Shard = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Answer questions, and stop when another round is not worth its cost."""
     from langchain_markovscale.calibration.presets import PREFIX
     from langchain_markovscale.cli.loop import build_loop, check_names
     from langchain_markovscale.cli.runs import WatchedRun, check_references, run_until_done
+    from langchain_markovscale.cli.saving import Saving, answers_in, without_answer
     from langchain_markovscale.cli.watchers import JsonLines, Lines, LiveTables
 
     asked = _questions(questions or [], file)
+    if resume and output is None:
+        raise ValueError("--resume needs --output, the file of the answers that are there.")
+    asked, output = options.of_shard(shard, asked, output)
+    if not asked:
+        say(f"No question is in part {shard}.")
+        return
+    if output is not None:
+        inputs = [] if file in (None, STDIN) else [("--file", Path(str(file)))]
+        check_outputs([("--output", output)], inputs)
+        asked = without_answer(asked, output, resume=resume)
+        if not asked:
+            say(f"{name_of(output)} has an answer to every question.")
+            return
     if calibration is not None and not calibration.startswith(PREFIX):
         check_input("--calibration", Path(calibration), "calibration")
     check_names(model, verifier)
@@ -80,9 +108,12 @@ def solve(
     else:
         watcher = Lines(len(runs), loop.answer_key)
     began = perf_counter()
-    interrupted = run_until_done(
-        loop.graph, runs, watcher, concurrency=1 if file is None else concurrency
-    )
+    with ExitStack() as opened:
+        if output is not None:
+            watcher = Saving(watcher, opened.enter_context(answers_in(output)), loop.answer_key)
+        interrupted = run_until_done(
+            loop.graph, runs, watcher, concurrency=1 if file is None else concurrency
+        )
     if not as_json and len(runs) > 1:
         _total(runs, loop.answer_key, perf_counter() - began)
     if interrupted:

@@ -98,7 +98,7 @@ async def _answer(
 
 
 def answered_in(path: Path) -> set[str]:
-    """Return the ids of the questions that a file has answers to.
+    """Return the ids of the questions that a file has answers to, in its whole lines.
 
     Raises:
         ValueError: If a line is none of such a file; the message names it.
@@ -106,6 +106,8 @@ def answered_in(path: Path) -> set[str]:
     done = set()
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                break  # a killed process has left it half-written
             try:
                 record = json.loads(line)
             except ValueError:
