@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from langchain_markovscale import write_traces
+from langchain_markovscale import read_traces, write_traces
 from langchain_markovscale.cli.app import app
 from langchain_markovscale.distributed.shards import shard_of
 from langchain_markovscale.recording.questions import read_questions
@@ -44,6 +44,20 @@ def test_parts_have_each_question_once(scripted, questions, tmp_path):
     asked = read_questions(questions)
     assert sorted(name for file in files for name in ids(file)) == sorted(q.id for q in asked)
     assert all(shard_of(name, 3) == 1 for name in ids(files[1]))
+
+
+def test_parts_are_recorded_and_read_as_one_recording(scripted, questions, tmp_path):
+    scripted("It is 7.")
+    for part in (1, 2):
+        result = run(
+            "record", questions, *NINES, "--shard", f"{part}/2", "-o", tmp_path / "t-{shard}.jsonl",
+            "--revisions", "1", "--fresh-starts", "2",
+        )  # fmt: skip
+        assert result.exit_code == 0, result.output
+    traces = list(read_traces(tmp_path / "t-*.jsonl"))
+    assert sorted(trace["id"] for trace in traces) == sorted(
+        each.id for each in read_questions(questions)
+    )
 
 
 def test_answers_that_are_there_are_not_asked_for_again(scripted, questions, tmp_path):
