@@ -43,7 +43,7 @@ def test_no_letter_is_lost_and_no_passage_too_long(text):
 )
 @pytest.mark.parametrize("longest", [100, 1_000, 1_000_000])
 def test_a_long_text_takes_no_longer_than_its_length(text, longest):
-    begin = time.perf_counter()
+    begin = time.process_time()
     passages_of(text, longest)
     passages_of(text, len(text) - 1)
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2
