@@ -1,5 +1,6 @@
 """Counts the model calls below a Runnable, whether it is one model or many, retried or not."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
@@ -40,6 +41,8 @@ class Meter(BaseCallbackHandler):
                 message = getattr(generation, "message", None)
                 if isinstance(message, BaseMessage):
                     self._reported.append(usage_of(message))
+                elif (usage := _completion_usage(response.llm_output)) is not None:
+                    self._reported.append(usage)
 
     def metered_config(self, config: RunnableConfig) -> RunnableConfig:
         """Return `config` so that the calls made with it are counted."""
@@ -60,6 +63,15 @@ class Meter(BaseCallbackHandler):
         for usage in self._reported:
             total = add_usage(total, usage)
         return total
+
+
+def _completion_usage(output: Mapping[str, Any] | None) -> Usage | None:
+    """Return the usage that a completion model reports, as OpenAI's form has it."""
+    counts = (output or {}).get("token_usage") or {}
+    read, written = counts.get("prompt_tokens"), counts.get("completion_tokens")
+    if not (isinstance(read, int) and isinstance(written, int)):
+        return None
+    return {"calls": 1, "input_tokens": read, "output_tokens": written, "unknown": 0}
 
 
 def with_handler(config: RunnableConfig, handler: BaseCallbackHandler) -> RunnableConfig:

@@ -7,7 +7,7 @@ from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 from langchain_core.globals import get_llm_cache
-from langchain_core.language_models import BaseChatModel, BaseLanguageModel
+from langchain_core.language_models import BaseChatModel, BaseLanguageModel, BaseLLM
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, merge_content
 from langchain_core.runnables import (
     Runnable,
@@ -62,10 +62,10 @@ def uncached(model: Runnable[Any, Any]) -> Runnable[Any, Any]:
     """Return a model that asks no cache of LangChain's, so that its draws are independent.
 
     Args:
-        model: A chat model, also one with bindings, retries or fallbacks. Anything else is returned
-            as it is, and so is a model for which there is no cache.
+        model: A chat model or a completion model, also one with bindings, retries or fallbacks.
+            Anything else is returned as it is, and so is a model for which there is no cache.
     """
-    if isinstance(model, BaseChatModel):
+    if isinstance(model, (BaseChatModel, BaseLLM)):
         has_cache = bool(model.cache) or (model.cache is None and get_llm_cache() is not None)
         return model.model_copy(update={"cache": False}) if has_cache else model
     if isinstance(model, RunnableBindingBase):

@@ -139,8 +139,8 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
             the reason `"budget"`. Its `seconds` are those of the model and the verifier; what
             tools take does not count.
         answer_key: Makes the key of an answer: a function of its text, or a name.
-        prompts: The prompts that ask for a revision; `system` is not used, because the agent has
-            its own.
+        prompts: The prompts that ask for a revision; `system` and `trim` are not used, because
+            the agent has its own.
         restore: Channels of the agent's state that belong to an answer, such as `("files",
             "todos")`. None, the default, restores nothing, and warns once where tools could write
             any; `()` restores nothing without a warning.

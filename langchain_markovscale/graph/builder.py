@@ -133,7 +133,7 @@ def create_markovscale_graph(
             Draws should differ: a model at temperature 0 only repeats itself.
         revise: Revises instead of the model, in the same way; called with `{"question",
             "messages", "answer", "feedback", "attempts"}` and, where there is any, `"context"`.
-        prompts: Templates for the chat model.
+        prompts: Templates for the chat model, and how to trim long conversations for it.
         checkpointer: Keeps threads; see LangGraph.
         store: Long-term memory for the Runnables; see LangGraph.
         name: Name of the graph, as traces and parent graphs show it.

@@ -31,11 +31,16 @@ Taken = Literal["messages", "text", "request"]
 
 def taken_by(chain: Runnable[Any, Any]) -> Taken:
     """Return what a chain takes, by the steps that it begins with."""
-    firsts = [*_first_steps(chain)]
-    if any(isinstance(first, BaseLanguageModel) for first in firsts):
+    if model_first_in(chain) is not None:
         return "messages"
-    inputs = [_input_of(first) for first in firsts]
+    inputs = [_input_of(first) for first in _first_steps(chain)]
     return "text" if "text" in inputs and "request" not in inputs else "request"
+
+
+def model_first_in(chain: Runnable[Any, Any]) -> BaseLanguageModel[Any] | None:
+    """Return the model that a chain begins with; None where it begins with something else."""
+    firsts = _first_steps(chain)
+    return next((first for first in firsts if isinstance(first, BaseLanguageModel)), None)
 
 
 def names_of_question(chain: Runnable[Any, Any]) -> tuple[str | None, str | None]:

@@ -67,11 +67,14 @@ def verify_proxy_node(
             the AI message in `messages`. The run's context may change its costs and rounds, see
             `MarkovScaleContext`.
         prompts: Those of the chat model that draws, if it has any: the verifier is given their
-            system prompt.
+            system prompt, and the conversation as their `trim` leaves it.
         timeout: Seconds that a call may take, under asyncio.
+
+    Raises:
+        ValueError: If `prompts.trim` is a number of tokens, which only the model can count.
     """
     per_run = None if criterion is None else PerRun(criterion)
-    as_seen = prompts_or_default(prompts).with_system
+    as_seen = prompts_or_default(prompts).counting_with(None).shown
     return VerifyProxyNode(verifier, per_run, timeout=timeout, as_seen=as_seen)
 
 

@@ -23,7 +23,12 @@ from langchain_core.runnables.base import RunnableBindingBase
 from langchain_markovscale._models import resolve_model
 from langchain_markovscale._text import valid
 from langchain_markovscale.answers.reading import Answered, read_answer
-from langchain_markovscale.graph.chain_input import names_of_question, taken_by, with_names
+from langchain_markovscale.graph.chain_input import (
+    model_first_in,
+    names_of_question,
+    taken_by,
+    with_names,
+)
 from langchain_markovscale.graph.metering import UNKNOWN_CALL
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
 from langchain_markovscale.graph.typed_answers import (
@@ -116,7 +121,7 @@ class Writer:
 
 def generator(writer: WriterLike | None, model: ChatLike | None, prompts: Prompts | None) -> Writer:
     """Return the writer of fresh draws."""
-    return _writer_for("generate", writer, model, prompts_or_default(prompts).for_draw)
+    return _writer_for("generate", writer, model, prompts_or_default(prompts))
 
 
 def reviser(
@@ -133,15 +138,15 @@ def reviser(
         prompts: Templates for a chat model.
         draw_only: What the user can give for a loop that does not revise.
     """
-    prompt = prompts_or_default(prompts).for_revision
-    return _writer_for("revise", writer, model, prompt, f", or {draw_only} to draw only")
+    otherwise = f", or {draw_only} to draw only"
+    return _writer_for("revise", writer, model, prompts_or_default(prompts), otherwise)
 
 
 def _writer_for(
     action: str,
     writer: WriterLike | None,
     model: ChatLike | None,
-    prompt: Callable[[Request], Any],
+    prompts: Prompts,
     otherwise: str = "",
 ) -> Writer:
     if writer is None and model is None:
@@ -150,7 +155,8 @@ def _writer_for(
             f"model, for all actions), {action}= (a Runnable or a function){otherwise}."
         )
     if writer is None or _is_chat_model(writer):
-        return Writer(resolve_model(model if writer is None else writer), prompt)
+        chat = resolve_model(model if writer is None else writer)
+        return Writer(chat, _prompt(action, chat, prompts))
     if not isinstance(writer, Runnable):
         if not callable(writer):
             raise TypeError(
@@ -158,20 +164,26 @@ def _writer_for(
                 f"{type(writer).__name__}."
             )
         writer = RunnableLambda(writer)
-    return Writer(writer, _input_for(action, writer, prompt), gives_objects(writer))
+    return Writer(writer, _input_for(action, writer, prompts), gives_objects(writer))
 
 
 def _input_for(
-    action: str, chain: Runnable[Any, Any], prompt: Callable[[Request], Any]
+    action: str, chain: Runnable[Any, Any], prompts: Prompts
 ) -> Callable[[Request], Any]:
     """Return what makes a chain's input from a request."""
     taken = taken_by(chain)
     if taken == "messages":
-        return prompt
+        return _prompt(action, chain, prompts)
     if taken == "text" and action == "generate":
         return _question
     names = names_of_question(chain)
     return _unchanged if names == (None, None) else partial(with_names, names)
+
+
+def _prompt(action: str, reader: Runnable[Any, Any], prompts: Prompts) -> Callable[[Request], Any]:
+    """Return what makes the prompt of a chat model, or of a chain that begins with one."""
+    prompts = prompts.counting_with(model_first_in(reader))
+    return prompts.for_draw if action == "generate" else prompts.for_revision
 
 
 def _is_chat_model(writer: object) -> bool:
