@@ -66,7 +66,7 @@ def _table(table: "DocumentTable") -> Table:
     )
     for index, heading in enumerate(table.headings):
         side: Literal["left", "right"] = "left" if table.is_left(index) else "right"
-        drawn.add_column(Text(heading), justify=side, no_wrap=True)
+        drawn.add_column(Text(heading), justify=side, no_wrap=side == "right")
     for row in table.rows:
         drawn.add_row(*map(Text, row))
     return drawn
