@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from langchain_markovscale.cli import options
+from langchain_markovscale.cli.calibrate import opened
 from langchain_markovscale.cli.console import remarks, results, say, write_json
 from langchain_markovscale.cli.files import check_input, check_outputs, write_pages
 from langchain_markovscale.cli.terminal import print_document
@@ -19,8 +20,8 @@ def compare(
     pool: Annotated[
         Path,
         typer.Argument(
-            help="JSONL file of labelled traces, several fresh starts and revisions of each "
-            "question, as `markovscale record` writes it.",
+            help="File of labelled traces, several fresh starts and revisions of each question, as "
+            "`markovscale record` writes it; or a log or a table, as for `markovscale check`.",
             show_default=False,
         ),
     ],
@@ -73,11 +74,12 @@ def compare(
     """
     check_outputs([("--html", html), ("--markdown", markdown)], [("POOL", pool)])
     check_input("POOL", pool, "traces")
+    recorded, _ = opened(pool, "auto", {})
     from langchain_markovscale.comparison.compare import COSTS, compare_strategies
 
     with remarks().status("Replaying …"):
         comparison = compare_strategies(
-            pool,
+            recorded,
             costs=COSTS if costs is None else _numbers(costs),
             max_rounds=max_rounds,
             variants=cast(

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from langchain_markovscale.cli import options
+from langchain_markovscale.cli.calibrate import opened
 from langchain_markovscale.cli.console import FAILED, results, say
 from langchain_markovscale.cli.files import check_input, check_outputs, write_pages
 from langchain_markovscale.cli.terminal import print_document
@@ -19,7 +20,8 @@ def drift(
     traces: Annotated[
         Path,
         typer.Argument(
-            help="JSONL file of later traces in their order, with or without labels.",
+            help="File of later traces in their order, with or without labels; or a log or a "
+            "table, as for `markovscale check`.",
             show_default=False,
         ),
     ],
@@ -40,7 +42,9 @@ def drift(
     check_input("TRACES", traces, "traces")
     from langchain_markovscale.calibration.calibration import Calibration
 
-    found = Calibration.load(calibration).drift(traces, alpha=alpha)
+    rates = Calibration.load(calibration)
+    later, _ = opened(traces, "auto", {})
+    found = rates.drift(later, alpha=alpha)
     if html is None and markdown is None:
         print_document(found, results())
     else:

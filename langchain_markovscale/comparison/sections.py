@@ -346,9 +346,10 @@ def warnings(findings: ComparisonFindings) -> tuple[str, ...]:
     if cut:
         messages.append(f"the pool is too small to show what these rules do: {', '.join(cut)}.")
     if findings.budget == "attempts" and any(row.tokens is None for row in findings.rows):
+        unpriced = "" if findings.prices is None else ", and prices cannot be applied"
         messages.append(
-            "not all tokens are known, so budgets count attempts alone: give verification_tokens "
-            "if only those of verifications are missing."
+            f"not all tokens are known, so budgets count attempts alone{unpriced}: give "
+            "verification_tokens if only those of verifications are missing."
         )
     return tuple(messages)
 

@@ -252,7 +252,9 @@ def _read_rows(log: Log, options: Options, notes: Notes) -> list[Trace]:
     if not isinstance(columns, Wide):
         return traces_of(samples_of_rows(cells, columns, options.fields, notes), options.answer_key)
     rounds = ", ".join(columns.rounds or columns.scores or ())
-    notes.tell(f"Rounds are the columns {rounds}; a question is {columns.question or 'a row'}.")
+    name = columns.question
+    asked = f"the column {name} tells questions apart" if name else "each row is a question"
+    notes.tell(f"Rounds are the columns {rounds}; {asked}.")
     table = {name: [row.get(name) for row in cells] for name in header}
     return traces_from_table(table, **columns._asdict())
 

@@ -161,7 +161,8 @@ class Pool(Sequence[PooledQuestion]):
         groups = list(self.by_question().values())
         if len(groups) < 2:
             raise ValueError(
-                "the pool holds one question, and two folds need at least two: record more."
+                "there is one question, and a replay needs at least two, one to learn "
+                "from and one to try: record more."
             )
         order = np.random.default_rng(seed).permutation(len(groups)).tolist()
         middle = len(order) // 2

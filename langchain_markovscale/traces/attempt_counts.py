@@ -52,8 +52,8 @@ class AttemptCounts:
 
     def __str__(self) -> str:
         text = (
-            f"Of {counted(self.attempts, 'attempt')}: {self.keyed} with a key, "
-            f"{self.scored} with a score, {self.labelled} with a label, {self.right} right. "
+            f"Of {counted(self.attempts, 'attempt')}: {self.keyed:,} with a key, "
+            f"{self.scored:,} with a score, {self.labelled:,} with a label, {self.right:,} right. "
             f"{self._usage_text()}"
         )
         if self.no_key:

@@ -28,7 +28,8 @@ def test_a_table_of_rounds_is_calibrated_from(tmp_path):
     result = run("calibrate", path, "-o", output, *QUICK)
     assert result.exit_code == 0
     told = flat(result.stderr)
-    assert "was read as table. Rounds are the columns first, second; a question is id." in told
+    assert "was read as table. Rounds are the columns first, second; " in told
+    assert "; the column id tells questions apart." in told
     assert "Of 40 attempts: 0 with a key, 0 with a score, 40 with a label, 30 right." in told
     assert Calibration.load(output).source == "fitted to rounds.csv"
 

@@ -58,6 +58,22 @@ def test_a_table_of_right_and_wrong_is_enough(run, tmp_path):
     assert "rounds.csv was read as table" in result.stderr
 
 
+def test_a_table_is_read_wherever_traces_are(run, calibrations, tmp_path):
+    path = tmp_path / "rounds.csv"
+    path.write_text("r1,r2\n" + "1,0\n0,1\n" * 4)
+    for command in (("compare",), ("drift", calibrations[0])):
+        result = run(*command, path)
+        assert result.exit_code == 0
+        assert "rounds.csv was read as table" in result.stderr
+
+
+def test_prices_without_tokens_are_not_passed_over(run, tmp_path):
+    path = tmp_path / "rounds.csv"
+    path.write_text("r1,r2\n" + "1,0\n0,1\n" * 4)
+    assert "prices cannot be applied" in flat(run("check", path, "--prices", "3,15").stderr)
+    assert "prices cannot" not in flat(run("check", path).stderr)
+
+
 def test_json_and_a_page_are_written(run, harmful, tmp_path):
     page = tmp_path / "check.html"
     result = run("check", harmful, "--mine", "3 rounds", "--json", "--html", page)
@@ -101,6 +117,7 @@ def test_two_calibrations_are_put_side_by_side(run, calibrations, tmp_path):
     before, after = calibrations
     expected = Calibration.load(before).diff(Calibration.load(after))
     result = run("diff", before, after)
+    assert "…" not in result.stdout  # every number is whole on 80 columns
     assert result.exit_code == 0
     assert flat(expected.verdict) in flat(result.stdout.replace("│", " "))
     page = tmp_path / "diff.html"

@@ -49,7 +49,8 @@ def test_how_a_table_was_read_is_said(csv, caplog):
     caplog.set_level(logging.INFO)
     traces_from(csv(",id,model,first,second\n0,a,small,1,0\n1,b,small,0,1\n"))
     told = (
-        "Columns that were not read: model. Rounds are the columns first, second; a question is id."
+        "Columns that were not read: model. Rounds are the columns first, second; "
+        "the column id tells questions apart."
     )
     assert told in caplog.text
 
