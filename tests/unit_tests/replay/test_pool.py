@@ -155,5 +155,5 @@ def test_what_cannot_be_replayed_is_refused(traces, complaint):
 
 
 def test_one_question_has_no_two_folds():
-    with pytest.raises(ValueError, match="need at least two"):
+    with pytest.raises(ValueError, match="there is one question, and a replay needs at least two"):
         Pool([TREE]).folds(0)
