@@ -20,4 +20,5 @@ def test_a_run_shows_what_is_committed(path, request):
     if request.config.getoption("store"):
         nbformat.write(run, path)
     else:
-        assert list(differences(committed, run)) == []
+        found = list(differences(committed, run))
+        assert not found, "\n".join(found)
