@@ -99,8 +99,8 @@ format: $(INSTALLED)  ## the same, corrected where a tool can do it
 types: $(INSTALLED)  ## types of the package
 	@$(RUN) mypy $(ARGS)
 
-notebooks: $(INSTALLED)  ## every notebook from top to bottom
-	@$(RUN) pytest --nbmake --nbmake-timeout=300 notebooks $(ARGS)
+notebooks: $(INSTALLED)  ## every notebook from top to bottom: its words and numbers are those stored (ARGS=--store: stores them)
+	@$(RUN) pytest tests/notebooks $(ARGS)
 
 docs: $(INSTALLED)  ## the documentation as a site in build/site; warnings are errors
 	@NO_MKDOCS_2_WARNING=true $(RUN) mkdocs build --quiet --strict $(ARGS)

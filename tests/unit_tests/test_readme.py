@@ -124,5 +124,5 @@ def test_every_notebook_is_listed_and_every_link_leads_somewhere() -> None:
     links = re.findall(r"\]\((?!https?:)([^)]+)\)", README)
     assert all((ROOT / link).is_file() for link in links)
     notebooks = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("notebooks/*.ipynb")}
-    assert len(notebooks) == 6
+    assert len(notebooks) == 7
     assert notebooks <= set(links)
