@@ -145,8 +145,10 @@ class MarkovScaleRouter(Runnable[Any, str]):
         self._measured = loop_measured_by(self.criterion)
         if reads_other_keys and scores_key is None:
             self.criterion = self.criterion.without_verifier()
-        self._per_run = PerRun(self.criterion)
         self.answer_key = key_for(answer_key, rule.get("choices"))
+        if reads_other_keys and self.answer_key is None:
+            self.criterion = self.criterion.without_keys()
+        self._per_run = PerRun(self.criterion)
         self.loop: Loop = {}
         if self.answer_key is not None and (key := name_of_key(self.answer_key)):
             self.loop["answer_key"] = key

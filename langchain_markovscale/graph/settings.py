@@ -211,6 +211,8 @@ def rule_of_loop(
             f"choices={choices} is a number of answers, and nothing reads the answers: give an "
             "answer_key, or the answers themselves as choices."
         )
+    if key is None and verifier is not None:
+        criterion = criterion.without_keys()
     if verifier is None:
         if key is None:
             raise ValueError(

@@ -9,6 +9,7 @@ iff b < π − c/(α+β).
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -168,6 +169,12 @@ class Criterion:
         if not self.belief.measured:
             return self
         return self.replace(calibration=self.rates.without_verifier())
+
+    def without_keys(self) -> "Criterion":
+        """Return a criterion for a loop whose answers have no keys: to lack one says nothing."""
+        if not self.rates.keyed:
+            return self
+        return self.replace(calibration=replace(self.rates, keyed=False))
 
     @property
     def rates(self) -> Rates:

@@ -1,10 +1,16 @@
 """Presets: rates of public loops, each with its sources."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from langchain_markovscale import Calibration, Criterion
+from langchain_markovscale import (
+    Calibration,
+    Criterion,
+    MarkovScaleRouter,
+    create_markovscale_graph,
+)
 from langchain_markovscale.calibration.presets import PRESETS
 from langchain_markovscale.cli.loop import calibration_named
 from langchain_markovscale.types import new_attempt
@@ -46,3 +52,35 @@ def test_a_preset_holds_facts_and_no_texts(name):
     text = (PRESETS / f"{name}.json").read_text()
     assert len(text) < 100_000
     assert json.loads(text)["metadata"]["cells"][0]["traces"] >= 0
+
+
+def program(score, parent=None, key=None):
+    action = "generate" if parent is None else "revise"
+    return {"text": "…", "key": key, "score": score, "action": action, "parent": parent}
+
+
+def test_a_program_without_a_key_is_believed_by_its_tests():
+    decide = Criterion(Calibration.preset("code_with_tests"), 0.01, 4).decide
+    passed, failed = decide([program(1.0)]), decide([program(0.0)])
+    assert (passed["action"], failed["action"]) == ("stop", "generate")
+    assert passed["belief"] > 0.7
+    assert failed["belief"] < 0.05
+
+
+@pytest.mark.parametrize("keys", [(None, None), ("a", "b")])
+def test_a_part_of_the_tests_is_a_rejection(keys):
+    decide = Criterion(Calibration.preset("code_with_tests"), 0.01, 4).decide
+    attempts = [program(0.67, key=keys[0]), program(1.0, 0, keys[1])]
+    assert decide(attempts)["best"] == 1
+    assert decide(attempts[:1])["belief"] == decide([program(0.0, key=keys[0])])["belief"]
+
+
+def test_a_loop_without_keys_does_not_take_their_lack_for_a_sign():
+    keyed = Calibration(replace(Calibration.preset("code_with_tests").rates, keyed=True), "test")
+    graph = create_markovscale_graph(
+        generate=lambda request: "pass", revise=lambda request: "pass",
+        verifier=lambda answer: 1.0, calibration=keyed,
+    )  # fmt: skip
+    assert graph.invoke({"question": "?"})["decision"]["belief"] > 0.7
+    router = MarkovScaleRouter(keyed, answers_key="drafts", scores_key="scores")
+    assert router.decide({"drafts": ["pass"], "scores": [1.0]})["belief"] > 0.7
