@@ -213,7 +213,7 @@ def document(findings: ComparisonFindings) -> Document:
         tone=answer.tone(findings),
         summary=(
             answer.verdict(findings),
-            f"{answer.at_even_cost(findings)} {answer.as_accurate(findings)}",
+            answer.outlook(findings),
         ),
         basis=basis(findings),
         warnings=warnings(findings),
