@@ -176,3 +176,24 @@ def test_calls_are_those_of_a_verifier_where_there_is_one():
     plain = [trace(answer("a", score=None), name=f"q{n}") for n in range(8)]
     assert "calls of the model " in compare(plain).markdown
     assert "calls of model and verifier" in compare(recorded(questions=20)).markdown
+
+
+def test_a_table_without_a_verifier_is_no_reason_to_warn_of_tokens():
+    plain = [
+        trace(*(answer("a", score=None, tokens=None) for _ in range(3)), name=f"q{n}")
+        for n in range(8)
+    ]
+    assert not any("tokens" in each for each in compare(plain).document.warnings)
+    (told,) = (
+        each for each in compare(recorded(questions=20)).document.warnings if "tokens" in each
+    )
+    assert "`markovscale compare` takes them as `--verification-tokens`" in told
+
+
+def test_attempts_are_whole_numbers_below_the_plot(monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    ax = compare(recorded(questions=20), mine="3 rounds").plot()
+    ticks = ax.get_xticks()
+    assert len(ticks) >= 2
+    assert all(tick == round(tick) for tick in ticks)
+    ax.figure.clear()
