@@ -124,10 +124,22 @@ class Difference(Display):
         if all(row.finding == "unknown" for row in self.rows):
             return "What is different cannot be told from chance: no fits were resampled."
         clear = [row for row in self._rates if row.finding in ("better", "worse")]
+        outcome = " ".join(self._moved())
         if not clear:
-            return "No rate has clearly changed: every difference is within noise."
+            if not outcome:
+                return "No rate has clearly changed: every difference is within noise."
+            return f"No rate has clearly changed by itself. {outcome}"
         told = listed(f"{_words(row.name)} {row.change.points} ({row.finding})" for row in clear)
-        return f"What has changed: {told}. The other rates are within noise."
+        rest = "The other rates are within noise." if len(clear) < len(self._rates) else ""
+        return " ".join(filter(None, (f"What has changed: {told}.", outcome, rest)))
+
+    def _moved(self) -> Iterator[str]:
+        """Say after how many revisions accuracy has changed, for the better or the worse."""
+        for finding in ("better", "worse"):
+            moved = [number for number in _REVISIONS if self[_after(number)].finding == finding]
+            if moved:
+                last = f"revision{'s' * (moved[-1] > 1)}"
+                yield f"Accuracy after {listed(map(str, moved))} {last} is {finding}."
 
     def _outcome(self) -> Iterator[str]:
         accuracies = [row for row in self.rows if row.name not in LABELLED or row.name == "initial"]
@@ -179,10 +191,7 @@ def difference(before: "Calibration", after: "Calibration", level: float) -> Dif
         for name in LABELLED
         if name not in _VERIFIER or not _is_silent(before, after)
     ]
-    quantities += [
-        (f"accuracy after {n} revision{'s' * (n > 1)}", 1, partial(_accuracy, revisions=n))
-        for n in _REVISIONS
-    ]
+    quantities += [(_after(n), 1, partial(_accuracy, revisions=n)) for n in _REVISIONS]
     return Difference(
         rows=tuple(_row(name, better, of, before, after, level) for name, better, of in quantities),
         level=level,
@@ -226,6 +235,10 @@ def _row(
         Estimate.of(new - old, changes, level),
         better,
     )
+
+
+def _after(revisions: int) -> str:
+    return f"accuracy after {revisions} revision{'s' * (revisions > 1)}"
 
 
 def _words(name: str) -> str:

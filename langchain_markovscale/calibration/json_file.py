@@ -51,7 +51,8 @@ def read_document(path: str | Path, kind: str, version: int, remedy: str) -> dic
         document = json.loads(Path(path).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:  # numbers may be too long, lists too deep
         raise ValueError(
-            f"{path} is not a {kind}: it holds no JSON ({error}). Give the path of another file."
+            f"{path} is not a {kind}: it holds no JSON ({error}). Give the path of another file; "
+            "tables and logs are what `markovscale calibrate` and `markovscale check` read."
         ) from None
     if not isinstance(document, dict) or document.pop("format", None) != _format(kind):
         raise ValueError(

@@ -18,7 +18,10 @@ Kind = Literal["questions", "traces", "calibration"]
 
 _MADE_BY: dict[Kind, str] = {
     "questions": 'write one JSON object a line, {"question": "…", "reference": "…"}',
-    "traces": "`markovscale record questions.jsonl -o traces.jsonl` makes them",
+    "traces": (
+        "`markovscale record questions.jsonl -o traces.jsonl` makes them, and `markovscale check` "
+        "and `calibrate` read a table (CSV) or a log as well"
+    ),
     "calibration": "`markovscale calibrate traces.jsonl -o calibration.json` makes one",
 }
 _NAMES: dict[Kind, str] = {

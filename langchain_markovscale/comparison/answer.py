@@ -12,6 +12,7 @@ TITLE = "What switching changes"
 
 _DIGITS = 1  # of a percentage: rules often differ by less than one
 _NOTHING = 0.005  # of an amount: a change that would be shown as 0 %
+_FAR = 0.1  # of an amount: by so much another one is not about as much
 _THOUSAND = 1000  # questions that a price is shown for
 
 
@@ -71,14 +72,23 @@ def _change(findings: ComparisonFindings) -> str:
 
 def at_even_cost(findings: ComparisonFindings) -> str:
     """Return how much more often MarkovScale is right where it spends as much as the rule."""
-    switch = findings.switch
+    switch, unit = findings.switch, findings.budget
     words = {
         "more": f"is more often right: {switch.even.points}",
         "less": f"is less often right: {switch.even.points}",
         "same": "is right as often",
         "unclear": f"shows no clear difference: {switch.even.points}",
     }[found(switch.even)]
-    return f"For as many {findings.budget} as that rule takes, MarkovScale {words}."
+    spent = switch.mine.spent(unit)
+    amounts = [row.spent(unit) for row in findings.curve(findings.variants[0])]
+    nearest = min(max(spent, min(amounts)), max(amounts))
+    if number(nearest) != number(spent):
+        return (
+            f"MarkovScale takes {'fewer' if nearest < spent else 'more'} {unit} than "
+            f"{_that(findings)} at every cost that was tried; with {number(nearest)} it {words}."
+        )
+    where = _elsewhere(findings, spent)
+    return f"For as many {unit} as {_that(findings)} takes{where}, MarkovScale {words}."
 
 
 def as_accurate(findings: ComparisonFindings) -> str:
@@ -88,15 +98,36 @@ def as_accurate(findings: ComparisonFindings) -> str:
     if not isfinite(needed):
         best = max(row.accuracy.value for row in findings.curve(findings.variants[0]))
         return (
-            "MarkovScale is not as often right as that rule at any cost that was tried: at most "
-            f"{percent(best, _DIGITS)} of the time."
+            f"MarkovScale is not as often right as {_that(findings)} at any cost that was tried: "
+            f"at most {percent(best, _DIGITS)} of the time."
         )
+    goal = f"To be right as often as {_that(findings)}, MarkovScale takes"
+    where = _elsewhere(findings, needed)
     if number(needed) == number(spent):
-        return f"To be right as often as that rule, MarkovScale takes as many {unit}."
-    return (
-        f"To be right as often as that rule, MarkovScale takes {number(needed)} {unit} instead of "
-        f"{number(spent)}."
-    )
+        return f"{goal} as many {unit}{where}."
+    return f"{goal} {number(needed)} {unit} instead of {number(spent)}{where}."
+
+
+def outlook(findings: ComparisonFindings) -> str:
+    """Return how MarkovScale fares at other costs of a round: at even cost, and as accurate."""
+    switch, unit = findings.switch, findings.budget
+    as_many = number(switch.needed.value) == number(switch.mine.spent(unit))
+    if switch.mine.rule.name == SINGLE_PASS and found(switch.even) == "same" and as_many:
+        return (
+            "Where a round costs so much that MarkovScale stops after the first answer, it is a "
+            "single pass too, and right as often."
+        )
+    return f"{at_even_cost(findings)} {as_accurate(findings)}"
+
+
+def _that(findings: ComparisonFindings) -> str:
+    return "a single pass" if findings.switch.mine.rule.name == SINGLE_PASS else "that rule"
+
+
+def _elsewhere(findings: ComparisonFindings, spent: float) -> str:
+    """Say that MarkovScale spends this at another cost than the one that is shown, if so."""
+    shown = findings.switch.ours.spent(findings.budget)
+    return "" if number(spent) == number(shown) else ", at another cost of a round"
 
 
 def switch_section(findings: ComparisonFindings) -> Section:
@@ -124,6 +155,11 @@ def _words(findings: ComparisonFindings) -> Iterator[str]:
             '`--mine "2 revisions, best score"`, in Python with `mine=`.'
         )
     how = f"of those tried, the one at which it takes most nearly as many {findings.budget}"
+    spent = switch.mine.spent(findings.budget)
+    if abs(switch.saved.value) > _FAR * spent:
+        how = (
+            f"at none of those tried does it take about as many {findings.budget}; this is nearest"
+        )
     if switch.mine.rule.name == SINGLE_PASS:
         how = "the one of those tried that is nearest to 1 point"
     yield (
@@ -153,9 +189,10 @@ def _words(findings: ComparisonFindings) -> Iterator[str]:
 def _amounts(findings: ComparisonFindings) -> Iterator[tuple[str, str, str, str]]:
     """Yield a row for each thing that is spent, where it is known of both rules."""
     mine, ours = findings.switch.mine, findings.switch.ours
+    verified = mine.calls > mine.attempts or ours.calls > ours.attempts
     both = [
         ("attempts", mine.attempts, ours.attempts),
-        ("calls of model and verifier", mine.calls, ours.calls),
+        (f"calls of {'model and verifier' if verified else 'the model'}", mine.calls, ours.calls),
         ("tokens read", mine.read, ours.read),
         ("tokens written", mine.written, ours.written),
         ("seconds", mine.seconds, ours.seconds),

@@ -15,6 +15,7 @@ from langchain_markovscale.display.plotting import (
     legend_below,
     percent_axis,
     report_axes,
+    whole_axis,
     widened,
 )
 from langchain_markovscale.theory.rates import Variant
@@ -66,6 +67,8 @@ def frontier(findings: ComparisonFindings, ax: "Axes | None" = None) -> "Axes":
         percent_axis(axes.yaxis)
         axes.set_ylabel("answers that are right")
         axes.set_xlabel(f"{findings.budget} per question")
+        if findings.budget != "tokens":
+            whole_axis(axes.xaxis)
         legend_below(axes, columns=_columns(_entries(findings)))
         return axes
 
@@ -120,5 +123,7 @@ def switch(findings: ComparisonFindings, ax: "Axes | None" = None) -> "Axes":
         percent_axis(axes.yaxis)
         axes.set_ylabel("answers that are right")
         axes.set_xlabel(f"{findings.budget} per question")
+        if findings.budget != "tokens":
+            whole_axis(axes.xaxis)
         legend_below(axes, columns=1)
         return axes

@@ -213,7 +213,7 @@ def document(findings: ComparisonFindings) -> Document:
         tone=answer.tone(findings),
         summary=(
             answer.verdict(findings),
-            f"{answer.at_even_cost(findings)} {answer.as_accurate(findings)}",
+            answer.outlook(findings),
         ),
         basis=basis(findings),
         warnings=warnings(findings),
@@ -345,11 +345,18 @@ def warnings(findings: ComparisonFindings) -> tuple[str, ...]:
     cut = [row.rule.name for row in findings.rules if row.exhausted > _MANY]
     if cut:
         messages.append(f"the pool is too small to show what these rules do: {', '.join(cut)}.")
-    if findings.budget == "attempts" and any(row.tokens is None for row in findings.rows):
+    unknown = any(row.tokens is None for row in findings.rows)
+    verified = any(row.calls > row.attempts for row in findings.rows)
+    # A table of right and wrong has no tokens, and nobody who reads one expects them.
+    if findings.budget == "attempts" and unknown and (verified or findings.prices is not None):
         unpriced = "" if findings.prices is None else ", and prices cannot be applied"
+        remedy = (
+            ": if only those of verifications are missing, `markovscale compare` takes them as "
+            "`--verification-tokens`, in Python `verification_tokens=`"
+        )
         messages.append(
-            f"not all tokens are known, so budgets count attempts alone{unpriced}: give "
-            "verification_tokens if only those of verifications are missing."
+            f"not all tokens are known, so budgets count attempts alone{unpriced}"
+            f"{remedy if verified else ''}."
         )
     return tuple(messages)
 

@@ -5,6 +5,7 @@ Colours are those of Okabe and Ito, which the colour-blind can tell apart.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
 from langchain_markovscale._extras import naming_the_extra
@@ -70,6 +71,15 @@ def report_axes(ax: "Axes | None", title: str, *, square: bool = False) -> Itera
             _, ax = pyplot.subplots(figsize=SQUARE if square else WIDE)
         ax.set_title(title)
         yield ax
+
+
+def whole_axis(axis: Any) -> None:
+    """Label an axis of counts with whole numbers alone, if it shows at least two of them."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = axis.get_view_interval()
+    if floor(high) > ceil(low):
+        axis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10], integer=True))
 
 
 def percent_axis(axis: Any) -> None:

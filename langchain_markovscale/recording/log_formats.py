@@ -17,6 +17,7 @@ from langchain_markovscale.traces.columns import (
     columns_of,
     holds_answers,
     names_a_question,
+    odd_cells,
     samples_of_rows,
     unread,
 )
@@ -251,12 +252,30 @@ def _read_rows(log: Log, options: Options, notes: Notes) -> list[Trace]:
         notes.tell(f"Columns that were not read: {', '.join(skipped)}.")
     if not isinstance(columns, Wide):
         return traces_of(samples_of_rows(cells, columns, options.fields, notes), options.answer_key)
+    if options.fields.label is None:
+        _remark_on_odd_cells(skipped, rows, columns.rounds, notes)
     rounds = ", ".join(columns.rounds or columns.scores or ())
     name = columns.question
     asked = f"the column {name} tells questions apart" if name else "each row is a question"
     notes.tell(f"Rounds are the columns {rounds}; {asked}.")
     table = {name: [row.get(name) for row in cells] for name in header}
     return traces_from_table(table, **columns._asdict())
+
+
+def _remark_on_odd_cells(
+    skipped: Sequence[str], rows: Sequence[Record], rounds: Sequence[str], notes: Notes
+) -> None:
+    """Name the cells for which a column that looks like a round is not read."""
+    for name in skipped:
+        cells = [row.value.get(name) for row in rows]
+        if odd := odd_cells(cells):
+            more = f" (and {len(odd) - 1} more)" if len(odd) > 1 else ""
+            left = f" All results are about {', '.join(rounds)} alone." if rounds else ""
+            notes.remark(
+                f"The column {name} was not read, because the cell {str(cells[odd[0]])!r:.40} in "
+                f"{rows[odd[0]].where}{more} is neither right nor wrong. "
+                f"Correct it, or leave it blank.{left}"
+            )
 
 
 FORMATS: dict[str, LogFormat] = {

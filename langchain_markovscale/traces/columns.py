@@ -178,6 +178,16 @@ def unread(header: Iterable[str], columns: Wide | Long, fields: Fields) -> list[
     ]
 
 
+def odd_cells(cells: Sequence[Any]) -> list[int]:
+    """Return the places of the cells for which a column of right and wrong cannot be read.
+
+    None where right and wrong are not what most of its cells say: it is about something else.
+    """
+    odd = [place for place, cell in enumerate(cells) if not is_label(cell)]
+    labels = sum(is_label(cell) and not is_blank(cell) for cell in cells)
+    return odd if len(odd) < labels else []
+
+
 def _by_name(header: Iterable[str]) -> dict[str, str]:
     """Return the columns with usual names by what they hold."""
     by_name = {folded(name): name for name in header}

@@ -8,6 +8,7 @@ from pages import Page
 from simulated_loops import Loop
 
 from langchain_markovscale import Calibration
+from langchain_markovscale.display.interval import Estimate
 
 LOOP = Loop()
 BETTER = replace(LOOP, initial=(0.95, 0.55))
@@ -36,6 +37,30 @@ def test_what_has_changed_is_found_and_nothing_else(found):
         assert found[name].finding == "noise"
     assert found.verdict.startswith("What has changed: first answers that are right +")
     assert found.document.tone == "good"
+
+
+def test_the_verdict_agrees_with_the_table(found):
+    """Accuracy after revisions that is better is told, and no rate is called noise beside it."""
+    changes = {"repair": (0.01, 0.3), "initial": (-0.1, 0.1)}
+    rows = tuple(
+        row._replace(
+            change=Estimate(0.1, changes.get(row.name, (-0.1, 0.1)))
+            if "after" not in row.name
+            else Estimate(0.1, (0.05, 0.2) if "1" not in row.name else (-0.1, 0.2))
+        )
+        for row in found.rows
+    )
+    verdict = replace(found, rows=rows).verdict
+    assert verdict.endswith(
+        "Accuracy after 2 and 3 revisions is better. The other rates are within noise."
+    )
+    silent = tuple(
+        row._replace(change=Estimate(0.1, (-0.1, 0.1))) if row.name == "repair" else row
+        for row in rows
+    )
+    assert replace(found, rows=silent).verdict == (
+        "No rate has clearly changed by itself. Accuracy after 2 and 3 revisions is better."
+    )
 
 
 def test_the_other_way_round_it_is_worse(before, found):

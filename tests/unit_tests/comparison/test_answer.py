@@ -154,3 +154,46 @@ def test_prices_are_two_numbers(prices):
 def test_a_name_that_nobody_knows_is_told_before_anything_is_replayed():
     with pytest.raises(ValueError, match=r"mine must name a rule, got 'until I am happy'"):
         compare(recorded(questions=4), mine="until I am happy")
+
+
+def test_a_single_pass_is_called_so_and_not_that_rule():
+    single = compare(recorded(questions=40), mine="one pass").document
+    assert "it is a single pass too, and right as often" in single.summary[1]
+    assert "that rule" not in single.summary[1]
+
+
+def test_a_rule_that_takes_more_than_any_cost_is_not_called_as_much():
+    """At one high cost alone MarkovScale stops after one attempt, and the rule takes three."""
+    found = compare(recorded(questions=20), mine="3 rounds", costs=(0.45,))
+    most = max(row.attempts for row in found.findings.curve("mixture"))
+    assert most < 2
+    text = " ".join(found.text.split())
+    assert "MarkovScale takes fewer attempts than that rule at every cost" in text
+    assert "at none of those tried does it take about as many attempts" in text
+
+
+def test_calls_are_those_of_a_verifier_where_there_is_one():
+    plain = [trace(answer("a", score=None), name=f"q{n}") for n in range(8)]
+    assert "calls of the model " in compare(plain).markdown
+    assert "calls of model and verifier" in compare(recorded(questions=20)).markdown
+
+
+def test_a_table_without_a_verifier_is_no_reason_to_warn_of_tokens():
+    plain = [
+        trace(*(answer("a", score=None, tokens=None) for _ in range(3)), name=f"q{n}")
+        for n in range(8)
+    ]
+    assert not any("tokens" in each for each in compare(plain).document.warnings)
+    (told,) = (
+        each for each in compare(recorded(questions=20)).document.warnings if "tokens" in each
+    )
+    assert "`markovscale compare` takes them as `--verification-tokens`" in told
+
+
+def test_attempts_are_whole_numbers_below_the_plot(monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    ax = compare(recorded(questions=20), mine="3 rounds").plot()
+    ticks = ax.get_xticks()
+    assert len(ticks) >= 2
+    assert all(tick == round(tick) for tick in ticks)
+    ax.figure.clear()

@@ -389,7 +389,7 @@ def test_the_more_questions_the_fewer_repeats_are_needed(questions, repeats):
 
 def test_a_pool_of_two_questions_is_enough_and_one_is_not():
     assert compare(recorded(questions=2), calibration=None).findings.questions == 2
-    with pytest.raises(ValueError, match="need at least two"):
+    with pytest.raises(ValueError, match="needs at least two"):
         compare(recorded(questions=1))
 
 

@@ -208,3 +208,12 @@ def test_rows_may_stand_under_a_name():
     wanted = [(None, True, None)]
     for source in ({"rows": rows}, {"model": "small", "rows": rows}, rows):
         assert list(seen(traces_from(source)).values()) == [wanted]
+
+
+def test_a_cell_for_which_a_round_is_not_read_is_named(csv, caplog):
+    text = "id,first,second,third\na,1,0,1\nb,0,maybe,1\nc,1,1,0\n"
+    traces = traces_from(csv(text))
+    assert "The column second was not read, because the cell 'maybe' in" in caplog.text
+    assert "row 2 is neither right nor wrong" in caplog.text
+    assert "All results are about first, third alone." in caplog.text
+    assert {len(each["attempts"]) for each in traces} == {2}
