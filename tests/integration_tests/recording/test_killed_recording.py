@@ -29,7 +29,13 @@ def record(path, calls, seconds):
     graph = create_markovscale_graph(generate=answer, revise=answer, verifier=lambda answer: 0.5)
     questions = [(f"{n}?", "4") for n in range(12)]
     record_traces(
-        graph, questions, path=path, revisions=1, max_concurrency=IN_FLIGHT, grader="exact"
+        graph,
+        questions,
+        path=path,
+        revisions=1,
+        fresh_starts=2,
+        max_concurrency=IN_FLIGHT,
+        grader="exact",
     )
 
 
