@@ -35,9 +35,9 @@ def _simulated(found: Findings) -> Section:
     words = (
         "A round is one attempt and its verification; its cost is what it must add to the chance "
         f"of being right to be worth it. At most {counted(found.max_rounds, 'attempt')}. The "
-        f"first answer alone is right {percent(found.single)} of the time.",
-        "Simulated: questions drawn from these rates are put to the criterion; standard error at "
-        f"most {points(error)}. {answers}",
+        f"first answer alone is right {percent(found.single)} of the time{_by_which_rates(found)}.",
+        f"Simulated: questions drawn from these rates are put to the criterion; standard "
+        f"error at most {points(error)}. {answers}",
     )
     rows = tuple(
         (
@@ -59,6 +59,17 @@ def _simulated(found: Findings) -> Section:
         "less cost of\nfurther rounds",
     )
     return Section(TITLE, words, Table(headings, rows, left=1), "cost")
+
+
+def _by_which_rates(found: Findings) -> str:
+    """Say by which rates first answers are right so often, and what was counted of them."""
+    if found.calibration.decision is None:
+        return ""
+    seen = found.rounds[0].seen
+    counted_share = "" if seen is None else f" ({percent(seen)} were counted)"
+    return (
+        f" by the rates that decisions use, which allow for how uncertain the fit is{counted_share}"
+    )
 
 
 def _delivered(found: Findings, measured: Delivery) -> Section:

@@ -123,7 +123,8 @@ class Findings:
         keyed: Whether answers have keys, by which they can be compared.
         delivered: What the criterion promised and delivered on the traces, costs rising; of the
             sets of actions that were measured, that with the most. Empty where nothing was.
-        single: Accuracy of first answers: where the criterion was replayed, of those.
+        single: Accuracy of first answers: where the criterion was replayed, of those, else by the
+            rates that it is simulated with.
         costs: Costs of a round, rising.
         outcomes: What the criterion achieves at each of them: as `delivered`, else simulated.
         policy_cost: The one of them at which a policy is recommended: `cost_per_round`, or the
@@ -186,6 +187,7 @@ def find(
     else:
         costs = tuple(sorted({*COSTS, cost_per_round}))
         outcomes = _cost_curve(calibration, costs, max_rounds, seed, keyed)
+        single = float((calibration.decision or calibration.rates).mixture.accuracy(0))
     policy_cost = _nearest(cost_per_round, costs)
     drift = fitted.drift if fitted else ()
     return Findings(

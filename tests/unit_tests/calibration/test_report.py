@@ -422,3 +422,14 @@ def test_many_classes_are_summed_up(reports):
 def test_options_that_make_no_sense_are_refused(improving, options, message):
     with pytest.raises(ValueError, match=message):
         improving.report(**options)
+
+
+def test_first_answers_are_as_often_right_as_in_the_simulation_beside_what_was_counted():
+    fitted = Calibration.fit(Loop().traces(13, 1, 2, seed=2), delivery=False, n_bootstrap=4)
+    report = fitted.report(cost_per_round=0.45)
+    title = "What the criterion achieves"
+    costly = rows(report, title)[-1]
+    assert costly[1] == "1.00"
+    first, counted = percentages(words(report, title))[:2]
+    assert first == pytest.approx(percentages(costly[4])[0], abs=0.011)
+    assert counted == pytest.approx(report.findings.rounds[0].seen, abs=0.0051)
