@@ -7,6 +7,7 @@ broken off, and by another actor when one dies, which Ray Data takes care of.
 import asyncio
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Unpack
@@ -142,9 +143,7 @@ def record_dataset(
         ModuleNotFoundError: If Ray is not installed.
     """
     reject_unknown(record_dataset, options, DatasetRecordingOptions)
-    every: dict[str, Any] = {**options}
-    actors = {name: every.pop(name) for name in ActorOptions.__annotations__ if name in every}
-    return _through_actors(_Recorder, (make_parts, every), ds, out, actors)
+    return _through_actors(_Recorder, make_parts, ds, out, {**options})
 
 
 def solve_dataset(
@@ -171,12 +170,10 @@ def solve_dataset(
         ModuleNotFoundError: If Ray is not installed.
     """
     reject_unknown(solve_dataset, options, DatasetSolvingOptions)
-    every: dict[str, Any] = {**options}
-    actors = {name: every.pop(name) for name in ActorOptions.__annotations__ if name in every}
-    return _through_actors(_Solver, (make_graph, every), ds, out, actors)
+    return _through_actors(_Solver, make_graph, ds, out, {**options})
 
 
-class _Worker:
+class _Worker(ABC):
     """Works on shards in an actor, with a graph that it makes once.
 
     Args:
@@ -204,8 +201,9 @@ class _Worker:
         done, failed = self._work(row["name"], questions)
         return {"name": row["name"], "done": done, "failed": json.dumps(failed)}
 
+    @abstractmethod
     def _work(self, name: str, questions: Sequence[Question]) -> tuple[int, dict[str, str]]:
-        raise NotImplementedError
+        """Return how many questions of a shard were finished, and the errors of others."""
 
 
 class _Recorder(_Worker):
@@ -226,14 +224,24 @@ class _Solver(_Worker):
 
 def _through_actors(
     worker: type[_Worker],
-    arguments: tuple[Any, ...],
+    make: Callable[[], GraphOrParts],
     ds: Any,
     out: str | os.PathLike[str],
-    options: Mapping[str, Any],
+    options: dict[str, Any],
 ) -> DatasetRun:
-    """Have actors work on what is not finished of a question set."""
+    """Have actors work on what is not finished of a question set.
+
+    Args:
+        worker: What works in each actor.
+        make: Makes its graph there.
+        ds: The questions.
+        out: The folder.
+        options: Those of the actors, and of what is done with each shard.
+    """
     ray = _ray()
-    actors, place = options.get("actors", _ACTORS), os.fspath(out)
+    every, place = dict(options), os.fspath(out)
+    options = {name: every.pop(name) for name in ActorOptions.__annotations__ if name in every}
+    actors = options.get("actors", _ACTORS)
     if isinstance(actors, bool) or not isinstance(actors, int) or actors < 1:
         raise ArgumentError("actors", f"must be a whole number of at least 1, got {actors!r}.")
     shards = options.get("shards", _SHARDS_PER_ACTOR * actors)
@@ -253,7 +261,7 @@ def _through_actors(
         ray.data.from_items(rows, override_num_blocks=len(rows))
         .map(
             worker,
-            fn_constructor_args=(*arguments, place, storage),
+            fn_constructor_args=(make, every, place, storage),
             compute=ray.data.ActorPoolStrategy(
                 size=min(actors, len(rows)), max_tasks_in_flight_per_actor=1
             ),
