@@ -1,11 +1,8 @@
 """Answers of `markovscale solve` in a file, so that a long run can be taken up where it was."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from langchain_markovscale._files import held
 from langchain_markovscale._text import name_of
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.cli.runs import WatchedRun, Watcher
@@ -51,13 +48,6 @@ class Saving:
     def close(self) -> None:
         """Leave the terminal as it was."""
         self._watcher.close()
-
-
-@contextmanager
-def answers_in(path: Path) -> Iterator[TraceWriter]:
-    """Keep a file of answers for oneself, and add to it."""
-    with held(path), TraceWriter(path) as writer:
-        yield writer
 
 
 def without_answer(

@@ -63,8 +63,9 @@ def solve(
     from langchain_markovscale.calibration.presets import PREFIX
     from langchain_markovscale.cli.loop import build_loop, check_names
     from langchain_markovscale.cli.runs import WatchedRun, check_references, run_until_done
-    from langchain_markovscale.cli.saving import Saving, answers_in, without_answer
+    from langchain_markovscale.cli.saving import Saving, without_answer
     from langchain_markovscale.cli.watchers import JsonLines, Lines, LiveTables
+    from langchain_markovscale.distributed.answer_file import answers_in
 
     asked = _questions(questions or [], file)
     if resume and output is None:

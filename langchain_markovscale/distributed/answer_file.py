@@ -3,7 +3,8 @@
 import asyncio
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -36,6 +37,13 @@ class Solved:
     seconds: float = 0.0
 
 
+@contextmanager
+def answers_in(path: Path) -> Iterator[TraceWriter]:
+    """Keep a file of answers for oneself, and add to it."""
+    with held(path), TraceWriter(path) as writer:
+        yield writer
+
+
 async def solve_to_file(
     graph: CompiledStateGraph[Any, Any, Any, Any],
     questions: Sequence[Question],
@@ -63,7 +71,7 @@ async def solve_to_file(
         OSError: If it cannot be written.
     """
     began, solved = perf_counter(), Solved()
-    with held(path), TraceWriter(path) as writer:
+    with answers_in(path) as writer:
         there = answered_in(path)
         left = iter([question for question in questions if question.id not in there])
         solved.already_there = sum(question.id in there for question in questions)
