@@ -87,6 +87,9 @@ def _folded_spelling(text: str) -> str:
 
 
 def _as_word(spelling: str) -> str:
-    number = spelling[0].isdigit()
-    begin = r"(?<!\w)(?<!\d[.,/])" + (r"(?:(?<![-\u2212])|(?<=\d[-\u2212]))" if number else "")
-    return rf"{begin}{re.escape(spelling)}(?!\w|[.,/]\d)"
+    """Return the pattern of a word; the word comes first in it, for speed."""
+    word = re.escape(spelling)
+    before = rf"(?<!\w{word})(?<!\d[.,/]{word})"
+    if spelling[0].isdigit():
+        before += rf"(?:(?<![-\u2212]{word})|(?<=\d[-\u2212]{word}))"
+    return rf"{word}(?!\w|[.,/]\d){before}"

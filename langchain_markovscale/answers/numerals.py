@@ -50,9 +50,10 @@ def _plain_characters() -> dict[int, str]:
     return table
 
 
-_PLAIN = _plain_characters()
 _SUPERSCRIPTS = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207b\u207a"
-_POWER_SIGNS = re.compile(f"[{_SUPERSCRIPTS}]+")
+_PLAIN = _plain_characters() | str.maketrans(_SUPERSCRIPTS, "0123456789-+")
+_POWER_SIGN = re.compile(f"[{_SUPERSCRIPTS}]")
+_POWER_BEGINS = re.compile(f"(?<!{_POWER_SIGN.pattern})(?={_POWER_SIGN.pattern})")
 _TEX_SPACE = re.compile(r"(?<=\d)(?:\\[,;:! ]|,\\!|\{\\,\}|\{ \}|~)(?=\d{3}(?!\d))")
 _TEX_COMMA = re.compile(r"(?<=\d)\{,\}(?=(\d{3}(?!\d))?)")
 _SIMPLE = r"[-+]?\d+(?:[.,]\d+)*"
@@ -67,18 +68,15 @@ def plain_digits(text: str) -> str:
     Arabic digits become `12.5`, `10³` becomes `10^3`, `2½` and `2\frac12` become `2 1/2`.
     """
     if not text.isascii():
+        if _POWER_SIGN.search(text):
+            text = _POWER_BEGINS.sub("^", text)
         text = text.translate(_PLAIN)
-        text = _POWER_SIGNS.sub(_caret, text)
     if "\\" in text or "{" in text:
         text = _TEX_SPACE.sub("\u00a0", text)
         text = _TEX_COMMA.sub(lambda match: "," if match[1] else ".", text)
         if "frac" in text:
             text = _TEX_FRACTION.sub(_plain_tex_fraction, text)
     return text
-
-
-def _caret(match: re.Match[str]) -> str:
-    return "^" + unicodedata.normalize("NFKC", match[0]).replace("\u2212", "-")
 
 
 def _plain_tex_fraction(match: re.Match[str]) -> str:
@@ -122,6 +120,8 @@ _NOT_DIGITS = re.compile(r"\D+")
 _LONGEST_FRACTION_TERM = 300  # digits; longer terms are compared as they are written, not reduced
 
 
+_LONGEST_USUAL = 240  # characters; a numeral is seldom longer
+_LONGEST_PIECE = 40  # characters, such as a whole exponent
 _MAY_BE_NUMBER = re.compile(r"[^\w\u00bc-\u00be\u2150-\u215e]{0,40}(?:[dtc]?frac|[\W\d])")
 
 
@@ -130,12 +130,23 @@ def canonical_number(text: str) -> str | None:
 
     Surrounding space, `$…$`, a currency or percent sign and a trailing period are allowed.
     """
-    if not _MAY_BE_NUMBER.match(text):
+    if not _MAY_BE_NUMBER.match(text) or not _opens_as_number(text.strip()):
         return None
     bare = plain_digits(text).strip().strip("$").strip().removesuffix(".").rstrip()
     bare = bare.removesuffix("%").rstrip("\\ \u00a0").rstrip(CURRENCY).rstrip()
     match = NUMERAL.fullmatch(bare)
     return None if match is None else _value_of(match)
+
+
+def _opens_as_number(text: str) -> bool:
+    """Whether a long text begins as a long number does: one numeral, without many fractions."""
+    if len(text) <= _LONGEST_USUAL:
+        return True
+    window = plain_digits(text[:_LONGEST_USUAL]).lstrip().lstrip("$").lstrip()
+    match = NUMERAL.match(window)
+    if match is None:
+        return not window
+    return match.end() >= len(window) - _LONGEST_PIECE and match["run"].count("/") < 3
 
 
 def _value_of(match: re.Match[str], *, scale: int = 0, decimal_comma: bool = False) -> str | None:

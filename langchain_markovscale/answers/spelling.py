@@ -17,10 +17,12 @@ def folded(text: str) -> str:
         text = text.translate(_APOSTROPHES)
     if text.isascii():
         return text.casefold()
-    # Piece by piece, because normalising a long run of combining marks takes quadratic time.
-    pieces = (text[i : i + _FOLDED_AT_ONCE] for i in range(0, len(text), _FOLDED_AT_ONCE))
-    together = (unicodedata.normalize("NFKC", piece).casefold() for piece in pieces)
-    return "".join(unicodedata.normalize("NFKC", piece) for piece in together)
+    # Piece by piece, because normalising a long run of combining marks takes quadratic time; and
+    # each piece once, because a flood is of few.
+    pieces = [text[i : i + _FOLDED_AT_ONCE] for i in range(0, len(text), _FOLDED_AT_ONCE)]
+    together = {piece: unicodedata.normalize("NFKC", piece).casefold() for piece in set(pieces)}
+    whole = {piece: unicodedata.normalize("NFKC", each) for piece, each in together.items()}
+    return "".join(map(whole.__getitem__, pieces))
 
 
 _EDGE_PUNCTUATION = ".,;:?…\"'\u201c\u201d\u2018\u2019«»()[]{}*_`~\u3002\u3001"

@@ -26,10 +26,11 @@ from langchain_markovscale.answers.thoughts import (
 from langchain_markovscale.verifiers.judge_phrases import is_about_error
 from langchain_markovscale.verifiers.judge_statements import (
     CRITIQUE_LABEL,
+    Claim,
     Kind,
     Reading,
     Statement,
-    claimed_statements,
+    claims_of,
     is_flooded,
     read_statements,
 )
@@ -105,9 +106,6 @@ def _favours(judgement: Judgement) -> bool:
 
 _REPEATED = 40  # characters that thoughts have in common with the material only if they are from it
 
-_Claims = set[tuple[Kind, bool | float | None]]
-
-
 def _judgement(spoken: str, material: list[str]) -> Judgement:
     text = unhidden(spoken)
     if is_flooded(text):
@@ -128,11 +126,11 @@ def _judgement(spoken: str, material: list[str]) -> Judgement:
     )
 
 
-def _claims(material: Iterable[str]) -> _Claims:
+def _claims(material: Iterable[str]) -> set[Claim]:
     """Return what the material states, read as a reply and after every label in it."""
     plain = {unhidden(part) for text in material for part in (text, without_thoughts(text))}
     texts = {folded(each) for text in plain for each in (text, unjoined(text))}
-    return {(claim.kind, claim.value) for text in texts for claim in claimed_statements(text)}
+    return set().union(*map(claims_of, texts))
 
 
 _SAME: dict[Kind, tuple[Kind, ...]] = {
@@ -145,7 +143,7 @@ _SAME: dict[Kind, tuple[Kind, ...]] = {
 
 
 def _least_favourable(
-    statements: list[Statement], kinds: tuple[Kind, ...], claims: _Claims
+    statements: list[Statement], kinds: tuple[Kind, ...], claims: set[Claim]
 ) -> bool | float | None:
     """Return the least favourable value; of what the material claims, only if unfavourable."""
     own_values, values = [], []

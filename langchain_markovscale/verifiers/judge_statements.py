@@ -7,7 +7,8 @@ reply without labels, and a number alone where it says its scale and is the whol
 
 import re
 from collections.abc import Iterator
-from itertools import islice
+from functools import lru_cache
+from itertools import islice, pairwise
 from typing import Any, Literal, NamedTuple
 
 from langchain_markovscale._text import folded
@@ -30,6 +31,10 @@ Kind = Literal["verdict", "word", "probability", "confidence"]
 A word is a verdict by "Yes" and the like, which answers may be as well. A confidence is in the
 verdict, whatever that is.
 """
+
+
+Claim = tuple[Kind, bool | float | None]
+"""What a statement says."""
 
 
 class Statement(NamedTuple):
@@ -64,21 +69,40 @@ def read_statements(text: str) -> Reading:
     broken = [] if objects else broken_json_objects(text)
     # What a broken object seems to hold may lie behind it, so it is read as text as well.
     rest = folded(_without(text, objects))
-    labelled = _in_objects(objects or broken) + _labelled(rest, strict=True)
+    labelled = _in_objects(objects or broken) + _labelled(rest)
     return Reading(labelled + _alone(rest, labelled), objects, broken)
 
 
-def claimed_statements(text: str) -> list[Statement]:
+def claims_of(text: str) -> set[Claim]:
     """Read everything that a text could be taken to state, wherever it stands in it.
 
     Args:
         text: Untrusted material, `folded`.
     """
-    everywhere = _labelled(text, strict=False) + _in_objects(json_objects(text), deeply=True)
-    starts = (line.start() for line in _BARE_LINE.finditer(text))
-    lines = [each for start in starts for each in _bare_in(start, _line_at(text, start))]
-    items = [_item(item) for item in _ITEM.finditer(text)]
-    return everywhere + lines + items + read_statements(text).statements
+    statements = _in_objects(json_objects(text), deeply=True)
+    if not is_flooded(text):  # else every label in it is read here
+        statements += read_statements(text).statements
+    # A flood of lines is one of few lines, and each is read once.
+    lines = {_line_at(text, line.start()) for line in _BARE_LINE.finditer(text)}
+    statements += [each for line in lines for each in _bare_in(0, line)]
+    words = {item["word"] for item in _ITEM.finditer(text)}
+    claims: set[Claim] = {(each.kind, each.value) for each in statements}
+    claims.update(("word", read_verdict(word)) for word in words)
+    return claims | {_read(name, value) for name, value in _labelled_values(text)}
+
+
+def _labelled_values(text: str) -> set[tuple[str, str]]:
+    """Return what stands after every label, up to the next one and up to the end of a word."""
+    found: set[tuple[str, str]] = set()
+    for start, line in _lines_with(_ANY_LABEL, text):
+        labels = [label for label in _ANY_LABEL.finditer(line) if _is_label(label)]
+        for label, following in pairwise([*labels, None]):
+            value = line[label.end() : following.start() if following else len(line)]
+            if following is None and not value.strip(_AROUND_VALUE):
+                value, _ = _next_line(text, start + len(line))
+            found.add((label["name"].upper(), _clipped(value)))
+    words = {(name, word[0]) for name, value in found if (word := _FIRST_WORD.match(value))}
+    return found | words
 
 
 _MARKUP = r"[*_\"'\u201c\u201d`]"  # emphasis, code and quotation marks around a word
@@ -99,7 +123,8 @@ _NAME = (
 )
 _LABEL, _ANY_LABEL = (
     re.compile(
-        rf"\b(?=[vgjsrpci\u5224\u8bc4\u7ed3])(?P<name>{names})"  # the letters are for speed
+        # Its first letters are for speed.
+        rf"\b(?=[vgjsrpci\u5224\u8bc4\u7ed3][aceorsu\u65ad\u5b9a\u5224\u8bba])(?P<name>{names})"
         rf"(?:(?P<tag>>)|(?P<close>{_MARKUP}*+)[ \t]*+(?P<colon>[:=]|$))",
         re.IGNORECASE | re.MULTILINE,
     )
@@ -121,7 +146,8 @@ _LAST_WORD = re.compile(
 _FIRST_WORD = re.compile(r"\W*+\w*+")
 _LONGEST_OPENING = 100  # characters before a label that opens a line
 _LONGEST_SENTENCE_OPENING = 30
-_LONGEST_VALUE = 400  # characters below a label that are looked at
+_LONGEST_VALUE = 400  # characters after or below a label that are looked at
+_AROUND_VALUE = " \t*_\"'`"
 _MOST_LABELS = 200
 
 CRITIQUE_LABEL = re.compile(
@@ -133,32 +159,24 @@ CRITIQUE_LABEL = re.compile(
 """What opens a critique: the label asked for, or another name for it."""
 
 
-def _labelled(text: str, *, strict: bool) -> list[Statement]:
-    """Find labelled statements; strictly, those that are the writer's own."""
+def _labelled(text: str) -> list[Statement]:
+    """Find the labelled statements that are the writer's own."""
     statements: list[Statement] = []
-    conclusion = _conclusion(text) if strict else 0
-    for start, line in _lines_with(_LABEL if strict else _ANY_LABEL, text):
-        if strict and line.lstrip().startswith(">"):
+    conclusion = _conclusion(text)
+    for start, line in _lines_with(_LABEL, text):
+        if line.lstrip().startswith(">"):
             continue
-        labels = _own_labels(line, last=start >= conclusion) if strict else _labels(line)
-        ends = [*(label.start() for label in labels[1:]), len(line)]
-        for label, end in zip(labels, ends, strict=False):
+        labels = _own_labels(line, last=start >= conclusion)
+        for label, following in pairwise([*labels, None]):
             begin = 0 if _opens_line(label) else label.start()
+            end = following.start() if following else len(line)
             value, stop = line[label.end() : end], start + end
-            if end == len(line) and not value.strip(" \t*_\"'`"):
+            if following is None and not value.strip(_AROUND_VALUE):
                 value, stop = _next_line(text, stop)
-            if strict and stop == len(text) and _is_field(label) and value[-1:].isdigit():
+            if stop == len(text) and _is_field(label) and value[-1:].isdigit():
                 value = ""  # the reply was cut off, and may be in the number
-            name = label["name"] if strict else label["name"].upper()
-            statements.append(_stated(name, value, start + begin, stop))
-            if not strict:  # a quotation may end earlier
-                word = _FIRST_WORD.match(value)
-                statements.append(_stated(name, word[0] if word else "", start, stop))
+            statements.append(_stated(label["name"], value, start + begin, stop))
     return statements
-
-
-def _labels(line: str) -> list[re.Match[str]]:
-    return [label for label in _ANY_LABEL.finditer(line) if _is_label(label)]
 
 
 def _is_label(label: re.Match[str]) -> bool:
@@ -259,30 +277,37 @@ def _next_line(text: str, position: int) -> tuple[str, int]:
 
 def _stated(name: str, written: str, start: int, end: int) -> Statement:
     """Return what is written after a label or in a field, by either of the names of its value."""
-    written = written.partition("</")[0]
+    return Statement(*_read(name, _clipped(written)), start, end)
+
+
+def _clipped(written: str) -> str:
+    """Return the part of what stands after a label that is read."""
+    return written[: 2 * _LONGEST_VALUE].partition("</")[0]
+
+
+@lru_cache(maxsize=256)  # a flood repeats itself
+def _read(name: str, written: str) -> Claim:
     if name == "GRADE" and (letter := _LETTER.match(written)):
-        return _graded(letter[1], start, end)
+        return _graded(letter[1])
     name = name.lower()
     kind: Kind = "confidence" if name.startswith("confidence") else "probability"
     if is_about_error(name):
-        return Statement(kind, None, start, end)
+        return kind, None
     number = read_probability(written, percent=name.startswith("probability"))
     # Of words where a number is asked for, only a plain verdict counts.
     in_words = name in _WORD_NAMES or (number is None and _BARE_VERDICT.match(written))
     verdict = read_verdict(written) if in_words else None
     if verdict is not None or (number is None and name in _WORD_NAMES):
-        return Statement("verdict", verdict, start, end)
-    return Statement(kind, number, start, end)
+        return "verdict", verdict
+    return kind, number
 
 
 _LETTER = re.compile(rf"\s*{_MARKUP}*+([CIPN])(?={_MARKUP}*+\s*(?:$|[.;,(]))", re.IGNORECASE)
 
 
-def _graded(letter: str, start: int, end: int) -> Statement:
+def _graded(letter: str) -> Claim:
     """Return what a letter says that Inspect asks for: (in)correct, partly so, or no answer."""
-    if letter.upper() == "P":
-        return Statement("probability", 0.5, start, end)
-    return Statement("verdict", letter.upper() == "C", start, end)
+    return ("probability", 0.5) if letter.upper() == "P" else ("verdict", letter.upper() == "C")
 
 
 _THEN = rf"{_MARKUP}*+\s*"
@@ -316,21 +341,19 @@ _ITEM = re.compile(
 _ITEMS = re.compile(rf"\s*+(?:{_ITEM.pattern}\s*+){{2,40}}", re.IGNORECASE | re.MULTILINE)
 
 
-def _item(item: re.Match[str]) -> Statement:
-    """Return the verdict on a criterion that has a letter or a number."""
-    return Statement("word", read_verdict(item["word"]), item.start(), item.end())
-
-
 def _alone(text: str, labelled: list[Statement]) -> list[Statement]:
     """Return what a reply states without labels, on its first or last lines."""
     if _ITEMS.fullmatch(text):
-        return [_item(item) for item in _ITEM.finditer(text)]
+        return [
+            Statement("word", read_verdict(item["word"]), item.start(), item.end())
+            for item in _ITEM.finditer(text)
+        ]
     first = text.rfind("\n", 0, len(text) - len(text.lstrip())) + 1
     lines = dict([(first, _line_at(text, first)), *islice(_last_lines(text), 2)])
     bare = [statement for start in sorted(lines) for statement in _bare_in(start, lines[start])]
     if any(statement.value is not None for statement in labelled):
         bare = [statement for statement in bare if statement.kind != "word"]
-    if any(statement.kind != "probability" for statement in bare):
+    if not bare or any(statement.kind != "probability" for statement in bare):
         return bare
     # A number alone may be anything.
     is_all = len(lines) == 1 and not labelled
