@@ -6,8 +6,8 @@ from langchain_markovscale.answers.numerals import canonical_number, number_with
 
 _BOX_TOKEN = re.compile(r"\\f?boxed\s*+\{|\\[\\{}]|[{}]")
 _NOISE = re.compile(
-    r"\\(?:left|right|displaystyle|quad|qquad|degree)(?![A-Za-z])|\\[!,;:> ]|~"
-    r"|\^\{?\\circ\}?|\u00b0"
+    r"\\(?:left|right|displaystyle|quad|qquad|degree|approx)(?![A-Za-z])|\\[!,;:> ]|~"
+    r"|\^\{?\\circ\}?|[\u00b0\u2248]"
 )
 _TEXT = re.compile(
     r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|operatorname)\s?\{([^{}]*)\}"

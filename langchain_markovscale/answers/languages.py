@@ -219,7 +219,7 @@ _MARKUP = (
 FILL = re.compile(
     rf"(?:{_MARKUP}|\\(?:boxed|fbox|text|textbf|mathbf|mathrm|bf|approx|quad|displaystyle)\b"
     r"[ ]?\{?"
-    rf"|\\[(\[,;!: ]|\$(?=[\\{_LETTER}])|(?:{COPULAS}|{_ABOUT_WORDS})(?![{_LETTER}])"
+    rf"|\\[(\[,;!: ]|\$(?=[\\{_LETTER}])|(?:{COPULAS}|{_ABOUT_WORDS})(?:(?<![{_LETTER}])|(?![{_LETTER}]))"
     rf"|\\?[a-z]{{1,12}}(?:_\{{?\w{{1,3}}\}}?|\([a-z]\))?[ ]?=(?!=)){{0,40}}+",
 )
 """What may stand between the word for an answer and the answer: markup, copulas, a left side."""
@@ -245,22 +245,23 @@ def chosen_options(text: str) -> list[re.Match[str]]:
 
 
 def _words(field: str, text: str) -> list[str]:
-    only_ascii = text.isascii() or _other_letters(field).search(text) is None
-    return [word for word in _all_words(field, only_ascii) if word in text]
+    words = list(_words_by_letter(field)[""])
+    if not text.isascii():
+        for letter, others in _words_by_letter(field).items():
+            if letter and letter in text:
+                words += others
+    return [word for word in words if word in text]
 
 
 @lru_cache(maxsize=2)
-def _other_letters(field: str) -> re.Pattern[str]:
-    """Return the pattern of what words of other languages have and those in ASCII have not."""
-    letters = {each for word in _all_words(field, False) for each in word if not each.isascii()}
-    return re.compile(f"[{''.join(sorted(letters))}]")
-
-
-@lru_cache(maxsize=4)
-def _all_words(field: str, is_ascii: bool) -> tuple[str, ...]:
+def _words_by_letter(field: str) -> dict[str, list[str]]:
+    """Return the words of all languages by the first letter in them that is not in ASCII, or ""."""
     joined = "|".join(filter(None, (getattr(forms, field) for forms in LANGUAGES.values())))
-    words = dict.fromkeys(joined.split("|"))
-    return tuple(word for word in words if word.isascii() or not is_ascii)
+    by_letter: dict[str, list[str]] = {"": []}
+    for word in dict.fromkeys(joined.split("|")):
+        letter = next((each for each in word if not each.isascii()), "")
+        by_letter.setdefault(letter, []).append(word)
+    return by_letter
 
 
 def _found(text: str, word: str) -> list[re.Match[str]]:

@@ -35,6 +35,7 @@ _LOOKALIKES = {
     ),  # Cyrillic, but "\u0412" may be B or C
     **dict(zip("\u0623\u0628\u062c\u062f", "ABCD", strict=True)),  # Arabic, in the order of options
 }
+_NO_WORDS = "\u0391\u0392\u0393\u0394\u0395\u0411\u0413"  # those that are no word by themselves
 
 
 _NOUNS = (
@@ -160,9 +161,9 @@ def _stated(
         if _WRONG.match(lowered, letter.end()) or _DENIAL.search(
             lowered, max(0, letter.start() - 16), letter.start()
         ):
-            denied.add(letter[0].upper())
+            denied.add(_plain(letter[0]))
         elif _RIGHT.match(lowered, letter.end()):
-            stated.append((letter.start(), letter[0].upper()))
+            stated.append((letter.start(), _plain(letter[0])))
     if not stated:
         return None, denied, False
     _, last = max(stated, key=lambda each: each[0])
@@ -211,6 +212,7 @@ def choice_patterns(letters: str) -> ChoicePatterns:
     no_name = "".join(rf"(?<!{noun}[ ])" for noun in _NOUNS) + rf"(?![A-Z][ ](?:{_AFTER_NAMES})\b)"
     any_case = f"[{options}{options.lower()}]"
     lookalikes = "".join(c for c, letter in _LOOKALIKES.items() if letter in options)
+    alone = "".join(c for c in lookalikes if c in _NO_WORDS)
     upper = f"{before}([{options}]){after}{no_article}"
     either = f"{before}({any_case}){after}{no_article}"
     set_off = (
@@ -228,7 +230,7 @@ def choice_patterns(letters: str) -> ChoicePatterns:
             rf"[(\[*_\"'`]{{0,3}}({any_case}(?:(?=['\u2019][a-z\u00e0-\u024f]{{2,4}}\b)|{after}{no_article})"
             + (rf"|[{lookalikes}](?!\w))" if lookalikes else ")")
         ),
-        isolated=re.compile(rf"{before}[{options}]{after}"),
+        isolated=re.compile(rf"{before}[{options}{alone}]{after}"),
         set_off=tuple(re.compile(pattern, re.MULTILINE) for pattern in set_off),
         label=re.compile(rf"^[ \t>*_-]{{0,8}}{either}[.):*]", re.MULTILINE),
         bare=re.compile(f"{no_name}{upper}{no_word}"),

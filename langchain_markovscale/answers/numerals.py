@@ -51,7 +51,11 @@ def _plain_characters() -> dict[int, str]:
 
 
 _SUPERSCRIPTS = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207b\u207a"
-_PLAIN = _plain_characters() | str.maketrans(_SUPERSCRIPTS, "0123456789-+")
+_PLAIN = {
+    **{code: code for code in range(0x2200)},  # for speed: what is not in the table takes longer
+    **_plain_characters(),
+    **str.maketrans(_SUPERSCRIPTS, "0123456789-+"),
+}
 _POWER_SIGN = re.compile(f"[{_SUPERSCRIPTS}]")
 _POWER_BEGINS = re.compile(f"(?<!{_POWER_SIGN.pattern})(?={_POWER_SIGN.pattern})")
 _TEX_SPACE = re.compile(r"(?<=\d)(?:\\[,;:! ]|,\\!|\{\\,\}|\{ \}|~)(?=\d{3}(?!\d))")
@@ -89,7 +93,7 @@ _EXPONENT = (
     r"|[ \u00a0]?(?:\u00d7|\\times|\\cdot|\u00b7|\*|x|X)[ \u00a0]?10[ ]?(?:\^|\*\*)[ ]?"
     r"(?:\{[ ]?(?P<braced>[-+]?\d{1,3})[ ]?\}|(?P<ten>[-+]?\d{1,3})(?!\d)))"
 )
-_POWER = r"[ ]?(?:\^(?!\{?\\circ)|\*\*(?=[-+]?\d|\{))[ ]?\{?[ ]?(?P<power>[-+]?\w{0,9})"
+_POWER = r"[ ]?(?:\^(?!\{?\\circ)|\*\*(?=[-+]?\d|\{))[ ]?\{?[ ]?(?P<power>[-+]?\w{0,9})(?:[ ]?\})?"
 _GLUED = r"A-Za-z\u00c0-\u024f"  # letters of names such as m2, H2O; not those of Chinese text
 NUMERAL = re.compile(
     rf"""
@@ -97,7 +101,7 @@ NUMERAL = re.compile(
     (?:(?<![{_GLUED}_)\]}}\d])(?P<sign>[-+\u2013]))?+     # "10-12" has no sign, "= -5" has one
     (?:\\?(?P<currency>[{CURRENCY}])[ \u00a0]?(?P<inner>[-+\u2013])?+)?+  # "-$5" and "$-5"
     (?<![{_GLUED}\d_^])(?<![{_GLUED}]-)(?<![\^_]\{{)(?<![\^_][-+])(?<![\^_]\{{[-+])(?<!\d[.,:'/])
-    (?P<run>\.?\d++(?:(?:[.,'_:{_RANGE}]|[ ]?\u00a0|[ ]?/[ ]?
+    (?P<run>(?:(?<!\.)\.)?\d++(?:(?:[.,'_:{_RANGE}]|[ ]?\u00a0|[ ]?/[ ]?
         |[ ](?=\d{{3}}(?!\d)|\d{{1,9}}[ ]?/[ ]?\d))\d++)*+)
     (?:{_EXPONENT}|{_POWER})?+
     """,
@@ -218,7 +222,8 @@ def _ratio(run: str) -> str | None:
     before, space, numerator = terms[0].replace("\u00a0", " ").rpartition(" ")
     if space:
         before = before.rstrip()
-        if not (before.isdigit() and len(before) < 10 and numerator.isdigit()):
+        sizes = len(before) < 10 and max(len(numerator), len(terms[1])) < 5
+        if not (before.isdigit() and numerator.isdigit() and sizes):
             return None
         whole, terms[0] = before, numerator
     values = [_decimal(term) for term in terms]
@@ -280,15 +285,25 @@ _UNITS = (
     rf"|usd|eur|chf|gbp|rub|руб|процент\w*|кг|км|см|м|л|г)\b|[{CURRENCY}]"
 )
 _UNIT_AFTER = re.compile(rf"[ \u00a0]?(?:{_UNITS})", re.IGNORECASE)
+_RANGE_WORDS = (
+    r"bis|\u00e0|\u0434\u043e|\u03ad\u03c9\u03c2|\u0111\u1ebfn|sampai|hingga"  # "5 to 10"
+)
 _SPOILED_BEFORE = re.compile(
     r"(?:\\sqrt[ ]?(?:\[\d*\])?[ ]?\{?|\u221a[({]?|\bsqrt\(?|\u00b1[ ]?|\\pm[ ]?|\\log[ ]?"
-    r"|\d[ ]?[\u2013~][ ]?|\d-\d+-|\bbetween[ ]\S{1,20}[ ]and[ ]|\d[ ](?:or|out of)[ ]"
+    r"|\d[ ]?[\u2013~][ ]?|\d-\d+-|\bbetween[ ]\S{1,20}[ ]and[ ]|\d[ ](?:or|out of)[ ]|\b1[ ]in[ ]"
+    rf"|\d[ ](?:{_RANGE_WORDS})[ ]|\d[ ]?(?:[\u5230\u81f3]|\u304b\u3089|\uc5d0\uc11c)[ ]?"
+    # Joined to a numeral or a letter: a range, a date, a telephone number, a piece of a sum.
+    r"|\d(?:[a-z]{0,2}|[%\u00b0])-|[\dA-Za-z]\+|\d(?:\u2014|\.{2,3}|\u2026)|\d\.?\(|\d\u00b0"
+    r"|\d-[A-Za-z]{1,9}[-.]|\d[ ]?[xX\u00d7][ ]?|[\d)][ ]\d{1,6}[ ]"
     r"|(?P<range>(?:\bfrom[ ])?\d[\d.,]{0,20}[ ]to[ ]))\Z"
 )
 _SPOILED_AFTER = re.compile(
     r"[ \u00a0]?(?:\\(?:pi|sqrt|pm)\b|[\u03c0\u221a\u00b1]|\\?dozen|[\u2013~\u2014][ ]?\d)"
-    r"|[xyzinpqDkKMB](?![A-Za-z\u00c0-\u024f])|[xX\u00d7][ ]?\d|[bo]\d|-\d{1,2}-\d"
+    r"|[abejoruvwxyzinpqDkKMB](?![A-Za-z\u00c0-\u024f])|[xX\u00d7][ ]?\d|[boh]\d|[a-z]{0,2}-\d"
+    r"|[eE][-+]?\d|-[A-Za-z]{1,9}[-.]\d|\u00b0\d|\u0305"
 )
+_CLOSES = ".,;:!?)*\"'\u201d\u2019\u3002" + CURRENCY  # after which nothing spoils a numeral
+_ENDLESS_AFTER = re.compile(r"\.\.|\u2026")  # "0.333..."
 _UNIT_OF_SEVERAL = (
     r"(?:hours?|hrs?|h|minutes?|mins?|feet|foot|ft|pounds?|lbs?|dollars?|years?|months?|weeks?|days?"
     r"|yards?|met(?:er|re)s?|kg|km|m),?[ ](?:and[ ])?"
@@ -300,8 +315,10 @@ _SMALLER_UNIT = (
 _SMALLER_AFTER = re.compile(_SMALLER_UNIT)
 _LARGER_BEFORE = re.compile(rf"\d[ ]?{_UNIT_OF_SEVERAL}\Z")
 _SMALLER_FOLLOWS = re.compile(rf"[ ]?{_UNIT_OF_SEVERAL}\d{{1,3}}{_SMALLER_UNIT}")
-_SUSPICIOUS = re.compile(
-    r"[{(\]\u221a\u00b1\u2013~tg-][ ]?\Z|(?:pm|and|or|of|to)[ ]\Z"  # before what may be spoiled
+_SUSPICIOUS = re.compile(  # before what may be spoiled
+    r"[{(\]\u221a\u00b1\u2013\u2014~tg+\u00b0xX\u00d7-][ ]?\Z|[.\u2026]\Z|\d[ ]\Z"
+    r"|(?:pm|and|or|of|to|in|bis|\u00e0|\u0434\u043e|\u03c9\u03c2|\u1ebfn|pai|gga)[ ]\Z"
+    r"|[\u5230\u81f3\u3089\uc11c][ ]?\Z"
 )
 _MULTIPLIER, _POWERS_OF_TEN = multipliers()
 _SHORT_SCALE = re.compile(r"[ ]?(?:(k|K)|(M|m|mm|MM)|(B|b|bn)|(T|tn))(?![A-Za-z])")
@@ -322,7 +339,11 @@ def read_numeral(match: re.Match[str]) -> str | None:
             return None
         if before.endswith("-") and "/" in run and before[-2:-1].isdigit():
             return None  # "1-1/2"
-    if after and after[0] not in ".,;)*":
+    if "." in run and _ENDLESS_AFTER.match(after):
+        return None
+    if after.lstrip()[:1] not in _CLOSES:
+        if " " in run and after[0] == " " and after[1:2].isdigit():
+            return None  # groups of a telephone number or of a card's
         if match["currency"] and (short := _SHORT_SCALE.match(after)):
             scale = 3 * (short.lastindex or 0)
         elif _SPOILED_AFTER.match(after) or _is_part(before, after):

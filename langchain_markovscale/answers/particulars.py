@@ -8,7 +8,6 @@ English; the rest holds in any language with spaces between its words.
 
 import re
 from collections import Counter
-from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -233,13 +232,11 @@ def _spelled_out(text: str, other: str) -> str:
     """Return a text with its acronyms as the other one spells them out."""
     capitals = {word for word in _TOKEN.findall(text) if len(word) > 1 and word.isupper()}
     words = _TOKEN.findall(other) if capitals else []
+    initials = "".join(word[0].lower()[0] for word in words)
     for acronym in capitals:
-        size = len(acronym)
-        for start in range(len(words) - size + 1):
-            several = words[start : start + size]
-            if "".join(word[0] for word in several).lower() == acronym.lower():
-                text = text.replace(acronym, " ".join(several))
-                break
+        start = initials.find(acronym.lower())
+        if start >= 0:
+            text = text.replace(acronym, " ".join(words[start : start + len(acronym)]))
     return text
 
 
@@ -275,9 +272,19 @@ def _is_negated(one: _Reading, other: _Reading) -> bool:
 
 def _is_one_place(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     """Whether two texts are the same but for one place, where each has its own words."""
-    codes = SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
-    changes = [code for code, *_ in codes if code != "equal"]
-    return changes == ["replace"] and len(codes) > 1
+    begin = _common_length(one, other)
+    one, other = one[begin:], other[begin:]
+    end = _common_length(one[::-1], other[::-1])
+    one, other = one[: len(one) - end], other[: len(other) - end]
+    return bool(one and other and begin + end) and set(one).isdisjoint(other)
+
+
+def _common_length(one: tuple[str, ...], other: tuple[str, ...]) -> int:
+    """Return how many words two texts have in common where they begin."""
+    differing = (
+        i for i, (left, right) in enumerate(zip(one, other, strict=False)) if left != right
+    )
+    return next(differing, min(len(one), len(other)))
 
 
 def _is_reordered(one: _Reading, other: _Reading, common: set[str]) -> bool:

@@ -20,6 +20,7 @@ from langchain_markovscale.answers.keys import (
     letter_of,
 )
 from langchain_markovscale.answers.mathematics import MathKey
+from langchain_markovscale.answers.refusals import is_refusal
 from langchain_markovscale.answers.semantics import SemanticKey
 from langchain_markovscale.answers.spelling import normalized_text
 from langchain_markovscale.answers.thoughts import split_thoughts
@@ -72,11 +73,11 @@ def read_answer(text: str, message: object = None) -> Answered:
     Args:
         text: Its text.
         message: The message that it came in, if any: its metadata say whether it was cut off or
-            refused.
+            refused. A text that is a refusal and nothing else needs none.
     """
     spoken = split_thoughts(text)
     refused, ending = _refusal(message), _ending(message)
-    if refused is not None or ending in _REFUSED:
+    if refused is not None or ending in _REFUSED or is_refusal(spoken.text):
         said = spoken.text or refused or f"The reply was withheld: {ending or 'refusal'}."
         return Answered(said, spoken.thoughts, "refusal")
     if spoken.cut_off or (not spoken.text.strip() and _has_thoughts(message)):

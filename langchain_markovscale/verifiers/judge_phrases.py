@@ -20,10 +20,13 @@ _NOT = r"(?:\b(?:not|never|cannot|no|nothing|neither|nor)|n['\u2019]t)\b"
 _RIGHT_ELSEWHERE, _WRONG_ELSEWHERE = (
     "|".join(map(folded, words.split()))
     for words in (
-        "正确 对 正解 정답 맞음 correcto correcta correto correta corretto corretta richtig "
-        "korrekt exact верно правильно",
-        "不正确 错误 错 不对 不正解 오답 틀림 incorrecto incorrecta incorreto incorreta errado "
-        "errato sbagliato falsch inkorrekt faux неверно неправильно",
+        "正确 对 正解 正しい 정답 맞음 correcto correcta correto correta corretto corretta richtig "
+        "korrekt wahr exact vrai vraie verdadero verdadera verdadeiro verdadeira vero верно "
+        "правильно σωστό σωστή صحيح صحيحة सही doğru đúng benar",
+        "不正确 错误 错 不对 不正解 間違い 오답 틀림 incorrecto incorrecta incorreto incorreta "
+        "errado errato sbagliato falsch inkorrekt faux falso falsa неверно "
+        r"неправильно λάθος λανθασμένο خطأ خاطئ خاطئة गलत yanlis sai(?=\W*$) "
+        "salah",
     )
 )
 MARK = r"[\u2705\u2611\u2713\u2714\u274c\u2717\u2718\u2716]\ufe0f?"
@@ -34,7 +37,7 @@ ELSEWHERE = rf"(?:{_RIGHT_ELSEWHERE}|{_WRONG_ELSEWHERE})"
 """A word for right or wrong in other languages, `folded`."""
 # Of what qualifies it in its language nothing is known, so that a right stands alone.
 _RIGHT_IS_ALL = re.compile(rf"{_EDGE}(?:{_RIGHT_ELSEWHERE})[^\w?]*", re.IGNORECASE)
-_SAYS_WRONG = re.compile(rf"{_EDGE}(?:{_WRONG_ELSEWHERE})\b{_CLOSED}", re.IGNORECASE)
+_SAYS_WRONG = re.compile(rf"{_EDGE}(?:{_WRONG_ELSEWHERE})(?!\w){_CLOSED}", re.IGNORECASE)
 
 _HARMLESS_NO = re.compile(
     r"\b(?:no|not an?y?|without)\s+(?:\w+\s+)?(?:error|mistake|issue|problem|flaw)s?\b",

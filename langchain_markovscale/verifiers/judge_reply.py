@@ -106,6 +106,7 @@ def _favours(judgement: Judgement) -> bool:
 
 _REPEATED = 40  # characters that thoughts have in common with the material only if they are from it
 
+
 def _judgement(spoken: str, material: list[str]) -> Judgement:
     text = unhidden(spoken)
     if is_flooded(text):

@@ -1,16 +1,24 @@
-"""How long an answer is read: the key is on the way of every attempt, and texts may be hostile."""
+"""How long an answer is read: the key is on the way of every attempt, and texts may be hostile.
 
+What is timed of `math` is this process: the worker has seconds of its own for what it is asked.
+What is timed of `semantic` is all but its model, which reads at most 1,000 characters.
+"""
+
+from collections.abc import Callable
+from heapq import nlargest
 from time import process_time
 
 import pytest
+from langchain_core.messages import AIMessage
+from reading_floods import floods, repeated
 
-from langchain_markovscale.answers.keys import (
-    boxed,
-    choice_letter,
-    json_field,
-    last_number,
-    normalized_text,
-)
+from langchain_markovscale.answers import math_worker
+from langchain_markovscale.answers.choices import key_for
+from langchain_markovscale.answers.keys import last_number, resolve_answer_key
+from langchain_markovscale.answers.mathematics import _read as read_mathematics
+from langchain_markovscale.answers.particulars import _read as read_particulars
+from langchain_markovscale.answers.reading import read_answer
+from langchain_markovscale.answers.semantics import SemanticKey
 from langchain_markovscale.answers.thoughts import split_thoughts
 from langchain_markovscale.verifiers.judge_reply import read_judgement
 
@@ -19,25 +27,59 @@ ANSWERS = {
     "a last number": f"{REASONING[:380]} So it is $57.00.",
     "a statement": f"{REASONING[:370]}\nThe answer is 57 apples.",
     "hashes": f"{REASONING[:390]}\n#### 57",
+    "dashes and quotation marks": REASONING[:370] + " \u2014 so it\u2019s \u201c57\u201d.",
 }
 LONG = 32_000  # characters
-# Without characters that NFKC makes many of: they are read as so many.
-UNITS = [
-    *("9", "$", "-", "\u00b2", "A", "H2", "<", "{", "}", "*", "\x00", "\ud800", "\u00e9", "1,"),
-    *("1/", ",111", "1.", "1'", "1e", "1^", "(A)", "**A**"),
-    *("1 ", "1 x 10", "#### 5\n", "answer is ", "answer is 5 ", "\\boxed{", "**5** "),
-    *("wait, 5 ", "\u7b54\u6848\u662f", "\u9009A", "1. a\n", "A ", "A, ", "A or ", "\nA"),
-    *("\nA. x", "e\u0301\u0316", "<think>", "</think>", "a <think> b ", "[think]", "```"),
-    *("<|channel|>final<|message|>", '{"a":', '{"', '{"a": 1}', "\\text{", "\\frac{1}{", " \n"),
-]
-READERS = {
-    "last_number": last_number,
-    "boxed": boxed,
-    "choice": choice_letter,
-    "text": normalized_text,
-    "json": json_field("a"),
+MIXES = 600
+CUT_OFF = AIMessage("", response_metadata={"finish_reason": "length"})
+
+
+class NoEmbeddings:
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [[1.0, 0.0] for _ in texts]
+
+    def embed_query(self, text: str) -> list[float]:
+        return [1.0, 0.0]
+
+
+SEMANTIC = SemanticKey(NoEmbeddings(), threshold=0.9)
+
+
+def particulars(text: str) -> object:
+    read_particulars.cache_clear()
+    one, other = (" ".join(part.split())[:1_000] for part in (text[:2_000], text[7:2_007]))
+    return SEMANTIC.decided(one, other)
+
+
+def mathematics(text: str) -> object:
+    read_mathematics.cache_clear()
+    return resolve_answer_key("math")(text)
+
+
+READERS: dict[str, Callable[[str], object]] = {
+    **{
+        name: resolve_answer_key(name)
+        for name in (
+            *("last_number", "boxed", "choice", "choice:ABCDEFGHIJKLMNOPQRSTUVWXYZ", "text"),
+            *("json", "json:a", "json_set:a"),
+        )
+    },
+    "math": mathematics,
+    "semantic": SEMANTIC,
+    "particulars of 1,000 characters": particulars,
+    "a list of choices": key_for(None, ["Paris", "New York", "42", "a", "3"]),
+    "a list of numbers": key_for(None, ["1", "2", "3"]),
     "thoughts": split_thoughts,
+    "refusals": read_answer,
+    "truncation": lambda text: read_answer(text, CUT_OFF),
+    "a judge's reply": read_judgement,
 }
+
+
+@pytest.fixture(autouse=True)
+def no_worker(monkeypatch):
+    monkeypatch.setattr(math_worker.WORKER, "start", lambda: None)
+    monkeypatch.setattr(math_worker.WORKER, "ask", lambda seconds, **request: None)
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
@@ -46,45 +88,50 @@ def test_the_number_of_an_answer_is_read_in_microseconds(kind, benchmark, figure
     assert last_number(text) == "57"
     benchmark.pedantic(last_number, args=(text,), rounds=2000, iterations=5, warmup_rounds=200)
     name = f"last_number, {len(text)} characters, {kind}"
-    figure(name, 1e6 * benchmark.stats.stats.median, "µs", at_most=20)
+    figure(name, 1e6 * benchmark.stats.stats.median, "\u00b5s", at_most=20)
 
 
-JUDGED = [
-    "VERDICT: PASS\n",
-    "<verdict>",
-    "VERDICT: ",
-    "confidence of a ",
-    "Yes.\n",
-    "{'a': '",
-    "{a: ",
-]
+def seconds(reader: Callable[[str], object], text: str) -> float:
+    began = process_time()
+    reader(text)
+    return process_time() - began
 
 
-def test_a_hostile_judgement_is_read_in_milliseconds(figure):
-    def seconds(text):
-        began = process_time()
-        read_judgement(text)
-        return process_time() - began
-
-    read_judgement("VERDICT: PASS")  # its patterns are compiled
-    texts = [unit * (LONG // len(unit)) for unit in [*UNITS, *JUDGED]]
-    worst = max(min(seconds(text) for _ in range(5)) for text in texts)
-    what = f"read_judgement, {LONG} characters, the worst of {len(texts)} texts"
-    figure(what, 1e3 * worst, "ms", at_most=10)  # braces and bare lines
-    reply = f"CRITIQUE: {REASONING}\nVERDICT: FAIL\nPROBABILITY: 0.1"
-    usual = min(seconds(reply) for _ in range(20))
-    figure(f"read_judgement, {len(reply)} characters", 1e6 * usual, "µs", at_most=500)
+def slowest(reader: Callable[[str], object], length: int) -> tuple[float, str]:
+    """The least time of the slowest flood, and the flood: each once, the slowest again."""
+    reader("9")  # its patterns are compiled
+    texts = list(floods(length, mixes=MIXES))
+    suspects = nlargest(12, texts, key=lambda text: seconds(reader, text))
+    return max((min(seconds(reader, text) for _ in range(7)), text) for text in suspects)
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_hostile_text_is_read_in_milliseconds(name, figure):
-    def seconds(text):
-        READERS[name]("9")  # its patterns are compiled
-        began = process_time()
-        READERS[name](text)
-        return process_time() - began
+def test_a_hostile_text_is_read_in_milliseconds_and_one_twice_as_long_in_twice_the_time(
+    name, figure
+):
+    reader = READERS[name]
+    worst, text = slowest(reader, LONG)
+    figure(f"{name}, {LONG} characters, the worst is {text[:12]!r}", 1e3 * worst, "ms", at_most=5)
+    if worst < 5e-4:  # too short to compare
+        return
+    longer = text[: len(text) // 2] * 2 + text[len(text) // 2 :] * 2
+    again = min(seconds(reader, longer) for _ in range(7))
+    figure(f"{name}, twice as long", again / worst, "times", at_most=2.6)
 
-    texts = [unit * (LONG // len(unit)) for unit in UNITS]
-    worst = max(min(seconds(text) for _ in range(5)) for text in texts)
-    what = f"{name}, {LONG} characters, the worst of {len(UNITS)} texts"
-    figure(what, 1e3 * worst, "ms", at_most=5)
+
+def test_what_a_judge_is_shown_is_read_in_milliseconds(figure):
+    def read(text):
+        return read_judgement("CRITIQUE: none\nVERDICT: PASS\nPROBABILITY: 0.9", [text])
+
+    worst, text = slowest(read, LONG)
+    what = f"the material of a judge, {LONG} characters, the worst is {text[:12]!r}"
+    figure(what, 1e3 * worst, "ms", at_most=25)  # each of thousands of labels and lines
+    reply = f"CRITIQUE: {REASONING}\nVERDICT: FAIL\nPROBABILITY: 0.1"
+    usual = min(seconds(read_judgement, reply) for _ in range(20))
+    figure(f"read_judgement, {len(reply)} characters", 1e6 * usual, "\u00b5s", at_most=500)
+
+
+def test_what_becomes_longer_in_one_spelling_is_read_as_so_long(figure):
+    text = repeated("\ufdfa", LONG)  # 18 characters each
+    worst = min(seconds(READERS["text"], text) for _ in range(5))
+    figure(f"text, {18 * LONG} characters in NFKC", 1e3 * worst, "ms", at_most=90)
