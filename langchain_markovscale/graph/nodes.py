@@ -14,6 +14,7 @@ from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.answers.reading import read_key
 from langchain_markovscale.graph.cache import CHAIN_INPUT, AnswerCache
 from langchain_markovscale.graph.chain_input import explained
+from langchain_markovscale.graph.chain_output import context_of
 from langchain_markovscale.graph.class_weights import (
     CLASS_WEIGHTS_KEY,
     plain_weights,
@@ -388,11 +389,6 @@ def _is_allowed(decision: Decision, safety: Safety | None) -> bool:
 
 
 def _context_of(index: int, attempts: list[Attempt], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the generator returned beside the draw that an attempt goes back to."""
-    contexts = values.get("contexts") or ()
-    if not contexts:
-        return {}
-    while (parent := attempts[index].get("parent")) is not None:
-        index = parent
-    context = contexts[index] if index < len(contexts) else None
+    """Return the part of a request that is what came beside the draw of an attempt."""
+    context = context_of(index, attempts, values.get("contexts") or ())
     return {} if context is None else {"context": context}

@@ -13,6 +13,7 @@ import re
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from langchain_core.messages import HumanMessage, InvalidToolCall, ToolCall
@@ -40,6 +41,7 @@ _NAMED = re.compile(
 _GAP = re.compile(r"(?:[\s;,\]}]|>>>|```(?:json|python|tool_\w{1,9})?)*+")
 _DECODER = json.JSONDecoder(strict=False)
 _LONGEST_PYTHON = 20_000
+_MOST_MARKS = 200  # more are no reply of a model; they stay text
 _BRACKETS_LEFT_OUT = ("}", "}}", "]", "}]", "}}]")
 _BESIDE_ARGUMENTS = frozenset({"name", "tool_name", "function", "type", "id", "tool_call_id"})
 
@@ -117,7 +119,7 @@ def read_tool_calls(text: str, tools: Sequence[dict[str, Any]]) -> ToolCalls:
     if spoken.cut_off:  # a call that is thought of is not made
         return ToolCalls(text, [], [])
     given = {tool["function"]["name"]: _types_of(tool["function"]) for tool in tools}
-    marked = [*_MARKED.finditer(spoken.text)]
+    marked = [*islice(_MARKED.finditer(spoken.text), _MOST_MARKS)]
     if not marked:
         calls = _calls_in(spoken.text, given) or []
         if not calls or any(call["name"] not in given for call in calls):

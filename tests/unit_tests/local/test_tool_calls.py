@@ -126,24 +126,13 @@ def test_a_call_that_cannot_be_read_is_an_invalid_one(body):
     assert (text, calls, invalid["args"]) == ("so", [], body)
 
 
-PIECES = [
-    "<tool_call>",
-    "<function=",
-    "<parameter=",
-    "{",
-    JSON,
-    "[",
-    XML,
-    "multiply{",
-    "[multiply(",
-]
+PIECES = ["<tool_call>", "<function=", "<parameter=", "{", JSON, "[", XML, "multiply{"]
 PIECES += [
+    "multiply{}",
+    "[multiply(",
     "[TOOL_CALLS]",
     "<tool_call>x</tool_call>",
     "<think>x</think>",
-    "```json",
-    ">>>",
-    "multiply{}",
 ]
 
 
