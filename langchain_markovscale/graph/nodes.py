@@ -1,6 +1,5 @@
 """The three nodes of the loop: draw an answer, verify the latest one, revise the best one."""
 
-import logging
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -10,6 +9,7 @@ from langchain_core.messages import AnyMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_markovscale._models import uncached
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.answers.reading import read_key
 from langchain_markovscale.graph.cache import CHAIN_INPUT, AnswerCache
@@ -53,7 +53,7 @@ from langchain_markovscale.verifiers.base import (
 )
 from langchain_markovscale.verifiers.function import as_verifier
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 VerifierLike = Runnable[Any, Any] | Callable[..., Any]
 """A verifier, any Runnable with the same input and output, or a function."""
