@@ -1,5 +1,6 @@
 """What messages say: their text made valid, and what they hold beside it, such as pictures."""
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
@@ -62,6 +63,20 @@ def question_in(message: BaseMessage) -> str:
     if text.strip() or isinstance(message.content, str):
         return text
     return " ".join(f"[{attachment.kind}]" for attachment in attachments(message)) or text
+
+
+def said_in(message: BaseMessage) -> str:
+    """Return the text of a message; calls of tools are written out after it."""
+    calls = getattr(message, "tool_calls", None) or ()
+    written = [f"(calls {call['name']} with {_as_json(call['args'])})" for call in calls]
+    return "\n".join(filter(None, [valid(message.text), *map(valid, written)]))
+
+
+def _as_json(arguments: object) -> str:
+    try:
+        return json.dumps(arguments, ensure_ascii=False, default=str)
+    except (TypeError, ValueError):  # keys that JSON does not have
+        return str(arguments)
 
 
 def attachments(message: BaseMessage) -> Iterator[Attachment]:

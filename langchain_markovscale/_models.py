@@ -1,14 +1,22 @@
 """Chat models, given as objects or by name, and conversations in the roles that they know."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import BaseChatModel, BaseLanguageModel, BaseLLM
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, merge_content
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+    merge_content,
+)
 from langchain_core.runnables import (
     Runnable,
     RunnableAssign,
@@ -20,6 +28,7 @@ from langchain_core.runnables import (
 from langchain_core.runnables.base import RunnableBindingBase
 
 from langchain_markovscale._extras import naming_the_extra
+from langchain_markovscale._messages import said_in
 
 
 def resolve_model(model: object) -> Runnable[Any, Any]:
@@ -151,18 +160,32 @@ def refuses_roles(error: Exception) -> bool:
     return _ROLES_REFUSED.search(str(error)) is not None
 
 
+def with_system_first(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """Return a conversation for models that know a system message at its beginning alone.
+
+    Args:
+        messages: System messages at the beginning become one, later ones human messages where they
+            stand; of several calls of tools in one message each gets a message of its own, with
+            its result after it; neighbours of one role become one message.
+    """
+    leading = len([*takewhile(_is_system, messages)])
+    others = [_as_human(each) if _is_system(each) else each for each in messages[leading:]]
+    return joined([*messages[:leading], *_one_call_at_a_time(others)])
+
+
 def in_two_roles(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     """Return a conversation for models that know a user and an assistant who alternate.
 
     Args:
-        messages: System messages are put before the first human message, or are one where there is
-            none; neighbours of one role become one message.
+        messages: System messages and results of tools become human messages where they stand, calls
+            of tools become text; neighbours of one role become one message, and what says nothing
+            is left out. Where the assistant begins, a human message says so before it.
     """
-    system = [message for message in messages if isinstance(message, SystemMessage)]
-    others = [message for message in messages if not isinstance(message, SystemMessage)]
-    first = next((i for i, each in enumerate(others) if isinstance(each, HumanMessage)), 0)
-    instructions = [HumanMessage(message.content) for message in system]
-    return joined([*others[:first], *instructions, *others[first:]])
+    spoken = [_of_two_roles(message) for message in messages]
+    spoken = [message for message in spoken if message.content]
+    if spoken and isinstance(spoken[0], AIMessage):
+        spoken.insert(0, HumanMessage("(The assistant begins.)"))
+    return joined(spoken)
 
 
 def joined(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
@@ -184,3 +207,37 @@ def joined(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
 def _can_join(one: BaseMessage, other: BaseMessage) -> bool:
     calls = any(getattr(message, "tool_calls", None) for message in (one, other))
     return one.type == other.type and one.type in ("human", "ai", "system") and not calls
+
+
+def _is_system(message: BaseMessage) -> bool:
+    return isinstance(message, SystemMessage)
+
+
+def _as_human(message: BaseMessage) -> BaseMessage:
+    return HumanMessage(message.content)
+
+
+def _of_two_roles(message: BaseMessage) -> BaseMessage:
+    if isinstance(message, ToolMessage):
+        result = f"(result of {message.name or 'a tool'})\n"
+        return HumanMessage(merge_content(result, message.content))
+    if getattr(message, "tool_calls", None):
+        return AIMessage(said_in(message))
+    return _as_human(message) if _is_system(message) else message
+
+
+def _one_call_at_a_time(messages: Sequence[BaseMessage]) -> Iterator[BaseMessage]:
+    moved: set[int] = set()
+    for place, message in enumerate(messages):
+        calls = getattr(message, "tool_calls", None) or ()
+        if len(calls) < 2:
+            if id(message) not in moved:
+                yield message
+            continue
+        results = [*takewhile(lambda each: isinstance(each, ToolMessage), messages[place + 1 :])]
+        for number, call in enumerate(calls):
+            content = "" if number else message.content
+            yield message.model_copy(update={"content": content, "tool_calls": [call]})
+            answers = [each for each in results if getattr(each, "tool_call_id", 0) == call["id"]]
+            moved.update(map(id, answers))
+            yield from answers

@@ -2,9 +2,10 @@
 
 A reply that was cut within an emoji ends in half of a surrogate pair, which no file, socket or
 tokenizer takes; and a text may hold characters that steer a terminal or reorder what is read. What
-comes in passes `valid` once; what goes out to a screen or a page passes `harmless` once.
+comes in passes `valid` once; what goes out to a screen, a page or a log passes `harmless` once.
 """
 
+import logging
 import os
 import re
 import unicodedata
@@ -55,6 +56,32 @@ def harmless(text: str) -> str:
         text: Any text. Each of the characters `HIDDEN` becomes U+FFFD.
     """
     return _HIDDEN.sub("\ufffd", text.replace("\r\n", "\n"))
+
+
+def logger_of(name: str) -> logging.Logger:
+    """Return a logger whose records are `harmless`, errors of other libraries included.
+
+    Args:
+        name: The module's name.
+    """
+    logger = logging.getLogger(name)
+    logger.addFilter(_harmless_record)
+    return logger
+
+
+def _harmless_record(record: logging.LogRecord) -> bool:
+    if isinstance(record.args, tuple):  # numbers and what is tame stay as they are
+        record.args = tuple(map(_tamed, record.args))
+    if record.exc_info:
+        traceback = logging.Formatter().formatException(record.exc_info)
+        if harmless(traceback) != traceback:
+            record.exc_text = harmless(traceback)  # which formatters take where it is there
+    return True
+
+
+def _tamed(value: object) -> object:
+    tame = harmless(shown := str(value))
+    return value if tame == shown else tame
 
 
 _LINE_BREAKS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")

@@ -1,14 +1,13 @@
 """What decides about a turn and limits it: the criterion, the settings of the run, the budget."""
 
-import logging
-
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.agents.turn import Calls, Turn, action_of
 from langchain_markovscale.graph.budget import why_over_budget
 from langchain_markovscale.graph.settings import PerRun, Settings
 from langchain_markovscale.graph.telemetry import emit
 from langchain_markovscale.types import Purpose
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 
 class Limits:

@@ -5,7 +5,6 @@ and the same other middleware. The middleware only edits the conversation, and c
 end of the turn.
 """
 
-import logging
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from time import monotonic
 from typing import Any, NamedTuple, Unpack
@@ -22,7 +21,7 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
 from langchain_markovscale._meter import Meter
-from langchain_markovscale._text import valid
+from langchain_markovscale._text import logger_of, valid
 from langchain_markovscale.agents.limits import Limits
 from langchain_markovscale.agents.model_calls import Response, accounted, reported
 from langchain_markovscale.agents.side_effects import check_restorable, snapshot, warn_of_channels
@@ -71,7 +70,7 @@ from langchain_markovscale.verifiers.base import (
 )
 from langchain_markovscale.verifiers.function import as_verifier
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 Update = dict[str, Any]
 

@@ -4,7 +4,6 @@ They are counted where they are made and not in the messages, which others may r
 attempt is finished.
 """
 
-import logging
 from collections.abc import Generator
 from dataclasses import replace
 from time import monotonic
@@ -18,6 +17,7 @@ from langgraph.types import Command
 from langchain_markovscale._messages import valid_message
 from langchain_markovscale._meter import with_handler
 from langchain_markovscale._models import uncached
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.agents.limits import Limits
 from langchain_markovscale.agents.system_prompt import SystemPrompts
 from langchain_markovscale.agents.transcript import checked_response, reply_in
@@ -27,7 +27,7 @@ from langchain_markovscale.graph.steps import surrounded_by
 from langchain_markovscale.graph.telemetry import emit
 from langchain_markovscale.types import usage_of
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 Response = ModelResponse[Any] | ExtendedModelResponse[Any]
 

@@ -4,7 +4,6 @@ An agent that returns an earlier answer has to return what that answer had writt
 of named channels is taken with each attempt, and that of the best one is restored.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any, get_args
@@ -22,7 +21,9 @@ from langgraph.channels.base import BaseChannel
 from langgraph.config import get_config
 from langgraph.types import Overwrite
 
-logger = logging.getLogger(__name__)
+from langchain_markovscale._text import logger_of
+
+logger = logger_of(__name__)
 
 _READ = "__pregel_read"  # where LangGraph puts a node's reader, as `ToolNode` knows it too
 _AGENTS_OWN = frozenset({"messages", "jump_to", "structured_response"})

@@ -7,7 +7,6 @@ revisions. The queue knows nothing of loops; it is asked, and answers when the j
 
 import asyncio
 import json
-import logging
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeVar
 
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.batches.job_journal import Job, JobJournal
 from langchain_markovscale.batches.services import (
     BatchService,
@@ -25,7 +25,7 @@ from langchain_markovscale.batches.services import (
 )
 from langchain_markovscale.display.wording import counted
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 Item = TypeVar("Item")
 

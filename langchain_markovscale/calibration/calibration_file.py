@@ -1,11 +1,11 @@
 """The file of a calibration: JSON that is written whole or not at all, and checked when read."""
 
-import logging
 import reprlib
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.calibration.json_file import read_document, write_document
 from langchain_markovscale.calibration.typed_json import made, typed
 from langchain_markovscale.theory.rates import Rates
@@ -24,7 +24,7 @@ _NEW = {
 }  # fmt: skip
 _NOT_DRAWN_IN_0_1 = {"plausible_wrong", "retention"}
 
-logger = logging.getLogger("langchain_markovscale.calibration")
+logger = logger_of("langchain_markovscale.calibration")
 
 
 def write(calibration: Any, path: str | Path) -> None:

@@ -6,7 +6,6 @@ questions that it was not trained on, and where questions do not predict their c
 returns the calibration's weights. Predicting needs numpy, training (`predictor_training`) torch.
 """
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from langchain_markovscale._extras import naming_the_extra
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.calibration.calibration import Calibration
 from langchain_markovscale.calibration.committee import (
     Committee,
@@ -41,7 +41,7 @@ _SURE = 1.645  # standard errors by which held-out questions must gain
 _KIND, _VERSION = "class predictor", 1
 _NUMBERS = ("usual_weights", "questions", "gain", "gain_error")
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from langchain_markovscale.display.plotting import (
     INK,
     ORANGE,
     VERMILION,
+    label_of,
     legend_below,
     percent_axis,
     report_axes,
@@ -60,7 +61,7 @@ def frontier(findings: ComparisonFindings, ax: "Axes | None" = None) -> "Axes":
                     mew=1.2,
                     ms=7,
                     zorder=5,
-                    label=row.rule.name,
+                    label=label_of(row.rule.name),
                 )
         axes.set_ylim(*widened(axes))
         axes.margins(x=0.08)
@@ -111,7 +112,7 @@ def switch(findings: ComparisonFindings, ax: "Axes | None" = None) -> "Axes":
         x, y = zip(*_curve(findings, findings.variants[0]), strict=True)
         axes.plot(x, y, "-", color=BLUE, label="MarkovScale, by cost of a round")
         for row, colour, mark, name in (
-            (mine, VERMILION, "s", mine.rule.name),
+            (mine, VERMILION, "s", label_of(mine.rule.name)),
             (ours, BLUE, "o", "MarkovScale in its place"),
         ):
             low, high = row.accuracy.interval or (row.accuracy.value, row.accuracy.value)

@@ -10,6 +10,7 @@ from langchain_markovscale._text import harmless
 from langchain_markovscale.display.document import Document, Section, Table
 
 _MARKUP = re.compile(r"[\\`*_<|]|\](?=\()")
+_BEGINS_BLOCK = re.compile(r"[#>~=+-]")
 
 
 def as_markdown(document: Document) -> str:
@@ -19,10 +20,10 @@ def as_markdown(document: Document) -> str:
         document: What to show.
     """
     document = document.changed(harmless)
-    verdict, *rest = map(_escaped, document.summary)
+    verdict, rest = _escaped(document.summary[0]), map(_paragraph, document.summary[1:])
     blocks = [f"# {_escaped(document.title)}", f"**{verdict}**", *rest]
     if document.basis:
-        blocks.append(_escaped(document.basis))
+        blocks.append(_paragraph(document.basis))
     if document.warnings:
         blocks.append("\n".join(f"- **Warning:** {_escaped(each)}" for each in document.warnings))
     for section in document.sections:
@@ -31,7 +32,7 @@ def as_markdown(document: Document) -> str:
 
 
 def _section(section: Section) -> list[str]:
-    blocks = [f"## {_escaped(section.title)}", *map(_escaped, section.words)]
+    blocks = [f"## {_escaped(section.title)}", *map(_paragraph, section.words)]
     if section.table:
         blocks.append(_pipes(section.table))
     quotes = (f"{_escaped(quote.name)}:\n\n{_fenced(quote.text)}" for quote in section.quotes)
@@ -47,6 +48,12 @@ def _pipes(table: Table) -> str:
 
 def _escaped(words: str) -> str:
     return _MARKUP.sub(r"\\\g<0>", " ".join(words.splitlines()))
+
+
+def _paragraph(words: str) -> str:
+    """Return escaped words that begin no heading, quotation, list or fence."""
+    escaped = _escaped(words).strip()
+    return f"\\{escaped}" if _BEGINS_BLOCK.match(escaped) else escaped
 
 
 def _fenced(text: str) -> str:

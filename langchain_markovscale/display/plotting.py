@@ -9,6 +9,7 @@ from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
 from langchain_markovscale._extras import naming_the_extra
+from langchain_markovscale._text import harmless
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,6 +72,12 @@ def report_axes(ax: "Axes | None", title: str, *, square: bool = False) -> Itera
             _, ax = pyplot.subplots(figsize=SQUARE if square else WIDE)
         ax.set_title(title)
         yield ax
+
+
+def label_of(name: str) -> str:
+    """Return a name that others have given as a label: as it is, neither a formula nor hidden."""
+    shown = " ".join(harmless(name).split()).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown  # which matplotlib leaves out
 
 
 def whole_axis(axis: Any) -> None:

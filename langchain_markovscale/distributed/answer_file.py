@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,10 +13,11 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 
 from langchain_markovscale._files import held
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.recording.questions import Question
 from langchain_markovscale.traces.trace import TraceWriter, record_line
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 
 @dataclass

@@ -16,6 +16,7 @@ from langchain_core.runnables import RunnableConfig
 from typing_extensions import TypedDict
 
 from langchain_markovscale._extras import naming_the_extra
+from langchain_markovscale._text import harmless
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.distributed.answer_file import solve_to_file
@@ -104,7 +105,7 @@ class DatasetRun:
                 f" {counted(len(self.failed), 'question')} failed, {name!r} with "
                 f"{error.rstrip('.')}. Make the same call again to go on with what failed."
             )
-        return text
+        return harmless(text)
 
 
 def record_dataset(

@@ -23,10 +23,11 @@ from langgraph.cache.base import BaseCache, FullKey
 from langgraph.types import CachePolicy
 from pydantic import BaseModel, SecretBytes, SecretStr
 
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.graph.settings import SETTINGS
 from langchain_markovscale.graph.telemetry import current_runtime
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 CHAIN_INPUT = "__markovscale_input"
 """Where a run's config has a chain's own input: LangGraph takes names that begin so for private."""

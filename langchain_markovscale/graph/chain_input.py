@@ -24,7 +24,8 @@ from pydantic import ValidationError
 QUESTION_KEYS = ("question", "input", "query")
 """What chains call the question."""
 
-_HISTORY_KEYS = ("chat_history", "history")
+HISTORY_KEYS = ("chat_history", "history")
+"""What chains call the conversation before it."""
 
 Taken = Literal["messages", "text", "request"]
 
@@ -55,7 +56,7 @@ def names_of_question(chain: Runnable[Any, Any]) -> tuple[str | None, str | None
     question = None
     if "question" not in names:
         question = next((name for name in QUESTION_KEYS if name in names), None)
-    return question, next((name for name in _HISTORY_KEYS if name in names), None)
+    return question, next((name for name in HISTORY_KEYS if name in names), None)
 
 
 def with_names(names: tuple[str | None, str | None], request: dict[str, Any]) -> dict[str, Any]:

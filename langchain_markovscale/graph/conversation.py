@@ -5,7 +5,6 @@ new if the last run has stopped, or if it is another question. Otherwise its run
 and it continues with the attempts that were already paid for.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
@@ -15,13 +14,13 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.messages.ai import UsageMetadata
 
 from langchain_markovscale._messages import as_messages, question_in
-from langchain_markovscale._text import valid
+from langchain_markovscale._text import logger_of, valid
 from langchain_markovscale.graph.metering import UsageByPurpose
 from langchain_markovscale.graph.state import Run
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.types import Attempt, Decision, Reason, Usage, add_usage
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 _ANSWER_NAMESPACE = uuid5(NAMESPACE_URL, "langchain-markovscale/answers")
 

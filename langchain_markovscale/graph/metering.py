@@ -4,10 +4,10 @@ The usage of a failed try is pending until a retry of the same task can write it
 because a try that raises writes nothing.
 """
 
-import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.types import (
     Attempt,
     Purpose,
@@ -17,7 +17,7 @@ from langchain_markovscale.types import (
     is_repeated,
 )
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 UsageByPurpose = dict[Purpose, Usage]
 """The usage of a run, as its state keeps it under `usage`."""

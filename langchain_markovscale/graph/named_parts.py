@@ -1,18 +1,18 @@
 """The parts of a loop by name, and the warning where rates were measured with another loop."""
 
-import logging
 from collections.abc import Callable
 
 from langchain_core.runnables import RunnableLambda
 
 from langchain_markovscale._models import models_in
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.answers.keys import AnswerKey, name_of_key
 from langchain_markovscale.traces.provenance import LOOP, NONE, PLAIN, Loop, difference, loop_in
 from langchain_markovscale.types import Verdict
 from langchain_markovscale.verifiers.base import NoVerifier, Verifier
 from langchain_markovscale.verifiers.function import FunctionVerifier, as_verifier, unbound
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 
 def named_parts(

@@ -1,6 +1,5 @@
 """The three nodes of the loop: draw an answer, verify the latest one, revise the best one."""
 
-import logging
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -10,10 +9,12 @@ from langchain_core.messages import AnyMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_markovscale._models import uncached
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.answers.reading import read_key
 from langchain_markovscale.graph.cache import CHAIN_INPUT, AnswerCache
 from langchain_markovscale.graph.chain_input import explained
+from langchain_markovscale.graph.chain_output import context_of
 from langchain_markovscale.graph.class_weights import (
     CLASS_WEIGHTS_KEY,
     plain_weights,
@@ -52,7 +53,7 @@ from langchain_markovscale.verifiers.base import (
 )
 from langchain_markovscale.verifiers.function import as_verifier
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 VerifierLike = Runnable[Any, Any] | Callable[..., Any]
 """A verifier, any Runnable with the same input and output, or a function."""
@@ -388,11 +389,6 @@ def _is_allowed(decision: Decision, safety: Safety | None) -> bool:
 
 
 def _context_of(index: int, attempts: list[Attempt], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the generator returned beside the draw that an attempt goes back to."""
-    contexts = values.get("contexts") or ()
-    if not contexts:
-        return {}
-    while (parent := attempts[index].get("parent")) is not None:
-        index = parent
-    context = contexts[index] if index < len(contexts) else None
+    """Return the part of a request that is what came beside the draw of an attempt."""
+    context = context_of(index, attempts, values.get("contexts") or ())
     return {} if context is None else {"context": context}

@@ -7,7 +7,6 @@ done here and not by LangGraph's `error_handler`, because a run that failed ther
 resumed: its handler is called again, and not the node.
 """
 
-import logging
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.types import RetryPolicy
 
 from langchain_markovscale._meter import Meter
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.graph.budget import Seconds, why_over_budget
 from langchain_markovscale.graph.cache import AnswerCache, Entry
 from langchain_markovscale.graph.conversation import final_update, stop_decision, values_of
@@ -34,7 +34,7 @@ from langchain_markovscale.graph.telemetry import current_runtime, emit, labelle
 from langchain_markovscale.theory.validation import non_negative, single
 from langchain_markovscale.types import ArgumentError, Attempt, Decision, Purpose, Usage
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 Update = dict[str, Any]
 

@@ -1,6 +1,5 @@
 """Attempts as users' own graphs keep them: a list, parallel lists, one draft, a conversation."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from typing import Any, NamedTuple, cast
@@ -9,7 +8,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from pydantic import BaseModel
 
 from langchain_markovscale._messages import all_messages
-from langchain_markovscale._text import valid
+from langchain_markovscale._text import logger_of, valid
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.answers.reading import joined_key
 from langchain_markovscale.display.wording import counted
@@ -20,7 +19,7 @@ from langchain_markovscale.traces.messages import read_messages
 from langchain_markovscale.types import Action, Attempt, new_attempt
 from langchain_markovscale.verifiers.verdicts import to_verdict
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 Source = str | Callable[[Any], Any]
 """Where in a state something is: a key, or a function of the state."""

@@ -4,13 +4,13 @@ LangChain's callbacks pass tags and metadata to their handlers: LangSmith, OpenT
 LangSmith's exporter, `astream_events`. Nothing is sent from here.
 """
 
-import logging
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime, get_runtime
 
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.graph.budget import Budget
 from langchain_markovscale.graph.metering import UsageByPurpose
@@ -26,7 +26,7 @@ from langchain_markovscale.types import (
 )
 from langchain_markovscale.verifiers.base import quiet
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 
 def current_runtime() -> Runtime[Any]:

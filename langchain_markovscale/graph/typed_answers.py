@@ -31,6 +31,9 @@ PlainObject = dict[str, Any] | list[Any]
 
 _ANY: TypeAdapter[Any] = TypeAdapter(Any)
 _WITH_RAW = {"raw", "parsed", "parsing_error"}
+_TEXT_KEYS = ("answer", "output", "text")
+KEYS_OF_AGENTS = ("structured_response", "messages")
+"""Where an agent's output has its answer, in order."""
 
 
 def is_object(value: object) -> bool:
@@ -47,6 +50,16 @@ def is_object(value: object) -> bool:
 def has_raw(output: object) -> TypeGuard[Mapping[str, Any]]:
     """Return whether an output is that of `with_structured_output(…, include_raw=True)`."""
     return isinstance(output, Mapping) and output.keys() == _WITH_RAW
+
+
+def answer_key_in(output: object) -> str | None:
+    """Return where a dictionary has its answer; None where it is the answer itself, or is none."""
+    if not isinstance(output, Mapping):
+        return None
+    for key in _TEXT_KEYS:
+        if isinstance(output.get(key), (str, BaseMessage)) or is_object(output.get(key)):
+            return key
+    return next((key for key in KEYS_OF_AGENTS if output.get(key)), None)
 
 
 def plain_object(value: Any) -> PlainObject:
@@ -157,7 +170,7 @@ class ReturnedTypes:
         if has_raw(output):
             output = output["parsed"]
         elif isinstance(output, Mapping):
-            output = output.get("answer", output.get("structured_response"))
+            output = output.get(answer_key_in(output))
         if _is_class(type(output)):
             self._classes[type(output)] = None
 

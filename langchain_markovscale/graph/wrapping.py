@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack, get_args
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 from langchain_core.messages import AnyMessage, HumanMessage
@@ -18,7 +18,8 @@ from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.budget import Budget
 from langchain_markovscale.graph.builder import create_markovscale_graph
 from langchain_markovscale.graph.cache import CHAIN_INPUT
-from langchain_markovscale.graph.chain_input import QUESTION_KEYS
+from langchain_markovscale.graph.chain_input import HISTORY_KEYS, QUESTION_KEYS
+from langchain_markovscale.graph.chain_output import OutputForm, context_of
 from langchain_markovscale.graph.class_weights import PredictorLike
 from langchain_markovscale.graph.nodes import VerifierLike
 from langchain_markovscale.graph.prompts import Prompts
@@ -48,6 +49,12 @@ class GraphOptions(RuleOptions, total=False):
     timeout: float | timedelta | None
 
 
+Returned = Literal["answer", "output"]
+"""What a chain in a loop returns: the best answer alone, or an output of the chain's own form."""
+
+_PARTS_OF_OUTPUT = ("answer", "answer_object", "attempts", "decision", "contexts", "messages")
+
+
 class MarkovScaleChain(Runnable[Any, Any]):
     """A chain in a loop; made by `with_markovscale`.
 
@@ -62,11 +69,13 @@ class MarkovScaleChain(Runnable[Any, Any]):
         question: QuestionSource,
         name: str,
         types: ReturnedTypes | None = None,
+        form: OutputForm | None = None,
     ) -> None:
         self.graph = graph
         self.name = name
         self._question = question
         self._types = types or ReturnedTypes()
+        self._form = form
 
     def config_for(self, input: Any, config: RunnableConfig | None = None) -> RunnableConfig:
         """Return a config with which the graph's generator gets the chain's own input."""
@@ -74,6 +83,8 @@ class MarkovScaleChain(Runnable[Any, Any]):
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """Return the answer of the best attempt: its text, or an object where the chain gives one.
+
+        With `returns="output"` it is an output of the chain's form, with that answer in it.
 
         Args:
             input: The chain's own input.
@@ -97,8 +108,9 @@ class MarkovScaleChain(Runnable[Any, Any]):
         config: RunnableConfig,
         **kwargs: Any,
     ) -> Any:
-        output = self.graph.invoke(self._state(input), self.config_for(input, config), **kwargs)
-        return self._types.restored(output.get("answer_object"), output["answer"])
+        config = self.config_for(input, config)
+        output = self.graph.invoke(self._state(input), config, **self._parts(), **kwargs)
+        return self._returned(input, output)
 
     async def _aanswer(
         self,
@@ -108,8 +120,20 @@ class MarkovScaleChain(Runnable[Any, Any]):
         **kwargs: Any,
     ) -> Any:
         config = self.config_for(input, config)
-        output = await self.graph.ainvoke(self._state(input), config, **kwargs)
-        return self._types.restored(output.get("answer_object"), output["answer"])
+        output = await self.graph.ainvoke(self._state(input), config, **self._parts(), **kwargs)
+        return self._returned(input, output)
+
+    def _parts(self) -> dict[str, Any]:
+        return {} if self._form is None else {"output_keys": _PARTS_OF_OUTPUT}
+
+    def _returned(self, input: Any, output: dict[str, Any]) -> Any:
+        answer = self._types.restored(output.get("answer_object"), output["answer"])
+        if self._form is None:
+            return answer
+        best, contexts = output["decision"]["best"], output.get("contexts") or ()
+        beside = context_of(best, output["attempts"], contexts)
+        given = _repeated(input, question_of(input, self._question))
+        return self._form.output(answer, beside, given, output["messages"][-1])
 
     def _state(self, input: Any) -> dict[str, Any]:
         """Return the graph's input: the question, and the conversation before it."""
@@ -127,6 +151,7 @@ def with_markovscale(
     question: QuestionSource = None,
     model: ChatLike | None = None,
     revise: WriterLike | None = None,
+    returns: Returned = "answer",
     **options: Unpack[GraphOptions],
 ) -> MarkovScaleChain:
     """Return a Runnable that takes what the chain takes, and returns the best of its answers.
@@ -159,6 +184,11 @@ def with_markovscale(
         model: A chat model that revises. A chain cannot revise by itself: without `model` and
             `revise` every further attempt is a fresh draw, unless `criterion` says otherwise.
         revise: Revises instead: a Runnable or function, as for `create_markovscale_graph`.
+        returns: `"answer"`: the best answer alone. `"output"`: what the chain itself would return
+            with that answer: a message; or a dictionary with the answer under the chain's key, and
+            beside it what the chain returned with the draw that the answer goes back to. That is
+            what `RunnableWithMessageHistory(…, output_messages_key="answer")` needs. Of an agent
+            it is the conversation with the answer at its end, without the steps that led to it.
         **options: All other options of `create_markovscale_graph`, such as `calibration`,
             `cost_per_round` or `answer_key`.
 
@@ -167,6 +197,8 @@ def with_markovscale(
             the input holds no question.
         TypeError: If the chain is of no accepted type, or an option is unknown.
     """
+    if returns not in get_args(Returned):
+        raise ValueError(f"returns must be 'answer' or 'output', got {returns!r}.")
     if not isinstance(chain, Runnable):
         if not callable(chain):
             raise TypeError(f"chain must be a Runnable or a function, got {type(chain).__name__}.")
@@ -178,9 +210,12 @@ def with_markovscale(
     options["name"] = options.get("name") or f"markovscale_{runnable.get_name()}"
 
     types, whole = ReturnedTypes.of_chain(runnable), gives_objects(runnable)
+    form = None if returns == "answer" else OutputForm()
 
     def returned(output: Any) -> Any:
         types.note(output)
+        if form is not None and not whole:
+            form.note(output)
         return {"answer": output} if whole and is_object(output) else output
 
     def draw(request: dict[str, Any], config: RunnableConfig) -> Any:
@@ -196,7 +231,7 @@ def with_markovscale(
         revise=revise,
         **options,
     )
-    return MarkovScaleChain(graph, question, options["name"], types)
+    return MarkovScaleChain(graph, question, options["name"], types, form)
 
 
 def question_of(input: Any, question: QuestionSource) -> str:
@@ -244,6 +279,13 @@ def conversation_in(input: Any) -> list[AnyMessage]:
         if isinstance(value, list) and value and all_messages(value):
             return value
     return []
+
+
+def _repeated(input: Any, question: str) -> dict[str, Any]:
+    """Return what chains repeat of their input in their output, under its usual names."""
+    conversation = conversation_in(input)
+    usual = {**dict.fromkeys(QUESTION_KEYS, question), **dict.fromkeys(HISTORY_KEYS, conversation)}
+    return {**usual, "messages": conversation, **(input if isinstance(input, Mapping) else {})}
 
 
 def _chain_input(config: RunnableConfig) -> Any:

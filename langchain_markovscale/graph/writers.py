@@ -32,7 +32,9 @@ from langchain_markovscale.graph.chain_input import (
 from langchain_markovscale.graph.metering import UNKNOWN_CALL
 from langchain_markovscale.graph.prompts import Prompts, prompts_or_default
 from langchain_markovscale.graph.typed_answers import (
+    KEYS_OF_AGENTS,
     PlainObject,
+    answer_key_in,
     as_json,
     gives_objects,
     has_raw,
@@ -51,8 +53,6 @@ WriterLike = Runnable[Any, Any] | Callable[[dict[str, Any]], Any]
 Request = dict[str, Any]
 """What a writer gets: the question, the conversation and, for a revision, the answer."""
 
-_TEXT_KEYS = ("answer", "output", "text")
-_KEYS_OF_AGENTS = ("structured_response", "messages")
 _TOKEN_FIELDS = frozenset({"token_usage", "usage"})
 _CALL_FIELDS = frozenset({"tool_calls", "function_call", "reasoning_content", "parsed"})
 _CITATIONS = frozenset({"annotations", "citations"})
@@ -215,12 +215,12 @@ def read_reply(output: object, *, whole: bool = False) -> Reply:
     """
     if has_raw(output):
         return _parsed_reply(output)
-    key = None if whole else _answer_key(output)
+    key = None if whole else answer_key_in(output)
     answer, context = output, None
     if key is not None and isinstance(output, Mapping):
         answer = _answer_in(output)
         context = {k: v for k, v in output.items() if k != key and k not in _INPUT_KEYS}
-        if key in _KEYS_OF_AGENTS and (results := _results_of_tools(output.get("messages"))):
+        if key in KEYS_OF_AGENTS and (results := _results_of_tools(output.get("messages"))):
             context["tools"] = results
     is_typed = is_object(answer) and (whole or answer != {})
     plain = plain_object(answer) if is_typed else None
@@ -277,20 +277,10 @@ def message_fields(answer: object) -> dict[str, Any] | None:
 
 def _answer_in(output: object) -> object:
     """Return the answer in a dictionary that has something beside it, else the output itself."""
-    key = _answer_key(output)
+    key = answer_key_in(output)
     if key is None or not isinstance(output, Mapping):
         return output
     return output[key][-1] if key == "messages" else output[key]
-
-
-def _answer_key(output: object) -> str | None:
-    """Return where a dictionary has its answer; None where it is the answer itself."""
-    if not isinstance(output, Mapping):
-        return None
-    for key in _TEXT_KEYS:
-        if isinstance(output.get(key), (str, BaseMessage)) or is_object(output.get(key)):
-            return key
-    return next((key for key in _KEYS_OF_AGENTS if output.get(key)), None)
 
 
 def _results_of_tools(messages: Any) -> list[str]:

@@ -5,15 +5,20 @@ token and end three later. The text that is read here is final: it will not chan
 the beginning of a stop string.
 """
 
+import json
+import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
+from itertools import product
+from operator import itemgetter
 from typing import Any
 
-from jinja2 import TemplateError
-from langchain_core.messages import BaseMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
-from langchain_markovscale._models import in_two_roles, joined
+from langchain_markovscale._models import in_two_roles, joined, with_system_first
 from langchain_markovscale._text import valid
+from langchain_markovscale.answers.thoughts import without_thoughts
 
 _ROLES = {"system": "system", "human": "user", "ai": "assistant", "tool": "tool"}
 
@@ -62,9 +67,10 @@ def conversation_text(
 ) -> str:
     """Write a conversation by a chat template, in roles that the template knows.
 
-    Some templates refuse a system message or two human messages in a row, and some drop the system
-    message in silence: then neighbours of one role are joined, and if need be the system message
-    stands before the first human one.
+    Templates differ in what they refuse (a system message, two human messages in a row, several
+    calls of tools at once, a message without content), and what they do not know some drop in
+    silence. So the conversation is offered in plainer and plainer forms until one shows all of it;
+    where none does, the first of those that show most of it is taken.
 
     Args:
         tokenizer: A tokenizer with a chat template.
@@ -75,39 +81,75 @@ def conversation_text(
     Raises:
         ValueError: If the template refuses the conversation in every form.
     """
-    shown = [_text(message).strip() for message in messages if message.type == "system"]
+    wanted = [part for message in messages for part in _parts(message)]
+    written: list[tuple[int, str]] = []
     refused: Exception | None = None
-    for form in (list, joined, in_two_roles):
-        chat = [_entry(message) for message in form(messages)]
+    for content, form in product(_CONTENTS, _FORMS):
+        chat = [_entry(message, content) for message in form(messages)]
+        if not chat:
+            continue
         try:
             text: str = tokenizer.apply_chat_template(
                 chat, tokenize=False, add_generation_prompt=to_go_on, **options
             )
-        except TemplateError as error:
+        except Exception as error:  # a template is code: it may refuse by any error
             refused = refused or error
             continue
-        if form is in_two_roles or all(system in text for system in shown):
+        missing = sum(not _shows(text, part) for part in wanted)
+        if not missing:
             return text
+        written.append((missing, text))
+    if written:
+        return min(written, key=itemgetter(0))[1]
     raise ValueError(
         f"messages are refused by the chat template of {tokenizer.name_or_path!r} ({refused}): "
-        "begin with a human message, and let human and AI messages alternate."
+        "let human and AI messages alternate, and end with a human message that has text."
     ) from refused
 
 
-def _entry(message: BaseMessage) -> dict[str, Any]:
-    entry: dict[str, Any] = {"role": _role(message), "content": _text(message)}
+_FORMS = (list, joined, with_system_first, in_two_roles)
+
+# A message that only calls tools has no text: some templates want none, some an empty one. Those of
+# models for pictures read content blocks alone.
+_CONTENTS: tuple[Callable[[str], Any], ...] = (
+    lambda text: text,
+    lambda text: text or None,
+    lambda text: [{"type": "text", "text": text}] if text else [],
+)
+
+
+def _parts(message: BaseMessage) -> Iterator[str]:
+    """Yield what a prompt has to show of a message."""
+    text = _text(message)  # of thoughts many templates show the last ones alone
+    yield (without_thoughts(text) if isinstance(message, AIMessage) else text).strip()
+    yield from (call["name"] for call in getattr(message, "tool_calls", None) or ())
+
+
+def _shows(text: str, part: str) -> bool:
+    return part in text or json.dumps(part, ensure_ascii=False)[1:-1] in text
+
+
+def _entry(message: BaseMessage, content: Callable[[str], Any]) -> dict[str, Any]:
+    entry: dict[str, Any] = {"role": _role(message), "content": content(_text(message))}
     if isinstance(message, ToolMessage):
-        entry |= {"tool_call_id": message.tool_call_id, "name": message.name}
+        entry |= {"tool_call_id": _id(message.tool_call_id), "name": message.name}
     elif calls := getattr(message, "tool_calls", None):
         entry["tool_calls"] = [
             {
                 "type": "function",
-                "id": call["id"],
+                "id": _id(call["id"]),
                 "function": {"name": call["name"], "arguments": call["args"]},
             }
             for call in calls
         ]
     return entry
+
+
+def _id(call_id: str | None) -> str:
+    """Return the id of a call as nine letters: Mistral's templates take nothing else."""
+    if call_id is not None and re.fullmatch("[A-Za-z0-9]{9}", call_id):
+        return call_id
+    return sha256(str(call_id).encode(errors="replace")).hexdigest()[:9]
 
 
 def encode(tokenizer: Any, text: str) -> list[int]:

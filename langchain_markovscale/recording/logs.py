@@ -1,9 +1,9 @@
 """Other people's records as traces: one way in for every format that is known."""
 
-import logging
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
 from langchain_markovscale.display.wording import counted, listed
 from langchain_markovscale.recording.graders import Grader, check_reference, resolve_grader
@@ -13,7 +13,7 @@ from langchain_markovscale.traces.samples import Fields, Notes
 from langchain_markovscale.traces.trace import Trace, trace_line
 from langchain_markovscale.types import ArgumentError
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 
 class LogReading(NamedTuple):

@@ -3,12 +3,12 @@
 Nothing has to be run again to learn from them, as long as somebody knows the right answers.
 """
 
-import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from langgraph.types import StateSnapshot
 
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.graph.conversation import values_of
@@ -19,7 +19,7 @@ from langchain_markovscale.traces.messages import Message, as_mapping, read_mess
 from langchain_markovscale.traces.trace import LabelledAttempt, Trace, trace_line
 from langchain_markovscale.verifiers.verdicts import to_verdict
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 
 class _PastRun(NamedTuple):

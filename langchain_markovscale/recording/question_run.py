@@ -1,12 +1,12 @@
 """A question on its way through the loop."""
 
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.recording.graders import Grader
 from langchain_markovscale.recording.questions import Question
 from langchain_markovscale.recording.settings_check import ModelsCalled
@@ -14,7 +14,7 @@ from langchain_markovscale.traces.trace import LabelledAttempt
 from langchain_markovscale.traces.usage import AttemptUsage, add_timed, usage_between
 from langchain_markovscale.types import Purpose, Usage, usage_of
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 
 @dataclass

@@ -6,7 +6,6 @@ question at once. Many questions run at a time, so that a local engine's batches
 """
 
 import asyncio
-import logging
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +19,7 @@ from langchain_core.runnables.config import ContextThreadPoolExecutor
 from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypedDict, Unpack
 
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
 from langchain_markovscale.graph.builder import create_markovscale_graph
 from langchain_markovscale.graph.router import router_of
@@ -41,7 +41,7 @@ GraphOrParts = CompiledStateGraph[Any, Any, Any, Any] | Mapping[str, Any]
 LoopOrParts = GraphOrParts | Runnable[Any, Any] | Callable[[Any], Any]
 """The same, or a loop of your own."""
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 _REVISIONS = 3
 

@@ -6,7 +6,6 @@ be called from anywhere; `finish` keeps the result and is called by one caller a
 
 import asyncio
 import json
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import merge_configs
 from langgraph.graph.state import CompiledStateGraph
 
-from langchain_markovscale._text import harmless
+from langchain_markovscale._text import harmless, logger_of
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.graph.router import router_of
 from langchain_markovscale.recording.forecast import (
@@ -43,7 +42,7 @@ from langchain_markovscale.traces.provenance import LOOP, NONE, Loop, as_judged
 from langchain_markovscale.traces.trace import Trace, read_traces, trace_line
 from langchain_markovscale.traces.usage import mean_tokens
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 _ENOUGH_TO_WARN = 10  # questions
 _ENOUGH_TO_ESTIMATE = 2

@@ -5,7 +5,6 @@ for, too: they wait in a second file beside it, `….partial`, until the questio
 One recording at a time may write to them.
 """
 
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from langchain_markovscale._files import held
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.recording.attempt_journal import AttemptJournal
 from langchain_markovscale.recording.questions import Question
 from langchain_markovscale.recording.schedule import Schedule
@@ -26,7 +26,7 @@ from langchain_markovscale.traces.trace import (
     trace_line,
 )
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 
 class RecordingFile:

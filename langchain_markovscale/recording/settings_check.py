@@ -1,15 +1,15 @@
 """Which models made a trace, and with what settings, as the models report them to LangChain."""
 
-import logging
 import os
 from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler
 
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.traces.provenance import Loop, difference
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 _SETTINGS = ("temperature", "top_p", "top_k", "seed", "max_tokens")
 _FORMER_NAMES = {"rounds": "revisions"}  # in files of version 0.1

@@ -6,7 +6,6 @@ are labelled later, by a person, a grader or feedback, see `markovscale label`.
 
 import functools
 import inspect
-import logging
 import os
 import threading
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from uuid import UUID, uuid4
 from langchain_core.runnables import Runnable
 from typing_extensions import Unpack
 
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
 from langchain_markovscale.graph.router import router_of
 from langchain_markovscale.recording.observed_run import ObservedRun, RunTap, StateKeys, StateView
@@ -26,7 +26,7 @@ from langchain_markovscale.traces.appending import append_trace
 from langchain_markovscale.traces.provenance import LOOP
 from langchain_markovscale.traces.trace import Trace
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 Watched = TypeVar("Watched", bound=Callable[..., Any] | Runnable[Any, Any])
 

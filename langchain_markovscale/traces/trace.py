@@ -5,7 +5,6 @@ and lose at most its last line when the recording process is killed.
 """
 
 import json
-import logging
 import mmap
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,11 +18,12 @@ import numpy as np
 from typing_extensions import TypedDict
 
 from langchain_markovscale._files import replacing
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.traces.checks import checked
 from langchain_markovscale.traces.usage import AttemptUsage
 from langchain_markovscale.types import Attempt
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 _OF_ONE_RUN = ("recorded", "models", "verification_tokens")  # metadata that are no settings
 

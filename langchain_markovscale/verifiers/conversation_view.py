@@ -5,7 +5,6 @@ opens with a line at the left margin that says who speaks, and what is said is i
 begin a turn of somebody else's.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count, takewhile
 from textwrap import indent
@@ -13,8 +12,7 @@ from typing import Any, NamedTuple
 
 from langchain_core.messages import AnyMessage
 
-from langchain_markovscale._messages import Attachment, attachments, question_in
-from langchain_markovscale._text import valid
+from langchain_markovscale._messages import Attachment, attachments, question_in, said_in
 from langchain_markovscale.types import VerifierInput
 from langchain_markovscale.verifiers.prompt_fence import clipped, visible
 
@@ -106,7 +104,7 @@ def _turns(messages: Sequence[AnyMessage], question: str) -> list[_Turn]:
     turns = [
         _Turn(
             _kind(message),
-            _said(message),
+            said_in(message),
             "\n".join(_texts_in([call["args"] for call in _calls(message)])),
             tuple(attachments(message)),
             place - at,
@@ -121,20 +119,8 @@ def _kind(message: AnyMessage) -> str:
     return "note" if "lc_source" in message.additional_kwargs else message.type
 
 
-def _said(message: AnyMessage) -> str:
-    calls = [f"(calls {call['name']} with {_as_json(call['args'])})" for call in _calls(message)]
-    return "\n".join(filter(None, [valid(message.text), *map(valid, calls)]))
-
-
 def _calls(message: AnyMessage) -> Sequence[Mapping[str, Any]]:
     return getattr(message, "tool_calls", None) or ()
-
-
-def _as_json(arguments: object) -> str:
-    try:
-        return json.dumps(arguments, ensure_ascii=False, default=str)
-    except (TypeError, ValueError):  # keys that JSON does not have
-        return str(arguments)
 
 
 def _texts_in(value: object) -> Iterator[str]:

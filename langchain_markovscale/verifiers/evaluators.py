@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from langchain_core.runnables import RunnableConfig
 
+from langchain_markovscale._text import harmless
 from langchain_markovscale.types import VerifierInput
 from langchain_markovscale.verifiers.base import Verifier
 from langchain_markovscale.verifiers.documents import documents_of
@@ -80,7 +81,7 @@ class EvaluatorVerifier(Verifier):
             return await self._calls.awaited(given)
 
     def __repr__(self) -> str:
-        return f"EvaluatorVerifier({self.get_name()})"
+        return harmless(f"EvaluatorVerifier({self.get_name()})")
 
 
 def is_evaluator(value: object) -> bool:

@@ -9,6 +9,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.runnables.config import run_in_executor
 
+from langchain_markovscale._text import harmless
 from langchain_markovscale.types import VerifierInput
 from langchain_markovscale.verifiers.base import Verifier
 from langchain_markovscale.verifiers.evaluators import EvaluatorVerifier, is_evaluator
@@ -96,7 +97,7 @@ class FunctionVerifier(Verifier):
         return await returned if inspect.isawaitable(returned) else returned
 
     def __repr__(self) -> str:
-        return f"FunctionVerifier({self.get_name()})"
+        return harmless(f"FunctionVerifier({self.get_name()})")
 
 
 def _is_async(func: Callable[..., Any]) -> bool:

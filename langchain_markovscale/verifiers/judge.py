@@ -5,7 +5,6 @@ both are fenced in the prompt (`prompt_fence`), and in the reply their claims ar
 judge's (`judge_reply`).
 """
 
-import logging
 from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
@@ -20,6 +19,7 @@ from langchain_markovscale._models import (
     resolve_model,
     takes_pictures,
 )
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.types import Verdict, VerifierInput, usage_of
 from langchain_markovscale.verifiers.agent_judge import AgentJudge, AgentReply, is_agent
 from langchain_markovscale.verifiers.base import Verifier
@@ -33,7 +33,7 @@ from langchain_markovscale.verifiers.judge_reply import read_judgement
 from langchain_markovscale.verifiers.prompt_fence import clipped, fenced
 from langchain_markovscale.verifiers.verdicts import text_of
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 INSTRUCTIONS = """\
 You are a strict and fair grader. You are shown a question and a candidate answer, each between \

@@ -56,7 +56,6 @@ ROOMS = (
             "accelerate",
             "gguf",
             "huggingface_hub",
-            "jinja2",
             "langchain_huggingface",
             "psutil",
             "torch",

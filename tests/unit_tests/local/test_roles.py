@@ -93,8 +93,9 @@ def test_a_template_that_takes_all_roles_is_left_alone():
 
 
 def test_what_no_form_of_it_fits_is_an_error_with_the_templates_words():
+    template = "{{ raise_exception('Roles must alternate') }}"
     with pytest.raises(ValueError, match=r"refused by the chat template.*must alternate"):
-        conversation_text(tokenizer_with(GEMMA_2), [AI, HUMAN])
+        conversation_text(tokenizer_with(template), [AI, HUMAN])
 
 
 def test_pictures_and_calls_stay_as_they_are():

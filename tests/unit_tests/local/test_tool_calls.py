@@ -126,7 +126,17 @@ def test_a_call_that_cannot_be_read_is_an_invalid_one(body):
     assert (text, calls, invalid["args"]) == ("so", [], body)
 
 
-@pytest.mark.parametrize("piece", ["<tool_call>", "<function=", "<parameter=", "{", JSON, "[", XML])
+PIECES = ["<tool_call>", "<function=", "<parameter=", "{", JSON, "[", XML, "multiply{"]
+PIECES += [
+    "multiply{}",
+    "[multiply(",
+    "[TOOL_CALLS]",
+    "<tool_call>x</tool_call>",
+    "<think>x</think>",
+]
+
+
+@pytest.mark.parametrize("piece", PIECES)
 def test_no_reply_takes_long_to_read(piece):
     text = piece * (300_000 // len(piece))
     begin = time.perf_counter()
