@@ -18,6 +18,7 @@ _NAMES_BY_MODULE = {
     "traces.tables": ("traces_from_table",),
     "traces.trace": ("Trace", "read_traces", "write_traces"),
     "comparison.compare": ("compare_strategies",),
+    "recording.feedback_labels": ("label_traces",),
     "recording.logs": ("traces_from",),
     "recording.past_runs": ("traces_from_messages",),
     "recording.record": ("arecord_traces", "record_traces"),
@@ -122,6 +123,7 @@ if TYPE_CHECKING:
     from langchain_markovscale.local.token_probability import (
         TokenProbabilityVerifier as TokenProbabilityVerifier,
     )
+    from langchain_markovscale.recording.feedback_labels import label_traces as label_traces
     from langchain_markovscale.recording.logs import traces_from as traces_from
     from langchain_markovscale.recording.past_runs import (
         traces_from_messages as traces_from_messages,
