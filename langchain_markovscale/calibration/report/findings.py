@@ -339,8 +339,7 @@ def _nearest(cost: float, costs: tuple[float, ...]) -> float:
 
 def _tried(calibration: "Calibration") -> bool:
     """Return whether revisions were recorded, or nothing was: the rates are then given."""
-    fitted = calibration.fitted
-    return fitted is None or sum(row[0] + row[3] for row in fitted.drift) > 0
+    return calibration.fitted is None or calibration.fitted.revised
 
 
 def _cost_curve(
