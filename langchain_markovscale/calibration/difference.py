@@ -233,7 +233,7 @@ def _questions(calibration: "Calibration") -> int | None:
 def _quantity(name: str) -> Callable[[Rates], float]:
     """Return what gives the number of a row from rates."""
     if name in LABELLED:
-        return lambda rates: chances(rates)[name]  # type: ignore[index]
+        return lambda rates: chances(rates)[name]
     (revisions,) = (number for number in _REVISIONS if _after(number) == name)
     return lambda rates: float(rates.mixture.accuracy(revisions))
 

@@ -166,6 +166,7 @@ def _loops_in(found: Any) -> str:
         name
         for name, value in getattr(found, "__dict__", {}).items()
         if not name.startswith("_")
+        and not isinstance(value, type)
         and (
             isinstance(value, Runnable)
             or (

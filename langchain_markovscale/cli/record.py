@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from click.core import ParameterSource
 
 from langchain_markovscale._text import name_of
 from langchain_markovscale.cli import named_loop, options
@@ -132,7 +131,7 @@ def record(
         "question_key": question_key,
         "fixed": fixed,
     }
-    own = {name: value for name, value in keys.items() if value is not None}
+    own: dict[str, Any] = {name: value for name, value in keys.items() if value is not None}
     _check_loop(context, loop, own)
     read = [("DATASET", dataset), *(local_models(model, verifier) if loop is None else ())]
     if shard is None:
@@ -224,7 +223,8 @@ def _check_loop(context: typer.Context, loop: str | None, own: Mapping[str, Any]
             )
         return
     for name in _OF_A_MODEL:
-        if context.get_parameter_source(name) == ParameterSource.COMMANDLINE:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
             raise ArgumentError(
                 name,
                 "is for the loop that this command makes, and --loop names yours: set it there.",
