@@ -113,7 +113,7 @@ def record(
     corrects.
     """
     from langchain_markovscale.cli.loop import build_loop, check_names, local_models
-    from langchain_markovscale.recording.forecast import outlook
+    from langchain_markovscale.recording.power import recording_outlook
     from langchain_markovscale.recording.questions import read_questions
     from langchain_markovscale.recording.record import key_of, record_traces
     from langchain_markovscale.recording.recording_file import unfinished
@@ -207,7 +207,7 @@ def record(
         raise
     results().print(continued(str(recording)), markup=False, soft_wrap=True)
     made = own["fixed"] if isinstance(own.get("fixed"), int) else schedule.revisions
-    known = outlook(read_traces(output), made) if made else None
+    known = recording_outlook(read_traces(output), made) if made else None
     if known is not None:
         results().print(str(known), markup=False, soft_wrap=True)
     if recording.failed:
