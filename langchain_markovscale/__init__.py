@@ -18,8 +18,11 @@ _NAMES_BY_MODULE = {
     "traces.tables": ("traces_from_table",),
     "traces.trace": ("Trace", "read_traces", "write_traces"),
     "comparison.compare": ("compare_strategies",),
+    "recording.feedback_labels": ("label_traces",),
+    "recording.forecast": ("RecordingEstimate", "estimate_recording"),
     "recording.logs": ("traces_from",),
     "recording.past_runs": ("traces_from_messages",),
+    "recording.power": ("RecordingOutlook", "recording_outlook"),
     "recording.record": ("arecord_traces", "record_traces"),
     "recording.watching": ("watch",),
     "display.wording": ("explain", "explain_outcome"),
@@ -122,9 +125,18 @@ if TYPE_CHECKING:
     from langchain_markovscale.local.token_probability import (
         TokenProbabilityVerifier as TokenProbabilityVerifier,
     )
+    from langchain_markovscale.recording.feedback_labels import label_traces as label_traces
+    from langchain_markovscale.recording.forecast import (
+        RecordingEstimate as RecordingEstimate,
+        estimate_recording as estimate_recording,
+    )
     from langchain_markovscale.recording.logs import traces_from as traces_from
     from langchain_markovscale.recording.past_runs import (
         traces_from_messages as traces_from_messages,
+    )
+    from langchain_markovscale.recording.power import (
+        RecordingOutlook as RecordingOutlook,
+        recording_outlook as recording_outlook,
     )
     from langchain_markovscale.recording.record import (
         arecord_traces as arecord_traces,

@@ -9,7 +9,7 @@ again up to where it was, without a request.
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,8 +23,15 @@ from langchain_markovscale.batches.job_queue import JobQueue
 from langchain_markovscale.graph.builder import create_markovscale_graph
 from langchain_markovscale.graph.nodes import VerifierLike
 from langchain_markovscale.graph.prompts import Prompts
+from langchain_markovscale.graph.router import router_of
 from langchain_markovscale.graph.settings import reject_unknown
 from langchain_markovscale.graph.writers import WriterLike
+from langchain_markovscale.recording.forecast import (
+    RecordingEstimate,
+    confirmation_of,
+    estimate,
+    left_to_do,
+)
 from langchain_markovscale.recording.graders import Grader
 from langchain_markovscale.recording.questions import Question, as_questions
 from langchain_markovscale.recording.record import grader_of, key_of, warn_of_missing_references
@@ -32,6 +39,7 @@ from langchain_markovscale.recording.recorder import Recorder, Recording
 from langchain_markovscale.recording.recording_file import RecordingFile, unfinished_file
 from langchain_markovscale.recording.schedule import Schedule
 from langchain_markovscale.traces.attempt_counts import AttemptCounts
+from langchain_markovscale.traces.provenance import NONE
 from langchain_markovscale.traces.trace import LabelledAttempt, Trace, read_traces
 from langchain_markovscale.types import ArgumentError
 from langchain_markovscale.verifiers.judge import JudgeVerifier
@@ -58,6 +66,9 @@ class BatchRecordingOptions(TypedDict, total=False):
     poll_seconds: float
     metadata: Mapping[str, Any] | None
     progress: bool | None
+    confirm: Callable[[RecordingEstimate], bool] | None
+    like: str | os.PathLike[str] | None
+    prices: tuple[float, float] | None
 
 
 def record_in_batches(
@@ -105,6 +116,12 @@ def record_in_batches(
         poll_seconds: Time between two looks at whether a job has ended; 60 by default.
         metadata: As for `record_traces`.
         progress: As for `record_traces`.
+        confirm: A function that is called with a `RecordingEstimate` before the first job is
+            submitted; where it returns False, none is. How many jobs that are is told, and not how
+            long they take; tokens and USD come from past traces.
+        like: Past traces of the same loop, for the estimate; by default those in `path`.
+        prices: USD for a million tokens read, and for a million written, as without batches: the
+            estimate takes half of them.
 
     Returns:
         A summary; questions that failed are counted there and in the log.
@@ -183,6 +200,9 @@ class _BatchRecording:
         poll_seconds: float = 60.0,
         metadata: Mapping[str, Any] | None = None,
         progress: bool | None = None,
+        confirm: Callable[[RecordingEstimate], bool] | None = None,
+        like: str | os.PathLike[str] | None = None,
+        prices: tuple[float, float] | None = None,
         **parts: Any,
     ) -> None:
         for name, value, least in (
@@ -204,6 +224,7 @@ class _BatchRecording:
         self._questions, self._path = questions, path
         self._metadata, self._progress = dict(metadata or {}), progress
         self._most, self._poll = int(max_concurrency), poll_seconds
+        self._confirmation = confirmation_of(confirm, like, prices)
         warn_of_missing_references(questions)
 
     async def run(self) -> Recording:
@@ -216,6 +237,33 @@ class _BatchRecording:
         finally:
             file.close()
 
+    def _is_confirmed(self, file: RecordingFile, starts: Mapping[str, Question]) -> bool:
+        """Ask whether to go on, with what is left to do, before the first job."""
+        asked = self._confirmation
+        if asked is None:
+            return True
+        made: dict[str, list[LabelledAttempt]] = defaultdict(list)
+        if (kept := self._beside("starts")).exists():
+            for trace in read_traces(kept):
+                if (question := starts.get(trace["id"])) is not None:
+                    made[question.id] += trace["attempts"]
+        router = router_of(self._graph)
+        expected = estimate(
+            left_to_do(
+                self._schedule,
+                [made[question.id] for question in file.todo],
+                verifies=router is not None and router.loop.get("verifier") != NONE,
+                at_once=self._most,
+            ),
+            list(read_traces(asked.like or self._path)),
+            labelled=sum(question.reference is not None for question in self._questions),
+            revisions=self._schedule.revisions,
+            fresh_starts=self._schedule.fresh_starts,
+            prices=asked.prices,
+            in_batches=True,
+        )
+        return asked.confirm(expected)
+
     async def _record(self, file: RecordingFile) -> Recording:
         starts_file = self._beside("starts")
         # Not taken up, but played again from the journal: its requests are told by their order.
@@ -225,8 +273,9 @@ class _BatchRecording:
             for question in file.todo
             for number in range(self._schedule.fresh_starts)
         }
-        if not starts:
-            return Recording(self._path, 0, len(self._questions), {}, 0, 0.0)
+        before = len(self._questions) - len(file.todo)
+        if not starts or not self._is_confirmed(file, starts):
+            return Recording(self._path, 0, before, {}, 0, 0.0)
         recorder = Recorder(
             self._graph,
             [question._replace(id=name) for name, question in starts.items()],

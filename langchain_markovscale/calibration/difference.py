@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from langchain_markovscale.calibration.observable_rates import LABELLED, WORDS, chances
@@ -62,12 +62,14 @@ class Difference(Display):
         level: Coverage of the intervals.
         sources: Where the two calibrations come from.
         questions: How many questions each was fitted to; None where it was not fitted.
+        unmeasured: What is not compared, since one of the two has not measured it.
     """
 
     rows: tuple[RateChange, ...]
     level: float
     sources: tuple[str, str]
     questions: tuple[int | None, int | None]
+    unmeasured: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> RateChange:
         for row in self.rows:
@@ -136,13 +138,16 @@ class Difference(Display):
     def _moved(self) -> Iterator[str]:
         """Say after how many revisions accuracy has changed, for the better or the worse."""
         for finding in ("better", "worse"):
-            moved = [number for number in _REVISIONS if self[_after(number)].finding == finding]
+            found = {row.name for row in self.rows if row.finding == finding}
+            moved = [number for number in _REVISIONS if _after(number) in found]
             if moved:
                 last = f"revision{'s' * (moved[-1] > 1)}"
                 yield f"Accuracy after {listed(map(str, moved))} {last} is {finding}."
 
     def _outcome(self) -> Iterator[str]:
         accuracies = [row for row in self.rows if row.name not in LABELLED or row.name == "initial"]
+        if len(accuracies) == 1:  # nothing is known of revisions
+            return
         before = max(row.before.value for row in accuracies)
         after = max(row.after.value for row in accuracies)
         yield (
@@ -156,6 +161,11 @@ class Difference(Display):
         return source if many is None else f"{source}, {counted(many, 'question')}"
 
     def _warnings(self) -> Iterator[str]:
+        if self.unmeasured:
+            yield (
+                f"{listed(map(_words, self.unmeasured))} are not compared, since one of the "
+                "calibrations was fitted to traces that do not tell them."
+            )
         if any(row.finding == "unknown" for row in self.rows):
             yield (
                 "some changes have no interval, since one of the calibrations holds no resampled "
@@ -186,44 +196,50 @@ class Difference(Display):
 def difference(before: "Calibration", after: "Calibration", level: float) -> Difference:
     """Return what is different between two calibrations; see `Calibration.diff`."""
     check_level(level)
-    quantities: list[tuple[str, int, Callable[[Rates], float]]] = [
-        (name, _GAINS.get(name, 1), partial(_chance, name=name))
-        for name in LABELLED
-        if name not in _VERIFIER or not _is_silent(before, after)
-    ]
-    quantities += [(_after(n), 1, partial(_accuracy, revisions=n)) for n in _REVISIONS]
+    names = [*LABELLED, *map(_after, _REVISIONS)]
+    lacking = [_lacking(each) for each in (before, after)]
     return Difference(
-        rows=tuple(_row(name, better, of, before, after, level) for name, better, of in quantities),
+        rows=tuple(
+            _row(name, before, after, level)
+            for name in names
+            if not any(name in each for each in lacking)
+        ),
         level=level,
         sources=(before.source, after.source),
         questions=(_questions(before), _questions(after)),
+        unmeasured=tuple(
+            name
+            for name in names
+            if name in LABELLED and (name in lacking[0]) != (name in lacking[1])
+        ),
     )
 
 
-def _is_silent(before: "Calibration", after: "Calibration") -> bool:
-    return before.rates.verdicts_say_nothing and after.rates.verdicts_say_nothing
+def _lacking(calibration: "Calibration") -> set[str]:
+    """Return what a calibration's traces do not tell, so that the rates only have a default."""
+    of_revisions = {"repair", "corruption", *map(_after, _REVISIONS)}
+    tells_of_revisions = calibration.fitted is None or calibration.fitted.revised
+    rates = (calibration.rates, *calibration.draws)
+    silent = rates[0].verdicts_say_nothing or (
+        len(rates) > 1 and all(draw.verdicts_say_nothing for draw in rates[1:])
+    )
+    return (set() if tells_of_revisions else of_revisions) | (set(_VERIFIER) if silent else set())
 
 
 def _questions(calibration: "Calibration") -> int | None:
     return None if calibration.fitted is None else calibration.fitted.questions
 
 
-def _chance(rates: Rates, name: str) -> float:
-    return chances(rates)[name]  # type: ignore[index]
+def _quantity(name: str) -> Callable[[Rates], float]:
+    """Return what gives the number of a row from rates."""
+    if name in LABELLED:
+        return lambda rates: chances(rates)[name]
+    (revisions,) = (number for number in _REVISIONS if _after(number) == name)
+    return lambda rates: float(rates.mixture.accuracy(revisions))
 
 
-def _accuracy(rates: Rates, revisions: int) -> float:
-    return float(rates.mixture.accuracy(revisions))
-
-
-def _row(
-    name: str,
-    better: int,
-    of: Callable[[Rates], float],
-    before: "Calibration",
-    after: "Calibration",
-    level: float,
-) -> RateChange:
+def _row(name: str, before: "Calibration", after: "Calibration", level: float) -> RateChange:
+    of = _quantity(name)
     old, new = of(before.rates), of(after.rates)
     olds, news = ([of(draw) for draw in each.draws] for each in (before, after))
     # Independent bootstraps: any pairing of their draws is as good as any other.
@@ -233,7 +249,7 @@ def _row(
         Estimate.of(old, olds, level),
         Estimate.of(new, news, level),
         Estimate.of(new - old, changes, level),
-        better,
+        _GAINS.get(name, 1),
     )
 
 

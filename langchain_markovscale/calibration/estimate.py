@@ -346,8 +346,9 @@ def _warnings(
         messages.append(f"only {questions}: the rates are uncertain, and {care}.")
     if not statistics.depths:
         messages.append(
-            "no revision was recorded: the loop will not revise. Record revisions too, for "
-            "instance three of every first answer."
+            "no revision was recorded, and nothing is known of what one does: the rates take it to "
+            "change no answer. Record revisions too, for instance three of every first answer, or "
+            'let the loop only draw afresh, with actions=("generate",).'
         )
     if missing := missing_labels(statistics):
         messages.append(

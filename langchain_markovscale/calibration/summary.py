@@ -94,6 +94,11 @@ class FitSummary:
                 f"class_likelihood must be by numbers of classes, got {[*self.class_likelihood]}."
             )
 
+    @property
+    def revised(self) -> bool:
+        """Whether there were revisions, so that something is known of what one does."""
+        return any(row[0] + row[3] > 0 for row in self.drift)
+
 
 # Of the fields of `Rates`; what scores say has rows of its own.
 _NO_RATES = ("accept_threshold", "score_cuts", "score_log_ratios", "scores", "keyed")

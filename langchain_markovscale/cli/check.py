@@ -70,5 +70,5 @@ def check(
             say(f"warning: {warning}", style="yellow")
     write_pages(comparison, html, markdown)
     if fail_if_worse and worse:
-        say(f"Worse: {worse}.", style="red")
+        say(f"Worse: {worse}", style="red")
         raise typer.Exit(FAILED)

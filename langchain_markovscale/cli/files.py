@@ -14,7 +14,7 @@ from langchain_markovscale.cli.console import say
 if TYPE_CHECKING:
     from langchain_markovscale.display.display import Display
 
-Kind = Literal["questions", "traces", "calibration"]
+Kind = Literal["questions", "traces", "calibration", "feedback"]
 
 _MADE_BY: dict[Kind, str] = {
     "questions": 'write one JSON object a line, {"question": "…", "reference": "…"}',
@@ -23,11 +23,15 @@ _MADE_BY: dict[Kind, str] = {
         "and `calibrate` read a table (CSV) or a log as well"
     ),
     "calibration": "`markovscale calibrate traces.jsonl -o calibration.json` makes one",
+    "feedback": (
+        "write what `client.list_feedback(run_ids=…)` of LangSmith returns, one JSON object a line"
+    ),
 }
 _NAMES: dict[Kind, str] = {
     "questions": "questions",
     "traces": "traces",
     "calibration": "a calibration",
+    "feedback": "feedback",
 }
 _READ_BY: dict[Kind, str] = {
     "questions": "`markovscale record` and `markovscale solve --file` read those",

@@ -9,6 +9,7 @@ import typer
 from langchain_markovscale.cli import options
 from langchain_markovscale.cli.console import results, say
 from langchain_markovscale.cli.files import check_input
+from langchain_markovscale.types import ArgumentError
 
 if TYPE_CHECKING:
     from langchain_markovscale.traces.trace import LabelledAttempt, Trace
@@ -31,22 +32,59 @@ def label(
         ),
     ] = None,
     answer_key: options.AnswerKeyName = None,
+    feedback: Annotated[
+        Path | None,
+        typer.Option(
+            help="Label by what users said: feedback or runs of LangSmith, or scores of Langfuse, "
+            "as JSON, JSON Lines or CSV. They are joined by the run's id.",
+            show_default=False,
+        ),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            help="The key of the feedback that says what is right.",
+            show_default="user_score, thumbs_up and so on, or the only one",
+        ),
+    ] = None,
 ) -> None:
     """Say of each answer that has no label whether it is right.
 
     Labels are saved as you go, also while other runs are added to the file; the same command goes
-    on where it was left. Answers of one question with the same key have the same label.
+    on where it was left. Answers of one question with the same key have the same label. Feedback
+    is about the answer that a run returned, and labels no other one.
     """
-    from langchain_markovscale.display.wording import counted
     from langchain_markovscale.traces.appending import replace_traces
     from langchain_markovscale.traces.trace import read_traces
 
     check_input("TRACES", traces, "traces")
+    if feedback is not None:
+        if grader is not None:
+            raise ArgumentError("grader", "cannot be given beside --feedback: give one of them.")
+        results().print(_by_feedback(traces, feedback, label), markup=False, soft_wrap=True)
+        _tell_what_is_left(traces)
+        return
+    if label is not None:
+        raise ArgumentError("label", "names a key of --feedback, which is missing: give both.")
     every = [trace for trace in read_traces(traces) if next(_unlabelled(trace), None) is not None]
     if grader is not None:
         replace_traces(traces, _graded(every, grader, answer_key))
     else:
         _ask(traces, every)
+    _tell_what_is_left(traces)
+
+
+def _by_feedback(traces: Path, feedback: Path, label: str | None) -> str:
+    from langchain_markovscale.recording.feedback_labels import label_traces
+
+    check_input("--feedback", feedback, "feedback")
+    return str(label_traces(traces, feedback, label=label))
+
+
+def _tell_what_is_left(traces: Path) -> None:
+    from langchain_markovscale.display.wording import counted
+    from langchain_markovscale.traces.trace import read_traces
+
     left = sum(1 for trace in read_traces(traces) for _ in _unlabelled(trace))
     have = counted(left, "answer has", "answers have")
     results().print(f"{have} no label yet.", markup=False)
@@ -76,6 +114,7 @@ def _graded(traces: "list[Trace]", grader: str, answer_key: str | None) -> "list
 
 def _ask(path: Path, traces: "list[Trace]") -> None:
     """Ask a person; every answer is saved at once, so that nothing is lost when they leave."""
+    from langchain_markovscale.recording.feedback_labels import set_label
     from langchain_markovscale.traces.appending import replace_traces
 
     todo = [(trace, attempt) for trace in traces for attempt in _unlabelled(trace)]
@@ -101,20 +140,13 @@ def _ask(path: Path, traces: "list[Trace]") -> None:
             return
         if reply == "back" and done:
             place = done.pop()
-            _set(*todo[place], None)
+            set_label(*todo[place], None)
             replace_traces(path, [todo[place][0]])
         elif reply in _LABELS:
-            _set(trace, attempt, _LABELS[reply])
+            set_label(trace, attempt, _LABELS[reply])
             replace_traces(path, [trace])
             done.append(place)
             place += 1
         elif reply == "skip":
             done.append(place)
             place += 1
-
-
-def _set(trace: "Trace", attempt: "LabelledAttempt", correct: bool | None) -> None:
-    """Label an answer, and those of the same question with the same key."""
-    for each in trace["attempts"]:
-        if each is attempt or (each["key"] is not None and each["key"] == attempt["key"]):
-            each["correct"] = correct

@@ -1,26 +1,33 @@
 """`markovscale record`: what the loop does in every round, as traces for a calibration."""
 
+import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from langchain_markovscale._text import name_of
-from langchain_markovscale.cli import options
+from langchain_markovscale.cli import named_loop, options
 from langchain_markovscale.cli.console import FAILED, continued, results, say
 from langchain_markovscale.cli.files import check_input, check_outputs
+from langchain_markovscale.types import ArgumentError
 
 if TYPE_CHECKING:
+    from langchain_markovscale.answers.keys import AnswerKey
     from langchain_markovscale.recording.forecast import RecordingEstimate
     from langchain_markovscale.recording.graders import Grader
+    from langchain_markovscale.recording.questions import Question
+    from langchain_markovscale.recording.recorder import Recording
 
 _UNLABELLED = "none"
+_OF_A_MODEL = ("model", "verifier", "temperature", "max_tokens", "seed")
 
 
 def record(
+    context: typer.Context,
     dataset: Annotated[
         Path,
         typer.Argument(
@@ -81,6 +88,13 @@ def record(
     ] = None,
     shard: options.Shard = None,
     prices: options.TokenPrices = None,
+    loop: named_loop.LoopName = None,
+    answers_key: named_loop.DraftsKey = None,
+    scores_key: named_loop.ScoresKey = None,
+    attempts_key: named_loop.AttemptsKey = None,
+    messages_key: named_loop.MessagesKey = None,
+    question_key: named_loop.QuestionKey = None,
+    fixed: named_loop.FixedRevisions = None,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Go on without asking after the estimate.")
     ] = False,
@@ -93,11 +107,15 @@ def record(
     Each question is drawn afresh and revised as often as asked, without stopping early. A finished
     question is written at once: when the command is broken off, the same command goes on. What it
     takes and what it can tell is said before; at a terminal you are asked whether to go on.
+
+    With --loop a loop of your own is run, once for each fresh start. Unless a MarkovScaleRouter is
+    its edge or --fixed is given it stops by its own rule, for which `markovscale calibrate`
+    corrects.
     """
     from langchain_markovscale.cli.loop import build_loop, check_names, local_models
-    from langchain_markovscale.recording.forecast import outlook
+    from langchain_markovscale.recording.power import recording_outlook
     from langchain_markovscale.recording.questions import read_questions
-    from langchain_markovscale.recording.record import record_traces
+    from langchain_markovscale.recording.record import key_of, record_traces
     from langchain_markovscale.recording.recording_file import unfinished
     from langchain_markovscale.recording.schedule import Schedule
     from langchain_markovscale.traces.trace import read_traces
@@ -105,70 +123,118 @@ def record(
     if rounds is not None:
         say(f"warning: --rounds is now called --revisions: write --revisions {rounds}.", "yellow")
         revisions = rounds
-    read = [("DATASET", dataset), *local_models(model, verifier)]
+    keys = {
+        "answers_key": answers_key,
+        "scores_key": scores_key,
+        "attempts_key": attempts_key,
+        "messages_key": messages_key,
+        "question_key": question_key,
+        "fixed": fixed,
+    }
+    own: dict[str, Any] = {name: value for name, value in keys.items() if value is not None}
+    _check_loop(context, loop, own)
+    read = [("DATASET", dataset), *(local_models(model, verifier) if loop is None else ())]
     if shard is None:
         _check_written(output, read)
     check_input("DATASET", dataset, "questions")
     if like is not None:
         check_input("--like", like, "traces")
     paid = options.token_prices(prices)
-    check_names(model, verifier)
+    if loop is None:
+        check_names(model, verifier)
     schedule = Schedule(revisions, fresh_starts)
     questions = read_questions(
         dataset, question_field=question_field, reference_field=reference_field
     )
     if shard is not None:
-        questions, own = options.of_shard(shard, questions, output)
-        output = own or output
+        questions, part = options.of_shard(shard, questions, output)
+        output = part or output
         _check_written(output, read)
         if not questions:
             say(f"No question is in part {shard}.")
             return
-    grading = _grading(grader, answer_key, [question.reference for question in questions])
-    loop = build_loop(
-        model_name=model,
-        verifier_name=verifier,
-        answer_key=answer_key,
-        cost_per_round=0.0,
-        max_rounds=1,
-        actions=("revise", "generate"),
-        temperature=temperature,
-        max_tokens=max_tokens,
-        seed=seed,
-        calls_made=None if seed is None else unfinished(output),
-    )
-    settings = {
-        "model": model,
-        "verifier": verifier,
-        "answer_key": answer_key,
-        "grader": grader or "exact",
-        "temperature": temperature,
-        "max_tokens": max_tokens,
-    }
+    references = [question.reference for question in questions]
+    settings: dict[str, Any] = {"answer_key": answer_key, "grader": grader or "exact"}
+    if loop is not None:
+        graph = named_loop.loop_named(loop)
+        settings = {"own_loop": loop, **own, **settings}
+        if fixed is not None:
+            own["fixed"] = named_loop.fixed_named(fixed)
+        if answer_key is not None:
+            own["answer_key"] = answer_key
+        grading = _grading(grader, answer_key or key_of(graph), references)
+    else:
+        grading = _grading(grader, answer_key, references)
+        graph = build_loop(
+            model_name=model,
+            verifier_name=verifier,
+            answer_key=answer_key,
+            cost_per_round=0.0,
+            max_rounds=1,
+            actions=("revise", "generate"),
+            temperature=temperature,
+            max_tokens=max_tokens,
+            seed=seed,
+            calls_made=None if seed is None else unfinished(output),
+        ).graph
+        settings |= {
+            "model": model,
+            "verifier": verifier,
+            "temperature": temperature,
+            "max_tokens": max_tokens,
+            **({} if seed is None else {"seed": seed}),
+        }
+    # A loop of one's own may be written for an event loop alone, and one of ours for either.
+    run = record_traces if loop is None else _on_an_event_loop
     try:
-        recording = record_traces(
-            loop.graph,
+        recording = run(
+            graph,
             questions,
             path=output,
             grader=grading,
             revisions=schedule.revisions,
             fresh_starts=schedule.fresh_starts,
             max_concurrency=max_concurrency,
-            metadata=settings | ({} if seed is None else {"seed": seed}),
+            metadata=settings,
             progress=True,
             confirm=partial(_goes_on, asks=not yes and sys.stdin.isatty()),
             like=like,
             prices=paid,
+            **own,
         )
     except KeyboardInterrupt:
         say(f"What was recorded is in {name_of(output)}; the same command goes on from there.")
         raise
     results().print(continued(str(recording)), markup=False, soft_wrap=True)
-    known = outlook(read_traces(output), schedule.revisions) if schedule.revisions else None
+    made = own["fixed"] if isinstance(own.get("fixed"), int) else schedule.revisions
+    known = recording_outlook(read_traces(output), made) if made else None
     if known is not None:
         results().print(str(known), markup=False, soft_wrap=True)
     if recording.failed:
         raise typer.Exit(FAILED)
+
+
+def _check_loop(context: typer.Context, loop: str | None, own: Mapping[str, Any]) -> None:
+    """Refuse options that are for the other kind of loop."""
+    if loop is None:
+        if own:
+            raise ArgumentError(
+                next(iter(own)), "is for a loop of your own: name that with --loop."
+            )
+        return
+    for name in _OF_A_MODEL:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise ArgumentError(
+                name,
+                "is for the loop that this command makes, and --loop names yours: set it there.",
+            )
+
+
+def _on_an_event_loop(loop: Any, questions: "Sequence[Question]", **options: Any) -> "Recording":
+    from langchain_markovscale.recording.record import arecord_traces
+
+    return asyncio.run(arecord_traces(loop, questions, **options))
 
 
 def _check_written(output: Path, read: "Sequence[tuple[str, Path]]") -> None:
@@ -187,7 +253,9 @@ def _goes_on(expected: "RecordingEstimate", *, asks: bool) -> bool:
 
 
 def _grading(
-    grader: str | None, answer_key: str | None, references: Sequence[str | None]
+    grader: str | None,
+    answer_key: "AnswerKey | str | None",
+    references: Sequence[str | None],
 ) -> "Grader":
     """Return the grader, after checking every reference with it."""
     from langchain_markovscale.recording.graders import check_reference, resolve_grader

@@ -70,8 +70,14 @@ def _change(findings: ComparisonFindings) -> str:
     return f" ({abs(share):.0%} {'fewer' if share > 0 else 'more'})"
 
 
-def at_even_cost(findings: ComparisonFindings) -> str:
-    """Return how much more often MarkovScale is right where it spends as much as the rule."""
+def at_even_cost(findings: ComparisonFindings, rule: str | None = None) -> str:
+    """Return how much more often MarkovScale is right where it spends as much as the rule.
+
+    Args:
+        findings: Of the comparison.
+        rule: What the rule is called; by default as in a sentence after one that names it.
+    """
+    that = _that(findings) if rule is None else rule
     switch, unit = findings.switch, findings.budget
     words = {
         "more": f"is more often right: {switch.even.points}",
@@ -85,10 +91,10 @@ def at_even_cost(findings: ComparisonFindings) -> str:
     if number(nearest) != number(spent):
         return (
             f"MarkovScale takes {'fewer' if nearest < spent else 'more'} {unit} than "
-            f"{_that(findings)} at every cost that was tried; with {number(nearest)} it {words}."
+            f"{that} at every cost that was tried; with {number(nearest)} it {words}."
         )
     where = _elsewhere(findings, spent)
-    return f"For as many {unit} as {_that(findings)} takes{where}, MarkovScale {words}."
+    return f"For as many {unit} as {that} takes{where}, MarkovScale {words}."
 
 
 def as_accurate(findings: ComparisonFindings) -> str:
@@ -215,15 +221,11 @@ def _relative(before: float, after: float) -> str:
 
 
 def rule_is_worse(findings: ComparisonFindings) -> str | None:
-    """Return what is clearly worse than it need be, beyond its interval; None if nothing is."""
+    """Return what is clearly worse than it need be, as a sentence; None if nothing is."""
     switch = findings.switch
+    name = switch.mine.rule.name
     if found(switch.gain) == "less":
-        return (
-            f"{switch.mine.rule.name} is less often right than a single pass: {switch.gain.points}"
-        )
+        return f"{name} is less often right than a single pass: {switch.gain.points}."
     if found(switch.even) == "less":
-        return (
-            f"MarkovScale is less often right than {switch.mine.rule.name} for as many "
-            f"{findings.budget}: {switch.even.points}"
-        )
+        return at_even_cost(findings, name)
     return None

@@ -98,8 +98,10 @@ class Estimate(NamedTuple):
 
     def in_points(self, *, unit: bool = True) -> str:
         """Return it as a difference in points, without the unit where a heading has it."""
-        size = max(abs(self.value), *(abs(end) for end in self.interval or (0.0,)))
-        digits = 0 if size >= 0.05 else 1
+        ends = self.interval or (0.0, 0.0)
+        size = max(abs(self.value), *map(abs, ends))
+        excludes_zero = ends[0] * ends[1] > 0  # which must be seen
+        digits = 0 if size >= 0.05 and not (excludes_zero and min(map(abs, ends)) < 0.005) else 1
         shown = points(self.value, digits, signed=True, unit=unit)
         if self.interval is None:
             return shown

@@ -10,6 +10,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Unpack
 
 from langchain_core.runnables import RunnableConfig
@@ -24,9 +25,18 @@ from langchain_markovscale.distributed.outputs import output_at
 from langchain_markovscale.distributed.shards import in_shards, shard_name
 from langchain_markovscale.graph.builder import create_markovscale_graph
 from langchain_markovscale.graph.settings import reject_unknown
+from langchain_markovscale.recording.forecast import (
+    Confirmation,
+    RecordingEstimate,
+    confirmation_of,
+    estimate,
+    left_to_do,
+)
 from langchain_markovscale.recording.graders import Grader
 from langchain_markovscale.recording.questions import Question, as_questions, read_questions
 from langchain_markovscale.recording.record import GraphOrParts, arecord_traces
+from langchain_markovscale.recording.schedule import Schedule
+from langchain_markovscale.traces.trace import read_traces
 from langchain_markovscale.types import ArgumentError
 
 _SHARDS_PER_ACTOR = 4
@@ -61,6 +71,9 @@ class DatasetRecordingOptions(ActorOptions, total=False):
     max_concurrency: int
     config: RunnableConfig | None
     metadata: Mapping[str, Any] | None
+    confirm: Callable[[RecordingEstimate], bool] | None
+    like: str | os.PathLike[str] | None
+    prices: tuple[float, float] | None
 
 
 class DatasetSolvingOptions(ActorOptions, total=False):
@@ -94,7 +107,8 @@ class DatasetRun:
     shards: int = 1
 
     def __str__(self) -> str:
-        before = f" ({self.already_there} were there before)" if self.already_there else ""
+        there = counted(self.already_there, "was", "were")
+        before = f" ({there} there before)" if self.already_there else ""
         text = (
             f"{counted(self.done, 'question')} finished in {self.out}{before}, in "
             f"{counted(self.shards, 'file')}."
@@ -136,7 +150,9 @@ def record_dataset(
         out: A folder that all machines see, or a URL that fsspec knows, such as `s3://…`. There an
             actor uploads what is new after 64 lines of its journal, or 30 seconds.
         **options: Those of the actors, `ActorOptions`, and those of `record_traces` but `path` and
-            `progress`: Ray shows how far it is.
+            `progress`: Ray shows how far it is. `confirm` is called once, before the actors are
+            made, with an estimate for all questions that are not finished; past traces come from
+            `like`, or from `out` where that is a folder.
 
     Raises:
         ValueError: If an argument is wrong.
@@ -144,7 +160,34 @@ def record_dataset(
         ModuleNotFoundError: If Ray is not installed.
     """
     reject_unknown(record_dataset, options, DatasetRecordingOptions)
-    return _through_actors(_Recorder, make_parts, ds, out, {**options})
+    given: dict[str, Any] = {**options}
+    asked = confirmation_of(*(given.pop(name, None) for name in ("confirm", "like", "prices")))
+    if asked is not None and asked.like is None and (folder := Path(out)).is_dir():
+        asked = asked._replace(like=folder if any(folder.glob("*.jsonl")) else None)
+    return _through_actors(_Recorder, make_parts, ds, out, given, asked)
+
+
+def _is_confirmed(
+    asked: Confirmation | None,
+    every: Sequence[Question],
+    todo: Sequence[Question],
+    options: Mapping[str, Any],
+    actors: int,
+) -> bool:
+    """Ask whether to go on, with what is left to do."""
+    if asked is None:
+        return True
+    schedule = Schedule(options.get("revisions", 3), options.get("fresh_starts", 4))
+    at_once = actors * options.get("max_concurrency", 8)
+    expected = estimate(
+        left_to_do(schedule, [[] for _ in todo], verifies=None, at_once=at_once),
+        [] if asked.like is None else list(read_traces(asked.like)),
+        labelled=sum(question.reference is not None for question in every),
+        revisions=schedule.revisions,
+        fresh_starts=schedule.fresh_starts,
+        prices=asked.prices,
+    )
+    return asked.confirm(expected)
 
 
 def solve_dataset(
@@ -229,6 +272,7 @@ def _through_actors(
     ds: Any,
     out: str | os.PathLike[str],
     options: dict[str, Any],
+    asked: Confirmation | None = None,
 ) -> DatasetRun:
     """Have actors work on what is not finished of a question set.
 
@@ -238,6 +282,7 @@ def _through_actors(
         ds: The questions.
         out: The folder.
         options: Those of the actors, and of what is done with each shard.
+        asked: Who is asked whether to go on.
     """
     ray = _ray()
     every, place = dict(options), os.fspath(out)
@@ -247,16 +292,20 @@ def _through_actors(
         raise ArgumentError("actors", f"must be a whole number of at least 1, got {actors!r}.")
     shards = options.get("shards", _SHARDS_PER_ACTOR * actors)
     storage = dict(options.get("storage_options") or {})
-    parts = in_shards(_questions(ds), shards)
+    questions = _questions(ds)
+    parts = in_shards(questions, shards)
     output = output_at(out, storage)
     rows, before = [], 0
+    todo: list[Question] = []
     for number, part in enumerate(parts):
         name = f"{shard_name(number, shards)}.jsonl"
         there = output.ids(name)
-        before += sum(question.id in there for question in part)
-        if any(question.id not in there for question in part):
+        left = [question for question in part if question.id not in there]
+        before += len(part) - len(left)
+        todo += left
+        if left:
             rows.append({"name": name, "questions": json.dumps(part)})
-    if not rows:
+    if not rows or not _is_confirmed(asked, questions, todo, every, min(actors, len(rows))):
         return DatasetRun(place, 0, before, {}, shards)
     results = (
         ray.data.from_items(rows, override_num_blocks=len(rows))

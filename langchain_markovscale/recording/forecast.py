@@ -1,37 +1,30 @@
-"""What a recording will take, and what its questions can tell: before it is paid for, and after.
+"""What a recording will take, before it is paid for: attempts, minutes, tokens and USD."""
 
-What is compared is the accuracy after the last revision with that of the first answer. The unit is
-the question, since attempts at one question are alike: each question has one difference D, the mean
-over its fresh starts of (last answer right) − (first answer right), and n questions tell their mean
-to ± z √(Var D / n), where questions are taken as independent and n as large enough for a normal
-distribution.
-"""
-
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import ceil, sqrt
+from math import ceil
 from pathlib import Path
-from statistics import NormalDist, fmean, variance
+from statistics import fmean, variance
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from langchain_markovscale.display.wording import counted, points
+from langchain_markovscale.recording.power import (
+    ENOUGH,
+    assumed_variance,
+    differences,
+    half_width,
+)
+from langchain_markovscale.recording.questions import as_questions
 from langchain_markovscale.recording.schedule import Schedule
-from langchain_markovscale.theory.mixture import ChainMixture
-from langchain_markovscale.theory.rates import training_free_rates
-from langchain_markovscale.traces.trace import Trace
+from langchain_markovscale.theory.validation import non_negative, whole
+from langchain_markovscale.traces.trace import Trace, read_traces
 from langchain_markovscale.traces.usage import tokens_of
+from langchain_markovscale.types import ArgumentError
 
-ENOUGH = 10
-"""Questions with labels from which on Var D is measured rather than assumed."""
-
-_LEVEL = 0.95
-_POWER = 0.8
 _MILLION = 1_000_000
-_Z = NormalDist().inv_cdf((1 + _LEVEL) / 2)
-_Z_POWER = NormalDist().inv_cdf(_POWER)
+_BATCH_PRICE = 0.5  # of what the same tokens cost at once
 
 
 class Left(NamedTuple):
@@ -75,6 +68,7 @@ class RecordingEstimate:
             the first answer, in units of accuracy; None where the recording cannot tell it.
         measured: Whether that comes from recorded questions; else from the rates that are assumed
             where nothing was measured.
+        jobs: How many jobs of a batch interface, one after the other; None where there are none.
     """
 
     questions: int
@@ -90,6 +84,7 @@ class RecordingEstimate:
     revisions: int
     half_width: float | None
     measured: bool
+    jobs: int | None = None
 
     def __str__(self) -> str:
         least = "at least " if self.at_least else ""
@@ -101,6 +96,12 @@ class RecordingEstimate:
 
     def _cost(self) -> str:
         parts = []
+        waits = ""
+        if self.jobs is not None:
+            several = ", one after the other, of up to a day each"
+            waits = (
+                f"{counted(self.jobs, 'job')}{several if self.jobs > 1 else ' of up to a day'}. "
+            )
         if self.seconds is not None:
             minutes = self.seconds / 60
             shown = (
@@ -114,8 +115,10 @@ class RecordingEstimate:
                 f"about {self.input_tokens:,.0f} tokens read and {self.output_tokens:,.0f} written"
             )
         if not parts:
-            return "How long it takes is not known yet."
-        return f"It takes {', '.join(parts)}, judged by {counted(self.past, 'recorded question')}."
+            unknown = "What it costs" if waits else "How long it takes"
+            return f"{waits}{unknown} is not known yet."
+        past = counted(self.past, "recorded question")
+        return f"{waits}It takes {', '.join(parts)}, judged by {past}."
 
     def _worth(self) -> str:
         if self.half_width is None:
@@ -132,44 +135,6 @@ class RecordingEstimate:
         )
 
 
-@dataclass(frozen=True)
-class Outlook:
-    """What a recording tells, and what more questions would.
-
-    Attributes:
-        questions: Questions with labels of their first answers and last revisions.
-        revisions: Revisions that the last answer has.
-        difference: Accuracy after the last revision less that of the first answer.
-        half_width: Half its 95% interval.
-        to_halve: How many more questions halve the interval, if they differ as these do.
-        to_tell: How many more questions tell a difference of this size from none, with a
-            probability (power) of 80%; 0 where these do already, None where there is no difference.
-    """
-
-    questions: int
-    revisions: int
-    difference: float
-    half_width: float
-    to_halve: int
-    to_tell: int | None
-
-    def __str__(self) -> str:
-        text = (
-            f"After {counted(self.revisions, 'revision')} accuracy differs from that of the first "
-            f"answer by {points(self.difference, signed=True)}, ± {points(self.half_width)} (95% "
-            f"interval, {counted(self.questions, 'question')}). "
-            f"{counted(self.to_halve, 'more question')} would halve the interval"
-        )
-        if self.to_tell is None:
-            return f"{text}."
-        if self.to_tell == 0:
-            return f"{text}; a difference of this size needs no more to be told from none."
-        return (
-            f"{text}; {self.to_tell} more would tell a difference of this size from none in 80% of "
-            "recordings."
-        )
-
-
 class Confirmation(NamedTuple):
     """Who is asked whether a recording shall go on, and what the estimate is made from.
 
@@ -182,6 +147,97 @@ class Confirmation(NamedTuple):
     confirm: Callable[[RecordingEstimate], bool]
     like: Path | None = None
     prices: tuple[float, float] | None = None
+
+
+def confirmation_of(
+    confirm: Callable[[RecordingEstimate], bool] | None,
+    like: str | os.PathLike[str] | None,
+    prices: tuple[float, float] | None,
+) -> Confirmation | None:
+    """Return who is asked, as the options of a recording say; None where nobody is.
+
+    Raises:
+        ValueError: If an option is wrong, or one is for an estimate that nobody gets.
+    """
+    if confirm is None:
+        for name, value in (("like", like), ("prices", prices)):
+            if value is not None:
+                raise ArgumentError(
+                    name, "is for the estimate that confirm gets, and confirm is missing: give it."
+                )
+        return None
+    if not callable(confirm):
+        raise ArgumentError("confirm", f"must be a function, got {confirm!r}.")
+    return Confirmation(confirm, _past_file(like), _checked_prices(prices))
+
+
+def _checked_prices(prices: tuple[float, float] | None) -> tuple[float, float] | None:
+    if prices is None:
+        return None
+    try:
+        read, written = prices
+    except (TypeError, ValueError):
+        raise ArgumentError("prices", f"must be two prices, got {prices!r}.") from None
+    return float(non_negative("prices", read)), float(non_negative("prices", written))
+
+
+def _past_file(like: str | os.PathLike[str] | None) -> Path | None:
+    if like is not None and not Path(like).is_file():
+        raise ArgumentError("like", f"must be a file of traces, got {str(like)!r}.")
+    return None if like is None else Path(like)
+
+
+def estimate_recording(
+    dataset: Iterable[Any],
+    *,
+    revisions: int = 3,
+    fresh_starts: int = 4,
+    verifies: bool = True,
+    like: str | os.PathLike[str] | None = None,
+    prices: tuple[float, float] | None = None,
+    max_concurrency: int = 8,
+    in_batches: bool = False,
+) -> RecordingEstimate:
+    """Return what a recording would take and could tell, without a model or a graph.
+
+    `record_traces`, `record_in_batches`, `record_dataset` and `markovscale record` show the same
+    for what is left to record, before anything is paid for.
+
+    Example:
+        print(estimate_recording(questions, like="traces.jsonl", prices=(3, 15)))
+
+    Args:
+        dataset: The questions, as for `record_traces`.
+        revisions: Revisions of each fresh start.
+        fresh_starts: Fresh draws for each question.
+        verifies: Whether attempts are verified.
+        like: Past traces of the same loop, which tell time and tokens.
+        prices: USD for a million tokens read, and for a million written; those without batches.
+        max_concurrency: How many questions run at a time.
+        in_batches: Whether it is for `record_in_batches`: at half the price, in jobs of up to a
+            day each.
+
+    Returns:
+        The estimate; it prints as sentences.
+
+    Raises:
+        ValueError: If an argument is wrong.
+        OSError: If the past traces cannot be read.
+    """
+    questions = as_questions(dataset)
+    past = _past_file(like)
+    schedule = Schedule(revisions, fresh_starts)
+    whole("max_concurrency", max_concurrency, least=1)
+    prior: list[list[Any]] = [[] for _ in questions]
+    return estimate(
+        left_to_do(schedule, prior, verifies=verifies, at_once=max_concurrency),
+        [] if past is None else list(read_traces(past)),
+        labelled=sum(question.reference is not None for question in questions),
+        revisions=schedule.revisions,
+        fresh_starts=schedule.fresh_starts,
+        prices=_checked_prices(prices),
+        in_batches=in_batches,
+    )
 
 
 def left_to_do(
@@ -210,95 +266,6 @@ def left_to_do(
     return Left(len(prior), fresh_starts, revisions, unverified, verifies, at_once)
 
 
-def outlook(traces: Iterable[Trace], revisions: int) -> Outlook | None:
-    """Return what recorded questions tell of the last revision, and what more would.
-
-    Args:
-        traces: Traces with labels. Those that the loop's own rule ended are skipped: it chooses
-            which answers have a last revision.
-        revisions: Revisions that the last answer has, at least 1.
-
-    Returns:
-        None where fewer than ten questions have the labels, or none of them differs from another.
-    """
-    found = differences(traces, revisions)
-    if len(found) < ENOUGH or not (spread := variance(found)):
-        return None
-    difference, many = fmean(found), len(found)
-    needed = None
-    if difference:
-        needed = max(ceil((_Z + _Z_POWER) ** 2 * spread / difference**2) - many, 0)
-    return Outlook(many, revisions, difference, half_width(spread, many), 3 * many, needed)
-
-
-def half_width(spread: float, questions: int) -> float:
-    """Return half the 95% interval of a mean over questions.
-
-    Args:
-        spread: Variance between questions.
-        questions: How many there are, at least 1.
-    """
-    return _Z * sqrt(spread / questions)
-
-
-def differences(traces: Iterable[Trace], revisions: int) -> list[float]:
-    """Return D of each question that has labels of both answers in a fresh start.
-
-    Args:
-        traces: Traces; those that the loop's own rule ended are skipped.
-        revisions: Revisions that the last answer has.
-    """
-    every = (
-        _of_a_question(trace["attempts"], revisions)
-        for trace in traces
-        if not trace.get("censored")
-    )
-    return [fmean(found) for found in every if found]
-
-
-def _of_a_question(attempts: Sequence[Mapping[str, Any]], revisions: int) -> list[int]:
-    begins: list[tuple[int, int]] = []  # by attempt: its fresh draw, and revisions since
-    found = []
-    for index, attempt in enumerate(attempts):
-        parent = attempt["parent"]
-        root, depth = (index, 0) if parent is None else (begins[parent][0], begins[parent][1] + 1)
-        begins.append((root, depth))
-        first, last = attempts[root].get("correct"), attempt.get("correct")
-        if depth == revisions and first is not None and last is not None:
-            found.append(int(last) - int(first))
-    return found
-
-
-def assumed_variance(
-    revisions: int, fresh_starts: int, mixture: ChainMixture | None = None
-) -> float:
-    """Return Var D where classes of questions are chains of known rates.
-
-    With u = P(first wrong, last right) and v = P(first right, last wrong) in a class, a fresh start
-    has the mean u − v and the variance u + v − (u − v)². Fresh starts of one question are
-    independent within its class, so that Var D = E[u + v − (u − v)²] / fresh starts + Var[u − v].
-
-    Args:
-        revisions: Revisions that the last answer has.
-        fresh_starts: Fresh draws of each question.
-        mixture: The rates; by default those that are assumed where nothing was measured.
-    """
-    mixture = training_free_rates().mixture if mixture is None else mixture
-    if_wrong, if_right = np.zeros(mixture.n_classes), np.ones(mixture.n_classes)
-    for depth in range(revisions):
-        repair, corruption = (
-            rate * mixture.settling**depth for rate in (mixture.repair, mixture.corruption)
-        )
-        if_wrong, if_right = (
-            right * (1 - corruption) + (1 - right) * repair for right in (if_wrong, if_right)
-        )
-    up, down = (1 - mixture.initial) * if_wrong, mixture.initial * (1 - if_right)
-    mean = up - down
-    within = mixture.weights @ (up + down - mean**2)
-    between = mixture.weights @ mean**2 - (mixture.weights @ mean) ** 2
-    return float(within / fresh_starts + between)
-
-
 def estimate(
     left: Left,
     past: Sequence[Trace],
@@ -308,6 +275,7 @@ def estimate(
     fresh_starts: int,
     prices: tuple[float, float] | None = None,
     seconds_each: float | None = None,
+    in_batches: bool = False,
 ) -> RecordingEstimate:
     """Return what a recording will take and can tell.
 
@@ -322,6 +290,8 @@ def estimate(
         fresh_starts: Fresh draws of each question.
         prices: USD for a million tokens read, and for a million written.
         seconds_each: How long a question takes, for traces whose attempts do not tell.
+        in_batches: Whether a provider's batch interface is asked: at half the price, in jobs whose
+            time nothing tells.
     """
     made = [attempt for trace in past for attempt in trace["attempts"]]
     draws = [attempt for attempt in made if attempt["parent"] is None]
@@ -339,9 +309,12 @@ def estimate(
         seconds = seconds_each * left.questions
     if seconds is not None:
         seconds /= max(min(left.at_once, left.questions), 1)
+    if in_batches:
+        seconds = None
     usd = None
     if prices is not None and read is not None and written is not None:
         usd = (read * prices[0] + written * prices[1]) / _MILLION
+        usd *= _BATCH_PRICE if in_batches else 1
     verifications = None
     if left.verifies is not None:
         verifications = attempts + left.unverified if left.verifies else 0
@@ -365,7 +338,14 @@ def estimate(
         revisions=revisions,
         half_width=half,
         measured=measured,
+        jobs=_jobs(left, revisions) if in_batches else None,
     )
+
+
+def _jobs(left: Left, revisions: int) -> int:
+    """Return the jobs of a recording in batches: one for all draws, their verdicts, and so on."""
+    portions = max(ceil(left.fresh_starts / left.at_once), 1)
+    return portions * (revisions + 1) * (2 if left.verifies else 1)
 
 
 def _total(plan: Sequence[tuple[Sequence[Mapping[str, Any]], int]], of: Any) -> float | None:

@@ -21,7 +21,7 @@ from langchain_markovscale.graph.conversation import values_of
 from langchain_markovscale.graph.state_reader import AttemptsReader
 from langchain_markovscale.traces.messages import read_messages
 from langchain_markovscale.traces.trace import LabelledAttempt
-from langchain_markovscale.types import new_attempt
+from langchain_markovscale.types import Attempt, new_attempt
 
 _OF_AN_AGENT = "markovscale"  # where our middleware keeps the attempts of a turn
 _QUESTION = "question"
@@ -224,6 +224,27 @@ def _reply_in(update: Mapping[str, Any]) -> str | None:
         if isinstance(each, AIMessage) and not each.tool_calls
     ]
     return answers[-1] if answers else None
+
+
+def returned(result: Any, attempts: Sequence[Attempt]) -> int:
+    """Return the number of the attempt that a run has returned.
+
+    That is the one that its decision calls the best, or that its `answer` or its last message
+    repeats; else the last one.
+
+    Args:
+        result: What it returned.
+        attempts: Its attempts, at least one.
+    """
+    values = values_of(result) if _is_state(result) else {}
+    best = (values.get("decision") or {}).get("best")
+    if type(best) is int and 0 <= best < len(attempts):
+        return best
+    texts = [values.get("answer"), _reply_in(values)]
+    repeated = (
+        number for number in reversed(range(len(attempts))) if attempts[number]["text"] in texts
+    )
+    return next(repeated, len(attempts) - 1)
 
 
 def _is_state(result: Any) -> bool:

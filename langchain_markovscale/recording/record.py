@@ -24,7 +24,7 @@ from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
 from langchain_markovscale.graph.builder import create_markovscale_graph
 from langchain_markovscale.graph.router import router_of
 from langchain_markovscale.graph.settings import reject_unknown
-from langchain_markovscale.recording.forecast import Confirmation, RecordingEstimate
+from langchain_markovscale.recording.forecast import RecordingEstimate, confirmation_of
 from langchain_markovscale.recording.graders import Grader, resolve_grader
 from langchain_markovscale.recording.observed_run import StateKeys
 from langchain_markovscale.recording.own_loop import Fixed, OwnLoop
@@ -32,8 +32,7 @@ from langchain_markovscale.recording.question_run import QuestionRun
 from langchain_markovscale.recording.questions import Question, as_questions
 from langchain_markovscale.recording.recorder import Recorder, Recording
 from langchain_markovscale.recording.schedule import Schedule, is_scheduled
-from langchain_markovscale.theory.validation import non_negative
-from langchain_markovscale.types import ArgumentError, MarkovScaleDeprecationWarning
+from langchain_markovscale.types import MarkovScaleDeprecationWarning
 
 GraphOrParts = CompiledStateGraph[Any, Any, Any, Any] | Mapping[str, Any]
 """A graph of `create_markovscale_graph`, or the arguments to make one."""
@@ -267,33 +266,8 @@ def _recorder(
         config=config,
         metadata=metadata,
         progress=progress,
-        confirmation=_confirmation(confirm, like, prices),
+        confirmation=confirmation_of(confirm, like, prices),
     )
-
-
-def _confirmation(
-    confirm: Callable[[RecordingEstimate], bool] | None,
-    like: str | os.PathLike[str] | None,
-    prices: tuple[float, float] | None,
-) -> Confirmation | None:
-    if confirm is None:
-        for name, value in (("like", like), ("prices", prices)):
-            if value is not None:
-                raise ArgumentError(
-                    name, "is for the estimate that confirm gets, and confirm is missing: give it."
-                )
-        return None
-    if not callable(confirm):
-        raise ArgumentError("confirm", f"must be a function, got {confirm!r}.")
-    if prices is not None:
-        try:
-            read, written = prices
-        except (TypeError, ValueError):
-            raise ArgumentError("prices", f"must be two prices, got {prices!r}.") from None
-        prices = (float(non_negative("prices", read)), float(non_negative("prices", written)))
-    if like is not None and not Path(like).is_file():
-        raise ArgumentError("like", f"must be a file of traces, got {str(like)!r}.")
-    return Confirmation(confirm, None if like is None else Path(like), prices)
 
 
 def warn_of_missing_references(questions: Sequence[Question]) -> None:

@@ -118,7 +118,8 @@ class Recording:
     trouble: str | None = None
 
     def __str__(self) -> str:
-        before = f" ({self.already_there} were there before)" if self.already_there else ""
+        there = counted(self.already_there, "was", "were")
+        before = f" ({there} there before)" if self.already_there else ""
         text = (
             f"{counted(self.recorded, 'question')} recorded in {self.path}{before}: "
             f"{counted(self.attempts, 'attempt')} in {self.seconds:.0f} seconds."

@@ -8,25 +8,35 @@ import functools
 import inspect
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from uuid import UUID, uuid4
 
 from langchain_core.runnables import Runnable
+from langsmith.run_helpers import get_current_run_tree, is_traceable_function
 from typing_extensions import Unpack
 
 from langchain_markovscale._text import logger_of
 from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
-from langchain_markovscale.graph.router import router_of
-from langchain_markovscale.recording.observed_run import ObservedRun, RunTap, StateKeys, StateView
+from langchain_markovscale.graph.router import MarkovScaleRouter, router_of
+from langchain_markovscale.recording.observed_run import (
+    ObservedRun,
+    RunTap,
+    StateKeys,
+    StateView,
+    returned,
+)
 from langchain_markovscale.recording.record import key_of
 from langchain_markovscale.traces.appending import append_trace
-from langchain_markovscale.traces.provenance import LOOP
+from langchain_markovscale.traces.provenance import LOOP, RETURNED, RUN_ID
 from langchain_markovscale.traces.trace import Trace
+from langchain_markovscale.types import Attempt
 
 logger = logger_of(__name__)
+
+_LANGSMITH = "langsmith_extra"  # the argument by which a traced function is told of its run
 
 Watched = TypeVar("Watched", bound=Callable[..., Any] | Runnable[Any, Any])
 
@@ -44,7 +54,8 @@ def watch(
     `batch` and their async forms. A run is written when it has ended, as one line that is marked as
     `censored`, since the loop's own rule ended it. Several threads and processes may write to one
     file. Runs that fail are left out. An error within (a full disk, a state without drafts) is
-    logged once, and never reaches the run.
+    logged once, and never reaches the run. The metadata have the run's id as tracing services have
+    it (`run_id`), and which attempt was returned (`returned`): `label_traces` joins feedback so.
 
     Example:
         graph = watch(graph, "traces.jsonl", answers_key="drafts", scores_key="scores")
@@ -74,7 +85,7 @@ def watch(
         keys = {**router.keys, **keys}  # type: ignore[typeddict-item]
     key = resolve_answer_key(answer_key or key_of(loop))
     view = StateView(keys, key)
-    writer = _Writer(Path(path), view, key, {} if router is None else dict(router.loop))
+    writer = _Writer(Path(path), view, key, router)
     if isinstance(loop, Runnable):
         tap = RunTap(view, writer.write, writer.trouble)
         return cast(Watched, loop.with_config(callbacks=[tap]))
@@ -88,9 +99,11 @@ def watch(
 
 def _watched_function(function: Any, writer: "_Writer") -> Any:
     def note(args: Any, kwargs: Any, result: Any) -> None:
-        taken = args[0] if args else next(iter(kwargs.values()), None)
+        given = {name: value for name, value in kwargs.items() if name != _LANGSMITH}
+        taken = args[0] if args else next(iter(given.values()), None)
         try:
-            writer.write(uuid4(), ObservedRun(taken), result)
+            # A traced run may call the loop several times, so that its id names no trace.
+            writer.write(_run_id(kwargs), ObservedRun(taken), result, name=uuid4())
         except Exception as error:
             writer.trouble(error)
 
@@ -98,6 +111,7 @@ def _watched_function(function: Any, writer: "_Writer") -> Any:
 
         @functools.wraps(function)
         async def awatched(*args: Any, **kwargs: Any) -> Any:
+            kwargs = _with_run_id(function, kwargs)
             result = await function(*args, **kwargs)
             note(args, kwargs, result)
             return result
@@ -106,11 +120,27 @@ def _watched_function(function: Any, writer: "_Writer") -> Any:
 
     @functools.wraps(function)
     def watched(*args: Any, **kwargs: Any) -> Any:
+        kwargs = _with_run_id(function, kwargs)
         result = function(*args, **kwargs)
         note(args, kwargs, result)
         return result
 
     return watched
+
+
+def _with_run_id(function: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments that tell the id of the run to a function that LangSmith traces."""
+    if not is_traceable_function(function):
+        return kwargs
+    return {**kwargs, _LANGSMITH: {"run_id": uuid4(), **(kwargs.get(_LANGSMITH) or {})}}
+
+
+def _run_id(kwargs: dict[str, Any]) -> UUID:
+    """Return the id of a function's run: as LangSmith has it, where it traces the function."""
+    if (extra := kwargs.get(_LANGSMITH)) and extra.get("run_id"):
+        return UUID(str(extra["run_id"]))
+    around = get_current_run_tree()
+    return uuid4() if around is None else around.id
 
 
 class _Writer:
@@ -120,18 +150,26 @@ class _Writer:
         path: The file.
         view: Reads the runs.
         answer_key: Makes the keys of attempts that have none.
-        loop: The names of the loop's parts.
+        router: The router in the loop's edge, if that is one of ours.
     """
 
     def __init__(
-        self, path: Path, view: StateView, answer_key: AnswerKey | None, loop: dict[str, Any]
+        self,
+        path: Path,
+        view: StateView,
+        answer_key: AnswerKey | None,
+        router: MarkovScaleRouter | None,
     ) -> None:
-        self._path, self._view, self._answer_key, self._loop = path, view, answer_key, loop
+        self._path, self._view, self._answer_key = path, view, answer_key
+        self._router = router
+        self._loop = {} if router is None else dict(router.loop)
         self._seen: set[str] = set()
         self._lock = threading.Lock()
 
-    def write(self, name: UUID, run: ObservedRun, result: Any) -> None:
-        """Add a run that is finished."""
+    def write(
+        self, run_id: UUID, run: ObservedRun, result: Any, *, name: UUID | None = None
+    ) -> None:
+        """Add a run that is finished, by default with its own id as its name."""
         question = self._view.question(run.taken, result)
         if question is None:
             raise ValueError(
@@ -143,18 +181,28 @@ class _Writer:
             if attempt["key"] is None and self._answer_key is not None:
                 attempt["key"] = self._answer_key(attempt["text"])
         trace: Trace = {
-            "id": str(name),
+            "id": str(name or run_id),
             "question": question,
             "attempts": attempts,
             "reference": None,
             "features": None,
             "metadata": {
                 "watched": datetime.now(UTC).isoformat(timespec="seconds"),
+                RUN_ID: str(run_id),
+                RETURNED: self._returned(result, attempts),
                 **({LOOP: self._loop} if self._loop else {}),
             },
             "censored": True,
         }
         append_trace(self._path, trace)
+
+    def _returned(self, result: Any, attempts: Sequence[Attempt]) -> int:
+        """Return the number of the attempt that is returned: by the router, if it sees them all."""
+        if self._router is not None:
+            decision = self._router.decide(result)
+            if decision["attempts"] == len(attempts) and decision["best"] is not None:
+                return decision["best"]
+        return returned(result, attempts)
 
     def trouble(self, error: Exception) -> None:
         """Log an error, each kind once."""

@@ -194,16 +194,19 @@ def _pooled(trace: Trace, verification_tokens: float | None, *, reading: bool) -
     if trace.get("censored"):
         raise ValueError(
             f"question {trace['id']!r} was ended by the loop's own rule (censored): what further "
-            "rounds would have done is unknown, and a replay needs to know it. Calibrate from it, "
-            "and leave it out of comparisons."
+            "rounds would have done is unknown, and a replay needs to know it. `markovscale "
+            "calibrate` takes it, and corrects for that. To compare, record the loop with a fixed "
+            "number of revisions: record_traces(loop, …, fixed=3), or with a function that builds "
+            "it, fixed=lambda revisions: build(max_iterations=revisions)."
         )
     for index, attempt in enumerate(attempts):
         label, parent = attempt.get("correct"), attempt["parent"]
         if label is None:
             raise ValueError(
                 f"attempt {index} of question {trace['id']!r} has no label: a replay needs to know "
-                "of every attempt whether it is correct. Record with a grader and references, or "
-                "leave the question out."
+                "of every attempt whether it is correct. Label it (`markovscale label` asks you, "
+                "or a grader), record with a grader and references, or leave the question out; "
+                "`markovscale calibrate` takes it without a label."
             )
         correct.append(label)
         (draws if parent is None else revisions[parent]).append(index)

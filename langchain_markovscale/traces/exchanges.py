@@ -147,14 +147,15 @@ def _words(asked: Asked) -> tuple[str, tuple[str, ...]]:
 def scores_by_name(scores: Any) -> dict[str, Any]:
     """Return scores or feedback by name, from a list of them or a mapping."""
     if isinstance(scores, Mapping):
-        return {str(name): _value(each) for name, each in scores.items()}
+        return {str(name): value_of_score(each) for name, each in scores.items()}
     found = [as_mapping(each) for each in scores] if isinstance(scores, list) else []
-    return {str(either(each, "key", "name")): _value(each) for each in found}
+    return {str(either(each, "key", "name")): value_of_score(each) for each in found}
 
 
-def _value(score: Any) -> Any:
+def value_of_score(score: Any) -> Any:
+    """Return what a score or feedback says, which may be an object with its value."""
     if isinstance(score, list):  # several of one name, of which one that all say counts
-        values = {str(each): each for each in map(_value, score)}
+        values = {str(each): each for each in map(value_of_score, score)}
         return next(iter(values.values())) if len(values) == 1 else None
     if not isinstance(score, Mapping):
         return score

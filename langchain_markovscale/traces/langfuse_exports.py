@@ -6,6 +6,7 @@ from typing import Any
 from langchain_markovscale.traces.exchanges import Exchange, either, samples_of, scores_by_name
 from langchain_markovscale.traces.log_values import name_in, plain_text, reported_usage
 from langchain_markovscale.traces.messages import as_mapping
+from langchain_markovscale.traces.run_feedback import Feedback, of_run
 from langchain_markovscale.traces.samples import Fields, Notes, Sample, usual_measures
 from langchain_markovscale.traces.text_files import Record, parsed, parsed_cell
 
@@ -86,6 +87,16 @@ def read_langfuse(records: Sequence[Record], fields: Fields, notes: Notes) -> It
             for item in items
         ]
     yield from samples_of(exchanges, fields, notes)
+
+
+def langfuse_feedback(records: Sequence[Record]) -> Iterator[Feedback]:
+    """Yield the scores of traces, which stand with them or in a list of their own."""
+    for value in _flat(_without_cells(record.value, Fields()) for record in records):
+        trace_id = either(value, *_TRACE_ID)
+        if trace_id is not None and "value" in value:
+            yield from of_run(trace_id, [value])
+        else:
+            yield from of_run(trace_id or value.get("id"), _opened(value.get("scores")))
 
 
 def _without_cells(value: Any, fields: Fields) -> Any:

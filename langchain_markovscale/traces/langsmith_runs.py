@@ -1,12 +1,13 @@
 """LangSmith: runs, datasets and experiments, as the client's objects or as exported JSON."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from langchain_markovscale.traces.exchanges import Exchange, either, samples_of, scores_by_name
 from langchain_markovscale.traces.labels import is_blank
 from langchain_markovscale.traces.log_values import name_in, plain_text, reported_usage
 from langchain_markovscale.traces.messages import as_mapping
+from langchain_markovscale.traces.run_feedback import Feedback, in_summary, of_run
 from langchain_markovscale.traces.samples import Fields, Notes, Sample, usual_measures
 from langchain_markovscale.traces.text_files import Record, parsed
 
@@ -74,6 +75,36 @@ def read_langsmith(records: Sequence[Record], fields: Fields, notes: Notes) -> I
         for example in examples.values()
     ]
     yield from samples_of(exchanges, fields, notes)
+
+
+class RunFeedback(NamedTuple):
+    """Feedback in an export, and which runs are part of which.
+
+    Attributes:
+        given: The feedback.
+        outermost: Of runs the outermost one that they are part of.
+    """
+
+    given: list[Feedback]
+    outermost: dict[str, str]
+
+
+def langsmith_feedback(records: Sequence[Record]) -> RunFeedback:
+    """Return the feedback on runs, which stands with them or in a list of its own."""
+    found = RunFeedback([], {})
+    for record in records:
+        value = _without_columns(as_mapping(record.value), Fields())
+        if _is_feedback(value):
+            found.given.extend(of_run(value["run_id"], [value]))
+            continue
+        run = as_mapping(value.get("run")) or value
+        name = str(run.get("id"))
+        if run.get("trace_id") is not None:
+            found.outermost[name] = str(run["trace_id"])
+        found.given.extend(of_run(name, run.get("feedback")))
+        for key, summary in as_mapping(run.get("feedback_stats")).items():
+            found.given.extend(in_summary(name, key, as_mapping(summary)))
+    return found
 
 
 def _without_columns(value: Mapping[str, Any], fields: Fields) -> Mapping[str, Any]:

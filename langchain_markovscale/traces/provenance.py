@@ -14,6 +14,12 @@ from langchain_markovscale.traces.trace import Trace
 LOOP = "loop"
 """Where the metadata of traces and of calibrations have a `Loop`."""
 
+RUN_ID = "run_id"
+"""Where the metadata of a watched run have its id, as tracing services know it."""
+
+RETURNED = "returned"
+"""Where they have the number of the attempt that the run returned."""
+
 NONE = "none"
 """The name of a part that a loop does not have."""
 

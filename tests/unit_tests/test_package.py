@@ -63,7 +63,7 @@ ROOMS = (
         ),
     ),
     Room("integrations"),
-    Room("recording", ("tqdm",)),
+    Room("recording", ("langsmith", "tqdm")),
     Room("batches"),
     Room("distributed", (), ("fsspec", "ray")),
     Room("comparison", (), ("matplotlib",)),

@@ -32,10 +32,12 @@ def _simulated(found: Findings) -> Section:
         if found.keyed
         else "Their answers have no keys, as in the traces, and cannot be compared."
     )
+    drawn = "" if found.tried else ", and no revisions, since none was recorded"
     words = (
         "A round is one attempt and its verification; its cost is what it must add to the chance "
-        f"of being right to be worth it. At most {counted(found.max_rounds, 'attempt')}. The "
-        f"first answer alone is right {percent(found.single)} of the time{_by_which_rates(found)}.",
+        f"of being right to be worth it. At most {counted(found.max_rounds, 'attempt')}{drawn}. "
+        f"The first answer alone is right {percent(found.single)} of the time"
+        f"{_by_which_rates(found)}.",
         f"Simulated: questions drawn from these rates are put to the criterion; standard "
         f"error at most {points(error)}. {answers}",
     )

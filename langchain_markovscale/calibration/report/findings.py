@@ -130,6 +130,7 @@ class Findings:
         policy_cost: The one of them at which a policy is recommended: `cost_per_round`, or the
             nearest that was measured.
         recommended: What it achieves there.
+        tried: Whether revisions were recorded, or nothing was; else the criterion only draws.
     """
 
     calibration: "Calibration"
@@ -155,6 +156,7 @@ class Findings:
     outcomes: tuple[PolicyOutcome, ...]
     policy_cost: float
     recommended: PolicyOutcome
+    tried: bool
 
     @property
     def few_classes(self) -> bool:
@@ -216,6 +218,7 @@ def find(
         outcomes=outcomes,
         policy_cost=policy_cost,
         recommended=outcomes[costs.index(policy_cost)],
+        tried=_tried(calibration),
     )
 
 
@@ -334,10 +337,17 @@ def _nearest(cost: float, costs: tuple[float, ...]) -> float:
     return min(costs, key=lambda each: abs(log(max(each, _TINY) / max(cost, _TINY))))
 
 
+def _tried(calibration: "Calibration") -> bool:
+    """Return whether revisions were recorded, or nothing was: the rates are then given."""
+    return calibration.fitted is None or calibration.fitted.revised
+
+
 def _cost_curve(
     calibration: "Calibration", costs: tuple[float, ...], max_rounds: int, seed: int, keyed: bool
 ) -> tuple[PolicyOutcome, ...]:
     rates, deciding = calibration.decision or calibration.rates, calibration.decision_rates
+    # What was never tried is not recommended either.
+    actions: tuple[Action, ...] = ("revise", "generate") if _tried(calibration) else ("generate",)
     fitted, law = calibration.fitted, None
     if fitted and rates.verdicts_say_nothing:  # so the loop runs without a verifier
         rates, deciding = rates.without_verifier(), deciding.without_verifier()
@@ -349,7 +359,7 @@ def _cost_curve(
             law = verdict_law(rates)
     return tuple(
         simulate(
-            Criterion(deciding, cost, max_rounds).decide,
+            Criterion(deciding, cost, max_rounds, actions).decide,
             rates,
             questions=QUESTIONS,
             seed=seed,

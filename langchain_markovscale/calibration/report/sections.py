@@ -319,7 +319,7 @@ def _drift_cells(row: Drift) -> tuple[str, str, str, str]:
 
 
 def _z(value: float) -> str:
-    return f"{value:+.1f}".replace("-", "−")
+    return f"{value:+z.1f}".replace("-", "−")
 
 
 def classes_section(found: Findings, fitted: FitSummary) -> Section:

@@ -20,8 +20,7 @@ _A_FEW = 0.05  # of an attempt a question: below it an action is as good as not 
 
 def kind(found: Findings) -> Kind:
     """Return what blind revising does, as far as the fit and its resampling tell."""
-    fitted = found.calibration.fitted
-    if fitted and not sum(each.revised for each in (*found.mended, *found.broken)):
+    if not found.tried:
         return "untried"
     low, high = found.most.interval or (found.most.value,) * 2
     if low > TOLERANCE:
@@ -73,7 +72,7 @@ def recommendation(found: Findings) -> str:
     elif len(more) == 2:
         what = "both fresh draws and revisions pay where the criterion chooses them"
     elif draws_pay(found):
-        what = "fresh draws pay, revisions do not"
+        what = "fresh draws pay, revisions do not" if found.tried else "fresh draws pay"
     else:
         what = "revisions pay where the criterion chooses them, fresh draws do not"
     if kind(found) == "uncertain" and not found.delivered:

@@ -315,3 +315,24 @@ def test_on_a_running_loop_the_other_function_is_named(client, path):
 
     with pytest.raises(RuntimeError, match="await arecord_in_batches"):
         asyncio.run(within())
+
+
+def test_what_batches_take_is_said_before_the_first_job_and_at_half_the_price(
+    apis, client, tmp_path
+):
+    path, seen = tmp_path / "traces.jsonl", []
+    options = {"model": "any", "answer_key": "last_number", "revisions": 1, "poll_seconds": 0}
+
+    def confirm(estimate):
+        seen.append(estimate)
+        return len(seen) > 1
+
+    refused = record_in_batches(client, QUESTIONS, path, confirm=confirm, **options)
+    assert (refused.recorded, len(apis.jobs)) == (0, 0)
+    assert seen[0].jobs == 4
+    assert "4 jobs, one after the other, of up to a day each. What it costs is not" in str(seen[0])
+    record_in_batches(client, QUESTIONS[:2], path, confirm=confirm, **options)
+    record_in_batches(client, QUESTIONS, path, confirm=confirm, prices=(1e6, 1e6), **options)
+    (_, first, then) = seen
+    assert (first.questions, then.questions, then.attempts) == (2, 2, 16)
+    assert then.usd == pytest.approx((then.input_tokens + then.output_tokens) / 2)

@@ -19,6 +19,10 @@ def fit(loop, seed, **options):
     return Calibration.fit(loop.traces(200, 2, 2, seed=seed), **options)
 
 
+def parentless(trace):
+    return [{**each, "parent": None} for each in trace["attempts"] if each["parent"] is None]
+
+
 @pytest.fixture(scope="module")
 def before():
     return fit(LOOP, 1)
@@ -80,6 +84,18 @@ def test_two_measurements_of_one_loop_differ_by_noise(before):
     assert all(row.finding == "noise" for row in again.rows)
     assert again.verdict == "No rate has clearly changed: every difference is within noise."
     assert again.document.tone == "plain"
+
+
+def test_what_one_of_them_has_not_measured_is_not_called_a_change(before):
+    first = [
+        {**each, "attempts": [a | {"score": None} for a in parentless(each)]}
+        for each in LOOP.traces(60, 2, 2, seed=4)
+    ]
+    found = before.diff(Calibration.fit(first, n_bootstrap=20, delivery=False))
+    assert [row.name for row in found.rows] == ["initial"]
+    assert set(found.unmeasured) == {"repair", "corruption", "sensitivity", "specificity"}
+    assert "revisions that correct a wrong answer" in found.document.warnings[0]
+    assert "blind revision" not in found.text
 
 
 def test_without_resampled_fits_nothing_is_called_a_change(before):

@@ -433,3 +433,12 @@ def test_first_answers_are_as_often_right_as_in_the_simulation_beside_what_was_c
     first, counted = percentages(words(report, title))[:2]
     assert first == pytest.approx(percentages(costly[4])[0], abs=0.011)
     assert counted == pytest.approx(report.findings.rounds[0].seen, abs=0.0051)
+
+
+@pytest.mark.usefixtures("few_simulated_questions")
+def test_what_was_never_tried_is_not_recommended():
+    report = Calibration.fit(Loop().traces(40, 3, 0, seed=2), n_bootstrap=20).report()
+    assert report.kind == "untried"
+    assert all(outcome.revisions == 0 for outcome in report.findings.outcomes)
+    assert "revisions pay" not in report.text
+    assert "no revisions, since none was recorded" in " ".join(report.text.split())

@@ -60,3 +60,30 @@ def test_a_grader_needs_references(path):
     result = run(path, "--grader", "numeric")
     assert result.exit_code == 2
     assert "no trace has a reference" in result.output
+
+
+def test_thumbs_of_users_label_the_answers_that_they_got(path, tmp_path):
+    export = tmp_path / "feedback.jsonl"
+    export.write_text('{"run_id": "two", "key": "user_score", "score": 1}\n')
+    result = run(path, "--feedback", str(export))
+    assert result.exit_code == 0, result.output
+    assert labels(path) == [[None, None, None], [True]]
+    assert "on 1 run labelled 1 answer" in result.stdout
+    assert "3 answers have no label yet." in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--feedback", "{}", "--grader", "exact"], "--grader cannot be given beside --feedback"),
+        (["--feedback", "no such file"], "--feedback no such file: there is no such file"),
+        (["--feedback", "{}", "--label", "stars"], "--label must be one of user_score"),
+        (["--label", "user_score"], "--label names a key of --feedback, which is missing"),
+    ],
+)
+def test_what_cannot_be_meant_is_said(path, tmp_path, options, told):
+    export = tmp_path / "feedback.jsonl"
+    export.write_text('{"run_id": "two", "key": "user_score", "score": 1}\n')
+    result = run(path, *(each.format(export) for each in options))
+    assert result.exit_code == 2
+    assert told in " ".join(result.output.split())

@@ -125,7 +125,7 @@ def test_a_rule_of_ones_own_is_named_as_it_is_called():
     [
         ((0.05, 0.02, 0.08), (0.1, 0.05, 0.15), None),
         ((-0.05, -0.08, 0.01), (-0.1, -0.15, 0.05), None),
-        ((-0.05, -0.08, -0.02), (0.1, 0.05, 0.15), "MarkovScale is less often right than"),
+        ((-0.05, -0.08, -0.02), (0.1, 0.05, 0.15), "is less often right: −5 points [−8, −2]."),
         ((0.05, 0.02, 0.08), (-0.1, -0.15, -0.05), "is less often right than a single pass"),
     ],
 )
@@ -136,6 +136,16 @@ def test_worse_is_what_is_worse_beyond_its_interval(priced, difference, gain, wo
     switch = priced.findings.switch._replace(even=made[0], gain=made[1])
     found = rule_is_worse(replace(priced.findings, switch=switch))
     assert (found is None) if worse is None else (worse in found)
+
+
+def test_what_is_worse_with_fewer_tokens_is_not_said_to_have_as_many():
+    """At one high cost alone MarkovScale stops after one attempt, where three are right."""
+    chain = [answer("wrong", score=None)]
+    chain += [answer("right", parent, score=None) for parent in (0, 1)]
+    pool = [trace(*chain, name=f"q{n}") for n in range(20)]
+    worse = rule_is_worse(compare(pool, mine="3 rounds", costs=(0.45,)).findings)
+    assert worse.startswith("MarkovScale takes fewer tokens than 3 rounds, last answer at every")
+    assert worse.endswith("it is less often right: −100 points [−100, −100].")
 
 
 def test_all_but_the_answer_is_folded(priced):

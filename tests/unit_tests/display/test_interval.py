@@ -58,3 +58,8 @@ def test_the_interval_of_a_share_is_wilsons(right, asked):
 def test_the_interval_of_a_share_is_scipys():
     found = binomtest(7, 20).proportion_ci(0.9, method="wilson")
     assert Estimate.of_share(7, 20, 0.9).interval == pytest.approx((found.low, found.high))
+
+
+def test_an_interval_without_zero_is_seen_to_be_without_it():
+    assert Estimate(-0.08, (-0.14, -0.004)).points == "−8 points [−14, −0.4]"
+    assert Estimate(-0.08, (-0.14, 0.004)).points == "−8 points [−14, 0]"

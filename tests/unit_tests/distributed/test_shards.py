@@ -9,7 +9,7 @@ import pytest
 from recorded_loop import counting_graph
 
 from langchain_markovscale import read_traces, record_dataset, record_traces, write_traces
-from langchain_markovscale.distributed import outputs
+from langchain_markovscale.distributed import datasets, outputs
 from langchain_markovscale.distributed.answer_file import solve_to_file
 from langchain_markovscale.distributed.outputs import ObjectStore, output_at
 from langchain_markovscale.distributed.shards import in_shards, shard_name, shard_of
@@ -164,3 +164,15 @@ class TestSeveralFiles:
             list(read_traces(tmp_path / "*.jsonl"))
         with pytest.raises(FileNotFoundError):
             list(read_traces(tmp_path / "none.jsonl"))
+
+
+def test_what_a_cluster_takes_is_said_before_its_actors_are_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "_ray", lambda: None)
+    seen = []
+    questions = [(f"{n}?", "1") for n in range(10)]
+    run = record_dataset(dict, questions, tmp_path, actors=2, confirm=seen.append, revisions=1)
+    (expected,) = seen
+    assert (run.done, run.failed) == (0, {})
+    assert (expected.questions, expected.attempts, expected.seconds) == (10, 80, None)
+    with pytest.raises(ValueError, match="prices is for the estimate that confirm gets"):
+        record_dataset(dict, questions, tmp_path, prices=(1, 2))

@@ -4,14 +4,19 @@ import numpy as np
 import pytest
 from recorded_parts import QUESTIONS
 
-from langchain_markovscale import ChainMixture, read_traces, record_traces
-from langchain_markovscale.recording.forecast import (
-    Left,
+from langchain_markovscale import (
+    ChainMixture,
+    estimate_recording,
+    read_traces,
+    record_traces,
+    write_traces,
+)
+from langchain_markovscale.recording.forecast import Left, estimate
+from langchain_markovscale.recording.power import (
     assumed_variance,
     differences,
-    estimate,
     half_width,
-    outlook,
+    recording_outlook as outlook,
 )
 
 EASY_AND_HARD = ChainMixture([0.6, 0.4], [0.8, 0.3], [0.3, 0.1], [0.05, 0.2], settling=0.8)
@@ -167,3 +172,26 @@ def test_bad_options_of_the_estimate_are_named_before_anything_is_paid(parts, pa
     with pytest.raises(ValueError, match=told):
         record_traces(parts.graph(), QUESTIONS, path=path, **options)
     assert not parts.calls
+
+
+def test_anybody_can_ask_what_a_recording_would_take(path):
+    attempts = [{"text": "1", "key": None, "score": None} | each for each in PAST[0]["attempts"]]
+    write_traces([{"id": "past", "question": "Q?", "attempts": attempts}], path)
+    questions = [("One?", "1"), ("Two?", None)]
+    expected = estimate_recording(
+        questions, revisions=1, fresh_starts=2, like=path, prices=(1e6, 1e6), max_concurrency=1
+    )
+    assert (expected.attempts, expected.labelled, expected.seconds) == (8, 1, 4 * 3.0 + 4 * 5.0)
+    assert expected.usd == 4 * 360 + 4 * 580
+    batches = estimate_recording(
+        questions, revisions=1, fresh_starts=2, like=path, prices=(1e6, 1e6), in_batches=True
+    )
+    assert (batches.usd, batches.seconds, batches.jobs) == (expected.usd / 2, None, 4)
+    for wrong in ({"prices": 3}, {"like": "none"}, {"revisions": -1}, {"max_concurrency": 0}):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be"):
+            estimate_recording(questions, **wrong)
+
+
+def test_the_outlook_needs_a_revision():
+    with pytest.raises(ValueError, match="revisions must be"):
+        outlook([], 0)
