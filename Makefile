@@ -19,7 +19,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test unit_tests integration_tests test-latest test-lowest test-evaluators test-distributed bench lint format types notebooks docs lock clean FORCE
+.PHONY: help demo test unit_tests integration_tests test-latest test-lowest test-evaluators test-distributed bench bench-scale lint format types notebooks docs lock clean FORCE
 
 help:  ## print this table
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -87,6 +87,9 @@ build/lowest.txt: pyproject.toml .ci/floors
 bench: $(INSTALLED)  ## the timed figures, with their limits (kept in build/benchmarks.txt)
 	@$(RUN) pytest tests/benchmarks -o python_files='bench_*.py test_*.py' \
 	  --benchmark-columns=median,iqr,rounds --benchmark-sort=fullname $(ARGS)
+
+bench-scale: $(INSTALLED)  ## a hundred thousand questions recorded, calibrated to and compared: half an hour
+	@SCALE_QUESTIONS=100000 $(RUN) pytest tests/benchmarks/bench_scale.py $(ARGS)
 
 lint: $(INSTALLED)  ## style of the code and the notebooks
 	@$(RUN) ruff check $(ARGS) .

@@ -1,11 +1,11 @@
 """Rates together with where they come from, in a file that can be checked into a repository."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,12 +15,12 @@ from langchain_markovscale.calibration import calibration_file
 from langchain_markovscale.calibration.estimate import fit_traces
 from langchain_markovscale.calibration.presets import path_of
 from langchain_markovscale.calibration.summary import FitSummary, RateTable, rate_table
-from langchain_markovscale.replay.measured_delivery import measure_delivery
+from langchain_markovscale.replay.measured_delivery import delivery_sample, measure_delivery
 from langchain_markovscale.theory.delivery import Delivery
 from langchain_markovscale.theory.mixture import ChainMixture
 from langchain_markovscale.theory.rates import Rates, training_free_rates
 from langchain_markovscale.traces.provenance import LOOP
-from langchain_markovscale.traces.trace import Trace, read_traces
+from langchain_markovscale.traces.trace import Trace
 
 if TYPE_CHECKING:
     from langchain_markovscale.calibration.difference import Difference
@@ -159,9 +159,8 @@ class Calibration:
             level=level,
             seed=seed,
         )
-        if isinstance(traces, Iterator):
-            traces = list(traces)  # they are read twice
-        found = fit(traces, n_bootstrap=n_bootstrap)
+        sample = delivery_sample(seed)
+        found = fit(traces, n_bootstrap=n_bootstrap, sample=sample if delivery else None)
         recorded_with = {LOOP: dict(found.loop)} if found.loop else {}
         fitted = cls(
             found.rates,
@@ -181,10 +180,7 @@ class Calibration:
             found = fit(half, n_bootstrap=drawn)
             return cls(found.rates, source, draws=found.draws, decision=found.decision)
 
-        replayed = read_traces(traces) if isinstance(traces, (str, PathLike)) else traces
-        measured = measure_delivery(
-            cast("Iterable[Trace]", replayed), fit_half, level=level, seed=seed
-        )
+        measured = measure_delivery(sample.traces, fit_half, level=level, seed=seed)
         return replace(fitted, delivery=measured)
 
     @classmethod

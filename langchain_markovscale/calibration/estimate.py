@@ -26,6 +26,7 @@ from langchain_markovscale.calibration.sufficient_statistics import (
 from langchain_markovscale.calibration.summary import Bin, Drift, FitSummary
 from langchain_markovscale.calibration.verifier_scores import MeasuredVerifier, fit_scores
 from langchain_markovscale.display.wording import counted, points
+from langchain_markovscale.replay.pool import QuestionSample
 from langchain_markovscale.theory.likelihood import DEPTH, REVISED
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.validation import check_level, whole
@@ -68,11 +69,15 @@ def fit_traces(
     n_bootstrap: int,
     level: float,
     seed: int,
+    sample: QuestionSample | None = None,
 ) -> Fitted:
-    """Fit rates to traces; see `Calibration.fit` for the arguments."""
+    """Fit rates to traces, read once; see `Calibration.fit` for the arguments but the `sample`.
+
+    That takes each of the traces into account, where there is one.
+    """
     _check_arguments(n_classes, settling, n_bootstrap, level, seed)
     common = CommonLoop()
-    statistics = _statistics(traces, common)
+    statistics = _statistics(traces, common, sample)
     check_identifiable(statistics)
     # A generator for each stage, so that an option of one does not change what another finds.
     stages = np.random.SeedSequence(seed).spawn(6)
@@ -153,14 +158,17 @@ def _check_arguments(
     check_level(level)
 
 
-def _statistics(traces: Any, common: CommonLoop) -> Statistics:
+def _statistics(traces: Any, common: CommonLoop, sample: QuestionSample | None) -> Statistics:
     if hasattr(traces, "shape"):
         return collect_table(traces)
     if isinstance(traces, (str, PathLike)):
-        return collect(common.noting(read_traces(Path(traces))))
-    if not isinstance(traces, Iterable):
+        read = read_traces(Path(traces))
+    elif isinstance(traces, Iterable):
+        read = _checked(traces)
+    else:
         raise ValueError(f"traces must be traces, a path or an array, got {traces!r}.")
-    return collect(common.noting(_checked(traces)))
+    noted = common.noting(read)
+    return collect(noted if sample is None else sample.noting(noted))
 
 
 def _checked(traces: Iterable[Trace]) -> Iterator[Trace]:

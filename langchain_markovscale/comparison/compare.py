@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from os import PathLike
-from typing import get_args
+from typing import cast, get_args
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from langchain_markovscale.replay.crossfit import (
 )
 from langchain_markovscale.replay.measured_delivery import measure_delivery
 from langchain_markovscale.replay.named_rules import NamedRule, rule_named
-from langchain_markovscale.replay.pool import Pool
+from langchain_markovscale.replay.pool import Pool, QuestionSample
 from langchain_markovscale.theory.rates import Variant
 from langchain_markovscale.theory.validation import (
     check_level,
@@ -36,6 +36,7 @@ from langchain_markovscale.theory.validation import (
     round_cost,
     whole,
 )
+from langchain_markovscale.traces.checks import checked
 from langchain_markovscale.traces.trace import Trace, read_traces
 from langchain_markovscale.types import Action, ArgumentError
 
@@ -46,6 +47,7 @@ COSTS = (
 
 _USUAL_ROUNDS = 3  # of the rule that is replaced where nobody names one
 _REPEATS, _RUNS = 6, 3000  # by default: at most this many, and this many runs of each rule
+_MOST_QUESTIONS = 10_000
 
 
 def compare_strategies(
@@ -80,7 +82,9 @@ def compare_strategies(
 
     Args:
         pool: Recorded attempts, all of them labelled: several fresh draws of each question and
-            their revisions, as `record_traces` makes them; also the file that they are in.
+            their revisions, as `record_traces` makes them; also the file that they are in. Of more
+            than 10,000 questions a random sample of that many is compared, and the comparison says
+            so; a `Pool` is taken as it is.
         strategies: The rules to beat by name, or a function that makes them from the calibration
             of the other fold; by default those of `replay/strategies.py` for which the pool has
             the data.
@@ -119,7 +123,7 @@ def compare_strategies(
     whole("n_bootstrap", n_bootstrap, least=1)
     whole("seed", seed)
     check_level(level)
-    pool = _opened(pool, verification_tokens)
+    pool, recorded = _opened(pool, verification_tokens, seed)
     if repeats is None:
         repeats = max(1, min(_REPEATS, _RUNS // len(pool)))
     whole("repeats", repeats, least=1)
@@ -180,6 +184,7 @@ def compare_strategies(
             ),
             budget=settings.budget,
             questions=len(pool),
+            recorded=recorded,
             repeats=repeats,
             level=level,
             seed=seed,
@@ -195,15 +200,20 @@ def compare_strategies(
 
 
 def _opened(
-    pool: Pool | Iterable[Trace] | str | PathLike[str], verification_tokens: float | None
-) -> Pool:
+    pool: Pool | Iterable[Trace] | str | PathLike[str],
+    verification_tokens: float | None,
+    seed: int,
+) -> tuple[Pool, int]:
+    """Return the pool, or one of a sample of its questions, and how many traces there are."""
     if isinstance(pool, Pool):
         if verification_tokens is None:
-            return pool
-        pool = pool.traces
-    elif isinstance(pool, (str, PathLike)):
-        pool = read_traces(pool)
-    return Pool(pool, verification_tokens=verification_tokens)
+            return pool, len(pool)
+        return Pool(pool.traces, verification_tokens=verification_tokens), len(pool)
+    sample = QuestionSample(_MOST_QUESTIONS, seed)
+    traces = read_traces(pool) if isinstance(pool, (str, PathLike)) else map(checked, pool)
+    for trace in traces:
+        sample.add(cast("Trace", trace))
+    return Pool(sample.traces, verification_tokens=verification_tokens), sample.taken
 
 
 def _checked_costs(costs: Sequence[float]) -> tuple[float, ...]:

@@ -165,7 +165,8 @@ class ComparisonFindings:
         duels: MarkovScale at the budget of each rule, by variant.
         standings: MarkovScale at each cost, by variant.
         budget: What is spent.
-        questions: Questions of the pool.
+        questions: Questions that were replayed.
+        recorded: Questions of the pool; more than those where a random sample was taken.
         repeats: Runs at each question.
         level: Coverage of all intervals.
         seed: Of the folds, the fits and the resampling.
@@ -186,6 +187,7 @@ class ComparisonFindings:
     standings: tuple[Standing, ...]
     budget: BudgetUnit
     questions: int
+    recorded: int
     repeats: int
     level: float
     seed: int

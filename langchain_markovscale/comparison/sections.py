@@ -311,9 +311,11 @@ def basis(findings: ComparisonFindings) -> str:
         else f"decided with a calibration of other questions ({source.rstrip('.')})"
     )
     runs = counted(findings.repeats, "run", in_words=True)
+    questions = counted(findings.questions, "question")
+    if findings.questions < findings.recorded:
+        questions = f"A random sample of {questions} of the {findings.recorded:,} in the pool"
     sentences = (
-        f"{counted(findings.questions, 'question')}, {runs} of each rule at each, replayed from "
-        f"recorded attempts; {learned}.",
+        f"{questions}, {runs} of each rule at each, replayed from recorded attempts; {learned}.",
         without_key_in_words(findings.no_key, findings.attempts),
         f"Brackets show {findings.level:.0%} intervals over questions; differences are paired. "
         f"Seed {findings.seed}.",

@@ -205,10 +205,11 @@ class GenerateNode(WritingNode):
 
     def _needs_draw(self, values: Mapping[str, Any], attempts: list[Attempt]) -> bool:
         decision: Decision | None = values.get("decision")
+        if self.scheduled:
+            return True
         if decision is None or not _covers(decision, attempts):
             return False
-        allowed = self.scheduled or _is_allowed(decision, self._safety)
-        return decision["action"] == "generate" and allowed
+        return decision["action"] == "generate" and _is_allowed(decision, self._safety)
 
 
 class ReviseNode(WritingNode):

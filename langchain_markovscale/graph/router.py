@@ -193,7 +193,7 @@ class MarkovScaleRouter(Runnable[Any, str]):
     def _decided(self, answers: Answers, state: Any) -> Decision:
         values = values_of(state)
         if (step := _INSTEAD.get()) is not None:
-            return decision_by_schedule(step(answers.made), answers.made)
+            return _decision_by_schedule(step(answers.made), answers.made)
         stored = values.get(self._decision_key)
         if (
             isinstance(stored, Mapping)
@@ -258,7 +258,7 @@ class MarkovScaleRouter(Runnable[Any, str]):
         return {self._routes[step]: targets[step] for step in steps}
 
 
-def decision_by_schedule(step: Step, made: int) -> Decision:
+def _decision_by_schedule(step: Step, made: int) -> Decision:
     """Return a schedule's step as a decision: what is read of it is the step and the parent.
 
     Args:

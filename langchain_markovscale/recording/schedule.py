@@ -6,25 +6,24 @@ go on where it stopped.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
+from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.constants import END, START
 from langgraph.graph import StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from langchain_markovscale.graph.builder import LEAST_RECURSION_LIMIT
-from langchain_markovscale.graph.router import decision_by_schedule
 from langchain_markovscale.graph.state import MarkovScaleState
 from langchain_markovscale.types import ArgumentError, Step
 
 _VERIFY = "verify_proxy"
-_SCHEDULE = "schedule"
 _NODES = ("generate", _VERIFY, "revise")
-_STEPS_PER_ATTEMPT = 3
+_STEPS_PER_ATTEMPT = 2
 _STEPS_BESIDE = 5
 
 
@@ -111,6 +110,21 @@ class OwnDepth(Schedule):
         return {"fresh_starts": self.fresh_starts}
 
 
+class _InPlace(Runnable[Any, str]):
+    """A path function that is called where it is: LangGraph calls plain ones in threads."""
+
+    name = "schedule"
+
+    def __init__(self, path: Callable[[MarkovScaleState], str]) -> None:
+        self._path = path
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+        return self._path(input)
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+        return self._path(input)
+
+
 def is_scheduled(loop: Any) -> bool:
     """Return whether a loop has the nodes that a schedule can be put between."""
     return isinstance(loop, CompiledStateGraph) and _VERIFY in loop.builder.nodes
@@ -137,10 +151,6 @@ def scheduled(
             "create_markovscale_graph, with 'revise' among its actions or with revisions=0."
         )
 
-    def follow(state: MarkovScaleState) -> dict[str, Any]:
-        made = len(state["attempts"])
-        return {"decision": decision_by_schedule(schedule.step(made), made)}
-
     def after(state: MarkovScaleState) -> str:
         step = schedule.step(len(state["attempts"]))
         over = step == "stop" or state.get("error") or schedule.stopping.is_set()
@@ -150,7 +160,7 @@ def scheduled(
         attempts = state.get("attempts")
         if not attempts:
             return "generate"
-        return _VERIFY if attempts[-1]["score"] is None else _SCHEDULE
+        return _VERIFY if attempts[-1]["score"] is None else after(state)
 
     builder = StateGraph(graph.builder.state_schema, graph.builder.context_schema)
     for name in _NODES:
@@ -158,13 +168,11 @@ def scheduled(
             node: Any = copy(graph.builder.nodes[name].runnable)
             node.scheduled = True
             builder.add_node(name, node, retry_policy=graph.nodes[name].retry_policy or None)
-    builder.add_node(_SCHEDULE, follow)
-    builder.add_conditional_edges(START, begin, ["generate", _VERIFY, _SCHEDULE])
     actions = [name for name in ("generate", "revise") if name in graph.builder.nodes]
+    builder.add_conditional_edges(START, _InPlace(begin), [*actions, _VERIFY, END])
     for name in actions:
         builder.add_edge(name, _VERIFY)
-    builder.add_edge(_VERIFY, _SCHEDULE)
-    builder.add_conditional_edges(_SCHEDULE, after, [*actions, END])
+    builder.add_conditional_edges(_VERIFY, _InPlace(after), [*actions, END])
     recording = builder.compile(store=graph.store, name=f"{graph.get_name()}_recording")
     limit = _STEPS_PER_ATTEMPT * schedule.attempts + _STEPS_BESIDE
     limit = max(limit, LEAST_RECURSION_LIMIT)

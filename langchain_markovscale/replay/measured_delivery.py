@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langchain_markovscale.replay.plan_check import carried_out
-from langchain_markovscale.replay.pool import Pool, PooledQuestion
+from langchain_markovscale.replay.pool import Pool, PooledQuestion, QuestionSample
 from langchain_markovscale.replay.replay import Outcome, replay
 from langchain_markovscale.replay.strategies import SinglePass
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.delivery import COSTS, Delivered, Delivery, Mean, Played, phi_of
 from langchain_markovscale.theory.rates import HasRates, Rates
+from langchain_markovscale.theory.validation import whole
 from langchain_markovscale.traces.trace import Trace
 from langchain_markovscale.types import Action
 
@@ -63,15 +64,13 @@ def measure_delivery(
         None where the traces do not suffice: fewer than 30 questions or 60 traces, or too few of
         them with a second draw or a revision.
     """
-    labelled = [trace for trace in traces if _is_labelled(trace)]
-    if len(labelled) < LEAST_TRACES:
+    sample = delivery_sample(seed)
+    for trace in traces:
+        sample.add(trace)
+    if sample.taken < LEAST_TRACES:
         return None
-    pool = Pool(labelled)
+    pool = Pool(sample.traces)
     groups = list(pool.by_question().values())
-    if len(groups) > _MOST_QUESTIONS:
-        chosen = np.random.default_rng(seed).permutation(len(groups))[:_MOST_QUESTIONS].tolist()
-        pool = Pool([labelled[index] for place in sorted(chosen) for index in groups[place]])
-        groups = list(pool.by_question().values())
     limits = {
         actions: limit
         for actions, limit in _limits(pool, groups)
@@ -92,6 +91,16 @@ def measure_delivery(
             for row in halves.by_cost(actions, limit, level)[::-1]
         ),
     )
+
+
+def delivery_sample(seed: int) -> QuestionSample:
+    """Return an empty sample that keeps the traces on which delivery is measured.
+
+    Raises:
+        ValueError: If the seed is no whole number of at least 0.
+    """
+    whole("seed", seed)
+    return QuestionSample(_MOST_QUESTIONS, seed, _is_labelled)
 
 
 def _is_labelled(trace: Trace) -> bool:

@@ -4,9 +4,10 @@ A pool holds, for each question, several fresh draws and their revisions. No mod
 same attempts serve every strategy, so that what differs is the rule and nothing else.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
+from operator import itemgetter
 from typing import cast, overload
 
 import numpy as np
@@ -176,9 +177,76 @@ class Pool(Sequence[PooledQuestion]):
         """Return the indices of the traces of each question, in the order of the traces."""
         groups: dict[str, list[int]] = {}
         for index, trace in enumerate(self.traces):
-            named = trace.get("metadata", {}).get("question")
-            groups.setdefault(trace["id"] if named is None else str(named), []).append(index)
+            groups.setdefault(_question_of(trace), []).append(index)
         return groups
+
+
+class QuestionSample:
+    """A random sample of the questions of a stream of traces, with all the traces of each.
+
+    Every question is as likely to be in it as any other (Vitter's algorithm R), and while there are
+    no more than it holds, it is all of them.
+
+    Args:
+        most: How many questions it holds.
+        seed: The same traces and seed give the same sample.
+        counts: Which traces are taken into account; all by default.
+
+    Attributes:
+        taken: How many traces were taken into account.
+    """
+
+    def __init__(
+        self, most: int, seed: int, counts: Callable[[Trace], bool] = lambda trace: True
+    ) -> None:
+        self._most, self._counts = most, counts
+        self._random = np.random.default_rng(seed)
+        self._seen: set[str] = set()
+        self._places: list[str] = []
+        self._kept: dict[str, list[tuple[int, Trace]]] = {}
+        self.taken = 0
+
+    @property
+    def traces(self) -> list[Trace]:
+        """The traces of the questions in the sample, in the order in which they came."""
+        kept = [place for places in self._kept.values() for place in places]
+        return [trace for _, trace in sorted(kept, key=itemgetter(0))]
+
+    def noting(self, traces: Iterable[Trace]) -> Iterator[Trace]:
+        """Yield traces as they are, and take each into account."""
+        for trace in traces:
+            self.add(trace)
+            yield trace
+
+    def add(self, trace: Trace) -> None:
+        """Take a trace into account."""
+        if not self._counts(trace):
+            return
+        name = _question_of(trace)
+        self.taken += 1
+        if name not in self._seen:
+            self._seen.add(name)
+            self._offer(name)
+        if name in self._kept:
+            self._kept[name].append((self.taken, trace))
+
+    def _offer(self, name: str) -> None:
+        """Give a new question its chance of a place."""
+        if len(self._places) < self._most:
+            self._places.append(name)
+        else:
+            place = int(self._random.integers(len(self._seen)))
+            if place >= self._most:
+                return
+            del self._kept[self._places[place]]
+            self._places[place] = name
+        self._kept[name] = []
+
+
+def _question_of(trace: Trace) -> str:
+    """Return what names the question of a trace: `question` in its metadata, or else its id."""
+    named = trace.get("metadata", {}).get("question")
+    return trace["id"] if named is None else str(named)
 
 
 def _has_known_tokens(question: PooledQuestion) -> bool:

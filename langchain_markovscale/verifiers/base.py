@@ -191,12 +191,14 @@ def quiet(config: RunnableConfig | None) -> RunnableConfig:
 
 
 def _has_listeners(config: RunnableConfig | None) -> bool:
-    """Return whether a run may have listeners: not within a run without any callbacks."""
+    """Return whether a run may have listeners: not within one whose handlers ignore chains."""
     callbacks = config.get("callbacks") if config else None
     if callbacks is None:
         outer = var_child_runnable_config.get()
         callbacks = outer.get("callbacks") if outer else None
-    return not isinstance(callbacks, BaseCallbackManager) or bool(callbacks.handlers)
+    if not isinstance(callbacks, BaseCallbackManager):
+        return True
+    return not all(handler.ignore_chain for handler in callbacks.handlers)
 
 
 def _checked_input(given: object) -> VerifierInput:

@@ -469,3 +469,15 @@ def test_as_plain_values_it_goes_to_json(losing):
     (single,) = (each for each in values["duels"] if each["rule"] == "peeking")
     assert single["needed"]["value"] is None
     assert values["rows"][0]["rule"]["name"] == "single pass"
+
+
+def test_of_many_questions_a_sample_is_compared_and_the_page_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr("langchain_markovscale.comparison.compare._MOST_QUESTIONS", 20)
+    traces = recorded(REVISING_HELPS, questions=30)
+    write_traces(traces, tmp_path / "pool.jsonl")
+    sampled = compare(tmp_path / "pool.jsonl")
+    assert (sampled.findings.questions, sampled.findings.recorded) == (20, 30)
+    assert "A random sample of 20 questions of the 30 in the pool, one run" in str(sampled)
+    assert compare(iter(traces)).as_dict() == sampled.as_dict()
+    assert compare(Pool(traces)).findings.questions == 30
+    assert "sample" not in str(compare(traces[:20]))

@@ -1,9 +1,11 @@
 """A pool knows how its attempts were made, and refuses what cannot be replayed."""
 
+from collections import Counter
+
 import pytest
 from pools import answer, trace
 
-from langchain_markovscale.replay.pool import Pool
+from langchain_markovscale.replay.pool import Pool, QuestionSample
 
 TREE = trace(
     answer("a"), answer("b", 0), answer("c", 1), answer("right"), answer("d", 0), answer("right", 3)
@@ -157,3 +159,39 @@ def test_what_cannot_be_replayed_is_refused(traces, complaint):
 def test_one_question_has_no_two_folds():
     with pytest.raises(ValueError, match="there is one question, and a replay needs at least two"):
         Pool([TREE]).folds(0)
+
+
+def many(questions, starts=1):
+    return [trace(answer("a"), name=f"q{n}") for _ in range(starts) for n in range(questions)]
+
+
+def sampled(traces, most, seed=0):
+    sample = QuestionSample(most, seed)
+    assert list(sample.noting(iter(traces))) == traces
+    assert sample.taken == len(traces)
+    return sample.traces
+
+
+def test_a_sample_of_few_questions_is_all_of_them():
+    assert sampled(many(5, starts=2), 5) == many(5, starts=2)
+
+
+def test_a_sample_has_all_traces_of_its_questions_in_their_order():
+    chosen = sampled(many(40, starts=3), 10)
+    counts = Counter(each["id"] for each in chosen)
+    assert len(counts) == 10
+    assert set(counts.values()) == {3}
+    assert chosen == [each for each in many(40, starts=3) if each["id"] in counts]
+
+
+def test_every_question_is_as_likely_to_be_in_a_sample():
+    counts = Counter(each["id"] for seed in range(2000) for each in sampled(many(8), 2, seed))
+    assert len(counts) == 8
+    assert all(430 < count < 570 for count in counts.values())  # 500 ± 3.6 standard errors
+
+
+def test_what_does_not_count_takes_no_place_in_a_sample():
+    sample = QuestionSample(3, 0, lambda each: each["id"] != "q1")
+    for each in many(4):
+        sample.add(each)
+    assert [each["id"] for each in sample.traces] == ["q0", "q2", "q3"]
