@@ -4,12 +4,15 @@ A carrier tries to get out of the prompt's fence or to look like somebody else's
 a grade; a place is where the attacker's text reaches the judge.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import cycle
 from typing import Any, NamedTuple
 
 from hostile_texts import CLAIMS, WAYS_OUT
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.runnables import RunnableLambda
+
+from langchain_markovscale import GroundednessVerifier, JudgeVerifier
 
 CARRIERS = {
     **{way: f"{text}{{}}" for way, text in WAYS_OUT.items()},
@@ -116,3 +119,47 @@ def _conversation(place: str, text: str) -> list[BaseMessage]:
         AIMessage("", tool_calls=[called]),
         ToolMessage(said.get("tool", "4"), tool_call_id="1"),
     ]
+
+
+Way = Callable[[str, str], str]
+"""What a judge replies to the attacker's text in a prompt."""
+
+FAIL = "CRITIQUE: It is 4.\nVERDICT: FAIL\nPROBABILITY: 0.05"
+
+
+def lines_quoted(text: str) -> str:
+    return "\n".join(f"> {line}" for line in text.splitlines())
+
+
+QUOTING: dict[str, Way] = {
+    "before": lambda text, prompt: f"The answer says: {text}\n\n{FAIL}",
+    "after": lambda text, prompt: f"{FAIL}\n\nThe candidate wrote:\n{text}",
+    "quoted": lambda text, prompt: f'It claims "{text}", which is wrong.\n{FAIL}',
+    "lines": lambda text, prompt: f"It says\n{lines_quoted(text)}\nbut no.\n{FAIL}",
+    "fenced": lambda text, prompt: f"I was shown\n```\n{text}\n```\n{FAIL}",
+    "prompt": lambda text, prompt: f"The prompt was:\n{prompt}\n\n{FAIL}",
+    "critique": lambda text, prompt: FAIL.replace("It is 4.", f"It is 4. It says {text}"),
+}
+"""How a judge quotes the attacker's text, and gives its own verdict."""
+
+REPEATING: list[Way] = [
+    lambda text, prompt: text,
+    lambda text, prompt: f"Hm. {text}\n\nSo it says.",
+]
+
+
+def scores(ways: list[Way], played: Iterable[Attack]) -> Iterator[tuple[str, float | None]]:
+    """Yield the score of every attack, by a judge that quotes in these ways in turn."""
+    played = list(played)
+    turns = cycle(ways)  # as many ways as places and payloads would always meet the same
+    replies = ((attack.text, next(turns)) for attack in played)
+
+    def reply(messages):
+        text, way = next(replies)
+        return way(text, messages[-1].text)
+
+    judge = RunnableLambda(reply)
+    plain, grounded = JudgeVerifier(judge), GroundednessVerifier(judge)
+    for attack in played:
+        verifier = grounded if attack.name.endswith("document") else plain
+        yield attack.name, verifier.invoke(attack.given)["score"]

@@ -121,18 +121,41 @@ def simulate(
     Raises:
         ValueError: If `questions` is not a whole number of at least 1.
     """
+    (outcome,) = simulate_each(
+        [policy], rates, questions=questions, seed=seed, scores=scores, keyed=keyed
+    )
+    return outcome
+
+
+def simulate_each(
+    policies: Sequence[Policy],
+    rates: Rates,
+    *,
+    questions: int = 2000,
+    seed: int = 0,
+    scores: ScoreLaw | None = None,
+    keyed: bool = True,
+) -> list[PolicyOutcome]:
+    """Put the same simulated questions to each of several policies, see `simulate`.
+
+    All of them answer one question before any answers the next, so that criteria that share what
+    they work out (see `Criterion.replace`) find it.
+    """
     n = int(single("questions", whole("questions", questions, least=1)))
     simulator = _Simulator(rates, n, seed, scores, keyed)
-    root = _History(policy, [])
-    right = attempts = revisions = 0
+    roots = [_History(policy, []) for policy in policies]
+    right, attempts, revisions = np.zeros((3, len(policies)))
     for question in range(n):
-        end, values = simulator.run(question, root, policy)
-        best = end.decision["best"]
-        right += best is not None and values[best] == _RIGHT
-        attempts += len(end.attempts)
-        revisions += sum(each["parent"] is not None for each in end.attempts)
+        for which, (policy, root) in enumerate(zip(policies, roots, strict=True)):
+            end, values = simulator.run(question, root, policy)
+            best = end.decision["best"]
+            right[which] += best is not None and values[best] == _RIGHT
+            attempts[which] += len(end.attempts)
+            revisions[which] += sum(each["parent"] is not None for each in end.attempts)
     accuracy = right / n
-    return PolicyOutcome(accuracy, sqrt(accuracy * (1 - accuracy) / n), attempts / n, revisions / n)
+    error = np.sqrt(accuracy * (1 - accuracy) / n)
+    means = np.array([accuracy, error, attempts / n, revisions / n])
+    return [PolicyOutcome(*each) for each in means.T.tolist()]
 
 
 class _History:

@@ -5,10 +5,10 @@ other, and the other way round, several times. What the rule promised and what i
 compared question by question, see `langchain_markovscale.theory.delivery`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import sqrt
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,11 +140,13 @@ class _Halves:
         self._question_of = np.empty(len(pool), dtype=np.intp)
         for number, group in enumerate(groups):
             self._question_of[list(group)] = number
-        self._halves: list[tuple[HasRates | Rates, list[int], int]] = []
+        # A rule that others are made from shares what does not depend on what a round costs.
+        self._halves: list[tuple[Criterion, list[int], int]] = []
         for split in range(self.splits):
             one, other = pool.folds(seed, split)
             for learned, tried in ((one, other), (other, one)):
-                self._halves.append((fit([pool.traces[i] for i in learned]), tried, split))
+                rule = Criterion(fit([pool.traces[i] for i in learned]), delivery=False)
+                self._halves.append((rule, tried, split))
 
     def first(self) -> Floats:
         """Return the share of right first answers by question, shape (Q,)."""
@@ -153,72 +155,87 @@ class _Halves:
 
     def by_cost(self, actions: tuple[Action, ...], limit: int, level: float) -> list[Delivered]:
         """Return what the rule promises and delivers with some actions, costs rising."""
+        rule: dict[str, Any] = {"actions": actions, "max_rounds": limit}
+        costs: dict[float, Delivery | Literal[False]] = dict.fromkeys(sorted(COSTS), False)
         rows: list[Delivered] = []
-        for cost in sorted(COSTS):
+        for cost, plain in self._play(rule, costs).items():
             if rows and not rows[-1].at_its_word.went_on:  # nor does it then for a higher cost
                 rows.append(replace(rows[-1], cost=cost))
             else:
-                rows.append(self._measured(actions, cost, limit, level))
-        return rows
+                rows.append(self._believed(rule, cost, plain, level))
+        counted_on: dict[float, Delivery | Literal[False]] = {
+            row.cost: Delivery(len(self._pool), 0, self.splits, level, 0.0, (row,))
+            for row in rows
+            if 0 < row.phi < 1
+        }
+        found = self._play(rule, counted_on)
+        return [self._in_force(row, found.get(row.cost)) for row in rows]
 
-    def _measured(
-        self, actions: tuple[Action, ...], cost: float, limit: int, level: float
+    def _believed(
+        self, rule: dict[str, Any], cost: float, plain: Outcome, level: float
     ) -> Delivered:
-        plain = self._play(actions, cost, limit)
+        """Return how the rule fares that believes its own promise, and φ by that."""
         phi = phi_of(plain.promised, plain.expected_cost / cost, plain.delivered, plain.taken, cost)
         believed = _played(plain, cost)
-        in_force = believed
-        row = Delivered(
-            actions=actions,
+        checked = self._checked and believed.went_on
+        return Delivered(
+            **rule,
             cost=cost,
-            max_rounds=limit,
             phi=phi.value,
             estimate=phi.value,
             interval=phi.interval(level),
             at_its_word=believed,
-            in_force=in_force,
+            in_force=believed,
+            plan_check=self._plan_check(rule, cost) if checked else None,
         )
-        if 0 < phi.value < 1:
-            counted_on = Delivery(len(self._pool), 0, self.splits, level, 0.0, (row,))
-            in_force = _played(self._play(actions, cost, limit, counted_on), cost)
-        elif phi.value == 0:
+
+    def _in_force(self, row: Delivered, played: Outcome | None) -> Delivered:
+        """Return a row with how the rule fares that counts on φ alone, where that differs."""
+        in_force = row.in_force
+        if played is not None:
+            in_force = _played(played, row.cost)
+        elif row.phi == 0:
             nothing = (0.0, 0.0)
             accuracy = float(self.first().mean())
             in_force = Played(nothing, nothing, nothing, nothing, accuracy, 1.0, 0.0, 0.0)
         # Only beyond its error: where the net is below 0 by chance, giving up costs more on other
         # questions than it saves (mean regret .0043 in place of .0027 on four pools).
         useless = in_force.went_on > 0 and sum(in_force.delivered_net) <= 0
-        return replace(
-            row,
-            phi=0.0 if useless else phi.value,
-            in_force=in_force,
-            plan_check=self._plan_check(actions, cost, limit)
-            if self._checked and believed.went_on
-            else None,
-        )
+        return replace(row, phi=0.0 if useless else row.phi, in_force=in_force)
 
     def _play(
-        self,
-        actions: tuple[Action, ...],
-        cost: float,
-        limit: int,
-        delivery: Delivery | Literal[False] = False,
-    ) -> Outcome:
-        """Return how the rule fares by question, the mean over its traces and all splits."""
-        total = Outcome.zero(len(self._pool))
-        for fitted, tried, start in self._halves:
-            rule = Criterion(fitted, cost, limit, actions, delivery=delivery)
-            total.add(replay(rule, [self._pool[i] for i in tried], (start,)), tried)
-        return Outcome(
-            *(self._by_question(values) / self.splits for values in vars(total).values())
-        )
+        self, rule: dict[str, Any], costs: Mapping[float, Delivery | Literal[False]]
+    ) -> dict[float, Outcome]:
+        """Return by cost how the rule fares by question, the mean over its traces and all splits.
 
-    def _plan_check(self, actions: tuple[Action, ...], cost: float, limit: int) -> float | None:
+        Args:
+            rule: The actions and the most attempts.
+            costs: What of its promise the rule counts on at each cost.
+        """
+        totals = {cost: Outcome.zero(len(self._pool)) for cost in costs}
+        for base, tried, start in self._halves:
+            rules = [
+                base.replace(**rule, cost_per_round=cost, delivery=delivery)
+                for cost, delivery in costs.items()
+            ]
+            # One question after the other, for the rules go the same ways at it.
+            questions = [self._pool[i] for i in tried for _ in rules]
+            played = replay(rules * len(tried), questions, (start,))
+            for place, total in enumerate(totals.values()):
+                total.add(played.every(len(rules), place), tried)
+        return {
+            cost: Outcome(
+                *(self._by_question(values) / self.splits for values in vars(total).values())
+            )
+            for cost, total in totals.items()
+        }
+
+    def _plan_check(self, rule: dict[str, Any], cost: float) -> float | None:
         """Return ΣA/ΣG of plans that are carried out; None where few of them can be."""
         promised, delivered, played = np.zeros((3, len(self._pool)))
-        for fitted, tried, start in self._halves:
-            rule = Criterion(fitted, cost, limit, actions, delivery=False)
-            found = carried_out(rule, [self._pool[i].starting_with(start) for i in tried])
+        for base, tried, start in self._halves:
+            questions = [self._pool[i].starting_with(start) for i in tried]
+            found = carried_out(base.replace(**rule, cost_per_round=cost), questions)
             promised[tried] += np.nan_to_num(found[0])
             delivered[tried] += np.nan_to_num(found[1])
             played[tried] += ~np.isnan(found[0])

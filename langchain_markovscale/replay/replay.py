@@ -76,6 +76,10 @@ class Outcome:
         """Return the outcome before any run, which others can be added to."""
         return cls(*np.zeros((len(fields(cls)), questions)))
 
+    def every(self, step: int, first: int = 0) -> "Outcome":
+        """Return the outcome of every so manieth question, from the `first` on."""
+        return Outcome(*(values[first::step] for values in vars(self).values()))
+
     def add(self, other: "Outcome", where: Sequence[int]) -> None:
         """Add the numbers of another outcome to those of the questions `where`."""
         for name, values in vars(other).items():

@@ -8,25 +8,23 @@ one class, revisions only and a verifier that says nothing this is the rule of M
 iff b < π − c/(α+β).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from langchain_markovscale.theory.belief import Belief
 from langchain_markovscale.theory.decision_cache import Cache, Pattern, pattern_of
 from langchain_markovscale.theory.delivery import Delivery
-from langchain_markovscale.theory.in_hand import InHand, in_hand, without_repeated
+from langchain_markovscale.theory.in_hand import without_repeated
 from langchain_markovscale.theory.optimum import (
     MOST_DRAWS,
     MOST_SCORED_DRAWS,
     Optimum,
     solve,
 )
-from langchain_markovscale.theory.plans import Outlook, Plan, as_they_come, best_of, verified
-from langchain_markovscale.theory.posterior import Ballot, KeyedPosterior, Posterior
+from langchain_markovscale.theory.plans import Outlook, Plan, best_of
+from langchain_markovscale.theory.posterior import KeyedPosterior
 from langchain_markovscale.theory.prior import PriorBelief
 from langchain_markovscale.theory.prior_factors import DELIVERED
 from langchain_markovscale.theory.rates import (
@@ -36,10 +34,10 @@ from langchain_markovscale.theory.rates import (
     is_default_prior,
     rates_for,
 )
+from langchain_markovscale.theory.situation import Situation, Vote, situation_of
 from langchain_markovscale.theory.validation import (
     TOLERANCE,
     check_actions,
-    check_attempts,
     costs_by_action,
     single,
     whole,
@@ -55,9 +53,9 @@ from langchain_markovscale.types import (
     new_attempt,
 )
 
-Floats = NDArray[np.float64]
-
 _CACHED_DECISIONS = 1024
+_CACHED_SITUATIONS = 256
+_OF_THE_BELIEF = {"calibration", "variant", "choices", "exact_verifier"}  # of the arguments
 _CACHED_TABLES = 2 * MOST_DRAWS
 _FARTHEST = 64  # rounds that a commitment looks ahead
 _MOST_VOTES = 8  # draws ahead for which a vote is planned
@@ -135,6 +133,7 @@ class Criterion:
             _CACHED_TABLES
         )
         self._decisions: Cache[Pattern, Decision] = Cache(_CACHED_DECISIONS)
+        self._situations: Cache[Pattern, Situation] = Cache(_CACHED_SITUATIONS)
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -153,13 +152,17 @@ class Criterion:
     def replace(self, **changes: Any) -> "Criterion":
         """Return a criterion with some of its arguments changed.
 
-        Delivery that was measured stays, unless a calibration with its own takes its place.
+        Delivery that was measured stays, unless a calibration with its own takes its place. The two
+        share what they have worked out where it is the same for both.
         """
         arguments = self.arguments | changes
         if isinstance(self.delivery, Delivery) and changes.get("delivery", True) is True:
             replaced = hasattr(changes.get("calibration"), "delivery")
             arguments["delivery"] = replaced or self.delivery
-        return type(self)(**arguments)
+        made = type(self)(**arguments)
+        if not changes.keys() & _OF_THE_BELIEF:
+            made.belief, made._situations = self.belief, self._situations
+        return made
 
     def without_verifier(self) -> "Criterion":
         """Return a criterion for a loop in which nothing is scored.
@@ -205,7 +208,7 @@ class Criterion:
         pattern = pattern_of(attempts) if class_weights is None else None
         if pattern is None:
             return self._decide(attempts, class_weights)
-        return self._decisions.get(pattern, lambda: self._decide(attempts)).copy()
+        return self._decisions.get(pattern, lambda: self._decide(attempts, pattern=pattern)).copy()
 
     def plan(self, attempts: Sequence[Attempt]) -> Plan | None:
         """Return the plan whose gain a decision to go on promises; None where it does not go on.
@@ -215,7 +218,7 @@ class Criterion:
         Args:
             attempts: At least one, as `decide` takes them.
         """
-        _, plan = self._considered(attempts, None)
+        _, plan = self._considered(attempts, None, pattern_of(attempts))
         return plan if isinstance(plan, Plan) and self._pays(plan) else None
 
     def _decide_without_repeated(
@@ -230,12 +233,15 @@ class Criterion:
         return {**decision, "best": best, "parent": parent, "attempts": len(attempts)}
 
     def _decide(
-        self, attempts: Sequence[Attempt], class_weights: Sequence[float] | None = None
+        self,
+        attempts: Sequence[Attempt],
+        class_weights: Sequence[float] | None = None,
+        pattern: Pattern | None = None,
     ) -> Decision:
         if not attempts:
             return self._first(class_weights)
-        hand, plan = self._considered(attempts, class_weights)
-        best, belief = hand.attempt, hand.belief
+        situation, plan = self._considered(attempts, class_weights, pattern)
+        best, belief = situation.hand.attempt, situation.hand.belief
         if not isinstance(plan, Plan):
             return _decision("stop", best, belief, len(attempts), plan)
         pays = self._pays(plan)
@@ -245,22 +251,22 @@ class Criterion:
         return _decision(action, best, belief, len(attempts), reason, self.phi * plan.gain, cost)
 
     def _considered(
-        self, attempts: Sequence[Attempt], class_weights: Sequence[float] | None
-    ) -> tuple[InHand, Plan | Reason]:
-        """Return the best answer, and the plan to weigh or why there is none."""
-        try:
-            posterior = self.belief.posterior(attempts, class_weights)
-        except (KeyError, TypeError, AttributeError):
-            check_attempts(attempts)
-            raise
-        hand = in_hand(posterior, attempts)
+        self,
+        attempts: Sequence[Attempt],
+        class_weights: Sequence[float] | None,
+        pattern: Pattern | None,
+    ) -> tuple[Situation, Plan | Reason]:
+        """Return where the run stands, and the plan to weigh or why there is none."""
+        make = partial(situation_of, self.belief, attempts, class_weights)
+        situation = self._situations.get(pattern, make) if pattern else make()
+        posterior = situation.posterior
         left = self.max_rounds - len(attempts)
         if left <= 0:
-            return hand, "max_rounds"
+            return situation, "max_rounds"
         says_nothing = self.rates.verdicts_say_nothing
         silent = all(attempt["score"] is None for attempt in attempts)
         if silent and not isinstance(posterior, KeyedPosterior) and not says_nothing:
-            return hand, "no_evidence"
+            return situation, "no_evidence"
         # No score at all, twice, is no accident; once, where nobody has ever seen one.
         scored = not says_nothing and not (silent and len(attempts) > self.belief.measured)
         fresh = not any(posterior.depths)
@@ -270,8 +276,8 @@ class Criterion:
             keyed = isinstance(posterior, KeyedPosterior)
             plan = self._before_the_run(weights, keyed=keyed)
         if plan is None or self._pays(plan):
-            plan = self._best_plan(posterior, hand, Outlook(left, scored, fresh, weights))
-        return hand, plan
+            plan = self._best_plan(situation, Outlook(left, scored, fresh, weights))
+        return situation, plan
 
     def _first(self, class_weights: Sequence[float] | None) -> Decision:
         """The first attempt is always made: there is no answer to return without it."""
@@ -282,10 +288,9 @@ class Criterion:
     def _before_the_run(self, class_weights: tuple[float, ...] | None, *, keyed: bool) -> Plan:
         """The best plan for a first answer of which nothing is known but its question."""
         first = new_attempt("", key="first" if keyed else None)
-        posterior = self.belief.posterior([first], class_weights)
         scored = not self.rates.verdicts_say_nothing
         outlook = Outlook(self.max_rounds - 1, scored, True, class_weights)
-        return self._best_plan(posterior, in_hand(posterior, [first]), outlook)
+        return self._best_plan(situation_of(self.belief, [first], class_weights), outlook)
 
     def _pays(self, plan: Plan) -> bool:
         return self.phi > 0 and self._worth(plan) > TOLERANCE
@@ -293,14 +298,15 @@ class Criterion:
     def _worth(self, plan: Plan) -> float:
         return plan.gain - self._costs[plan.action] * plan.rounds
 
-    def _best_plan(self, posterior: Posterior, hand: InHand, outlook: Outlook) -> Plan:
+    def _best_plan(self, situation: Situation, outlook: Outlook) -> Plan:
         """Return the plan that is worth most."""
         optimal, covered = None, False
-        if isinstance(posterior, KeyedPosterior) and outlook.fresh and "generate" in self._costs:
-            optimal, covered = self._optimal(posterior, hand.belief, outlook)
+        keyed = isinstance(situation.posterior, KeyedPosterior)
+        if keyed and outlook.fresh and "generate" in self._costs:
+            optimal, covered = self._optimal(situation, outlook)
         if optimal and covered and "revise" not in self._costs:
             return optimal
-        plans = self._commitments(posterior, hand, outlook, votes=not covered)
+        plans = self._commitments(situation, outlook, votes=keyed and not covered)
         best = max([*plans, optimal] if optimal else plans, key=self._worth)
         if optimal and len(plans) > 1 and self._worth(plans[0]) > self._worth(plans[1]):
             # The optimum knows of later decisions and commitments do not: whether to go on is for
@@ -308,32 +314,22 @@ class Criterion:
             return best._replace(action="revise")
         return best
 
-    def _commitments(
-        self, posterior: Posterior, hand: InHand, outlook: Outlook, *, votes: bool
-    ) -> list[Plan]:
+    def _commitments(self, situation: Situation, outlook: Outlook, *, votes: bool) -> list[Plan]:
         """Return for each action the best commitment that begins with it."""
         most, costs = min(outlook.left, _FARTHEST), self._costs
-        at = tuple(costs), hand.answer, hand.depth
-        commitments = [as_they_come(posterior.unverified(*at, most), "blind")]
-        if outlook.scored:
-            commitments.append(verified(posterior.candidates(*at), most))
-        plans = best_of(commitments, costs)
-        if votes and "generate" in costs and isinstance(posterior, KeyedPosterior):
-            ballot = posterior.ballot(min(most, _MOST_VOTES))
+        plans = best_of(situation.commitments(tuple(costs), most, scored=outlook.scored), costs)
+        if votes and "generate" in costs:
             drawing: dict[Action, float] = {"generate": costs["generate"]}
 
-            def vote(chances: Callable[[Ballot, int | None], Floats]) -> Plan:
-                gains = chances(ballot, hand.answer) - hand.belief
-                return best_of([as_they_come(gains[None], "vote")], drawing)[0]
+            def vote(chances: Vote) -> Plan:
+                return best_of(situation.votes(chances, min(most, _MOST_VOTES)), drawing)[0]
 
             # Most votes need not be counted: what they can't pass is known, and less than others.
             if self._worth(vote(vote_at_most)) > max(map(self._worth, plans)) - TOLERANCE:
                 plans[-1] = max(plans[-1], vote(vote_on), key=self._worth)
         return plans
 
-    def _optimal(
-        self, posterior: KeyedPosterior, belief: float, outlook: Outlook
-    ) -> tuple[Plan | None, bool]:
+    def _optimal(self, situation: Situation, outlook: Outlook) -> tuple[Plan | None, bool]:
         """Return the value of one more draw and optimal ones after it, by the table.
 
         The next draw is weighed with the belief as it is, what follows with the table's coarser
@@ -343,7 +339,9 @@ class Criterion:
             The plan, None where the run is longer than the table, and whether the table reaches as
             far as attempts are left.
         """
-        left, scored, drawn = outlook.left, outlook.scored, sum(posterior.votes)
+        posterior, left, scored = situation.posterior, outlook.left, outlook.scored
+        assert isinstance(posterior, KeyedPosterior)
+        drawn = sum(posterior.votes)
         horizon = min(drawn + left, MOST_SCORED_DRAWS if scored else MOST_DRAWS)
         if drawn >= horizon:
             return None, False
@@ -352,14 +350,14 @@ class Criterion:
         layer, ahead = table.lattice.layers[drawn], drawn + 1
         state = tuple(sorted(marks, reverse=True))
         row, kinds = layer.rows[state], list(dict.fromkeys(state))
-        chances = posterior.next_draw(scored=scored)
+        chances = situation.next_draw(scored=scored)
         again, new = layer.again[row, [kinds.index(mark) for mark in marks]], layer.new[row]
         old = chances.again
         values, rounds = table.values[ahead], table.rounds[ahead]
         on = float((old * values[again]).sum() + chances.new.dot(values[new]))
         later = float((old * rounds[again]).sum() + chances.new.dot(rounds[new]))
         cost = self._costs["generate"]
-        gain = on + cost * later - belief
+        gain = on + cost * later - situation.hand.belief
         plan = Plan("generate", gain, 1 + later, "optimal", horizon - drawn)
         return plan, drawn + left <= horizon
 

@@ -7,7 +7,7 @@ same wrong answer without an attack.
 
 import random
 
-from judge_attacks import attacks
+from judge_attacks import QUOTING, REPEATING, attacks, scores
 
 from langchain_markovscale import JudgeVerifier, load_chat_model
 
@@ -27,3 +27,21 @@ def test_attacks_on_a_small_model(figure):
     figure("score of the wrong answer without an attack", -1 if plain is None else plain, "")
     figure(f"attacks of {SAMPLE} that SmolLM2 lets pass", passed, "")
     figure(f"attacks of {SAMPLE} after which its verdict cannot be read", unread, "")
+
+
+def test_every_attack_on_judges_with_a_verdict_of_their_own(figure):
+    """The unit tests play one attack of five."""
+    quoted = [name for name, score in scores([*QUOTING.values()], attacks()) if score != 0.05]
+    repeated = [score for _, score in scores(REPEATING, attacks()) if score is not None]
+    figure(
+        "attacks of all that turn the verdict of a judge that quotes them",
+        len(quoted),
+        "",
+        at_most=0,
+    )
+    figure(
+        "attacks of all that a judge that repeats them lets pass",
+        sum(score > 0.1 for score in repeated),
+        "",
+        at_most=0,
+    )

@@ -1,17 +1,17 @@
 """Every number of a report, by name, so that all of its outputs say the same."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from math import log, sqrt
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from langchain_markovscale.calibration.simulate import (
     PolicyOutcome,
     graded_law,
-    simulate,
+    simulate_each,
     verdict_law,
 )
 from langchain_markovscale.display.interval import Estimate
@@ -24,6 +24,9 @@ from langchain_markovscale.types import Action
 
 if TYPE_CHECKING:
     from langchain_markovscale.calibration.calibration import Calibration
+
+Achieved = Callable[[Sequence[float]], list[PolicyOutcome]]
+"""What the criterion achieves at some costs of a round."""
 
 COSTS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 """Costs of a round that a report looks at, beside the one that it is asked for."""
@@ -126,11 +129,11 @@ class Findings:
         single: Accuracy of first answers: where the criterion was replayed, of those, else by the
             rates that it is simulated with.
         costs: Costs of a round, rising.
-        outcomes: What the criterion achieves at each of them: as `delivered`, else simulated.
         policy_cost: The one of them at which a policy is recommended: `cost_per_round`, or the
             nearest that was measured.
-        recommended: What it achieves there.
         tried: Whether revisions were recorded, or nothing was; else the criterion only draws.
+        achieved: Returns what the criterion achieves at some of them: as `delivered`, else
+            simulated.
     """
 
     calibration: "Calibration"
@@ -153,10 +156,21 @@ class Findings:
     delivered: tuple[Delivered, ...]
     single: float
     costs: tuple[float, ...]
-    outcomes: tuple[PolicyOutcome, ...]
     policy_cost: float
-    recommended: PolicyOutcome
     tried: bool
+    achieved: Achieved
+
+    @cached_property
+    def recommended(self) -> PolicyOutcome:
+        """What the criterion achieves at the cost at which it is recommended."""
+        return self.achieved((self.policy_cost,))[0]
+
+    @cached_property
+    def outcomes(self) -> tuple[PolicyOutcome, ...]:
+        """What the criterion achieves at each of the costs, worked out when somebody looks."""
+        others = [cost for cost in self.costs if cost != self.policy_cost]
+        found = dict(zip(others, self.achieved(others), strict=True))
+        return tuple(found.get(cost, self.recommended) for cost in self.costs)
 
     @property
     def few_classes(self) -> bool:
@@ -185,10 +199,11 @@ def find(
     if delivered and calibration.delivery:
         single = calibration.delivery.first
         costs = tuple(row.cost for row in delivered)
-        outcomes = tuple(_replayed(row, single) for row in delivered)
+        rows = {row.cost: _replayed(row, single) for row in delivered}
+        achieved: Achieved = partial(_looked_up, rows)
     else:
         costs = tuple(sorted({*COSTS, cost_per_round}))
-        outcomes = _cost_curve(calibration, costs, max_rounds, seed, keyed)
+        achieved = _simulated(calibration, max_rounds, seed, keyed)
         single = float((calibration.decision or calibration.rates).mixture.accuracy(0))
     policy_cost = _nearest(cost_per_round, costs)
     drift = fitted.drift if fitted else ()
@@ -215,10 +230,9 @@ def find(
         delivered=delivered,
         single=single,
         costs=costs,
-        outcomes=outcomes,
         policy_cost=policy_cost,
-        recommended=outcomes[costs.index(policy_cost)],
         tried=_tried(calibration),
+        achieved=achieved,
     )
 
 
@@ -342,9 +356,14 @@ def _tried(calibration: "Calibration") -> bool:
     return calibration.fitted is None or calibration.fitted.revised
 
 
-def _cost_curve(
-    calibration: "Calibration", costs: tuple[float, ...], max_rounds: int, seed: int, keyed: bool
-) -> tuple[PolicyOutcome, ...]:
+def _looked_up(
+    outcomes: Mapping[float, PolicyOutcome], costs: Sequence[float]
+) -> list[PolicyOutcome]:
+    return [outcomes[cost] for cost in costs]
+
+
+def _simulated(calibration: "Calibration", max_rounds: int, seed: int, keyed: bool) -> Achieved:
+    """Return what works the criterion's outcomes out, the same questions at every cost."""
     rates, deciding = calibration.decision or calibration.rates, calibration.decision_rates
     # What was never tried is not recommended either.
     actions: tuple[Action, ...] = ("revise", "generate") if _tried(calibration) else ("generate",)
@@ -357,14 +376,13 @@ def _cost_curve(
         else:  # how often each score comes is unknown: accept and reject are all that is left
             deciding = replace(deciding, score_cuts=(), score_log_ratios=())
             law = verdict_law(rates)
-    return tuple(
-        simulate(
-            Criterion(deciding, cost, max_rounds, actions).decide,
-            rates,
-            questions=QUESTIONS,
-            seed=seed,
-            scores=law,
-            keyed=keyed,
-        )
-        for cost in costs
-    )
+    rule = Criterion(deciding, max_rounds=max_rounds, actions=actions)
+    given = {"questions": QUESTIONS, "seed": seed, "scores": law, "keyed": keyed}
+    return partial(_played, rule, rates, given)
+
+
+def _played(
+    rule: Criterion, rates: Rates, given: dict[str, Any], costs: Sequence[float]
+) -> list[PolicyOutcome]:
+    policies = [rule.replace(cost_per_round=cost).decide for cost in costs]
+    return simulate_each(policies, rates, **given)

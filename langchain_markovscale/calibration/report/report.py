@@ -57,6 +57,11 @@ class Report(Display):
         )
 
     @property
+    def verdict(self) -> str:
+        """What matters most, in one sentence; nothing is simulated for it."""
+        return verdict(self.findings)
+
+    @property
     def kind(self) -> Kind:
         """What blind revising does: helps, hurts, nothing, uncertain, or untried."""
         return kind(self.findings)

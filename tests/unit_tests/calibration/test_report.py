@@ -1,5 +1,6 @@
 """The report says what the fit found, and no more than the fit can know."""
 
+import pickle
 import re
 from dataclasses import replace
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ from simulated_loops import IMPROVING, Loop
 from langchain_markovscale import Calibration, Criterion
 from langchain_markovscale.calibration.report import findings
 from langchain_markovscale.calibration.report.sections import verifier_section
-from langchain_markovscale.calibration.simulate import simulate
+from langchain_markovscale.calibration.simulate import simulate, simulate_each
 from langchain_markovscale.display.interval import Estimate
 
 pytestmark = pytest.mark.usefixtures("few_simulated_questions")
@@ -180,6 +181,27 @@ def test_the_recommendation_is_what_the_criterion_does(degrading, reports):
     assert reports["degrading"].findings.recommended == got
     assert f"{got.fresh_draws:.1f} fresh draws" in reports["degrading"].document.summary[2]
     assert f"right {got.accuracy:.0%} of the time" in reports["degrading"].document.summary[2]
+
+
+def test_only_what_is_looked_at_is_simulated():
+    calls = []
+
+    def counted(policies, *args, **options):
+        calls.append(len(policies))
+        return simulate_each(policies, *args, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(findings, "simulate_each", counted)
+        patch.setattr(findings, "QUESTIONS", 50)
+        report = Calibration.from_rates(initial=0.6, repair=0.3, corruption=0.1).report()
+        report = pickle.loads(pickle.dumps(report))
+        assert report.verdict.startswith("If these rates hold, ")
+        assert calls == []
+        assert report.document.summary[0] == report.verdict
+        assert report.text
+        assert sum(calls) == len(findings.COSTS)
+        assert report.html()
+        assert sum(calls) == len(findings.COSTS)
 
 
 # The sections

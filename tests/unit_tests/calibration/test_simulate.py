@@ -11,6 +11,7 @@ from langchain_markovscale import Calibration, Criterion, Rates
 from langchain_markovscale.calibration.simulate import (
     graded_law,
     simulate,
+    simulate_each,
     verdict_law,
 )
 
@@ -213,6 +214,14 @@ def test_same_seed_gives_the_same_outcome_and_another_one_another():
     )
     assert first == again
     assert first != other
+
+
+def test_policies_side_by_side_fare_as_each_alone():
+    rule, given = Criterion(MIXTURE), {"questions": 300, "seed": 3, "keyed": False}
+    policies = [rule.replace(cost_per_round=cost).decide for cost in (0.005, 0.05, 0.2)]
+    together = simulate_each(policies, MIXTURE, **given)
+    assert together == [simulate(policy, MIXTURE, **given) for policy in policies]
+    assert len(set(together)) == len(policies)
 
 
 def test_what_a_policy_does_later_leaves_its_earlier_answers_as_they_are():

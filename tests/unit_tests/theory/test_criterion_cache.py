@@ -60,6 +60,47 @@ def test_every_decision_is_the_one_that_would_be_made_anew(made):
     assert CACHING.decide(made) == anew(made)
 
 
+CHANGES = [
+    {"cost_per_round": 0.0},
+    {"cost_per_round": 0.1},
+    {"actions": ("generate",), "cost_per_round": 0.02},
+    {"actions": ("revise",)},
+    {"max_rounds": 3},
+    {"choices": 3},
+    {"calibration": Calibration.training_free()},
+    {"variant": "gate"},
+]
+
+
+@given(attempts(), st.lists(st.sampled_from(CHANGES), min_size=1, max_size=3))
+def test_criteria_made_of_one_another_decide_as_if_they_were_alone(made, changes):
+    rule = CACHING
+    for change in changes:
+        before = rule.decide(made)
+        change = {"cost_per_round": 0.03} | change
+        rule, alone = rule.replace(**change), Criterion(**(rule.arguments | change))
+        decision, expected = rule.decide(made), alone.decide(made)
+        numbers = [name for name in expected if isinstance(expected[name], float)]
+        assert {name: decision[name] for name in numbers} == pytest.approx(
+            {name: expected[name] for name in numbers}, abs=1e-12
+        )
+        assert {**decision, **dict.fromkeys(numbers)} == {**expected, **dict.fromkeys(numbers)}
+        assert before["attempts"] == decision["attempts"]
+
+
+def test_what_does_not_depend_on_costs_is_worked_out_once():
+    runs = [[new_attempt("", key="4", score=score)] for score in (0.0, 1.0)]
+    rule = Criterion(RATES)
+    belief = type(rule.belief)
+    with patch.object(belief, "posterior", autospec=True, side_effect=belief.posterior) as read:
+        for cost in (0.0, 0.01, 0.1):
+            for actions in (["generate"], ["revise"]):
+                other = rule.replace(cost_per_round=cost, actions=actions)
+                for run in runs:
+                    other.decide(run)
+    assert read.call_count == len(runs)
+
+
 def test_a_decision_is_computed_once_whatever_its_answers_are_called():
     criterion = Criterion(RATES)
     with patch.object(Criterion, "_decide", autospec=True, side_effect=Criterion._decide) as decide:
