@@ -145,6 +145,8 @@ class Decision(TypedDict):
         cost: What that plan is expected to cost, in units of accuracy.
         attempts: How many attempts the decision was made from.
         reason: One of the closed set `Reason`.
+        draws: How many fresh draws to make at once; left out unless `action` is `generate`, and
+            where draws are made one at a time.
     """
 
     action: Step
@@ -155,6 +157,7 @@ class Decision(TypedDict):
     cost: float
     attempts: int
     reason: Reason
+    draws: NotRequired[int]
 
 
 class VerifierInput(TypedDict):
