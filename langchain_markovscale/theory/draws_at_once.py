@@ -59,8 +59,10 @@ class Waiting(NamedTuple):
                 f"is {at_once!r}, and actions={actions!r} has no fresh draws: add 'generate' to "
                 "actions, or leave draws_at_once out.",
             )
-        cost = single("cost_per_second", non_negative("cost_per_second", cost_per_second))
-        return cls(at_once, cost, _seconds(seconds_per_round))
+        cost = _not_negative("cost_per_second", cost_per_second)
+        if seconds_per_round is not None:
+            seconds_per_round = _not_negative("seconds_per_round", seconds_per_round)
+        return cls(at_once, cost, seconds_per_round)
 
     def price(self, seconds_per_round: float | None) -> float:
         """Return w, what waiting for a round trip costs, in units of accuracy.
@@ -74,8 +76,9 @@ class Waiting(NamedTuple):
         """
         seconds = self.seconds_per_round
         if seconds is None:
-            measured = _seconds(seconds_per_round)
-            seconds = 0.0 if measured is None else float(f"{measured:.2g}")
+            if seconds_per_round is None:
+                return 0.0
+            seconds = float(f"{_not_negative('seconds_per_round', seconds_per_round):.2g}")
         return self.cost_per_second * seconds
 
 
@@ -92,35 +95,21 @@ def _at_once(value: object) -> AtOnce:
         ) from None
 
 
-def _seconds(value: float | None) -> float | None:
-    if value is None:
-        return None
-    return single("seconds_per_round", non_negative("seconds_per_round", value))
+_MEANINGS = {
+    "cost_per_second": "what a second of waiting costs, in units of accuracy: 0.001 is a tenth of "
+    "a point, and 0 is to have time",
+    "seconds_per_round": "how long a draw and its verification take; leave it out where that is "
+    "not known",
+}
 
 
-def best_trip(
-    drawn: Floats, cost: float, wait: float, at_once: AtOnce
-) -> tuple[NDArray[np.int64], Floats]:
-    """Return how many draws the next round trip makes, and what it leads to.
-
-    Args:
-        drawn: Of m = 1 … M draws the value expected after them, and the draws and round trips
-            expected from there, shape (3, M, S).
-        cost: c, of a draw.
-        wait: w, of a round trip.
-        at_once: How many draws a round trip makes: so many (M of them, which are then no more), or
-            as many as are worth most, of equals the fewest.
-
-    Returns:
-        The draws, shape (S,); its value, and all draws and round trips from now on, shape (3, S).
-    """
-    size = drawn.shape[1]
-    made = np.arange(1, size + 1)
-    through = drawn + np.array([-cost * made - wait, made, np.ones(size)])[..., None]
-    if at_once != "auto":
-        return np.full(drawn.shape[2], size), through[:, -1]
-    best = through[0].argmax(axis=0)
-    return best + 1, through[:, best, np.arange(len(best))]
+def _not_negative(name: str, value: float) -> float:
+    try:
+        return single(name, non_negative(name, value))
+    except ArgumentError:
+        raise ArgumentError(
+            name, f"must be one number of at least 0, got {value!r:.80}: it is {_MEANINGS[name]}."
+        ) from None
 
 
 class Batches(NamedTuple):

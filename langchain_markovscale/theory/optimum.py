@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.theory.draws_at_once import AtOnce, best_trip
+from langchain_markovscale.theory.draws_at_once import AtOnce
 from langchain_markovscale.theory.intercept import log_chance
 from langchain_markovscale.theory.lattice import Lattice, Layer, lattice
 from langchain_markovscale.theory.scores import ScoreTable
@@ -112,10 +112,29 @@ def solve(
         # Not a product of matrices, see `_next_draw`.
         drawn = (again * following[..., layer.again]).sum(axis=(-2, -1))
         drawn += (new * following[..., layer.new]).sum(axis=-1)
-        _, trip = best_trip(drawn, cost, wait, at_once)
-        now = np.where(trip[0] > best, trip, stopped[:, 0])
+        on = _best_trip(drawn, cost, wait, at_once)
+        now = np.where(on[0] > best, on, stopped[:, 0])
         ahead.append(np.concatenate([now[:, None], drawn], axis=1))
     return Optimum(states, tuple(reversed(ahead)))
+
+
+def _best_trip(drawn: Floats, cost: float, wait: float, at_once: AtOnce) -> Floats:
+    """Return what the best next round trip leads to, as `Optimum.ahead` has it, shape (3, S).
+
+    Args:
+        drawn: What is expected after m = 1 … M draws, shape (3, M, S).
+        cost: c, of a draw.
+        wait: w, of a round trip.
+        at_once: `"auto"` for the best m, of equals the least; for a number it is M.
+    """
+    _, most, size = drawn.shape
+    made = np.arange(1, most + 1)
+    if at_once == "auto":
+        best = (drawn[0] - cost * made[:, None]).argmax(axis=0)
+    else:
+        best = np.full(size, most - 1)
+    (value, rounds, trips), draws = drawn[:, best, np.arange(size)], made[best]
+    return np.array([value - cost * draws - wait, rounds + draws, trips + 1])
 
 
 class _Known:

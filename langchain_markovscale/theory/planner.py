@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from langchain_markovscale.theory.belief import Belief
 from langchain_markovscale.theory.decision_cache import Cache
-from langchain_markovscale.theory.draws_at_once import AtOnce, batches, best_batches, best_trip
+from langchain_markovscale.theory.draws_at_once import AtOnce, batches, best_batches
 from langchain_markovscale.theory.in_hand import InHand
 from langchain_markovscale.theory.optimum import (
     MOST_DRAWS,
@@ -145,25 +145,25 @@ class Planner:
             return None, False
         cost, at_once = self._costs["generate"], self._trip(wait)
         table = self._optimum(horizon, outlook)
+        reach = horizon - drawn if at_once == "auto" else min(at_once, horizon - drawn)
         if posterior is None:
-            expected = table.ahead[0][:, 1:]
+            expected = table.ahead[0][:, 1 : reach + 1, 0]
         else:
-            expected = _after_draws(posterior, table, drawn, scored=scored)
-        reach = horizon if at_once == "auto" else at_once
-        (draws,), trip = best_trip(expected[:, :reach], cost, wait, at_once)
-        value, rounds, trips = trip[:, 0].tolist()
-        spent = cost * rounds + wait * trips
-        gain = value + spent - belief
-        # The table may end where attempts do not, and batches of a given size with them.
-        beyond = 0 if at_once == "auto" else min(at_once, left) - int(draws)
+            expected = _after_draws(posterior, table, drawn, reach, scored=scored)
+        worths = [value - cost * many for many, value in enumerate(expected[0].tolist(), 1)]
+        draws = worths.index(max(worths)) + 1 if at_once == "auto" else reach
+        value, rounds, trips = expected[:, draws - 1].tolist()
+        later = cost * rounds + wait * trips
+        if at_once != "auto":
+            draws = min(at_once, left)  # the table may end where attempts do not
         plan = Plan(
             "generate",
-            gain,
-            rounds + beyond,
+            value + later - belief,
+            draws + rounds,
             "optimal",
             horizon - drawn,
-            cost=spent + cost * beyond,
-            draws=int(draws) + beyond,
+            cost * draws + wait + later,
+            draws,
         )
         return plan, drawn + left <= horizon
 
@@ -176,16 +176,18 @@ class Planner:
         )
 
 
-def _after_draws(posterior: KeyedPosterior, table: Optimum, drawn: int, *, scored: bool) -> Floats:
-    """Return what is expected after 1, 2, … more draws, as `Optimum.ahead` has it, (3, M, 1)."""
+def _after_draws(
+    posterior: KeyedPosterior, table: Optimum, drawn: int, most: int, *, scored: bool
+) -> Floats:
+    """Return what is expected after 1 … `most` more draws, as `Optimum.ahead` has it."""
     marks = posterior.marks(scored=scored)
-    layer, ahead = table.lattice.layers[drawn], table.ahead[drawn + 1]
+    layer, ahead = table.lattice.layers[drawn], table.ahead[drawn + 1][:, :most]
     state = tuple(sorted(marks, reverse=True))
     row, kinds = layer.rows[state], list(dict.fromkeys(state))
     chances = posterior.next_draw(scored=scored)
     again, new = layer.again[row, [kinds.index(mark) for mark in marks]], layer.new[row]
-    old = (chances.again * ahead[..., again]).sum(axis=(-2, -1))
-    expected: Floats = (old + ahead[..., new].dot(chances.new))[..., None]
+    expected: Floats = ahead[..., new].dot(chances.new)
+    expected += (chances.again * ahead[..., again]).sum(axis=(-2, -1))
     return expected
 
 
