@@ -67,8 +67,16 @@ class Planner:
         if optimal and len(plans) > 1 and worth_of(plans[0]) > worth_of(plans[1]):
             # The optimum knows of later decisions and commitments do not: whether to go on is for
             # the best plan to say, but what to do is decided by like and like.
-            return best._replace(action="revise", draws=1)
+            best = self._revising(best)
         return best
+
+    def _revising(self, plan: Plan) -> Plan:
+        """Return a plan as one whose rounds are revisions."""
+        if plan.action == "revise":
+            return plan
+        dearer = self._costs["revise"] - self._costs["generate"]
+        cost = plan.cost + dearer * plan.rounds
+        return plan._replace(action="revise", cost=cost, draws=1)
 
     def first(self, outlook: Outlook) -> Plan:
         """Return the plan that is worth most before any attempt, of fresh draws."""
@@ -77,7 +85,7 @@ class Planner:
         if covered or not outlook.scored:
             return optimal
         model = self._belief.draws(outlook.class_weights)
-        cases = until_first_accepted(model)
+        cases = _before_any(model)
         commitment = verified(cases, min(outlook.left, _FARTHEST))
         nothing = float((cases.weights * cases.right).sum())
         plan = self._in_batches([commitment], outlook)
@@ -111,14 +119,10 @@ class Planner:
         return plans
 
     def _in_batches(self, commitments: Sequence[Commitments], outlook: Outlook) -> Plan:
-        """Return the best commitment of fresh draws."""
+        """Return the best commitment of fresh draws, which are the last row."""
         cost, wait, at_once = self._costs["generate"], outlook.wait, self._trip(outlook.wait)
         if at_once == 1:
-            last = [
-                each._replace(gains=each.gains[-1:], rounds=each.rounds[-1:])
-                for each in commitments
-            ]
-            return best_of(last, {"generate": cost + wait})[0]
+            return best_of(commitments, {"generate": cost + wait})[-1]
         most = len(commitments[0].gains[-1])
         return best_batches(commitments, cost, wait, batches(at_once, most, outlook.left))
 
@@ -191,10 +195,10 @@ def _after_draws(
     return expected
 
 
-def until_first_accepted(model: DrawModel) -> Candidates:
+def _before_any(model: DrawModel) -> Candidates:
     """Return what draws until one is accepted depend on, before any was made.
 
-    In place of an answer in hand there is one that was rejected.
+    In place of the answer in hand, which is kept where none is accepted, there is a rejected one.
     """
     assert model.scores is not None
     nodes, levels, _ = model.scores
