@@ -7,22 +7,16 @@ nothing, and a round trip too many is waited for.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Literal, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 from langchain_markovscale.theory.plans import Commitments, Plan, worth_of
 from langchain_markovscale.theory.validation import non_negative, single, whole
 from langchain_markovscale.types import Action, ArgumentError
 
-Floats = NDArray[np.float64]
-
 AtOnce = int | Literal["auto"]
 """Fresh draws of a round trip: so many of them, or as many as are worth most."""
 
-_SIZES = (*range(1, 9), 10, 12, 16, 20, 24, 32, 48, 64)  # of batches in commitments
+_LOOKS = (*range(17), 20, 24, 28, 32, 40, 48, 56)  # draws after which plans may look
 
 
 class Waiting(NamedTuple):
@@ -112,71 +106,68 @@ def _not_negative(name: str, value: float) -> float:
         ) from None
 
 
-class Batches(NamedTuple):
-    """Ways to make up to N draws in batches of one size, that end with the first acceptance.
-
-    Attributes:
-        sizes: Draws of the first batch, shape (P,).
-        ends: The most draws of them that can be accepted, shape (P,).
-        draws: How many are made after i of them were rejected, shape (P, N).
-        trips: How many round trips, shape (P, N).
-    """
-
-    sizes: NDArray[np.int64]
-    ends: NDArray[np.int64]
-    draws: Floats
-    trips: Floats
-
-
-@lru_cache(maxsize=32)
-def batches(at_once: AtOnce, most: int, left: int) -> Batches:
-    """Return the ways to make up to `most` draws in batches.
-
-    Args:
-        at_once: Draws of each; `"auto"` for batches of every size that is worth a look.
-        most: N, as far as plans look ahead.
-        left: The attempts that are left; only these cut off a batch.
-    """
-    sizes, ends, draws, trips = [], [], [], []
-    for size in _SIZES if at_once == "auto" else (at_once,):
-        starts = range(0, most, size)
-        for count in range(1, len(starts) + 1):
-            made, waited = np.zeros(most), np.zeros(most)
-            for start in starts[:count]:
-                made[start], waited[start] = min(size, left - start), 1.0
-            sizes.append(min(size, left))
-            ends.append(min(count * size, most))
-            draws.append(made)
-            trips.append(waited)
-        if size >= most:
-            break
-    return Batches(np.array(sizes), np.array(ends), np.array(draws), np.array(trips))
-
-
-def best_batches(
-    commitments: Sequence[Commitments], cost: float, wait: float, ways: Batches
+def best_in_batches(
+    commitments: Sequence[Commitments], cost: float, wait: float, at_once: AtOnce, left: int
 ) -> Plan:
-    """Return the best commitment of fresh draws that are made in batches.
+    """Return the best commitment of fresh draws that are made in batches, whose sizes may differ.
 
-    What it gains is what it gains one by one: the first that is accepted is returned, or the last
-    of a vote. With Rⁱ the chance that i draws are all rejected (1 where nothing is verified),
-    batches of m make Σ_l m R^{lm} draws in Σ_l R^{lm} round trips.
+    What it gains is what it gains one by one: the first that is accepted is returned, or the one
+    with most votes of all. With G_i the gain of i draws, u_i the chance that none of them is
+    accepted (1 where nothing is verified) and a look after the draws i, k, …
+
+        W_i = max( 0, max_k G_k − G_i − u_i ((k−i) c + w) + W_k )
 
     Args:
         commitments: At least one; their last row is that of fresh draws, one by one.
         cost: c, of a draw.
         wait: w, of a round trip.
-        ways: How batches can be made.
+        at_once: How many draws a round trip makes.
+        left: The attempts that are left; only these cut off a batch of a given size.
     """
     plans = []
-    price = cost * ways.draws + wait * ways.trips
     for gains, rounds, kind in commitments:
-        unfinished = np.diff(rounds[-1], prepend=0.0)
-        spent = price.dot(unfinished)
-        gained = np.asarray(gains[-1])[ways.ends - 1]
-        at = int((gained - spent).argmax())
-        taken = float(ways.draws[at].dot(unfinished))
-        most, draws = int(ways.ends[at]), int(ways.sizes[at])
-        plan = Plan("generate", float(gained[at]), taken, kind, most, float(spent[at]), draws)
-        plans.append(plan)
+        gained, taken = [0.0, *gains[-1]], [0.0, *rounds[-1]]
+        looks = _looks(at_once, len(gains[-1]))
+        batches = {looks[-1]: _Batch(0.0, 0, 0.0, looks[-1])}
+        for place in range(len(looks) - 2, -1, -1):
+            here, later = looks[place], looks[place + 1 :]
+            unfinished = taken[here + 1] - taken[here]
+            if at_once == "auto":
+                worths = [gained[k] - unfinished * cost * k + batches[k].worth for k in later]
+                there = later[worths.index(max(worths))]
+                made = there - here
+            else:
+                there, made = later[0], min(at_once, left - here)
+            then, spent = batches[there], unfinished * (cost * made + wait)
+            worth = gained[there] - gained[here] - spent + then.worth
+            batches[here] = _Batch(worth, made, unfinished * made + then.rounds, then.end)
+            if worth <= 0 and here:
+                batches[here] = _Batch(0.0, 0, 0.0, here)
+        first = batches[0]
+        gain = gained[first.end]
+        spent = gain - first.worth
+        plans.append(Plan("generate", gain, first.rounds, kind, first.end, spent, first.draws))
     return max(plans, key=worth_of)
+
+
+class _Batch(NamedTuple):
+    """The best batch from some draw on, and those that follow it.
+
+    Attributes:
+        worth: What they gain, less what they cost.
+        draws: How many it makes; 0 where it is best to stop.
+        rounds: Draws that all of them are expected to make.
+        end: The last draw of the last of them.
+    """
+
+    worth: float
+    draws: int
+    rounds: float
+    end: int
+
+
+def _looks(at_once: AtOnce, most: int) -> list[int]:
+    """Return after how many of up to `most` draws a look may be taken."""
+    if at_once == "auto":
+        return [*(each for each in _LOOKS if each < most), most]
+    return [*range(0, most, at_once), most]

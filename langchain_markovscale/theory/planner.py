@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from langchain_markovscale.theory.belief import Belief
 from langchain_markovscale.theory.decision_cache import Cache
-from langchain_markovscale.theory.draws_at_once import AtOnce, batches, best_batches
+from langchain_markovscale.theory.draws_at_once import AtOnce, best_in_batches
 from langchain_markovscale.theory.in_hand import InHand
 from langchain_markovscale.theory.optimum import (
     MOST_DRAWS,
@@ -123,8 +123,7 @@ class Planner:
         cost, wait, at_once = self._costs["generate"], outlook.wait, self._trip(outlook.wait)
         if at_once == 1:
             return best_of(commitments, {"generate": cost + wait})[-1]
-        most = len(commitments[0].gains[-1])
-        return best_batches(commitments, cost, wait, batches(at_once, most, outlook.left))
+        return best_in_batches(commitments, cost, wait, at_once, outlook.left)
 
     def _trip(self, wait: float) -> AtOnce:
         """Return how many draws a round trip makes: one where more of them save nothing."""

@@ -3,6 +3,7 @@
 import pickle
 from dataclasses import replace
 from functools import cache
+from itertools import combinations
 from random import Random
 from types import MappingProxyType
 
@@ -15,7 +16,7 @@ from worlds import ACCEPT, REJECT, attempt
 
 from langchain_markovscale import Calibration, Criterion, MarkovScaleRouter, Rates
 from langchain_markovscale.theory.delivery import Delivered, Delivery, Played
-from langchain_markovscale.theory.draws_at_once import batches, best_batches
+from langchain_markovscale.theory.draws_at_once import best_in_batches
 from langchain_markovscale.theory.plans import verified
 from langchain_markovscale.theory.posterior import Candidates
 
@@ -220,55 +221,85 @@ def test_draws_until_one_is_surely_right_are_those_of_recursion(chance, wait, le
 
 
 @pytest.mark.parametrize("key", [None, "key"])
-@pytest.mark.parametrize("wait", [0.01, 0.1, 0.3])
-def test_far_ahead_batches_of_one_size_are_nearly_worth_what_the_best_are(key, wait):
-    chance, left = 0.04, 40
-    known = Rates([1.0], chance, 0.1, 0.1, 1.0, 1.0, coincidence=0.01, keyed=key is not None)
+@pytest.mark.parametrize("wait", [0.01, 0.1])
+@pytest.mark.parametrize("cost", [0.002, 0.01])
+def test_where_tables_end_its_draws_earn_nearly_what_the_best_do(key, wait, cost):
+    classes, most = ((0.3, 0.04), (0.3, 0.2), (0.4, 0.9)), 40
+
+    def missed(many):
+        """P(so many draws are all wrong)."""
+        return sum(share * (1 - chance) ** many for share, chance in classes)
+
+    def earned(before, many):
+        """What so many draws earn after those before."""
+        return missed(before) * (1 - many * cost - wait) - missed(before + many)
+
+    @cache
+    def best(before):
+        sizes = range(1, most - before + 1)
+        return max([0.0, *(earned(before, many) + best(before + many) for many in sizes)])
+
+    shares, chances = zip(*classes, strict=True)
     rule = auto(
-        known, 0.002, max_rounds=left + 1, exact_verifier=True, seconds_per_round=wait / 0.01
-    )
-    value, many = by_recursion(chance, 0.002, wait, left)
-    decision = rule.decide([attempt(key, REJECT)])
-    worth = decision["expected_gain"] - decision["cost"]
-    assert value - 0.015 <= worth <= value + 1e-6
-    assert decision["draws"] > 1
-    assert abs(decision["draws"] - many) <= 0.5 * many
+        Rates(shares, chances, 0.1, 0.1, 1.0, 1.0, coincidence=0.01, keyed=key is not None), cost,
+        max_rounds=most, exact_verifier=True, seconds_per_round=wait / 0.01,
+    )  # fmt: skip
+    made, worth = 0, 0.0
+    while True:
+        names = [key and str(number) for number in range(made)]
+        decision = rule.decide([attempt(name, REJECT) for name in names])
+        if decision["action"] == "stop":
+            break
+        worth += earned(made, decision["draws"])
+        made += decision["draws"]
+    assert best(0) - 0.002 <= worth <= best(0) + 1e-9
 
 
 # Batches in commitments
 
 
+def schedules(at_once, left):
+    """All ways to make up to so many draws in batches, as the numbers of draws after each."""
+    if at_once != "auto":
+        whole = [*range(at_once, left, at_once), left]
+        return [whole[:count] for count in range(1, len(whole) + 1)]
+    places = range(1, left + 1)
+    return [looks for count in places for looks in combinations(places, count)]
+
+
 @settings(max_examples=25, deadline=None)
 @given(
-    st.floats(0.05, 0.9), st.floats(0.5, 0.99), st.floats(0.01, 0.5), st.booleans(),
-    st.sampled_from(["auto", 1, 2, 5]), st.integers(1, 8),
+    st.lists(st.tuples(*[st.floats(0.05, 0.9)] * 2, st.floats(0.01, 0.5)), min_size=1, max_size=3),
+    st.booleans(), st.sampled_from(["auto", 1, 2, 5]), st.integers(1, 8),
+    st.sampled_from([0.001, 0.03, 0.3]),
 )  # fmt: skip
-def test_what_batches_gain_and_take_is_that_of_playing_them(
-    chance, accepted, mistaken, right, at_once, left
-):
-    one = np.ones((1, 1))
-    cases = Candidates(one, one * right, one * chance, one * accepted, one * mistaken)
-    cost, wait = 0.01, 0.03
-    plan = best_batches([verified(cases, left)], cost, wait, batches(at_once, left, left))
-    ends = chance * accepted + (1 - chance) * mistaken
-    worths = {}
-    for size in range(1, left + 1) if at_once == "auto" else [min(at_once, left)]:
-        spent, gained, reached = 0.0, 0.0, 1.0
-        for start in range(0, left, size):
-            many = min(size, left - start)
-            spent += reached * (many * cost + wait)
-            accepts = reached * (1 - (1 - ends) ** many)
-            gained += accepts * (chance * accepted / ends - right)
-            reached -= accepts
-            worths[size, start + many] = gained - spent
-    assert plan.gain - plan.cost == pytest.approx(max(worths.values()), abs=1e-9)
-    assert worths[plan.draws, plan.most] == pytest.approx(plan.gain - plan.cost, abs=1e-9)
-    assert plan.cost == pytest.approx(0.01 * plan.rounds + 0.03 * trips_of(plan, ends, left))
-
-
-def trips_of(plan, ends, left):
-    """Round trips of a plan, each begun with the chance that all draws before it were rejected."""
-    return sum((1 - ends) ** start for start in range(0, min(plan.most, left), plan.draws))
+def test_what_batches_gain_and_take_is_that_of_playing_them(classes, right, at_once, left, wait):
+    cost, share = 0.01, 1 / len(classes)
+    chance, accepted, mistaken = np.array(classes).T[:, None]
+    cases = Candidates(
+        np.full((1, len(classes)), share), right * np.ones(len(classes)), chance, accepted, mistaken
+    )
+    plan = best_in_batches([verified(cases, left)], cost, wait, at_once, left)
+    played = {}
+    for looks in schedules(at_once, left):
+        gained = spent = rounds = 0.0
+        for p, s, v in classes:
+            ends, before, reached = p * s + (1 - p) * v, 0, share
+            for look in looks:
+                spent += reached * ((look - before) * cost + wait)
+                rounds += reached * (look - before)
+                accepts = reached * (1 - (1 - ends) ** (look - before))
+                gained += accepts * (p * s / ends - right)
+                before, reached = look, reached - accepts
+        played[tuple(looks)] = gained, spent, rounds
+    best = max(gained - spent for gained, spent, _ in played.values())
+    assert plan.gain - plan.cost == pytest.approx(best, abs=1e-9)
+    assert any(
+        looks[0] == plan.draws
+        and looks[-1] == plan.most
+        and took == pytest.approx((plan.gain, plan.cost, plan.rounds), abs=1e-9)
+        for looks, took in played.items()
+    )
 
 
 @pytest.mark.parametrize("at_once", ["auto", 5])
