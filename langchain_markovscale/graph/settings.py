@@ -78,8 +78,8 @@ class RuleOptions(TypedDict, total=False):
             `Criterion`.
         draws_at_once: How many fresh draws are made side by side: one, which is the default, a
             number k, or `"auto"`: as many as are worth most, where waiting has a price.
-        cost_per_second: What a second of waiting costs, in units of accuracy; by default 0, which
-            is to have time. See `round_costs`.
+        cost_per_second: What a second of waiting costs, in units of accuracy: its price as a share
+            of what a right answer is worth; by default 0, which is to have time.
         seconds_per_round: How long a round takes, an attempt and its verification; by default
             None, not known beforehand.
     """

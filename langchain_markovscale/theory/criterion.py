@@ -76,10 +76,11 @@ class Criterion:
             place of the calibration's. The training-free variant, whose rates were not fitted,
             counts on the whole gain.
         draws_at_once: How many fresh draws a round trip makes, side by side: one, which is the
-            default, k of them (as many as attempts are left, at most), or `"auto"`: as many as are
-            worth most where waiting costs something, and one where it costs nothing or its time is
-            not known.
-        cost_per_second: What a second of waiting costs, in units of accuracy; see `round_costs`.
+            default; k of them, or as many as are left; or `"auto"`, as many as are worth most. That
+            is one where waiting costs nothing, or where its time is not known.
+        cost_per_second: What a second of waiting costs, in units of accuracy: its price as a share
+            of what a right answer is worth. It is paid once for a round trip, and so for every
+            revision, too.
         seconds_per_round: How long a round trip takes, a draw and its verification; None where it
             is not known beforehand, see `decide`.
 
@@ -200,11 +201,13 @@ class Criterion:
         Returns:
             A plain dictionary; `expected_gain` and `cost` are those of the best commitment also
             where it does not pay: φ times the gain that it promises, and the rounds that it is
-            expected to take times the cost of one. Going on pays iff the first is larger.
+            expected to take times the cost of one, with what waiting for its round trips costs.
+            Going on pays iff the first is larger. `draws` says how many fresh draws to make.
 
         Raises:
             ValueError: If an attempt lacks a field, a score is NaN or outside [0, 1], a parent is
-                no earlier attempt, or `class_weights` do not fit the rates.
+                no earlier attempt, `class_weights` do not fit the rates, or the seconds are
+                negative.
         """
         wait = self.waiting.price(seconds_per_round)
         if any(map(is_repeated, attempts)):

@@ -123,6 +123,14 @@ def test_nothing_is_known_of_waiting_without_seconds():
     assert rule.decide([], seconds_per_round=2.0) == auto().decide([])
 
 
+def test_each_time_of_waiting_has_its_own_decisions():
+    rule, attempts = auto(seconds_per_round=None), [attempt("a", REJECT)]
+    for seconds in (0.1, 8.0, 0.5, 0.1):
+        other = auto(seconds_per_round=seconds)
+        for made in ([], attempts):
+            assert rule.decide(made, seconds_per_round=seconds) == other.decide(made)
+
+
 def test_seconds_that_the_user_gave_are_not_those_of_the_run():
     assert auto().decide([], seconds_per_round=0.0) == auto().decide([])
 
@@ -154,12 +162,45 @@ def test_one_answer_is_drawn_first_where_a_gate_would_end_the_run_after_it():
     assert auto(open_to_luck, variant="gate").decide([])["draws"] > 1
 
 
+def delivered(phi):
+    """A delivery of which so much of the promise came true."""
+    played = Played((0.1, 0.01), (0, 0.01), (0.1, 0.01), (-0.1, 0.01), 0.5, 2.0, 0.0, 1.0)
+    row = Delivered(("generate",), 0.01, 8, phi, phi, (0.0, 1.0), played, played)
+    return Delivery(100, 100, 2, 0.9, 0.5, (row,))
+
+
 def test_one_answer_is_drawn_where_nothing_of_the_promise_was_delivered():
-    nothing = Played((0.1, 0.01), (0, 0.01), (0.1, 0.01), (-0.1, 0.01), 0.5, 2.0, 0.0, 1.0)
-    row = Delivered(("generate",), 0.01, 8, 0.0, 0.0, (0.0, 0.1), nothing, nothing)
-    rule = auto(delivery=Delivery(100, 100, 2, 0.9, 0.5, (row,)))
+    rule = auto(delivery=delivered(0.0))
     assert rule.phi == 0
     assert rule.decide([])["draws"] == 1
+
+
+@pytest.mark.parametrize("attempts", [[], [attempt("a", REJECT)], [attempt("a", ACCEPT)]])
+def test_half_of_a_promise_is_half_as_much_for_draws_and_for_waiting(attempts):
+    half = auto(delivery=delivered(0.5)).decide(attempts)
+    dearer = auto(cost=0.02, seconds_per_round=4.0).decide(attempts)
+    assert half["action"] == dearer["action"]
+    assert half.get("draws") == dearer.get("draws")
+    assert half["cost"] == pytest.approx(dearer["cost"] / 2)
+
+
+def test_more_are_made_at_once_than_a_table_reaches_and_all_are_paid():
+    rule = auto(cost=0.001, max_rounds=12, draws_at_once=10)
+    decision = rule.decide([attempt("a", REJECT)])
+    assert decision["draws"] == 10
+    assert decision["cost"] >= 10 * 0.001 + 0.02
+
+
+def test_what_is_first_drawn_without_an_end_in_sight_is_the_first_that_is_accepted():
+    chance, s, v = 0.05, 0.9, 0.01
+    known = Rates([1.0], chance, 0.1, 0.1, s, 1 - v, coincidence=0.01)
+    decision = auto(known, 0.0005, max_rounds=40, seconds_per_round=30.0).decide([])
+    rejected = 1 - chance * s - (1 - chance) * v
+    missed = rejected ** decision["draws"]
+    right = chance * s * (1 - missed) / (1 - rejected) + missed * chance * (1 - s) / rejected
+    assert decision["draws"] > 8
+    assert decision["expected_gain"] == pytest.approx(right)
+    assert decision["cost"] == pytest.approx(0.0005 * decision["draws"] + 0.3)
 
 
 # What waiting costs
