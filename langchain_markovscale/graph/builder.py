@@ -151,8 +151,7 @@ def create_markovscale_graph(
             with an error that the default `RetryPolicy` retries.
         **rule: How to decide: `calibration`, `variant`, `cost_per_round`, `max_rounds`, `actions`,
             `choices`, `exact_verifier`, `delivery`, `draws_at_once`, `cost_per_second` and
-            `seconds_per_round`, described by
-            `help(langchain_markovscale.RuleOptions)`.
+            `seconds_per_round`, described by `help(langchain_markovscale.RuleOptions)`.
 
     Returns:
         The compiled graph.

@@ -300,32 +300,30 @@ class Criterion:
     def _first(self, class_weights: Sequence[float] | None, wait: float) -> Decision:
         """The first attempt is always made: there is no answer to return without it."""
         gain = float(self.belief.prior(class_weights).dot(self.rates.initial))
-        cost = self.cost_per_round.get("generate", 0.0)
-        plan, at_once = None, self.waiting.draws_at_once
-        if wait and at_once == "auto":
-            plan = self._first_plan(class_weights, wait)
-        if plan is not None:
-            gain, cost = plan.gain, self._stretch * plan.cost
+        cost, draws = self.cost_per_round.get("generate", 0.0) + wait, 1
+        if (plan := self._first_draws(class_weights, wait)) is not None:
+            gain, cost, draws = plan.gain, self._stretch * plan.cost, plan.draws
         decision = _decision("generate", None, 0.0, 0, "gain_exceeds_cost", gain, cost)
-        if at_once == "auto":
-            decision["draws"] = 1 if plan is None else plan.draws
-        elif at_once != 1:
-            decision["draws"] = min(at_once, self.max_rounds)
+        if self.waiting.draws_at_once != 1:
+            decision["draws"] = draws
         return decision
 
-    def _first_plan(self, class_weights: Sequence[float] | None, wait: float) -> Plan | None:
-        """Return the plan whose first draws are made at once; None where one draw is to be made.
+    def _first_draws(self, class_weights: Sequence[float] | None, wait: float) -> Plan | None:
+        """Return the plan that several first draws begin; None where there is to be one.
 
-        Where answers are revised, or the question is left alone, after a first answer of which
-        nothing else is known, there is one.
+        There is one as well where answers are revised, or the question is left alone, after a
+        first answer of which nothing is known.
         """
-        if self.max_rounds == 1 or "generate" not in self.actions:
+        at_once = self.waiting.draws_at_once
+        if at_once == 1 or self.max_rounds == 1 or "generate" not in self.actions:
             return None
         weights = None if class_weights is None else tuple(map(float, class_weights))
-        after = self._before_the_run(weights, wait, keyed=True)
-        gated = self.variant == "gate" and not self._pays(after)
-        if not self.phi or gated or after.action == "revise":
-            return None
+        if at_once == "auto":
+            if not wait or not self.phi:
+                return None
+            after = self._before_the_run(weights, wait, keyed=True)
+            if after.action == "revise" or (self.variant == "gate" and not self._pays(after)):
+                return None
         scored = not self.rates.verdicts_say_nothing
         outlook = Outlook(self.max_rounds, scored, True, weights, wait / self._stretch)
         return self._planner.first(outlook)

@@ -7,10 +7,10 @@ answer in hand, p the chance that a candidate is right, and A, R as in `theory/p
     until accepted, n rounds  take candidates until the verifier accepts one, at most n; else the
                               last of them: V = A L + Rⁿ⁻¹ p(1−s)
 
-One at a time: of draws made at once all but one would be lost. As in `theory/plans.py`, every
-revision of a plan is of the answer in hand. Where nothing is scored
-and there is one class, this is the rule of MarkovScale: revise iff b < π − c/(α+β), with b the
-belief in the latest answer.
+Draws are made one at a time, for of several at once all but one would be lost. As in
+`theory/plans.py`, every revision of a plan is of the answer in hand. Where nothing is scored and
+there is one class, this is the rule of MarkovScale: revise iff b < π − c/(α+β), with b the belief
+in the latest answer.
 """
 
 from collections.abc import Sequence

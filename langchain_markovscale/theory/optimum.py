@@ -97,7 +97,8 @@ def solve(
         horizon: N, the most draws, at least 1; up to `MOST_DRAWS`, or `MOST_SCORED_DRAWS`.
         cost: c ≥ 0 a draw.
         wait: w ≥ 0 a round trip.
-        at_once: How many draws a round trip makes, or as many as are left.
+        at_once: How many draws a round trip makes: so many, or all that are left where those are
+            fewer; `"auto"` for as many as are worth most.
     """
     reach = horizon if at_once == "auto" else at_once
     states, chances = _states(_Known(model), horizon)

@@ -95,7 +95,8 @@ def test_what_the_table_promises_is_what_following_it_delivers(known, slack, at_
     )  # fmt: skip
     scored = not known.verdicts_say_nothing
     table = solve(rule.belief.draws(scored=scored), 8, cost, wait, at_once)
-    promised = table.values[0][0]
+    promised, first = table.values[0][0], rule.decide([])
+    assert first["expected_gain"] - first["cost"] == pytest.approx(promised)
     for _ in range(played):
         question, attempts, trips = Simulated(known, random), [], 0
         while (decision := rule.decide(attempts))["action"] == "generate":
