@@ -142,9 +142,12 @@ class Decision(TypedDict):
         belief: Probability that the best attempt is correct.
         expected_gain: How much the best plan from here is expected to raise that probability. Below
             0 no plan raises it; the best answer is returned anyway, so that 0 is shown.
-        cost: What that plan is expected to cost, in units of accuracy.
+        cost: What that plan is expected to cost, in units of accuracy; waiting, where it has a
+            price, is part of it.
         attempts: How many attempts the decision was made from.
         reason: One of the closed set `Reason`.
+        draws: How many fresh draws to make at once; left out unless `action` is `generate`, and
+            where draws are made one at a time.
     """
 
     action: Step
@@ -155,6 +158,7 @@ class Decision(TypedDict):
     cost: float
     attempts: int
     reason: Reason
+    draws: NotRequired[int]
 
 
 class VerifierInput(TypedDict):

@@ -150,8 +150,8 @@ def create_markovscale_graph(
         timeout: Time that a call may take; needs the async methods. A call that takes longer fails
             with an error that the default `RetryPolicy` retries.
         **rule: How to decide: `calibration`, `variant`, `cost_per_round`, `max_rounds`, `actions`,
-            `choices`, `exact_verifier` and `delivery`, described by
-            `help(langchain_markovscale.RuleOptions)`.
+            `choices`, `exact_verifier`, `delivery`, `draws_at_once`, `cost_per_second` and
+            `seconds_per_round`, described by `help(langchain_markovscale.RuleOptions)`.
 
     Returns:
         The compiled graph.

@@ -98,8 +98,8 @@ class MarkovScaleRouter(Runnable[Any, str]):
         routes: What to return for each step, where it is not `"stop"`, `"revise"`, `"generate"`.
         name: Name of the branch in LangGraph's diagrams and traces.
         **rule: How to decide: `calibration`, `variant`, `cost_per_round`, `max_rounds`, `actions`,
-            `choices`, `exact_verifier` and `delivery`, described by
-            `help(langchain_markovscale.RuleOptions)`.
+            `choices`, `exact_verifier`, `delivery`, `draws_at_once`, `cost_per_second` and
+            `seconds_per_round`, described by `help(langchain_markovscale.RuleOptions)`.
 
     Attributes:
         loop: The parts of the loop by name, as far as they are known; of a router alone, its answer

@@ -21,6 +21,7 @@ from langchain_markovscale.graph.telemetry import current_runtime
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.decision_cache import Cache
 from langchain_markovscale.theory.delivery import Delivery
+from langchain_markovscale.theory.draws_at_once import AtOnce
 from langchain_markovscale.theory.rates import Rates, Variant
 from langchain_markovscale.theory.validation import costs_by_action, single, whole
 from langchain_markovscale.traces.provenance import loop_in
@@ -75,6 +76,12 @@ class RuleOptions(TypedDict, total=False):
         delivery: Whether to count only on that part of a promised gain that the rule has delivered
             on the traces of the calibration, where that was measured, which is the default; see
             `Criterion`.
+        draws_at_once: How many fresh draws are made side by side: one, which is the default, a
+            number k, or `"auto"`: as many as are worth most, where waiting has a price.
+        cost_per_second: What a second of waiting costs, in units of accuracy: its price as a share
+            of what a right answer is worth; by default 0, which is to have time.
+        seconds_per_round: How long a round takes, an attempt and its verification; by default
+            None, not known beforehand.
     """
 
     calibration: Calibration | Rates | None
@@ -85,6 +92,9 @@ class RuleOptions(TypedDict, total=False):
     choices: Choices | None
     exact_verifier: bool
     delivery: bool | Delivery
+    draws_at_once: AtOnce
+    cost_per_second: float
+    seconds_per_round: float | None
 
 
 def criterion_of(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from math import isclose
-from typing import Any, cast, get_type_hints
+from typing import Any, cast
 
 from langgraph.graph.state import CompiledStateGraph
 
@@ -12,7 +12,7 @@ from langchain_markovscale.graph.class_weights import CLASS_WEIGHTS_KEY
 from langchain_markovscale.graph.router import MarkovScaleRouter, router_of
 from langchain_markovscale.types import Attempt, Decision
 
-_DECISION = frozenset(get_type_hints(Decision))
+_DECISION = frozenset(Decision.__required_keys__)
 
 
 def show(value: Mapping[str, Any], rule: Any = None) -> Display:

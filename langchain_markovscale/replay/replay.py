@@ -45,6 +45,7 @@ class Outcome:
         belief: What the strategy last believed of its answer, shape (Q,); NaN where it has no
             beliefs.
         revisions: How many of the attempts were revisions, shape (Q,).
+        trips: Round trips, shape (Q,): as many as attempts, unless draws were made at once.
         went_on: Share of runs that went on after the first answer, shape (Q,). Each of the
             following is 0 for a run that did not.
         promised: The gain that the first decision to go on expected, before cost, shape (Q,); NaN
@@ -65,6 +66,7 @@ class Outcome:
     exhausted: Floats
     belief: Floats
     revisions: Floats
+    trips: Floats
     went_on: Floats
     promised: Floats
     expected_cost: Floats
@@ -93,9 +95,9 @@ def replay(
 ) -> Outcome:
     """Run a strategy on recorded attempts.
 
-    A run is handed a question's fresh draws in turn, and an attempt's revisions in the order in
-    which they were recorded. It ends when the strategy stops or asks for what the pool does not
-    have; the answer is then the strategy's `best` so far.
+    A run is handed a question's fresh draws in turn, several at once where a decision says so, and
+    an attempt's revisions in the order in which they were recorded. It ends when the strategy
+    stops or asks for what the pool does not have; the answer is then its `best` so far.
 
     Args:
         strategy: A strategy, or one for each question.
@@ -119,7 +121,7 @@ def _run(strategy: Strategy, question: PooledQuestion) -> tuple[float, ...]:
     attempts: list[Attempt] = []
     taken: list[int] = []  # for each attempt of the run, its index in the pool
     used_from: dict[int, int] = {}  # revisions of each attempt used so far; -1 for fresh draws
-    verified, tokens, revised = 0, 0.0, 0
+    verified, tokens, revised, trips = 0, 0.0, 0, 0
     onward: Decision | None = None  # the first decision to go on
     while True:
         decision = decide(attempts)
@@ -136,14 +138,17 @@ def _run(strategy: Strategy, question: PooledQuestion) -> tuple[float, ...]:
         used = used_from.get(origin, 0)
         if used == len(source):
             break
-        used_from[origin] = used + 1
-        attempt = recorded[source[used]]
-        taken.append(source[used])
+        trips += 1
+        at_once = source[used : used + decision.get("draws", 1)]
+        used_from[origin] = used + len(at_once)
         revised += origin >= 0
-        attempts.append(attempt if attempt["parent"] == parent else {**attempt, "parent": parent})
-        verified += attempt["score"] is not None or attempt["feedback"] is not None
-        took = question.tokens[source[used]]
-        tokens += nan if took is None else took
+        for index in at_once:
+            attempt, took = recorded[index], question.tokens[index]
+            taken.append(index)
+            alike = attempt["parent"] == parent
+            attempts.append(attempt if alike else {**attempt, "parent": parent})
+            verified += attempt["score"] is not None or attempt["feedback"] is not None
+            tokens += nan if took is None else took
     right = _is_right(decision, taken, question)
     made = len(attempts)
     spent = [sum(each) for each in zip(*(question.usage[i] for i in taken), strict=True)]
@@ -156,6 +161,7 @@ def _run(strategy: Strategy, question: PooledQuestion) -> tuple[float, ...]:
         action != "stop",
         decision["belief"],
         revised,
+        trips,
     )
     if onward is None:
         return *row, False, 0.0, 0.0, 0.0, 0.0

@@ -34,6 +34,8 @@ def round_costs(
             )
             # {'generate': 0.0177, 'revise': 0.0207}
 
+    A second of waiting costs its price / worth of a right answer, as `cost_per_second`.
+
     Args:
         right_answer: What a right answer is worth more than a wrong one, in any currency; > 0.
         call: Price of a call, or of a call for each purpose, in the same currency.

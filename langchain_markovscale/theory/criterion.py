@@ -16,14 +16,10 @@ from typing import Any
 from langchain_markovscale.theory.belief import Belief
 from langchain_markovscale.theory.decision_cache import Cache, Pattern, pattern_of
 from langchain_markovscale.theory.delivery import Delivery
+from langchain_markovscale.theory.draws_at_once import AtOnce, Waiting
 from langchain_markovscale.theory.in_hand import without_repeated
-from langchain_markovscale.theory.optimum import (
-    MOST_DRAWS,
-    MOST_SCORED_DRAWS,
-    Optimum,
-    solve,
-)
-from langchain_markovscale.theory.plans import Outlook, Plan, best_of
+from langchain_markovscale.theory.planner import Planner
+from langchain_markovscale.theory.plans import Outlook, Plan, worth_of
 from langchain_markovscale.theory.posterior import KeyedPosterior
 from langchain_markovscale.theory.prior import PriorBelief
 from langchain_markovscale.theory.prior_factors import DELIVERED
@@ -34,7 +30,7 @@ from langchain_markovscale.theory.rates import (
     is_default_prior,
     rates_for,
 )
-from langchain_markovscale.theory.situation import Situation, Vote, situation_of
+from langchain_markovscale.theory.situation import Situation, situation_of
 from langchain_markovscale.theory.validation import (
     TOLERANCE,
     check_actions,
@@ -42,7 +38,6 @@ from langchain_markovscale.theory.validation import (
     single,
     whole,
 )
-from langchain_markovscale.theory.vote import vote_at_most, vote_on
 from langchain_markovscale.types import (
     Action,
     Attempt,
@@ -56,9 +51,6 @@ from langchain_markovscale.types import (
 _CACHED_DECISIONS = 1024
 _CACHED_SITUATIONS = 256
 _OF_THE_BELIEF = {"calibration", "variant", "choices", "exact_verifier"}  # of the arguments
-_CACHED_TABLES = 2 * MOST_DRAWS
-_FARTHEST = 64  # rounds that a commitment looks ahead
-_MOST_VOTES = 8  # draws ahead for which a vote is planned
 _IN_TURN: tuple[Action, ...] = ("revise", "generate")  # of plans worth the same the first is taken
 
 
@@ -86,8 +78,17 @@ class Criterion:
             iff some plan has φ·G − c·L > 0, G its gain and L its rounds. A `Delivery` is used in
             place of the calibration's. The training-free variant, whose rates were not fitted,
             counts on the whole gain.
+        draws_at_once: How many fresh draws a round trip makes, side by side: one, which is the
+            default; k of them, or as many as are left; or `"auto"`, as many as are worth most. That
+            is one where waiting costs nothing, or where its time is not known.
+        cost_per_second: What a second of waiting costs, in units of accuracy: its price as a share
+            of what a right answer is worth. It is paid once for a round trip, and so for every
+            revision, too.
+        seconds_per_round: How long a round trip takes, a draw and its verification; None where it
+            is not known beforehand, see `decide`.
 
     Attributes:
+        waiting: How draws are made at once, and the price of time.
         phi: φ in [0, 1] of the actions and the cost; 1 where it was not measured, or is not used,
             and a little less for the untouched default prior, of which nothing was measured.
 
@@ -106,12 +107,18 @@ class Criterion:
         variant: Variant = "mixture",
         exact_verifier: bool = False,
         delivery: bool | Delivery = True,
+        draws_at_once: AtOnce = 1,
+        cost_per_second: float = 0.0,
+        seconds_per_round: float | None = None,
     ) -> None:
         self.variant, self.exact_verifier = variant, exact_verifier
         self._calibration = calibration
         self.actions = check_actions(actions)
         self.cost_per_round = costs_by_action(cost_per_round, self.actions)
         self.max_rounds = int(single("max_rounds", whole("max_rounds", max_rounds, least=1)))
+        self.waiting = Waiting.checked(
+            draws_at_once, cost_per_second, seconds_per_round, self.actions
+        )
         rates = rates_for(variant, calibration)
         self.belief: Belief | PriorBelief
         if is_default_prior(rates) and not exact_verifier:
@@ -126,13 +133,11 @@ class Criterion:
         if isinstance(delivery, Delivery) and variant != "training_free":
             self.phi = delivery.at(self.actions, self.cost_per_round)
         # Deciding by φ·G − c·L is deciding at a cost of c/φ.
-        stretch = self.phi or 1.0
+        self._stretch = self.phi or 1.0
         costs = self.cost_per_round
-        self._costs = {each: costs[each] / stretch for each in _IN_TURN if each in costs}
-        self._optima: Cache[tuple[int, bool, tuple[float, ...] | None], Optimum] = Cache(
-            _CACHED_TABLES
-        )
-        self._decisions: Cache[Pattern, Decision] = Cache(_CACHED_DECISIONS)
+        own = {each: costs[each] / self._stretch for each in _IN_TURN if each in costs}
+        self._planner = Planner(self.belief, own, self.waiting.draws_at_once)
+        self._decisions: Cache[tuple[Pattern, float], Decision] = Cache(_CACHED_DECISIONS)
         self._situations: Cache[Pattern, Situation] = Cache(_CACHED_SITUATIONS)
 
     @property
@@ -147,6 +152,7 @@ class Criterion:
             "variant": self.variant,
             "exact_verifier": self.exact_verifier,
             "delivery": self.delivery,
+            **self.waiting._asdict(),
         }
 
     def replace(self, **changes: Any) -> "Criterion":
@@ -185,7 +191,11 @@ class Criterion:
         return self.belief.rates
 
     def decide(
-        self, attempts: Sequence[Attempt], class_weights: Sequence[float] | None = None
+        self,
+        attempts: Sequence[Attempt],
+        class_weights: Sequence[float] | None = None,
+        *,
+        seconds_per_round: float | None = None,
     ) -> Decision:
         """Return what to do after `attempts`.
 
@@ -193,22 +203,28 @@ class Criterion:
             attempts: All attempts at one question, in the order in which they were made.
             class_weights: w, shape (K,), of this question; by default those of the rates. Where
                 rates are pooled from draws, K is the number of classes of one draw.
+            seconds_per_round: How long a round trip of this run takes, as measured; used where the
+                criterion was given none.
 
         Returns:
             A plain dictionary; `expected_gain` and `cost` are those of the best commitment also
             where it does not pay: φ times the gain that it promises, and the rounds that it is
-            expected to take times the cost of one. Going on pays iff the first is larger.
+            expected to take times the cost of one, with what waiting for its round trips costs.
+            Going on pays iff the first is larger. `draws` says how many fresh draws to make.
 
         Raises:
             ValueError: If an attempt lacks a field, a score is NaN or outside [0, 1], a parent is
-                no earlier attempt, or `class_weights` do not fit the rates.
+                no earlier attempt, `class_weights` do not fit the rates, or the seconds are
+                negative.
         """
+        wait = self.waiting.price(seconds_per_round)
         if any(map(is_repeated, attempts)):
-            return self._decide_without_repeated(attempts, class_weights)
+            return self._decide_without_repeated(attempts, class_weights, seconds_per_round)
         pattern = pattern_of(attempts) if class_weights is None else None
         if pattern is None:
-            return self._decide(attempts, class_weights)
-        return self._decisions.get(pattern, lambda: self._decide(attempts, pattern=pattern)).copy()
+            return self._decide(attempts, class_weights, wait)
+        make = partial(self._decide, attempts, None, wait, pattern)
+        return self._decisions.get((pattern, wait), make).copy()
 
     def plan(self, attempts: Sequence[Attempt]) -> Plan | None:
         """Return the plan whose gain a decision to go on promises; None where it does not go on.
@@ -218,16 +234,21 @@ class Criterion:
         Args:
             attempts: At least one, as `decide` takes them.
         """
-        _, plan = self._considered(attempts, None, pattern_of(attempts))
+        _, plan = self._considered(attempts, None, self.waiting.price(None), pattern_of(attempts))
         return plan if isinstance(plan, Plan) and self._pays(plan) else None
 
     def _decide_without_repeated(
-        self, attempts: Sequence[Attempt], class_weights: Sequence[float] | None
+        self,
+        attempts: Sequence[Attempt],
+        class_weights: Sequence[float] | None,
+        seconds_per_round: float | None,
     ) -> Decision:
         """Decide without what a cache has only given again; it has taken rounds all the same."""
         others, kept = without_repeated(attempts)
         left = max(1, self.max_rounds - len(attempts) + len(kept))
-        decision = self.replace(max_rounds=left).decide(others, class_weights)
+        decision = self.replace(max_rounds=left).decide(
+            others, class_weights, seconds_per_round=seconds_per_round
+        )
         chosen = (decision["best"], decision["parent"])
         best, parent = (None if at is None else kept[at] for at in chosen)
         return {**decision, "best": best, "parent": parent, "attempts": len(attempts)}
@@ -236,24 +257,29 @@ class Criterion:
         self,
         attempts: Sequence[Attempt],
         class_weights: Sequence[float] | None = None,
+        wait: float = 0.0,
         pattern: Pattern | None = None,
     ) -> Decision:
         if not attempts:
-            return self._first(class_weights)
-        situation, plan = self._considered(attempts, class_weights, pattern)
+            return self._first(class_weights, wait)
+        situation, plan = self._considered(attempts, class_weights, wait, pattern)
         best, belief = situation.hand.attempt, situation.hand.belief
         if not isinstance(plan, Plan):
             return _decision("stop", best, belief, len(attempts), plan)
         pays = self._pays(plan)
         action: Step = plan.action if pays else "stop"
         reason: Reason = "gain_exceeds_cost" if pays else "gain_below_cost"
-        cost = self.cost_per_round[plan.action] * plan.rounds
-        return _decision(action, best, belief, len(attempts), reason, self.phi * plan.gain, cost)
+        gain, cost = self.phi * plan.gain, self._stretch * plan.cost
+        decision = _decision(action, best, belief, len(attempts), reason, gain, cost)
+        if action == "generate" and self.waiting.draws_at_once != 1:
+            decision["draws"] = plan.draws
+        return decision
 
     def _considered(
         self,
         attempts: Sequence[Attempt],
         class_weights: Sequence[float] | None,
+        wait: float,
         pattern: Pattern | None,
     ) -> tuple[Situation, Plan | Reason]:
         """Return where the run stands, and the plan to weigh or why there is none."""
@@ -274,101 +300,55 @@ class Criterion:
         plan = None
         if self.variant == "gate":
             keyed = isinstance(posterior, KeyedPosterior)
-            plan = self._before_the_run(weights, keyed=keyed)
+            plan = self._before_the_run(weights, wait, keyed=keyed)
         if plan is None or self._pays(plan):
-            plan = self._best_plan(situation, Outlook(left, scored, fresh, weights))
+            outlook = Outlook(left, scored, fresh, weights, wait / self._stretch)
+            plan = self._planner.best(situation, outlook)
         return situation, plan
 
-    def _first(self, class_weights: Sequence[float] | None) -> Decision:
+    def _first(self, class_weights: Sequence[float] | None, wait: float) -> Decision:
         """The first attempt is always made: there is no answer to return without it."""
         gain = float(self.belief.prior(class_weights).dot(self.rates.initial))
-        cost = self.cost_per_round.get("generate", 0.0)
-        return _decision("generate", None, 0.0, 0, "gain_exceeds_cost", gain, cost)
+        cost, draws = self.cost_per_round.get("generate", 0.0) + wait, 1
+        if (plan := self._first_draws(class_weights, wait)) is not None:
+            gain, cost, draws = plan.gain, self._stretch * plan.cost, plan.draws
+        decision = _decision("generate", None, 0.0, 0, "gain_exceeds_cost", gain, cost)
+        if self.waiting.draws_at_once != 1:
+            decision["draws"] = draws
+        return decision
 
-    def _before_the_run(self, class_weights: tuple[float, ...] | None, *, keyed: bool) -> Plan:
+    def _first_draws(self, class_weights: Sequence[float] | None, wait: float) -> Plan | None:
+        """Return the plan that several first draws begin; None where there is to be one.
+
+        There is one as well where answers are revised, or the question is left alone, after a
+        first answer of which nothing is known.
+        """
+        at_once = self.waiting.draws_at_once
+        if at_once == 1 or self.max_rounds == 1 or "generate" not in self.actions:
+            return None
+        weights = None if class_weights is None else tuple(map(float, class_weights))
+        if at_once == "auto":
+            if not wait or not self.phi:
+                return None
+            after = self._before_the_run(weights, wait, keyed=True)
+            if after.action == "revise" or (self.variant == "gate" and not self._pays(after)):
+                return None
+        scored = not self.rates.verdicts_say_nothing
+        outlook = Outlook(self.max_rounds, scored, True, weights, wait / self._stretch)
+        return self._planner.first(outlook)
+
+    def _before_the_run(
+        self, class_weights: tuple[float, ...] | None, wait: float, *, keyed: bool
+    ) -> Plan:
         """The best plan for a first answer of which nothing is known but its question."""
         first = new_attempt("", key="first" if keyed else None)
         scored = not self.rates.verdicts_say_nothing
-        outlook = Outlook(self.max_rounds - 1, scored, True, class_weights)
-        return self._best_plan(situation_of(self.belief, [first], class_weights), outlook)
+        left = self.max_rounds - 1
+        outlook = Outlook(left, scored, True, class_weights, wait / self._stretch)
+        return self._planner.best(situation_of(self.belief, [first], class_weights), outlook)
 
     def _pays(self, plan: Plan) -> bool:
-        return self.phi > 0 and self._worth(plan) > TOLERANCE
-
-    def _worth(self, plan: Plan) -> float:
-        return plan.gain - self._costs[plan.action] * plan.rounds
-
-    def _best_plan(self, situation: Situation, outlook: Outlook) -> Plan:
-        """Return the plan that is worth most."""
-        optimal, covered = None, False
-        keyed = isinstance(situation.posterior, KeyedPosterior)
-        if keyed and outlook.fresh and "generate" in self._costs:
-            optimal, covered = self._optimal(situation, outlook)
-        if optimal and covered and "revise" not in self._costs:
-            return optimal
-        plans = self._commitments(situation, outlook, votes=keyed and not covered)
-        best = max([*plans, optimal] if optimal else plans, key=self._worth)
-        if optimal and len(plans) > 1 and self._worth(plans[0]) > self._worth(plans[1]):
-            # The optimum knows of later decisions and commitments do not: whether to go on is for
-            # the best plan to say, but what to do is decided by like and like.
-            return best._replace(action="revise")
-        return best
-
-    def _commitments(self, situation: Situation, outlook: Outlook, *, votes: bool) -> list[Plan]:
-        """Return for each action the best commitment that begins with it."""
-        most, costs = min(outlook.left, _FARTHEST), self._costs
-        plans = best_of(situation.commitments(tuple(costs), most, scored=outlook.scored), costs)
-        if votes and "generate" in costs:
-            drawing: dict[Action, float] = {"generate": costs["generate"]}
-
-            def vote(chances: Vote) -> Plan:
-                return best_of(situation.votes(chances, min(most, _MOST_VOTES)), drawing)[0]
-
-            # Most votes need not be counted: what they can't pass is known, and less than others.
-            if self._worth(vote(vote_at_most)) > max(map(self._worth, plans)) - TOLERANCE:
-                plans[-1] = max(plans[-1], vote(vote_on), key=self._worth)
-        return plans
-
-    def _optimal(self, situation: Situation, outlook: Outlook) -> tuple[Plan | None, bool]:
-        """Return the value of one more draw and optimal ones after it, by the table.
-
-        The next draw is weighed with the belief as it is, what follows with the table's coarser
-        states.
-
-        Returns:
-            The plan, None where the run is longer than the table, and whether the table reaches as
-            far as attempts are left.
-        """
-        posterior, left, scored = situation.posterior, outlook.left, outlook.scored
-        assert isinstance(posterior, KeyedPosterior)
-        drawn = sum(posterior.votes)
-        horizon = min(drawn + left, MOST_SCORED_DRAWS if scored else MOST_DRAWS)
-        if drawn >= horizon:
-            return None, False
-        marks = posterior.marks(scored=scored)
-        table = self._optimum(horizon, scored, outlook.class_weights)
-        layer, ahead = table.lattice.layers[drawn], drawn + 1
-        state = tuple(sorted(marks, reverse=True))
-        row, kinds = layer.rows[state], list(dict.fromkeys(state))
-        chances = situation.next_draw(scored=scored)
-        again, new = layer.again[row, [kinds.index(mark) for mark in marks]], layer.new[row]
-        old = chances.again
-        values, rounds = table.values[ahead], table.rounds[ahead]
-        on = float((old * values[again]).sum() + chances.new.dot(values[new]))
-        later = float((old * rounds[again]).sum() + chances.new.dot(rounds[new]))
-        cost = self._costs["generate"]
-        gain = on + cost * later - situation.hand.belief
-        plan = Plan("generate", gain, 1 + later, "optimal", horizon - drawn)
-        return plan, drawn + left <= horizon
-
-    def _optimum(
-        self, horizon: int, scored: bool, class_weights: tuple[float, ...] | None
-    ) -> Optimum:
-        cost = self._costs["generate"]
-        return self._optima.get(
-            (horizon, scored, class_weights),
-            lambda: solve(self.belief.draws(class_weights, scored=scored), horizon, cost),
-        )
+        return self.phi > 0 and worth_of(plan) > TOLERANCE
 
 
 def _decision(

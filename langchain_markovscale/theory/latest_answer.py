@@ -7,9 +7,10 @@ answer in hand, p the chance that a candidate is right, and A, R as in `theory/p
     until accepted, n rounds  take candidates until the verifier accepts one, at most n; else the
                               last of them: V = A L + Rⁿ⁻¹ p(1−s)
 
-As in `theory/plans.py`, every revision of a plan is of the answer in hand. Where nothing is scored
-and there is one class, this is the rule of MarkovScale: revise iff b < π − c/(α+β), with b the
-belief in the latest answer.
+Draws are made one at a time, for of several at once all but one would be lost. As in
+`theory/plans.py`, every revision of a plan is of the answer in hand. Where nothing is scored and
+there is one class, this is the rule of MarkovScale: revise iff b < π − c/(α+β), with b the belief
+in the latest answer.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.in_hand import in_hand
-from langchain_markovscale.theory.plans import Commitments, Plan, as_they_come, best_of
+from langchain_markovscale.theory.plans import Commitments, Plan, as_they_come, best_of, worth_of
 from langchain_markovscale.theory.posterior import Candidates, KeyedPosterior
 from langchain_markovscale.theory.validation import TOLERANCE
 from langchain_markovscale.types import Attempt, Decision, Reason
@@ -55,18 +56,18 @@ def decide_on_latest(
     if silent and not says_nothing and not isinstance(posterior, KeyedPosterior):
         return _decision(criterion, None, "no_evidence", hand.belief, lost)
     phi = criterion.phi or 1.0
-    costs = {action: cost / phi for action, cost in criterion.cost_per_round.items()}
+    wait = criterion.waiting.price(None)
+    costs = {action: (cost + wait) / phi for action, cost in criterion.cost_per_round.items()}
     scored = not (silent or says_nothing)
     at = tuple(costs), hand.answer, hand.depth
     commitments = [as_they_come(posterior.unverified(*at, left), "blind")]
     if scored:
         commitments.append(until_accepted(posterior.candidates(*at), left))
     plans = best_of(commitments, costs)
-    worth = [plan.gain - costs[plan.action] * plan.rounds for plan in plans]
-    best = max(range(len(plans)), key=worth.__getitem__)
-    pays = criterion.phi > 0 and worth[best] > TOLERANCE
+    best = max(plans, key=worth_of)
+    pays = criterion.phi > 0 and worth_of(best) > TOLERANCE
     reason: Reason = "gain_exceeds_cost" if pays else "gain_below_cost"
-    return _decision(criterion, plans[best], reason, hand.belief, lost)
+    return _decision(criterion, best, reason, hand.belief, lost)
 
 
 def until_accepted(cases: Candidates, most: int) -> Commitments:
@@ -100,13 +101,16 @@ def _decision(
     criterion: Criterion, plan: Plan | None, reason: Reason, belief: float, lost: int
 ) -> Decision:
     action = plan.action if plan is not None and reason == "gain_exceeds_cost" else "stop"
-    return {
+    decision: Decision = {
         "action": action,
         "best": lost,
         "parent": lost if action == "revise" else None,
         "belief": belief,
         "expected_gain": 0.0 if plan is None else criterion.phi * plan.gain,
-        "cost": 0.0 if plan is None else criterion.cost_per_round[plan.action] * plan.rounds,
+        "cost": 0.0 if plan is None else (criterion.phi or 1.0) * plan.cost,
         "attempts": lost + 1,
         "reason": reason,
     }
+    if action == "generate" and criterion.waiting.draws_at_once != 1:
+        decision["draws"] = 1
+    return decision

@@ -4,10 +4,13 @@ The posterior depends on a run of fresh draws only through its state, a coloured
 `theory/lattice.py`). So the value of going on is found once for a calibration, a cost and a
 horizon:
 
-    U(state) = max( best belief, −c + Σ_next P(next | state) U(next) ),  at the horizon best belief
+    U(state) = max( best belief, max_m −w − mc + Σ P(next m draws | state) U(then) ),
+    at the horizon best belief
 
-with P by the model of `theory/likelihood`: a draw is right with chance p₀ₖ, wrong ones come from
-the urn, and scores share the question's intercept z, which is summed over nodes.
+where c is the cost of a draw and w that of waiting for a round trip, which makes m draws at once.
+P is by the model of `theory/likelihood`: a draw is right with chance p₀ₖ, wrong ones come from the
+urn, and scores share the question's intercept z, which is summed over nodes. The first acceptance
+of an exact verifier needs no rule of its own: what was drawn beside it has been paid all the same.
 
 Where verdicts are drawn anew, with correlation ρ, after m of them, r accepting, the next accepts
 with chance (ρr + (1−ρ)s)/(1+(m−1)ρ).
@@ -20,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from langchain_markovscale.theory.draws_at_once import AtOnce
 from langchain_markovscale.theory.intercept import log_chance
 from langchain_markovscale.theory.lattice import Lattice, Layer, lattice
 from langchain_markovscale.theory.scores import ScoreTable
@@ -59,50 +63,79 @@ class Optimum(NamedTuple):
 
     Attributes:
         lattice: The states.
-        values: U by n, each of shape (S,).
-        rounds: Draws that the optimal rule still makes, on average, by n, each of shape (S,).
+        ahead: What is expected after 0, 1, … m more draws, made whatever they are, by n: U, then
+            the draws and the round trips that the optimal rule still makes from there, each of
+            shape (3, m + 1, S).
     """
 
     lattice: Lattice
-    values: tuple[Floats, ...]
-    rounds: tuple[Floats, ...]
+    ahead: tuple[Floats, ...]
+
+    @property
+    def values(self) -> tuple[Floats, ...]:
+        """U by n, each of shape (S,)."""
+        return tuple(each[0, 0] for each in self.ahead)
+
+    @property
+    def rounds(self) -> tuple[Floats, ...]:
+        """Draws that the optimal rule still makes, on average, by n, each of shape (S,)."""
+        return tuple(each[1, 0] for each in self.ahead)
 
     @property
     def horizon(self) -> int:
         """The most draws."""
-        return len(self.values) - 1
+        return len(self.ahead) - 1
 
 
-def solve(model: DrawModel, horizon: int, cost: float) -> Optimum:
+def solve(
+    model: DrawModel, horizon: int, cost: float, wait: float = 0.0, at_once: AtOnce = 1
+) -> Optimum:
     """Return the value of every state.
 
     Args:
         model: What is known of fresh draws.
         horizon: N, the most draws, at least 1; up to `MOST_DRAWS`, or `MOST_SCORED_DRAWS`.
         cost: c ≥ 0 a draw.
+        wait: w ≥ 0 a round trip.
+        at_once: How many draws a round trip makes: so many, or all that are left where those are
+            fewer; `"auto"` for as many as are worth most.
     """
+    reach = horizon if at_once == "auto" else at_once
     states, chances = _states(_Known(model), horizon)
-    values: list[Floats] = []
-    rounds: list[Floats] = []
+    ahead: list[Floats] = []
     for n in range(horizon, -1, -1):
-        layer = states.layers[n]
-        best, again, new = chances[n]
+        layer, (best, again, new) = states.layers[n], chances[n]
+        stopped = np.array([best, np.zeros_like(best), np.zeros_like(best)])[:, None]
         if n == horizon:
-            values.append(best)
-            rounds.append(np.zeros_like(best))
+            ahead.append(stopped)
             continue
+        following = ahead[-1][:, :reach]
+        # Not a product of matrices, see `_next_draw`.
+        drawn = (again * following[..., layer.again]).sum(axis=(-2, -1))
+        drawn += (new * following[..., layer.new]).sum(axis=-1)
+        on = _best_trip(drawn, cost, wait, at_once)
+        now = np.where(on[0] > best, on, stopped[:, 0])
+        ahead.append(np.concatenate([now[:, None], drawn], axis=1))
+    return Optimum(states, tuple(reversed(ahead)))
 
-        def expected(
-            ahead: Floats, again: Floats = again, new: Floats = new, layer: Layer = layer
-        ) -> Floats:
-            old = (again * ahead[layer.again]).sum(axis=(1, 2))
-            return np.asarray(old + (new * ahead[layer.new]).sum(axis=1))
 
-        on = expected(values[-1]) - cost
-        later = 1 + expected(rounds[-1])
-        values.append(np.maximum(best, on))
-        rounds.append(np.where(on > best, later, 0.0))
-    return Optimum(states, tuple(reversed(values)), tuple(reversed(rounds)))
+def _best_trip(drawn: Floats, cost: float, wait: float, at_once: AtOnce) -> Floats:
+    """Return what the best next round trip leads to, as `Optimum.ahead` has it, shape (3, S).
+
+    Args:
+        drawn: What is expected after m = 1 … M draws, shape (3, M, S).
+        cost: c, of a draw.
+        wait: w, of a round trip.
+        at_once: `"auto"` for the best m, of equals the least; for a number it is M.
+    """
+    _, most, size = drawn.shape
+    made = np.arange(1, most + 1)
+    if at_once == "auto":
+        best = (drawn[0] - cost * made[:, None]).argmax(axis=0)
+    else:
+        best = np.full(size, most - 1)
+    (value, rounds, trips), draws = drawn[:, best, np.arange(size)], made[best]
+    return np.array([value - cost * draws - wait, rounds + draws, trips + 1])
 
 
 class _Known:

@@ -41,6 +41,8 @@ class Plan(NamedTuple):
         rounds: The rounds it is expected to take.
         kind: What it does.
         most: The most rounds that it may take.
+        cost: What it is expected to cost, rounds and waiting together.
+        draws: How many fresh draws are made at once in its first step.
     """
 
     action: Action
@@ -48,6 +50,13 @@ class Plan(NamedTuple):
     rounds: float
     kind: Kind
     most: int
+    cost: float = 0.0
+    draws: int = 1
+
+
+def worth_of(plan: Plan) -> float:
+    """Return what a plan gains, less what it costs."""
+    return plan.gain - plan.cost
 
 
 class Outlook(NamedTuple):
@@ -58,12 +67,14 @@ class Outlook(NamedTuple):
         scored: Whether the verifier is to be counted on.
         fresh: Whether the run is one of fresh draws, whose optimum is in a table.
         class_weights: Those of this question, where it has its own.
+        wait: w, what waiting for a round trip costs.
     """
 
     left: int
     scored: bool
     fresh: bool
     class_weights: tuple[float, ...] | None
+    wait: float = 0.0
 
 
 class Commitments(NamedTuple):
@@ -97,7 +108,8 @@ def best_of(commitments: Sequence[Commitments], costs: Mapping[Action, float]) -
             worth = max(worths)
             if best is None or worth > most:
                 at, most = worths.index(worth), worth
-                best = Plan(action, gains[row][at], rounds[row][at], kind, at + 1)
+                taken = rounds[row][at]
+                best = Plan(action, gains[row][at], taken, kind, at + 1, cost * taken)
         assert best is not None
         plans.append(best)
     return plans

@@ -183,6 +183,9 @@ def test_a_criterion_takes_four_arguments_by_position():
         "variant": "mixture",
         "exact_verifier": False,
         "delivery": True,
+        "draws_at_once": 1,
+        "cost_per_second": 0.0,
+        "seconds_per_round": None,
     }
 
 

@@ -203,3 +203,43 @@ def test_class_weights_of_the_question_reach_the_criterion():
     )
     assert sure > 0.9
     assert unsure < 0.5
+
+
+class InBatches:
+    """Self-consistency whose draws are made at once, so many in each round trip."""
+
+    def __init__(self, draws, at_once):
+        self.rule, self.at_once, self.seen = SelfConsistency(draws), at_once, []
+
+    def decide(self, attempts):
+        self.seen.append(len(attempts))
+        decision = self.rule.decide(attempts)
+        many = min(self.at_once, self.rule.draws - len(attempts))
+        return decision | ({"draws": many} if decision["action"] == "generate" else {})
+
+
+@pytest.mark.parametrize(("at_once", "seen"), [(2, [0, 2, 4, 5]), (5, [0, 5]), (1, [*range(6)])])
+def test_draws_made_at_once_are_those_made_one_by_one_in_fewer_round_trips(at_once, seen):
+    keys = ("a", "b", "b", "right", "right")
+    pool = Pool([trace(*(answer(key) for key in keys))])
+    rule = InBatches(5, at_once)
+    outcome, one_by_one = replay(rule, pool), replay(SelfConsistency(5), pool)
+    assert rule.seen == seen
+    assert outcome.trips == len(seen) - 1
+    assert one_by_one.trips == one_by_one.attempts == outcome.attempts == 5
+    assert outcome.tokens == one_by_one.tokens
+    assert outcome.correct == one_by_one.correct
+    assert not outcome.exhausted
+
+
+def test_of_draws_made_at_once_a_pool_gives_those_that_it_has():
+    pool = Pool([trace(answer("a"), answer("right"), answer("right"))])
+    outcome = replay(InBatches(8, 2), pool)
+    assert (outcome.attempts, outcome.trips, outcome.exhausted) == (3, 2, 1)
+    assert outcome.correct
+
+
+def test_a_revision_is_a_round_trip_of_its_own():
+    pool = Pool([trace(answer("a"), answer("b", 0), answer("right"))])
+    outcome = replay(Scripted(("generate",), ("revise", 0), ("generate",), ("stop",)), pool)
+    assert outcome.trips == outcome.attempts == 3

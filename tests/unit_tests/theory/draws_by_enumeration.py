@@ -4,7 +4,7 @@ A history is what whoever decides has seen: for each draw the number of its answ
 appearance, and what its score was. A hypothesis is which number is right, None for one not seen.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import NamedTuple
 
@@ -52,6 +52,46 @@ class Game(NamedTuple):
             return best(weights)
         on = sum(self.follow(goes_on, *after) for after in self.after(history, weights))
         return on - self.cost * total(weights)
+
+    def value_of_batches(
+        self,
+        wait: float,
+        sizes: Callable[[int], Sequence[int]],
+        history: History = (),
+        weights: Weights | None = None,
+    ) -> float:
+        """What the best rule earns from here that draws in batches, times P(history).
+
+        A batch is paid by its draws, and waited for once; `sizes` says how many draws it may make,
+        given how many are left.
+        """
+        weights = self.start() if weights is None else weights
+        worths = [best(weights)]
+        for many in sizes(self.horizon - len(history)):
+            on = sum(
+                self.value_of_batches(wait, sizes, *end)
+                for end in self.after_batch(many, history, weights)
+            )
+            worths.append(on - (wait + many * self.cost) * total(weights))
+        return max(worths)
+
+    def follow_batches(
+        self, wait: float, batch: Callable[[History], int], history: History, weights: Weights
+    ) -> float:
+        """What one rule earns from here that draws in batches, of 0 where it stops."""
+        many = batch(history)
+        if many == 0:
+            return best(weights)
+        ends = self.after_batch(many, history, weights)
+        on = sum(self.follow_batches(wait, batch, *end) for end in ends)
+        return on - (wait + many * self.cost) * total(weights)
+
+    def after_batch(self, many: int, history: History, weights: Weights):
+        """Every history that so many more draws may make of this one."""
+        ends = [(history, weights)]
+        for _ in range(many):
+            ends = [after for one in ends for after in self.after(*one)]
+        return ends
 
     def after(self, history: History, weights: Weights):
         """Every history that one more draw may make of this one."""

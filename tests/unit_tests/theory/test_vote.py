@@ -12,7 +12,7 @@ from runs import limited, rates, runs, unlimited
 from worlds import attempt
 
 from langchain_markovscale import Belief, Calibration, Criterion, Rates
-from langchain_markovscale.theory import criterion
+from langchain_markovscale.theory import planner
 from langchain_markovscale.theory.vote import vote_at_most, vote_on
 
 SCORED = Rates(
@@ -127,9 +127,9 @@ def test_votes_that_are_not_counted_change_no_decision(rule, monkeypatch):
     for _ in range(60):
         run = [attempt(random.choice("abc"), random.random()) for _ in range(random.randint(1, 5))]
         made.append([*run, attempt(random.choice("abc"), random.random(), 0)])
-    monkeypatch.setattr(criterion, "vote_on", count)
+    monkeypatch.setattr(planner, "vote_on", count)
     decisions = [rule._decide(run) for run in made]
     bounded, counted = len(counted), []
-    monkeypatch.setattr(criterion, "vote_at_most", lambda *_: np.full(1, np.inf))
+    monkeypatch.setattr(planner, "vote_at_most", lambda *_: np.full(1, np.inf))
     assert [rule._decide(run) for run in made] == decisions
     assert 0 < bounded < len(counted) == len(made)
