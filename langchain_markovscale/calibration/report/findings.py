@@ -1,7 +1,7 @@
 """Every number of a report, by name, so that all of its outputs say the same."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from math import log, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -158,7 +158,7 @@ class Findings:
     costs: tuple[float, ...]
     policy_cost: float
     tried: bool
-    achieved: Achieved
+    achieved: Achieved = field(repr=False, compare=False)  # the others determine it
 
     @cached_property
     def recommended(self) -> PolicyOutcome:

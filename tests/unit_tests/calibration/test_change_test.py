@@ -50,12 +50,12 @@ def test_it_is_a_martingale_while_nothing_changes(spread):
 def test_false_alarms_are_no_more_than_promised_however_long_one_looks():
     rng = np.random.default_rng(1)
     alarms = 0
-    for _ in range(200):
+    for _ in range(100):
         m = rng.uniform(0.1, 0.9, 600)
         truth = expit(np.log(m / (1 - m)) + 0.1 * rng.standard_normal())
         found = change(rng.random(600) < truth, m, 0.1)
         alarms += found.log_evidence.max() >= np.log(LEVEL)
-    assert alarms <= 200 / LEVEL
+    assert alarms <= 100 / LEVEL
 
 
 def test_a_change_is_found_soon_and_dated():

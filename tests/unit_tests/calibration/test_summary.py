@@ -156,13 +156,15 @@ def test_conf_int_gives_the_same_intervals_by_name(fitted):
 
 def test_where_nothing_was_resampled_there_is_no_interval(fitted):
     for calibration in (
-        Calibration.fit(TRACES[:60], n_classes=1, n_bootstrap=0),
+        Calibration.fit(TRACES[:60], n_classes=1, n_bootstrap=0, delivery=False),
         Calibration.from_rates(initial=0.5, repair=0.1, corruption=0.2),
         Calibration.training_free(),
     ):
         assert set(calibration.conf_int().values()) == {None}
         assert "Nothing was resampled" in calibration.summary().text
-    steady = Calibration.fit(TRACES[:60], n_classes=1, n_bootstrap=10, settling=False)
+    steady = Calibration.fit(
+        TRACES[:60], n_classes=1, n_bootstrap=10, settling=False, delivery=False
+    )
     assert steady.conf_int()["settling"] is None
     assert steady.conf_int()["repair"] is not None
 
@@ -197,7 +199,7 @@ def test_n_is_unknown_where_labels_are_missing_or_nothing_was_fitted():
 
 def test_a_verifier_without_weight_rests_on_nothing():
     coin = Loop(sensitivity=0.5, specificity=0.5).traces(60, 2, 1, seed=0)
-    table = Calibration.fit(coin, n_classes=1, n_bootstrap=20).summary()
+    table = Calibration.fit(coin, n_classes=1, n_bootstrap=20, delivery=False).summary()
     assert table["sensitivity"][1:] == (0.5, None, None, None)
 
 

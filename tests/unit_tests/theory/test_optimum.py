@@ -54,18 +54,17 @@ def test_levels_verdicts_and_partitions_are_counted_as_they_should_be():
 
 
 @pytest.mark.parametrize(
-    ("known", "slack"),
+    ("known", "cost", "slack"),
     [
-        (replace(SEVEN, sensitivity=0.5, specificity=0.5), 0.0),
-        (replace(SEVEN, verdict_correlation=0.0), 0.0),
-        (replace(SEVEN, verdict_correlation=1.0), 0.0),
+        (replace(SEVEN, sensitivity=0.5, specificity=0.5), 0.01, 0.0),
+        (replace(SEVEN, verdict_correlation=0.0), 0.05, 0.0),
+        (replace(SEVEN, verdict_correlation=1.0), 0.01, 0.0),
         # The rule reads the scores as they are, and earns a little more than levels promise.
-        (replace(SEVEN, scores=GRADED, verdict_correlation=1.0), 0.02),
+        (replace(SEVEN, scores=GRADED, verdict_correlation=1.0), 0.05, 0.02),
     ],
     ids=["no scores", "verdicts anew", "sticky verdicts", "graded scores"],
 )
-@pytest.mark.parametrize("cost", [0.05, 0.01])
-def test_what_the_table_promises_is_what_following_it_delivers(known, slack, cost):
+def test_what_the_table_promises_is_what_following_it_delivers(known, cost, slack):
     random, played, earned = Random(11), 4_000, []
     rule = Criterion(known, cost, 8, ["generate"])
     scored = not known.verdicts_say_nothing
