@@ -43,6 +43,11 @@ class RateChange(NamedTuple):
     better: int
 
     @property
+    def words(self) -> str:
+        """What it is, as a reader is told."""
+        return _words(self.name)
+
+    @property
     def finding(self) -> Literal["better", "worse", "noise", "unknown"]:
         """Whether it has changed for the better or the worse, beyond its interval."""
         if self.change.interval is None:
@@ -131,7 +136,7 @@ class Difference(Display):
             if not outcome:
                 return "No rate has clearly changed: every difference is within noise."
             return f"No rate has clearly changed by itself. {outcome}"
-        told = listed(f"{_words(row.name)} {row.change.points} ({row.finding})" for row in clear)
+        told = listed(f"{row.words} {row.change.points} ({row.finding})" for row in clear)
         rest = "The other rates are within noise." if len(clear) < len(self._rates) else ""
         return " ".join(filter(None, (f"What has changed: {told}.", outcome, rest)))
 
@@ -175,7 +180,7 @@ class Difference(Display):
     def _section(self) -> Section:
         rows = tuple(
             (
-                _words(row.name),
+                row.words,
                 row.before.fine_percent,
                 row.after.fine_percent,
                 row.change.in_points(unit=False),

@@ -1,6 +1,7 @@
 """The plot of what is different between two calibrations (extra `plot`)."""
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from langchain_markovscale.display.plotting import (
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from langchain_markovscale.calibration.difference import RateChange
 
+_WIDEST = 22  # letters of a label
 _COLOURS = {"better": GREEN, "worse": VERMILION, "noise": GREY, "unknown": GREY}
 _NAMES = {"better": "better", "worse": "worse", "noise": "within noise", "unknown": "unknown"}
 
@@ -39,7 +41,7 @@ def changes(rows: Sequence["RateChange"], ax: "Axes | None" = None) -> "Axes":
             named.add(name)
         axes.set_yticks(
             range(len(rows)),
-            [row.name.replace(" revision", "\nrevision") for row in reversed(rows)],
+            [fill(row.words, _WIDEST) for row in reversed(rows)],
         )
         axes.set_xlabel("change in points")
         legend_below(axes, columns=3)

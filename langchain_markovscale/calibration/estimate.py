@@ -372,8 +372,8 @@ def _warnings(
         messages.append(
             f"the loop's own rule ended {statistics.censored:,} of "
             f"{counted(statistics.n_questions, 'question')}: rates are corrected for that, "
-            "forecasts of later rounds are not compared with what was seen there, and rules are "
-            "not replayed on them."
+            "forecasts of later rounds are not compared with what was seen there, and what the "
+            "rule delivers is not measured on them."
         )
     messages += model.warnings
     right, total = statistics.seen

@@ -9,8 +9,6 @@ from types import ModuleType
 from typing import Annotated, Any
 
 import typer
-from langchain_core.runnables import Runnable
-from langgraph.graph import StateGraph
 
 from langchain_markovscale._text import name_of
 from langchain_markovscale.types import ArgumentError
@@ -80,6 +78,9 @@ def loop_named(name: str, option: str = "loop") -> Any:
         ValueError: If there is no such module or name, or it is not a loop; the message says what
             was found.
     """
+    from langchain_core.runnables import Runnable
+    from langgraph.graph import StateGraph
+
     where, colon, attribute = name.rpartition(":")
     if not colon or not where or not attribute:
         raise ArgumentError(
@@ -149,8 +150,13 @@ def _from_file(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} cannot be imported")
     module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(path.stem, module)
-    spec.loader.exec_module(module)
+    is_new = sys.modules.setdefault(path.stem, module) is module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        if is_new:
+            del sys.modules[path.stem]
+        raise
     return module
 
 
@@ -162,6 +168,8 @@ def _failed(where: str, option: str, error: Exception) -> ArgumentError:
 
 def _loops_in(found: Any) -> str:
     """Return which loops a module has."""
+    from langchain_core.runnables import Runnable
+
     loops = [
         name
         for name, value in getattr(found, "__dict__", {}).items()

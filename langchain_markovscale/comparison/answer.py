@@ -7,6 +7,7 @@ from langchain_markovscale.comparison.results import ComparisonFindings, RuleRes
 from langchain_markovscale.display.document import Section, Table, Tone
 from langchain_markovscale.display.wording import percent, points
 from langchain_markovscale.replay.crossfit import SINGLE_PASS
+from langchain_markovscale.replay.named_rules import OWN_LOOP
 
 TITLE = "What switching changes"
 
@@ -34,10 +35,12 @@ def _mine(findings: ComparisonFindings) -> str:
     switch = findings.switch
     mine = switch.mine
     whose = "The usual rule" if switch.assumed else "Your rule"
+    over = f", {switch.gain.points} against a single pass,"
     if mine.rule.name == SINGLE_PASS:
         over, called = "", f"{'A' if switch.assumed else 'Your'} single pass"
+    elif mine.rule.name == OWN_LOOP:
+        called = f"{OWN_LOOP[0].upper()}{OWN_LOOP[1:]}"
     else:
-        over = f", {switch.gain.points} against a single pass,"
         called = f"{whose}, {mine.rule.name},"
     right = percent(mine.accuracy.value, _DIGITS)
     return f"{called} is right {right} of the time{over} with {_spent(findings, mine)} a question."

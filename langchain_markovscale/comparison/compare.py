@@ -27,7 +27,12 @@ from langchain_markovscale.replay.crossfit import (
     WeightsOf,
 )
 from langchain_markovscale.replay.measured_delivery import measure_delivery
-from langchain_markovscale.replay.named_rules import NamedRule, rule_named
+from langchain_markovscale.replay.named_rules import (
+    OWN_LOOP,
+    NamedRule,
+    rule_named,
+    rules_of_own_loop,
+)
 from langchain_markovscale.replay.pool import Pool, QuestionSample
 from langchain_markovscale.theory.rates import Variant
 from langchain_markovscale.theory.validation import (
@@ -84,7 +89,9 @@ def compare_strategies(
         pool: Recorded attempts, all of them labelled: several fresh draws of each question and
             their revisions, as `record_traces` makes them; also the file that they are in. Of more
             than 10,000 questions a random sample of that many is compared, and the comparison says
-            so; a `Pool` is taken as it is.
+            so; a `Pool` is taken as it is. Where
+            the loop's own rule ended every run (`censored`), the loop as it stops is compared with
+            what goes no further than it did.
         strategies: The rules to beat by name, or a function that makes them from the calibration
             of the other fold; by default those of `replay/strategies.py` for which the pool has
             the data.
@@ -123,7 +130,9 @@ def compare_strategies(
     whole("n_bootstrap", n_bootstrap, least=1)
     whole("seed", seed)
     check_level(level)
-    pool, recorded = _opened(pool, verification_tokens, seed)
+    pool, recorded = _opened(pool, verification_tokens, seed, own_rules=strategies is None)
+    if pool.censored:
+        strategies, mine = rules_of_own_loop(pool), mine or OWN_LOOP
     if repeats is None:
         repeats = max(1, min(_REPEATS, _RUNS // len(pool)))
     whole("repeats", repeats, least=1)
@@ -143,6 +152,8 @@ def compare_strategies(
         if calibration is not None:
             return calibration
         fit_rates = partial(Calibration.fit, seed=seed, delivery=False)
+        if pool.censored:  # promises are not measured on runs that a rule has ended
+            return fit_rates(traces, n_bootstrap=DECISION_DRAWS)
         fit_half = partial(fit_rates, n_bootstrap=0)
         delivery = measure_delivery(
             traces, fit_half, only=settings.actions, plan_check=False, seed=seed
@@ -192,6 +203,7 @@ def compare_strategies(
             unverified=_unverified(crossfit, settings, repeats),
             source=None if calibration is None else calibration.source,
             left_out=_left_out(pool) if strategies is None else (),
+            censored=pool.censored,
             reading_counts=pool.reading_counts,
             attempts=sum(len(trace["attempts"]) for trace in pool.traces),
             no_key=count_without_key(each for trace in pool.traces for each in trace["attempts"]),
@@ -203,6 +215,8 @@ def _opened(
     pool: Pool | Iterable[Trace] | str | PathLike[str],
     verification_tokens: float | None,
     seed: int,
+    *,
+    own_rules: bool,
 ) -> tuple[Pool, int]:
     """Return the pool, or one of a sample of its questions, and how many traces there are."""
     if isinstance(pool, Pool):
@@ -213,7 +227,8 @@ def _opened(
     traces = read_traces(pool) if isinstance(pool, (str, PathLike)) else map(checked, pool)
     for trace in traces:
         sample.add(cast("Trace", trace))
-    return Pool(sample.traces, verification_tokens=verification_tokens), sample.taken
+    made = Pool(sample.traces, verification_tokens=verification_tokens, takes_censored=own_rules)
+    return made, sample.taken
 
 
 def _checked_costs(costs: Sequence[float]) -> tuple[float, ...]:
@@ -291,6 +306,12 @@ def _rule_to_replace(
         return None
     rule = rule_named(mine)
     rule.check(pool)
+    if pool.censored and rule.revises > 1:
+        raise ArgumentError(
+            "mine",
+            f"cannot be {rule.name!r} where the loop's own rule ended every run: name one of "
+            f"{', '.join(strategies or {})}.",
+        )
     return rule
 
 

@@ -178,6 +178,8 @@ class ComparisonFindings:
         reading_counts: Whether tokens are those read and written, not those written alone.
         attempts: Recorded attempts of the pool.
         no_key: Those without a key, by the reason, where it is known.
+        censored: Whether the loop's own rule ended every run, so that no rule goes further in a
+            chain of revisions than it did.
     """
 
     rows: tuple[RuleResult, ...]
@@ -198,6 +200,7 @@ class ComparisonFindings:
     reading_counts: bool
     attempts: int
     no_key: dict[NoKey, int]
+    censored: bool = False
 
     @property
     def variants(self) -> tuple[Variant, ...]:

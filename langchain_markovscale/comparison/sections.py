@@ -311,11 +311,18 @@ def basis(findings: ComparisonFindings) -> str:
         else f"decided with a calibration of other questions ({source.rstrip('.')})"
     )
     runs = counted(findings.repeats, "run", in_words=True)
+    ended = (
+        "The loop's own rule ended these runs, and what it would have done later is unknown: every "
+        "rule here, MarkovScale too, ends at the latest where the loop did."
+        if findings.censored
+        else ""
+    )
     questions = counted(findings.questions, "question")
     if findings.questions < findings.recorded:
         questions = f"A random sample of {questions} of the {findings.recorded:,} in the pool"
     sentences = (
         f"{questions}, {runs} of each rule at each, replayed from recorded attempts; {learned}.",
+        ended,
         without_key_in_words(findings.no_key, findings.attempts),
         f"Brackets show {findings.level:.0%} intervals over questions; differences are paired. "
         f"Seed {findings.seed}.",
@@ -339,13 +346,18 @@ def warnings(findings: ComparisonFindings) -> tuple[str, ...]:
             f"{findings.budget} there."
         )
     exhausted = max(row.exhausted for row in ours)
-    if exhausted > _MANY:
+    if exhausted > _MANY and findings.censored:
+        messages.append(
+            f"in up to {exhausted:.0%} of its runs MarkovScale would have gone on where the loop "
+            "had ended: record with a fixed number of revisions to see what that brings."
+        )
+    elif exhausted > _MANY:
         messages.append(
             f"the pool had no more attempts in up to {exhausted:.0%} of MarkovScale's runs, which "
             "would have gone on if more attempts had been recorded."
         )
     cut = [row.rule.name for row in findings.rules if row.exhausted > _MANY]
-    if cut:
+    if cut and not findings.censored:
         messages.append(f"the pool is too small to show what these rules do: {', '.join(cut)}.")
     unknown = any(row.tokens is None for row in findings.rows)
     verified = any(row.calls > row.attempts for row in findings.rows)

@@ -25,6 +25,8 @@ PALETTE = {
 }
 
 _NOT_REFERRED_TO = re.compile(r' id="[A-Za-z0-9]+(?:_\d+)+"')
+_CODE = re.compile(r"`([^`]+)`")
+_WITHIN = re.compile(r"(?<=,) (?=[^\[\]]*\])")  # an interval, which stays on one line
 _FONT = re.compile(r"(?<=px )'[^;\"]+")
 
 
@@ -91,8 +93,8 @@ _STYLE = """
 & .prose { text-align: left; white-space: normal; min-width: 16rem; }
 @media (max-width: 32rem) {
   & table { font-size: .8rem; }
-  & th, & td { padding: .2rem; }
-  & tbody th { white-space: normal; min-width: 5.5rem; }
+  & th, & td { padding: .2rem; white-space: normal; }
+  & tbody th { min-width: 5.5rem; }
 }
 & .small { font-size: .85rem; }
 & blockquote { max-width: 46rem; margin: .3rem 0 1rem; padding: .1rem 0 .1rem 1rem;
@@ -155,9 +157,11 @@ def fragment(document: Document, draw: Draw) -> str:
         f'<div class="verdict" style="--accent: var(--{accent})">\n{summary}\n</div>',
     ]
     if document.basis:
-        parts.append(f'<p class="small">{escape(unbroken(document.basis))}</p>')
+        parts.append(f'<p class="small">{_marked_up(unbroken(document.basis))}</p>')
     if document.warnings:
-        items = (f"<li><strong>Warning:</strong> {escape(each)}</li>" for each in document.warnings)
+        items = (
+            f"<li><strong>Warning:</strong> {_marked_up(each)}</li>" for each in document.warnings
+        )
         parts.append(f'<ul class="warnings">{"".join(items)}</ul>')
     if document.plot:
         parts.append(_figure(document.plot, f"{document.title}. {document.summary[0]}", draw))
@@ -167,7 +171,12 @@ def fragment(document: Document, draw: Draw) -> str:
 
 
 def _paragraph(words: str) -> str:
-    return f"<p>{escape(unbroken(words))}</p>"
+    return f"<p>{_marked_up(unbroken(words))}</p>"
+
+
+def _marked_up(words: str) -> str:
+    """Return words as HTML, what is between backticks as code."""
+    return _CODE.sub(r"<code>\1</code>", escape(words))
 
 
 def _section(section: Section, draw: Draw) -> str:
@@ -217,7 +226,8 @@ def _table(table: Table, title: str) -> str:
 def _cells(table: Table, row: tuple[str, ...]) -> str:
     first, *others = row
     cells = (
-        f"<td{_class(table, index)}>{escape(cell)}</td>" for index, cell in enumerate(others, 1)
+        f"<td{_class(table, index)}>{_WITHIN.sub(chr(160), escape(cell))}</td>"
+        for index, cell in enumerate(others, 1)
     )
     return f'<th scope="row"{_class(table, 0)}>{escape(first)}</th>{"".join(cells)}'
 

@@ -15,7 +15,7 @@ from langchain_markovscale.display.wording import counted, listed
 from langchain_markovscale.recording.log_source import name_of_source, open_log
 from langchain_markovscale.traces.appending import replace_traces
 from langchain_markovscale.traces.langfuse_exports import is_langfuse, langfuse_feedback
-from langchain_markovscale.traces.langsmith_runs import langsmith_feedback
+from langchain_markovscale.traces.langsmith_runs import is_langsmith, langsmith_feedback
 from langchain_markovscale.traces.messages import as_mapping
 from langchain_markovscale.traces.provenance import RETURNED, RUN_ID
 from langchain_markovscale.traces.run_feedback import Feedback, is_beyond_thumbs, is_thumb, thumb
@@ -51,9 +51,12 @@ class FeedbackLabels:
     taken_as_last: int
 
     def __str__(self) -> str:
-        text = f"Feedback ({', '.join(self.keys)}) on {counted(self.runs, 'run')} labelled "
+        keys, runs = ", ".join(self.keys), counted(self.runs, "run")
         sentences = [
-            f"{text}{counted(self.attempts, 'answer')}: what was returned, and its equals."
+            f"Feedback ({keys}) on {runs} labelled {counted(self.attempts, 'answer')}: what was "
+            "returned, and its equals."
+            if self.runs
+            else f"Feedback ({keys}) labelled no answer."
         ]
         if self.taken_as_last:
             sentences.append(
@@ -71,7 +74,8 @@ class FeedbackLabels:
                 f"says the opposite: {_named(self.labelled_otherwise)}."
             )
         if self.neither:
-            sentences.append(f"{counted(self.neither, 'feedback')} said neither right nor wrong.")
+            times = counted(self.neither, "time")
+            sentences.append(f"Feedback said neither right nor wrong {times}.")
         if self.elsewhere:
             others = counted(self.elsewhere, "other run", "other runs")
             sentences.append(f"There was feedback on {others}, which these traces do not have.")
@@ -140,7 +144,7 @@ def _read(feedback: Any) -> tuple[list[Feedback], Mapping[str, str]]:
     """Return feedback, and of runs the outermost one that they are part of."""
     log = open_log(feedback, "langsmith")
     values = [as_mapping(record.value) for record in log.records]
-    if any(map(is_langfuse, values)):
+    if any(map(is_langfuse, values)) and not any(map(is_langsmith, values)):
         return list(langfuse_feedback(log.records)), {}
     found = langsmith_feedback(log.records)
     return found.given, found.outermost

@@ -1,17 +1,13 @@
-"""What a run of any loop did: its drafts and scores, seen from outside by a callback handler.
+"""What a run of any loop did: its drafts, their scores and what they took, seen from outside.
 
-The handler changes nothing of the run: it sees what goes into the outermost chain, what each node
-of a graph writes, and what comes out. A list of drafts is read at the end; where the state holds
-the latest draft alone, each one is noted when a node writes it.
+A list of drafts is read at the end; where the state holds the latest draft alone, each one is noted
+when a node writes it.
 """
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
-from uuid import UUID
 
-from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, BaseMessage
 from langgraph.types import Command
 from typing_extensions import TypedDict
@@ -21,7 +17,8 @@ from langchain_markovscale.graph.conversation import values_of
 from langchain_markovscale.graph.state_reader import AttemptsReader
 from langchain_markovscale.traces.messages import read_messages
 from langchain_markovscale.traces.trace import LabelledAttempt
-from langchain_markovscale.types import Attempt, new_attempt
+from langchain_markovscale.traces.usage import AttemptUsage, add_timed
+from langchain_markovscale.types import Attempt, Usage, new_attempt
 
 _OF_AN_AGENT = "markovscale"  # where our middleware keeps the attempts of a turn
 _QUESTION = "question"
@@ -109,6 +106,12 @@ class StateView:
             )
         return [cast("LabelledAttempt", dict(attempt)) for attempt in found]
 
+    def has_draft(self, update: Mapping[str, Any]) -> bool:
+        """Return whether what a node wrote has a draft in it, and not only scores of one."""
+        if self._told and self._messages_key is None:
+            return bool(update.get(self.answers_key or self._attempts_key))
+        return bool(update.get(self._attempts_key)) or _reply_in(update) is not None
+
     def question(self, *states: Any) -> str | None:
         """Return the question of a run: the first that its states, in that order, have."""
         for state in states:
@@ -150,6 +153,7 @@ class ObservedRun:
         scores: Their scores.
         turn: The turn of our middleware, with its attempts so far.
         reply: What the agent has answered since.
+        steps: What its nodes took that have called models, in order.
     """
 
     taken: Any
@@ -158,6 +162,20 @@ class ObservedRun:
     scores: list[Any] = field(default_factory=list)
     turn: Mapping[str, Any] | None = None
     reply: str | None = None
+    steps: list[tuple[bool, Usage | None, float]] = field(default_factory=list)
+
+    def took(self, update: Any, view: StateView, usage: Usage | None, seconds: float) -> None:
+        """Note the model calls of a node, and whether it wrote a draft.
+
+        Args:
+            update: What it wrote.
+            view: Tells where drafts are.
+            usage: Its calls; None without any.
+            seconds: How long it took.
+        """
+        written = update.update if isinstance(update, Command) else update
+        drafted = isinstance(written, Mapping) and view.has_draft(written)
+        self.steps.append((drafted, usage, seconds))
 
     def wrote(self, update: Any, view: StateView) -> None:
         """Note what a node wrote."""
@@ -204,7 +222,28 @@ class ObservedRun:
                 view.answers_key: drafts,
                 **({view.scores_key: scores} if view.scores_key else {}),
             }
-        return view.attempts(result)
+        return self._with_usage(view.attempts(result))
+
+    def _with_usage(self, attempts: list[LabelledAttempt]) -> list[LabelledAttempt]:
+        """Return attempts with what they took, where as many nodes wrote a draft as there are.
+
+        A node that writes a draft makes an attempt; one that writes none prepares the first, or
+        verifies the latest.
+        """
+        if sum(drafted for drafted, _, _ in self.steps) != len(attempts):
+            return attempts
+        spent: list[AttemptUsage] = [{} for _ in attempts]
+        made = 0
+        for drafted, usage, seconds in self.steps:
+            made += drafted
+            at = max(made - 1, 0)
+            purpose = attempts[at]["action"] if drafted or not made else "verify"
+            if usage is not None:
+                spent[at][purpose] = add_timed(spent[at].get(purpose), usage, seconds)
+        return [
+            {**each, "usage": usage} if each["action"] in usage else each
+            for each, usage in zip(attempts, spent, strict=True)
+        ]
 
     def _of_agent(self, turn: Mapping[str, Any]) -> list[LabelledAttempt]:
         """Return the attempts of a turn; when it ends it forgets them, and the last one's score."""
@@ -249,68 +288,3 @@ def returned(result: Any, attempts: Sequence[Attempt]) -> int:
 
 def _is_state(result: Any) -> bool:
     return not isinstance(result, (str, list, tuple))
-
-
-class RunTap(BaseCallbackHandler):
-    """Hands on every finished run of the chain that it is given to.
-
-    Args:
-        view: Reads its states.
-        done: Called with each run and what it returned, in the thread of the run.
-        trouble: Called with an error within, which the run never sees.
-    """
-
-    run_inline = True  # under asyncio it would otherwise cost a thread for every event
-
-    def __init__(
-        self,
-        view: StateView,
-        done: Callable[[UUID, ObservedRun, Any], None],
-        trouble: Callable[[Exception], None],
-    ) -> None:
-        self._view, self._done, self._trouble = view, done, trouble
-        self._runs: dict[UUID, ObservedRun] = {}
-        self._steps: dict[UUID, UUID] = {}  # of each chain directly below a run, that run
-        self._inside: dict[UUID, UUID] = {}  # of every chain below a run, that run
-        self._lock = threading.Lock()
-
-    def on_chain_start(
-        self,
-        serialized: dict[str, Any] | None,
-        inputs: Any,
-        *,
-        run_id: UUID,
-        parent_run_id: UUID | None = None,
-        metadata: dict[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Note a run, or a step of one."""
-        with self._lock:
-            above = None if parent_run_id is None else self._inside.get(parent_run_id)
-            if above is None:
-                self._runs[run_id] = ObservedRun(inputs)
-                self._inside[run_id] = run_id
-                return
-            self._inside[run_id] = above
-            if parent_run_id == above and "langgraph_node" in (metadata or {}):
-                self._steps[run_id] = above
-
-    def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
-        """Take over what a step wrote, or hand on a run that is finished."""
-        with self._lock:
-            self._inside.pop(run_id, None)
-            run = self._runs.pop(run_id, None)
-            step_of = self._steps.pop(run_id, None)
-        try:
-            if run is not None:
-                self._done(run_id, run, outputs)
-            elif step_of in self._runs:
-                self._runs[step_of].wrote(outputs, self._view)
-        except Exception as error:
-            self._trouble(error)
-
-    def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        """Forget a run, or a step of one, that failed."""
-        with self._lock:
-            for noted in (self._inside, self._runs, self._steps):
-                noted.pop(run_id, None)

@@ -18,7 +18,8 @@ from langgraph.graph.state import CompiledStateGraph
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.answers.reading import joined_key
 from langchain_markovscale.graph.router import MarkovScaleRouter, router_of, stepping_by
-from langchain_markovscale.recording.observed_run import ObservedRun, RunTap, StateKeys, StateView
+from langchain_markovscale.recording.observed_run import ObservedRun, StateKeys, StateView
+from langchain_markovscale.recording.run_tap import RunTap
 from langchain_markovscale.recording.schedule import OwnDepth, Schedule
 from langchain_markovscale.traces.trace import LabelledAttempt
 from langchain_markovscale.types import ArgumentError, Step

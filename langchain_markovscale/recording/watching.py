@@ -23,12 +23,12 @@ from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
 from langchain_markovscale.graph.router import MarkovScaleRouter, router_of
 from langchain_markovscale.recording.observed_run import (
     ObservedRun,
-    RunTap,
     StateKeys,
     StateView,
     returned,
 )
 from langchain_markovscale.recording.record import key_of
+from langchain_markovscale.recording.run_tap import RunTap
 from langchain_markovscale.traces.appending import append_trace
 from langchain_markovscale.traces.provenance import LOOP, RETURNED, RUN_ID
 from langchain_markovscale.traces.trace import Trace

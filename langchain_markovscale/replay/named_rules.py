@@ -18,6 +18,7 @@ from langchain_markovscale.replay.strategies import (
     FixedRounds,
     FixedRoundsBestScore,
     RestartUntilAccepted,
+    RevisedAsRecorded,
     ScoreThreshold,
     SelfConsistency,
     SinglePass,
@@ -224,3 +225,28 @@ def rule_named(name: str) -> NamedRule:
         "mine",
         f"must name a rule, got {name!r}. Known, with any number: {'; '.join(KNOWN)}.",
     )
+
+
+OWN_LOOP = "your loop as it stops"
+"""The rule of a loop whose own rule ended every run: it goes as far as it did."""
+
+
+def rules_of_own_loop(pool: Pool) -> dict[str, Strategy]:
+    """Return the rules that can be tried on runs which the loop's own rule ended, by name.
+
+    None of them goes further in a chain of revisions than the loop did: the loop as it stops, the
+    same with a lower limit, and rules that only draw afresh.
+
+    Args:
+        pool: Runs that the loop's own rule ended.
+    """
+    own = RevisedAsRecorded if pool.scored else FixedRounds
+    named: dict[str, Strategy] = {OWN_LOOP: own(pool.longest_chain)}
+    for n in range(2, min(pool.longest_chain, _MOST)):
+        named[f"your loop, at most {n} rounds"] = own(n)
+    for n in sorted({3, 5, pool.most_draws} & set(range(2, pool.most_draws + 1))):
+        if pool.keyed:
+            named[f"self-consistency of {n}"] = SelfConsistency(n)
+        if pool.scored:
+            named[f"best of {n} by score"] = BestOfN(n)
+    return named

@@ -95,6 +95,7 @@ class Pool(Sequence[PooledQuestion]):
         verification_tokens: Tokens of one verification; by default the mean over a question's
             attempts, of traces of version 0.1 the `verification_tokens` of their metadata, and
             unknown where both are missing.
+        takes_censored: Whether it may be one of runs that the loop's own rule ended, all of them.
 
     Attributes:
         traces: The traces.
@@ -105,19 +106,29 @@ class Pool(Sequence[PooledQuestion]):
         priced: Whether all tokens are known, those of verifications included, and any were used.
         most_draws: The most fresh draws of a question.
         longest_chain: The most attempts from a fresh draw to its last revision.
+        censored: Whether the loop's own rule ended every run: a replay then goes no further in a
+            chain of revisions than the loop did.
 
     Raises:
-        ValueError: If there is no trace, a trace has no attempt, or an attempt has no label.
+        ValueError: If there is no trace, a trace has no attempt, an attempt has no label, or the
+            loop's own rule ended a run.
     """
 
     def __init__(
-        self, traces: Iterable[Trace], *, verification_tokens: float | None = None
+        self,
+        traces: Iterable[Trace],
+        *,
+        verification_tokens: float | None = None,
+        takes_censored: bool = False,
     ) -> None:
         if verification_tokens is not None:
             non_negative("verification_tokens", verification_tokens)
         self.traces = tuple(traces)
         if not self.traces:
             raise ValueError("traces must hold at least one question, got none: record some.")
+        self.censored = takes_censored and all(trace.get("censored") for trace in self.traces)
+        if not self.censored:
+            _refuse_censored(self.traces)
         pooled = [_pooled(trace, verification_tokens, reading=True) for trace in self.traces]
         self.reading_counts = all(map(_has_known_tokens, pooled))
         if not self.reading_counts:
@@ -249,6 +260,19 @@ def _question_of(trace: Trace) -> str:
     return trace["id"] if named is None else str(named)
 
 
+def _refuse_censored(traces: Sequence[Trace]) -> None:
+    """Refuse traces that the loop's own rule ended."""
+    for trace in traces:
+        if trace.get("censored"):
+            raise ValueError(
+                f"question {trace['id']!r} was ended by the loop's own rule (censored): what "
+                "further rounds would have done is unknown, and a replay needs to know it. "
+                "`markovscale calibrate` takes it, and corrects for that. To compare, record the "
+                "loop with a fixed number of revisions: record_traces(loop, …, fixed=3), or with a "
+                "function that builds it, fixed=lambda revisions: build(max_iterations=revisions)."
+            )
+
+
 def _has_known_tokens(question: PooledQuestion) -> bool:
     return None not in (*question.tokens, question.verification_tokens)
 
@@ -259,14 +283,6 @@ def _pooled(trace: Trace, verification_tokens: float | None, *, reading: bool) -
     revisions: list[list[int]] = [[] for _ in attempts]
     draws: list[int] = []
     correct: list[bool] = []
-    if trace.get("censored"):
-        raise ValueError(
-            f"question {trace['id']!r} was ended by the loop's own rule (censored): what further "
-            "rounds would have done is unknown, and a replay needs to know it. `markovscale "
-            "calibrate` takes it, and corrects for that. To compare, record the loop with a fixed "
-            "number of revisions: record_traces(loop, …, fixed=3), or with a function that builds "
-            "it, fixed=lambda revisions: build(max_iterations=revisions)."
-        )
     for index, attempt in enumerate(attempts):
         label, parent = attempt.get("correct"), attempt["parent"]
         if label is None:

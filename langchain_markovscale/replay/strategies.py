@@ -44,6 +44,13 @@ class FixedRounds:
 
 
 @dataclass(frozen=True)
+class RevisedAsRecorded(FixedRounds):
+    """A loop whose own rule ended its runs, and looked at the scores that were recorded."""
+
+    scored: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
 class FixedRoundsBestScore:
     """Revise `rounds` − 1 times and return the answer that was scored highest.
 

@@ -133,7 +133,10 @@ def _nothing(found: Findings) -> str:
 def _uncertain(found: Findings) -> str:
     best = found.best_revisions
     change = found.rounds[best].gain
+    low, high = change.interval or (0.0, 0.0)
     revisions = counted(best, "revision changes", "revisions change", in_words=True)
+    if low * high > 0:  # clear for that number, and not for the best of all numbers
+        change, revisions = found.most, "the best number of revisions changes"
     return f"Too uncertain to tell whether revising helps: {revisions} accuracy by {change.points}."
 
 

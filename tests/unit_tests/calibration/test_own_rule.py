@@ -7,6 +7,7 @@ from simulated_loops import Loop
 
 from langchain_markovscale import Calibration, ChainMixture, compare_strategies
 from langchain_markovscale.calibration.own_rule import RuleStep, stop_chances
+from langchain_markovscale.replay.strategies import FixedRounds
 
 LOOP = Loop(initial=(0.75, 0.3), repair=(0.4, 0.1), corruption=(0.05, 0.2))
 TRUTH = ChainMixture([0.5, 0.5], LOOP.initial, LOOP.repair, LOOP.corruption)
@@ -93,11 +94,11 @@ def test_the_limit_of_a_loop_says_nothing_of_its_answers():
     assert stop_chances(steps, 1) == pytest.approx((0.05, 0.95))
 
 
-def test_rules_are_not_replayed_on_runs_that_ended_by_themselves():
+def test_rules_that_go_further_are_not_replayed_on_runs_that_ended_by_themselves():
     traces = stopped_where_accepted(LOOP.traces(80, 2, 3, seed=5))
     assert Calibration.fit(traces, n_bootstrap=0).delivery is None
     with pytest.raises(ValueError, match="censored"):
-        compare_strategies(traces)
+        compare_strategies(traces, {"four rounds": FixedRounds(4)})
 
 
 def test_the_mark_must_be_true_or_false():

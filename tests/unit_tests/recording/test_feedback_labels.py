@@ -142,6 +142,13 @@ def test_objects_of_the_client_label_what_was_watched(path):
     assert labels(path) == [[None, None, True]]
 
 
+def test_feedback_on_a_part_of_a_run_is_not_about_what_it_returned(runs):
+    part = thumb(uuid4(), 1, trace_id=str(RUNS[1]), value=None)
+    done = label_traces(runs, [part])
+    assert labels(runs)[1] == [None, None]
+    assert "labelled no answer" in str(done)
+
+
 def test_the_file_of_an_export_is_read(runs, tmp_path):
     export = tmp_path / "feedback.json"
     export.write_text(json.dumps([thumb(RUNS[0], 1)]))
