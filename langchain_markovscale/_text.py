@@ -84,7 +84,8 @@ def _tamed(value: object) -> object:
     return value if tame == shown else tame
 
 
-_LINE_BREAKS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_HIDDEN_RUN = re.compile(f"[{HIDDEN}]+")
+_LINE_BREAKS = ("\r\n", *"\r\x0b\x0c\x85\u2028\u2029")
 _JOINING = re.compile(  # joiners, fillers, variation selectors and marks upon letters
     "[\u034f\u115f\u1160\u17b4\u17b5\u200c\u200d\u3164\ufe00-\ufe0f\uffa0\u0300-\u036f]"
 )
@@ -122,7 +123,9 @@ _LOOKS = _Looks(str.maketrans(_LOOKALIKES))
 
 def unhidden(text: str) -> str:
     """Return a text without the characters `HIDDEN`; what breaks lines becomes a newline."""
-    return _HIDDEN.sub("", _LINE_BREAKS.sub("\n", text))
+    for line_break in _LINE_BREAKS:
+        text = text.replace(line_break, "\n")
+    return _HIDDEN_RUN.sub("", text)
 
 
 def folded(text: str) -> str:

@@ -2,7 +2,8 @@ r"""The content of LaTeX's `\boxed{…}`, which marks a final answer, and its no
 
 import re
 
-from langchain_markovscale.answers.numerals import canonical_number, number_with_unit
+from langchain_markovscale.answers.numerals import canonical_number
+from langchain_markovscale.answers.surroundings import number_with_unit
 
 _BOX_TOKEN = re.compile(r"\\f?boxed\s*+\{|\\[\\{}]|[{}]")
 _NOISE = re.compile(

@@ -8,7 +8,9 @@ from langchain_markovscale.answers.keys import (
     last_number,
     resolve_answer_key,
 )
-from langchain_markovscale.answers.spelling import folded, normalized_text
+from langchain_markovscale.answers.numbers import last_numeral
+from langchain_markovscale.answers.spelling import folded, in_one_spelling, normalized_text
+from langchain_markovscale.answers.thoughts import without_thoughts
 
 Choices = int | Sequence[str]
 
@@ -71,9 +73,10 @@ def _mention_key(choices: Sequence[str]) -> AnswerKey:
     pattern = re.compile("|".join(map(_as_word, sorted(filter(None, by_spelling), key=len)[::-1])))
 
     def key(text: str) -> str | None:
-        if (choice := names.get(normalized_text(text) or "")) is not None:
+        text = without_thoughts(text)
+        if (choice := names.get(in_one_spelling(text) or "")) is not None:
             return choice
-        number = numbers.get(last_number(text) or "")
+        number = numbers.get(last_numeral(text) or "")
         if number is not None and not non_numbers:
             return number
         mentions = pattern.findall(_folded_spelling(text))

@@ -11,6 +11,7 @@ for an answer (`broken_json_objects`).
 import json
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -88,6 +89,15 @@ def json_list(text: str) -> list[Any] | None:
         return None
     value = _decoded(text)
     return value if isinstance(value, list) else None
+
+
+def without_objects(text: str, objects: list[JsonObject]) -> str:
+    """Return a text with its JSON objects blanked, everything else in its place."""
+    pieces, position = [], 0
+    for _, start, end in objects:
+        pieces += [text[position:start], " " * (end - start)]
+        position = end
+    return "".join([*pieces, text[position:]])
 
 
 _FIELD = re.compile(
@@ -174,13 +184,18 @@ def _parsed(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[JsonObject]
             left -= max(end - start, len(text) // _LEAST_IN_VAIN)
 
 
+def _integer_text(written: str) -> str:
+    return "0" if written == "-0" else written  # JSON has no other sign and no leading zeros
+
+
+@lru_cache(maxsize=256)  # a flood repeats itself
 def _number_text(written: str) -> str:
     return canonical_number(written) or written
 
 
 # Numbers become canonical text: exact, and without a limit on the digits of an integer.
 _DECODER = json.JSONDecoder(
-    strict=False, parse_int=_number_text, parse_float=_number_text, parse_constant=str
+    strict=False, parse_int=_integer_text, parse_float=_number_text, parse_constant=str
 )
 
 
@@ -220,10 +235,11 @@ def _step_through(
 ) -> int | None:
     """Go through a text up to a string outside all objects, and return where to go on."""
     for match in _BRACES_OUTSIDE_STRINGS.finditer(text, position):
-        if match.lastgroup == "string" and not opened:
+        if match.lastgroup != "string":
+            _step(match, opened, spans)
+        elif not opened:
             # Outside an object a quotation mark is prose, and what it encloses may be the object.
             return match.start() + 1
-        _step(match, opened, spans)
     return None
 
 

@@ -230,27 +230,33 @@ _ANSWER = re.compile(
     r"(?:[ ](?:to|for|of)[ ][^.:=\n]{1,80}?(?:[ ](?=is\b)|(?=:)))?"  # the question
 )
 _WORD_BEFORE = re.compile(r"[a-z\u00c0-\u024f\\]")
-MOST_FORMS = 60
+MOST_FORMS = 30
 """How many forms of one kind are looked at, from the end of a text."""
 
 
 def named_answers(text: str) -> list[re.Match[str]]:
-    """Return where a text in lower case names its answer: each match ends before `FILL`."""
-    return [match for word in _words("answer", text) for match in _found(text, word)]
+    """Return where a text in lower case names its answer at last: matches end before `FILL`."""
+    return _last_found("answer", text)
 
 
 def chosen_options(text: str) -> list[re.Match[str]]:
-    """Return where a text in lower case chooses an option: each match ends before `FILL`."""
-    return [match for word in _words("choose", text) for match in _found(text, word)]
+    """Return where a text in lower case chooses an option at last: matches end before `FILL`."""
+    return _last_found("choose", text)
+
+
+def _last_found(field: str, text: str) -> list[re.Match[str]]:
+    found = [match for word in _words(field, text) for match in _found(text, word)]
+    return sorted(found, key=re.Match.start)[-MOST_FORMS:]
 
 
 def _words(field: str, text: str) -> list[str]:
-    words = list(_words_by_letter(field)[""])
-    if not text.isascii():
+    plain = text.encode("ascii", "ignore").decode()  # for speed
+    words = [word for word in _words_by_letter(field)[""] if word in plain]
+    if len(plain) < len(text):
         for letter, others in _words_by_letter(field).items():
             if letter and letter in text:
-                words += others
-    return [word for word in words if word in text]
+                words += [word for word in others if word in text]
+    return words
 
 
 @lru_cache(maxsize=2)

@@ -111,7 +111,7 @@ def _letters(pattern: re.Pattern[str], text: str, denied: set[str]) -> list[str]
 
 def _without_alternatives(text: str, patterns: ChoicePatterns) -> str:
     """Blank letters of which none is chosen: "A or B", "A, B or C"."""
-    if _ALTERNATIVE.search(text) is None:
+    if _BETWEEN.search(text) is None:
         return text
     kept, position, group = [], 0, -1
     letters = list(patterns.listed.finditer(text))
@@ -127,6 +127,7 @@ def _without_alternatives(text: str, patterns: ChoicePatterns) -> str:
     return " ".join([*kept, text[max(position, 0) :]])
 
 
+_BETWEEN = re.compile(any_of("alternative"))
 _ALTERNATIVE = re.compile(rf",?\s{{0,3}}(?:{any_of('alternative')})\s{{0,3}}(?:option\s)?")
 _RIGHT = re.compile(rf"[)*_.\]\"'\u201d\u300d\uff09]{{0,3}}[ ]?{any_of('right')}")
 _WRONG = re.compile(rf"[)*_.\]\"'\u201d\u300d\uff09]{{0,3}}[ ]?{any_of('wrong')}")

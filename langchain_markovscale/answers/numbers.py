@@ -8,7 +8,7 @@ wrong one.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from langchain_markovscale.answers.languages import (
@@ -22,8 +22,8 @@ from langchain_markovscale.answers.numerals import (
     CURRENCY,
     NUMERAL,
     plain_digits,
-    read_numeral,
 )
+from langchain_markovscale.answers.surroundings import read_numeral
 
 
 def last_numeral(text: str) -> str | None:
@@ -115,29 +115,32 @@ def _stated(text: str) -> _Stated | None:
     raw, text = text, text.lower()
     if len(raw) != len(text):  # some letters have no lower case of the same length
         raw = text
-    found: list[_Stated] = []
+    found = [_last_after(raw, text, named_answers(text))]
     if "####" in text:
-        found += _after(raw, text, list(_HASHES.finditer(text))[-MOST_FORMS:])
+        found.append(_last_after(raw, text, list(_HASHES.finditer(text))))
     if "boxed" in text:
-        found += _after(raw, text, list(_BOX.finditer(text))[-MOST_FORMS:], sure=True)
-    found += _after(raw, text, named_answers(text))
-    last = max(found, default=None)
+        found.append(_last_after(raw, text, list(_BOX.finditer(text)), sure=True))
+    last = max(filter(None, found), default=None)
     if any(stem in text for stem in _CORRECTION_STEMS):
         last = _correction(raw, text, -1 if last is None else last.position) or last
     return last if last is not None or "**" not in text else _bold(raw)
 
 
-def _after(
-    raw: str, text: str, forms: Iterable[re.Match[str]], *, sure: bool = False
-) -> Iterator[_Stated]:
-    """Yield what is stated after each of the last forms of a kind.
+def _last_after(
+    raw: str, text: str, forms: Sequence[re.Match[str]], *, sure: bool = False
+) -> _Stated | None:
+    """Return what is stated after the last form of a kind after which anything is; else None.
 
     Args:
         raw: The text.
         text: The same in lower case.
-        forms: What stands before a statement, each where it is found.
+        forms: What stands before a statement, in the order of the text.
         sure: Whether what follows is the answer even where it is no number.
     """
+    return next(_after(raw, text, reversed(forms[-MOST_FORMS:]), sure), None)
+
+
+def _after(raw: str, text: str, forms: Iterable[re.Match[str]], sure: bool) -> Iterator[_Stated]:
     for form in forms:
         position, end = form.span()
         fill = _SHORT_FILL.match(text, end) or FILL.match(text, end, end + _LONGEST_LEAD)
@@ -209,8 +212,7 @@ def _correction(raw: str, text: str, after: int) -> _Stated | None:
             return _Stated(mark.start(), _equation(number))
     if marks and after >= 0:
         begin = marks[0].start()
-        results = list(_after(raw, text, list(_RESULT.finditer(text, begin))[-MOST_FORMS:]))
-        return results[-1] if results else None
+        return _last_after(raw, text, list(_RESULT.finditer(text, begin)))
     return None
 
 
@@ -250,6 +252,7 @@ _CONFIDENCE = re.compile(
 
 
 _MOST_PASSED = 20
+_FARTHEST = 4_000  # characters from the end at which a numeral may begin that is not endless
 _ENDLESS = re.compile(r"[\d.,]+")  # what a numeral of thousands of characters consists of
 
 
@@ -259,8 +262,9 @@ def _last(text: str) -> str | None:
     if last_digit is None:
         return None
     end = min(len(text), len(text) - last_digit.start() + 40)
-    for size, margin in ((80, 20), (1_000, 60), (8_000, 60), (len(text), 0)):
-        begin = max(0, end - size)
+    begin = end
+    for size, margin in ((80, 20), (1_000, 60), (_FARTHEST, 60), (0, 60)):
+        begin = max(0, end - size if size else _before_endless(text, begin) - margin)
         window = plain_digits(text[begin:end])
         matches = list(NUMERAL.finditer(window))
         # A numeral near the beginning of the window may begin before it.
@@ -271,9 +275,15 @@ def _last(text: str) -> str | None:
         if begin == 0 or len(sure) >= _MOST_PASSED:
             return None
         crossing = matches[: len(matches) - len(sure)]
-        if size == 8_000 and not any(_ENDLESS.fullmatch(match["run"]) for match in crossing):
+        if size == _FARTHEST and not any(_ENDLESS.fullmatch(match["run"]) for match in crossing):
             return None
     return None
+
+
+def _before_endless(text: str, position: int) -> int:
+    """Return where the numeral of thousands of characters begins that is about a position."""
+    run = _ENDLESS.match(text[position - 1 :: -1])
+    return position - (run.end() if run else 0)
 
 
 def _passed_over(match: re.Match[str]) -> bool:

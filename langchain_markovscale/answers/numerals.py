@@ -11,8 +11,6 @@ import sys
 import unicodedata
 from fractions import Fraction
 
-from langchain_markovscale.answers.languages import multipliers
-
 CURRENCY = (
     "$\u20ac\u00a3\u00a5\u20b9\u20a9\u20bd\u20ba\u20ab\u0e3f\u20aa"
     "\u20a6\u20b1\u20b4\u20a1\u20b2\u20b5\u20b8\u20bf\u20be\u20bc\u20ad\u20ae\u09f3\ufdfc\u00a2"
@@ -51,7 +49,7 @@ def _plain_characters() -> dict[int, str]:
 
 
 _SUPERSCRIPTS = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207b\u207a"
-_PLAIN = {
+_PLAIN: dict[int, int | str] = {
     **{code: code for code in range(0x2200)},  # for speed: what is not in the table takes longer
     **_plain_characters(),
     **str.maketrans(_SUPERSCRIPTS, "0123456789-+"),
@@ -98,7 +96,7 @@ _GLUED = r"A-Za-z\u00c0-\u024f"  # letters of names such as m2, H2O; not those o
 NUMERAL = re.compile(
     rf"""
     (?=[-+\u2013\\.\d{CURRENCY}])                          # for speed
-    (?:(?<![{_GLUED}_)\]}}\d])(?P<sign>[-+\u2013]))?+     # "10-12" has no sign, "= -5" has one
+    (?:(?<![{_GLUED}_)\]}}\d%\u00b0])(?P<sign>[-+\u2013]))?+     # "1-2" has no sign, "= -5" has one
     (?:\\?(?P<currency>[{CURRENCY}])[ \u00a0]?(?P<inner>[-+\u2013])?+)?+  # "-$5" and "$-5"
     (?<![{_GLUED}\d_^])(?<![{_GLUED}]-)(?<![\^_]\{{)(?<![\^_][-+])(?<![\^_]\{{[-+])(?<!\d[.,:'/])
     (?P<run>(?:(?<!\.)\.)?\d++(?:(?:[.,'_:{_RANGE}]|[ ]?\u00a0|[ ]?/[ ]?
@@ -126,6 +124,10 @@ _LONGEST_FRACTION_TERM = 300  # digits; longer terms are compared as they are wr
 
 _LONGEST_USUAL = 240  # characters; a numeral is seldom longer
 _LONGEST_PIECE = 40  # characters, such as a whole exponent
+_LONG_RUN = re.compile(
+    r"\d*(?:[.,]\d*)?(?:/\d*)?|\d{1,3}(?:,\d{2,3})*(?:[.,]\d*)?"
+    r"|\d{1,3}(?:'\d{3}|_\d{3}|\.\d{3})*(?:['_.,]\d*)?"
+)
 _MAY_BE_NUMBER = re.compile(r"[^\w\u00bc-\u00be\u2150-\u215e]{0,40}(?:[dtc]?frac|[\W\d])")
 
 
@@ -139,21 +141,21 @@ def canonical_number(text: str) -> str | None:
     bare = plain_digits(text).strip().strip("$").strip().removesuffix(".").rstrip()
     bare = bare.removesuffix("%").rstrip("\\ \u00a0").rstrip(CURRENCY).rstrip()
     match = NUMERAL.fullmatch(bare)
-    return None if match is None else _value_of(match)
+    return None if match is None else value_of(match)
 
 
 def _opens_as_number(text: str) -> bool:
-    """Whether a long text begins as a long number does: one numeral, without many fractions."""
+    """Whether a long text begins as a long number does: digits, perhaps in groups."""
     if len(text) <= _LONGEST_USUAL:
         return True
     window = plain_digits(text[:_LONGEST_USUAL]).lstrip().lstrip("$").lstrip()
     match = NUMERAL.match(window)
-    if match is None:
-        return not window
-    return match.end() >= len(window) - _LONGEST_PIECE and match["run"].count("/") < 3
+    if match is None or match.end() < len(window) - _LONGEST_PIECE:
+        return False
+    return _LONG_RUN.fullmatch(match["run"]) is not None
 
 
-def _value_of(match: re.Match[str], *, scale: int = 0, decimal_comma: bool = False) -> str | None:
+def value_of(match: re.Match[str], *, scale: int = 0, decimal_comma: bool = False) -> str | None:
     """Return the canonical form of a numeral, or None where it is not understood.
 
     Args:
@@ -273,134 +275,3 @@ def _scaled(value: str, places: int) -> str | None:
         digits = digits.ljust(point, "0")
         integer, decimals = digits[:point], digits[point:]
     return _written(integer, decimals)
-
-
-# ---- A numeral and what stands around it
-
-_UNITS = (
-    r"%|\\%|\u00b0|\\text|\\,\\text|\\mathrm|\\circ|\^\\circ|(?:[kcmd\u00b5])?[mglLWVAsJN](?![A-Za-z])"
-    r"|km/h|kr\b|z\u0142|(?:euros?|dollars?|prozent|percent|pour cent|por ciento|por cento"
-    r"|per cento|grad|degrees?|meter|liter|litres?|litros?|metros?|metri|litri|kilo\w*"
-    r"|stunden|heures|horas"
-    rf"|usd|eur|chf|gbp|rub|руб|процент\w*|кг|км|см|м|л|г)\b|[{CURRENCY}]"
-)
-_UNIT_AFTER = re.compile(rf"[ \u00a0]?(?:{_UNITS})", re.IGNORECASE)
-_RANGE_WORDS = (
-    r"bis|\u00e0|\u0434\u043e|\u03ad\u03c9\u03c2|\u0111\u1ebfn|sampai|hingga"  # "5 to 10"
-)
-_SPOILED_BEFORE = re.compile(
-    r"(?:\\sqrt[ ]?(?:\[\d*\])?[ ]?\{?|\u221a[({]?|\bsqrt\(?|\u00b1[ ]?|\\pm[ ]?|\\log[ ]?"
-    r"|\d[ ]?[\u2013~][ ]?|\d-\d+-|\bbetween[ ]\S{1,20}[ ]and[ ]|\d[ ](?:or|out of)[ ]|\b1[ ]in[ ]"
-    rf"|\d[ ](?:{_RANGE_WORDS})[ ]|\d[ ]?(?:[\u5230\u81f3]|\u304b\u3089|\uc5d0\uc11c)[ ]?"
-    # Joined to a numeral or a letter: a range, a date, a telephone number, a piece of a sum.
-    r"|\d(?:[a-z]{0,2}|[%\u00b0])-|[\dA-Za-z]\+|\d(?:\u2014|\.{2,3}|\u2026)|\d\.?\(|\d\u00b0"
-    r"|\d-[A-Za-z]{1,9}[-.]|\d[ ]?[xX\u00d7][ ]?|[\d)][ ]\d{1,6}[ ]"
-    r"|(?P<range>(?:\bfrom[ ])?\d[\d.,]{0,20}[ ]to[ ]))\Z"
-)
-_SPOILED_AFTER = re.compile(
-    r"[ \u00a0]?(?:\\(?:pi|sqrt|pm)\b|[\u03c0\u221a\u00b1]|\\?dozen|[\u2013~\u2014][ ]?\d)"
-    r"|[abejoruvwxyzinpqDkKMB](?![A-Za-z\u00c0-\u024f])|[xX\u00d7][ ]?\d|[boh]\d|[a-z]{0,2}-\d"
-    r"|[eE][-+]?\d|-[A-Za-z]{1,9}[-.]\d|\u00b0\d|\u0305"
-)
-_CLOSES = ".,;:!?)*\"'\u201d\u2019\u3002" + CURRENCY  # after which nothing spoils a numeral
-_ENDLESS_AFTER = re.compile(r"\.\.|\u2026")  # "0.333..."
-_UNIT_OF_SEVERAL = (
-    r"(?:hours?|hrs?|h|minutes?|mins?|feet|foot|ft|pounds?|lbs?|dollars?|years?|months?|weeks?|days?"
-    r"|yards?|met(?:er|re)s?|kg|km|m),?[ ](?:and[ ])?"
-)
-_SMALLER_UNIT = (
-    r"[ ]?(?:minutes?|mins?|seconds?|secs?|inch(?:es)?|in|ounces?|oz|cents?|months?|weeks?|days?"
-    r"|hours?|hrs?|grams?|g|cm|mm|m)\b"
-)
-_SMALLER_AFTER = re.compile(_SMALLER_UNIT)
-_LARGER_BEFORE = re.compile(rf"\d[ ]?{_UNIT_OF_SEVERAL}\Z")
-_SMALLER_FOLLOWS = re.compile(rf"[ ]?{_UNIT_OF_SEVERAL}\d{{1,3}}{_SMALLER_UNIT}")
-_SUSPICIOUS = re.compile(  # before what may be spoiled
-    r"[{(\]\u221a\u00b1\u2013\u2014~tg+\u00b0xX\u00d7-][ ]?\Z|[.\u2026]\Z|\d[ ]\Z"
-    r"|(?:pm|and|or|of|to|in|bis|\u00e0|\u0434\u043e|\u03c9\u03c2|\u1ebfn|pai|gga)[ ]\Z"
-    r"|[\u5230\u81f3\u3089\uc11c][ ]?\Z"
-)
-_MULTIPLIER, _POWERS_OF_TEN = multipliers()
-_SHORT_SCALE = re.compile(r"[ ]?(?:(k|K)|(M|m|mm|MM)|(B|b|bn)|(T|tn))(?![A-Za-z])")
-_UNGROUPED_CURRENCY = re.compile(r"(?:Rp\.?|R\$|VND|IDR|COP|CLP)[ ]?\Z")
-_UNGROUPED_AFTER = re.compile(r"[ \u00a0]?(?:\u20ab|\u0111(?:\u1ed3ng)?\b|VND|VN\u0110|IDR|rupiah)")
-_BRACKETS = {"(": ")", "[": "]", "{": "}"}
-
-
-def read_numeral(match: re.Match[str]) -> str | None:
-    """Return the value of a numeral in its surroundings, or None where it is not understood."""
-    text, start, end = match.string, match.start(), match.end()
-    before, after = text[max(0, start - 40) : start], text[end : end + 24]
-    scale = 0
-    run: str = match["run"]
-    if _SUSPICIOUS.search(before[-4:]):
-        spoiled = _SPOILED_BEFORE.search(before)
-        if spoiled and not (spoiled["range"] or "").startswith("from"):
-            return None
-        if before.endswith("-") and "/" in run and before[-2:-1].isdigit():
-            return None  # "1-1/2"
-    if "." in run and _ENDLESS_AFTER.match(after):
-        return None
-    if after.lstrip()[:1] not in _CLOSES:
-        if " " in run and after[0] == " " and after[1:2].isdigit():
-            return None  # groups of a telephone number or of a card's
-        if match["currency"] and (short := _SHORT_SCALE.match(after)):
-            scale = 3 * (short.lastindex or 0)
-        elif _SPOILED_AFTER.match(after) or _is_part(before, after):
-            return None
-        elif word := _MULTIPLIER.match(after.lower()):
-            scale = _POWERS_OF_TEN[word.lastgroup or ""]
-            if not scale or after[word.end() : word.end() + 1].isdigit():
-                return None
-    if run.isdigit():
-        return _value_of(match, scale=scale)
-    if "." in run and re.fullmatch(r"\d{1,3}\.\d{3}", run):
-        if _UNGROUPED_CURRENCY.search(before) or _UNGROUPED_AFTER.match(after):
-            scale += 3  # "Rp 50.000" are fifty thousand
-        elif after.lstrip("\u00a0 ").startswith("\u20ac") or match["currency"] == "\u20ac":
-            return None
-    comma = match["currency"] is not None or _UNIT_AFTER.match(after) is not None
-    value = _value_of(match, scale=scale, decimal_comma=comma)
-    return value if value is not None or scale else _last_of_list(match, before, after)
-
-
-def _is_part(before: str, after: str) -> bool:
-    """Whether a numeral is a part of a quantity in two units: "5 ft 10 in"."""
-    if _SMALLER_AFTER.match(after) and _LARGER_BEFORE.search(before):
-        return True
-    return _SMALLER_FOLLOWS.match(after) is not None
-
-
-def _last_of_list(match: re.Match[str], before: str, after: str) -> str | None:
-    """Return the last number of what is no numeral but a list, such as "1,2,3"; else None."""
-    run: str = match["run"]
-    if match["power"] is not None or match["e"] or match["ten"]:
-        return None
-    if re.fullmatch(r"\d+(?:,\d+)+", run):
-        pieces = run.split(",")
-        bracketed = after[:1] != "" and _BRACKETS.get(before[-1:]) == after[:1]
-        shaped_as_list = len(pieces) > 2 and all(
-            len(piece) != 3 and piece[0] != "0" for piece in pieces[1:]
-        )
-        return canonical_number(pieces[-1]) if bracketed or shaped_as_list else None
-    if re.fullmatch(r"\d{4,}(?:[ ]\d{3})+", run):  # "in 2024 100 people"
-        return canonical_number(run.rpartition(" ")[2])
-    whole, space, fraction = run.partition(" ")
-    if space and "/" in fraction and whole.isdigit():
-        return canonical_number(fraction) if len(whole) > 3 else None
-    return None
-
-
-def number_with_unit(text: str) -> str | None:
-    """Return the value of a text that is a number and its unit, such as "25 cm^2"; else None."""
-    window = plain_digits(text.strip().strip("$").strip())
-    match = NUMERAL.match(window)
-    if match is None or not _UNIT.fullmatch(window, match.end()):
-        return None
-    return read_numeral(match)
-
-
-_UNIT = re.compile(
-    r"(?:(?!\s*(?:or|and|to|pi|mod|sqrt|if)\b)(?:\s?[^\W\d_]{2,20}\.?|\s[mgslLhVAWJNKCF]|\s?[/\u00b7]\s?[^\W\d_]{1,20})"
-    r"(?:\s?\^?\s?\{?-?\d\}?)?){1,6}+[\s$.]*"
-)

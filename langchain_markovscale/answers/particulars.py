@@ -81,8 +81,10 @@ _ENDINGS = [
     *(("ies", "y"), ("ing", ""), ("ed", ""), ("es", ""), ("s", ""), ("ly", ""), ("er", "")),
     ("e", ""),
 ]
-_ITEM = r"(?:(?:the|a|an|her|his|their|my|its|your|our) )?(?:--)?\w+"
-_LIST = re.compile(rf"{_ITEM}(?:, {_ITEM})*,? (?:and|or|&) {_ITEM}", re.IGNORECASE)
+_DETERMINERS = ("the", "a", "an", "her", "his", "their", "my", "its", "your", "our")
+_ITEM = rf"(?:(?:{'|'.join(_DETERMINERS)}) )?(?:--)?(?<!\w)\w++"
+_WITHIN_LIST = r"(?<!\w, )" + "".join(rf"(?<!\b{word} )" for word in _DETERMINERS)
+_LIST = re.compile(rf"{_WITHIN_LIST}{_ITEM}(?:, {_ITEM})*,? (?:and|or|&) {_ITEM}", re.IGNORECASE)
 _BETWEEN_ITEMS = re.compile(r",? (?:and|or|&) |, ", re.IGNORECASE)
 _AM_PM = re.compile(r"\b([ap])\.m\b\.?", re.IGNORECASE)
 _YES_NO = re.compile(r"\W*(yes|no)\b\s*[,.:;!\u2013\u2014]", re.IGNORECASE)
@@ -224,8 +226,13 @@ def _sorted_items(match: re.Match[str]) -> str:
 
 def _canonical(match: re.Match[str]) -> str:
     is_date = match["run"].count("/") > 1
-    value = None if is_date else canonical_number(match[0])
+    value = None if is_date else _number(match[0])
     return f" {value or match[0]} {match['currency'] or ''} "
+
+
+@lru_cache(maxsize=256)  # a flood repeats itself
+def _number(written: str) -> str | None:
+    return canonical_number(written)
 
 
 def _spelled_out(text: str, other: str) -> str:
@@ -240,6 +247,7 @@ def _spelled_out(text: str, other: str) -> str:
     return text
 
 
+@lru_cache(maxsize=2_048)
 def _stem(word: str) -> str:
     """Return a word without its ending, roughly: only whether two are the same matters."""
     word = word.removesuffix("'s")

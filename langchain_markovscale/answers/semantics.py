@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable
 
 from langchain_markovscale.answers.particulars import differ, restates
-from langchain_markovscale.answers.spelling import normalized_text
+from langchain_markovscale.answers.spelling import in_one_spelling
 from langchain_markovscale.answers.text_models import (
     CrossEncoderLike,
     EmbeddingLikeness,
@@ -34,7 +34,7 @@ _THRESHOLD = 0.88
 _MORE_LIKELY_THAN_NOT = 0.5
 _LONGEST = 1_000  # characters; of longer texts the default model does not read the end
 _LABEL = re.compile(
-    r"\A[\W_]*(?:the )?(?:final |short |correct )?answer(?: is)?[ *_]{0,4}:[\s*_]*", re.IGNORECASE
+    r"\A[\W_]*+(?:the )?(?:final |short |correct )?answer(?: is)?[ *_]{0,4}:[\s*_]*", re.IGNORECASE
 )
 
 
@@ -110,7 +110,7 @@ class SemanticKey:
     def __call__(self, text: str) -> str | None:
         """Return the key of an answer by itself: its text, or its canonical form if it is short."""
         line = " ".join(_LABEL.sub("", without_thoughts(text), count=1).split())
-        canonical = normalized_text(line)
+        canonical = in_one_spelling(line)
         return canonical if canonical is None or " " not in canonical else line
 
     def why(self, text: str) -> NoKey:
@@ -155,7 +155,7 @@ class SemanticKey:
 
 
 def _same_spelling(one: str, other: str) -> bool:
-    return normalized_text(one) == normalized_text(other)
+    return in_one_spelling(one) == in_one_spelling(other)
 
 
 def _default_threshold(

@@ -1,20 +1,18 @@
 """One spelling for all that differ in case, width, punctuation or articles alone."""
 
-import re
 import unicodedata
 
 from langchain_markovscale.answers.numerals import canonical_number
 from langchain_markovscale.answers.thoughts import without_thoughts
 
 _FOLDED_AT_ONCE = 500  # characters
-_APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u2032`\u00b4", "'"))
-_HAS_APOSTROPHE = re.compile("[\u2018\u2019\u02bc\u2032`\u00b4]")
+_APOSTROPHES = "\u2018\u2019\u02bc\u2032`\u00b4"
 
 
 def folded(text: str) -> str:
     """Return a text in NFKC, case folded, every apostrophe straight; in linear time."""
-    if _HAS_APOSTROPHE.search(text):  # first, because NFKC takes an acute accent apart
-        text = text.translate(_APOSTROPHES)
+    for apostrophe in _APOSTROPHES:  # first, because NFKC takes an acute accent apart
+        text = text.replace(apostrophe, "'")
     if text.isascii():
         return text.casefold()
     # Piece by piece, because normalising a long run of combining marks takes quadratic time; and
@@ -42,7 +40,12 @@ def normalized_text(text: str) -> str | None:
     Returns:
         The folded text, or None where nothing is left of it.
     """
-    whole = folded(without_thoughts(text))
+    return in_one_spelling(without_thoughts(text))
+
+
+def in_one_spelling(text: str) -> str | None:
+    """Return what `normalized_text` returns for an answer without its thoughts."""
+    whole = folded(text)
     number = canonical_number(whole)
     if number is not None:
         return number
@@ -51,7 +54,7 @@ def normalized_text(text: str) -> str | None:
     words = [trimmed for word in written if (trimmed := bare[word])]
     first = next((i for i, word in enumerate(words) if word not in _ARTICLES), 0)
     kept = " ".join(words[first:])
-    return canonical_number(kept) or kept or None
+    return (canonical_number(kept) if kept != whole else None) or kept or None
 
 
 def _trimmed(word: str) -> str:

@@ -157,3 +157,16 @@ def read_probability(phrase: str, *, percent: bool = False) -> float | None:
         return None
     beside = _BESIDE.match(phrase, match.end())
     return min(number, 1 - number) if beside and read_verdict(beside[0]) is False else number
+
+
+_LETTER = re.compile(
+    r"\s*[*_\"'\u201c\u201d`]*+([CIPN])(?=[*_\"'\u201c\u201d`]*+\s*(?:$|[.;,(]))", re.IGNORECASE
+)
+
+
+def read_grade(phrase: str) -> bool | float | None:
+    """Read a letter that Inspect asks for: C is correct, I and N are not, and P is 0.5."""
+    letter = _LETTER.match(phrase)
+    if letter is None:
+        return None
+    return 0.5 if letter[1].upper() == "P" else letter[1].upper() == "C"

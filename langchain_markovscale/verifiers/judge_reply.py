@@ -31,7 +31,6 @@ from langchain_markovscale.verifiers.judge_statements import (
     Reading,
     Statement,
     claims_of,
-    is_flooded,
     read_statements,
 )
 
@@ -109,9 +108,9 @@ _REPEATED = 40  # characters that thoughts have in common with the material only
 
 def _judgement(spoken: str, material: list[str]) -> Judgement:
     text = unhidden(spoken)
-    if is_flooded(text):
-        return Judgement(None, None, None)
     reading = read_statements(text)
+    if reading.flooded:
+        return Judgement(None, None, None)
     statements = reading.statements
     claims = _claims(material) if statements else set()
     passed = _least_favourable(statements, ("verdict", "word"), claims)

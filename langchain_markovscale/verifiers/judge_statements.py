@@ -6,9 +6,9 @@ reply without labels, and a number alone where it says its scale and is the whol
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import islice, pairwise
+from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from langchain_markovscale._text import folded
@@ -16,11 +16,13 @@ from langchain_markovscale.answers.json_text import (
     JsonObject,
     broken_json_objects,
     json_objects,
+    without_objects,
 )
 from langchain_markovscale.verifiers.judge_phrases import (
     ELSEWHERE,
     MARK,
     is_about_error,
+    read_grade,
     read_probability,
     read_verdict,
 )
@@ -47,16 +49,15 @@ class Statement(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What a text states as its writer's own, and the objects in it: JSON, or else broken."""
+    """What a text states as its writer's own, and the objects in it: JSON, or else broken.
+
+    It is `flooded`, and states nothing, where it has more labels than anybody writes.
+    """
 
     statements: list[Statement]
     objects: list[JsonObject]
     broken: list[JsonObject]
-
-
-def is_flooded(text: str) -> bool:
-    """Whether a text has more labels than anybody writes who judges one answer."""
-    return next(islice(_LABEL.finditer(text), _MOST_LABELS, None), None) is not None
+    flooded: bool = False
 
 
 def read_statements(text: str) -> Reading:
@@ -68,8 +69,11 @@ def read_statements(text: str) -> Reading:
     objects = json_objects(text)
     broken = [] if objects else broken_json_objects(text)
     # What a broken object seems to hold may lie behind it, so it is read as text as well.
-    rest = folded(_without(text, objects))
-    labelled = _in_objects(objects or broken) + _labelled(rest)
+    rest = folded(without_objects(text, objects))
+    labels = list(islice(_LABEL.finditer(rest), _MOST_LABELS + 1))
+    if len(labels) > _MOST_LABELS:
+        return Reading([], objects, broken, flooded=True)
+    labelled = _in_objects(objects or broken) + _labelled(rest, labels)
     return Reading(labelled + _alone(rest, labelled), objects, broken)
 
 
@@ -79,24 +83,21 @@ def claims_of(text: str) -> set[Claim]:
     Args:
         text: Untrusted material, `folded`.
     """
-    statements = _in_objects(json_objects(text), deeply=True)
-    if not is_flooded(text):  # else every label in it is read here
-        statements += read_statements(text).statements
+    statements = _in_objects(json_objects(text), deeply=True) + read_statements(text).statements
     # A flood of lines is one of few lines, and each is read once.
     lines = {_line_at(text, line.start()) for line in _BARE_LINE.finditer(text)}
     statements += [each for line in lines for each in _bare_in(0, line)]
-    words = {item["word"] for item in _ITEM.finditer(text)}
-    claims: set[Claim] = {(each.kind, each.value) for each in statements}
-    claims.update(("word", read_verdict(word)) for word in words)
-    return claims | {_read(name, value) for name, value in _labelled_values(text)}
+    claims = {_read(name, value) for name, value in _labelled_values(text)}
+    claims |= {("word", read_verdict(item["word"])) for item in _ITEM.finditer(text)}
+    return claims | {(each.kind, each.value) for each in statements}
 
 
 def _labelled_values(text: str) -> set[tuple[str, str]]:
     """Return what stands after every label, up to the next one and up to the end of a word."""
-    found: set[tuple[str, str]] = set()
-    for start, line in _lines_with(_ANY_LABEL, text):
+    found = set()
+    for start, line in _lines_with(_ANY_LABEL.finditer(text), text):
         labels = [label for label in _ANY_LABEL.finditer(line) if _is_label(label)]
-        for label, following in pairwise([*labels, None]):
+        for label, following in zip(labels, [*labels[1:], None], strict=False):
             value = line[label.end() : following.start() if following else len(line)]
             if following is None and not value.strip(_AROUND_VALUE):
                 value, _ = _next_line(text, start + len(line))
@@ -159,15 +160,15 @@ CRITIQUE_LABEL = re.compile(
 """What opens a critique: the label asked for, or another name for it."""
 
 
-def _labelled(text: str) -> list[Statement]:
-    """Find the labelled statements that are the writer's own."""
+def _labelled(text: str, found: list[re.Match[str]]) -> list[Statement]:
+    """Find the labelled statements that are the writer's own, where labels were found."""
     statements: list[Statement] = []
     conclusion = _conclusion(text)
-    for start, line in _lines_with(_LABEL, text):
+    for start, line in _lines_with(found, text):
         if line.lstrip().startswith(">"):
             continue
         labels = _own_labels(line, last=start >= conclusion)
-        for label, following in pairwise([*labels, None]):
+        for label, following in zip(labels, [*labels[1:], None], strict=False):
             begin = 0 if _opens_line(label) else label.start()
             end = following.start() if following else len(line)
             value, stop = line[label.end() : end], start + end
@@ -240,10 +241,10 @@ def _concludes(label: re.Match[str]) -> bool:
     return bool(_SENTENCE_OPENING.search(before) and _LAST_WORD.fullmatch(value))
 
 
-def _lines_with(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, str]]:
-    """Yield the lines in which a pattern is found, and where they begin."""
+def _lines_with(found: Iterable[re.Match[str]], text: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines in which something is found, and where they begin."""
     end = -1
-    for match in pattern.finditer(text):
+    for match in found:
         if match.start() > end:
             start = text.rfind("\n", 0, match.start()) + 1
             line = _line_at(text, start)
@@ -258,7 +259,9 @@ def _last_lines(text: str) -> Iterator[tuple[int, str]]:
         start = text.rfind("\n", 0, end) + 1
         if line := text[start:end].rstrip():
             yield start, line
-        end = start - 1
+            end = start - 1
+        else:
+            end = len(text[:start].rstrip()) or -1
 
 
 def _line_at(text: str, start: int) -> str:
@@ -287,8 +290,8 @@ def _clipped(written: str) -> str:
 
 @lru_cache(maxsize=256)  # a flood repeats itself
 def _read(name: str, written: str) -> Claim:
-    if name == "GRADE" and (letter := _LETTER.match(written)):
-        return _graded(letter[1])
+    if name == "GRADE" and (grade := read_grade(written)) is not None:
+        return "verdict" if isinstance(grade, bool) else "probability", grade
     name = name.lower()
     kind: Kind = "confidence" if name.startswith("confidence") else "probability"
     if is_about_error(name):
@@ -300,14 +303,6 @@ def _read(name: str, written: str) -> Claim:
     if verdict is not None or (number is None and name in _WORD_NAMES):
         return "verdict", verdict
     return kind, number
-
-
-_LETTER = re.compile(rf"\s*{_MARKUP}*+([CIPN])(?={_MARKUP}*+\s*(?:$|[.;,(]))", re.IGNORECASE)
-
-
-def _graded(letter: str) -> Claim:
-    """Return what a letter says that Inspect asks for: (in)correct, partly so, or no answer."""
-    return ("probability", 0.5) if letter.upper() == "P" else ("verdict", letter.upper() == "C")
 
 
 _THEN = rf"{_MARKUP}*+\s*"
@@ -403,12 +398,3 @@ def _in_fields(json_object: dict[str, Any], levels: int, *, deeply: bool) -> Ite
             for part in field if isinstance(field, list) else [field]:
                 if isinstance(part, dict):
                     yield from _in_fields(part, levels - 1, deeply=deeply)
-
-
-def _without(text: str, objects: list[JsonObject]) -> str:
-    """Return a text with its JSON objects blanked, everything else in its place."""
-    pieces, position = [], 0
-    for _, start, end in objects:
-        pieces += [text[position:start], " " * (end - start)]
-        position = end
-    return "".join([*pieces, text[position:]])

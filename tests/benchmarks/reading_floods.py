@@ -14,8 +14,6 @@ SIGNS = [  # each a character
 ]
 NUMBERS = [
     *(
-        "\u00bd",
-        "\u00bd ",
         "2\u00bd ",
         "10\u00b2",
         "10\u00b2 ",

@@ -1,18 +1,31 @@
 """What a reply says of itself: thoughts, refusals, cut off or not; and why there is no key."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings, strategies as st
 from langchain_core.messages import AIMessage
 
+from langchain_markovscale.answers import math_worker
+from langchain_markovscale.answers.boxes import normalized_latex
+from langchain_markovscale.answers.choices import key_for
 from langchain_markovscale.answers.keys import resolve_answer_key
+from langchain_markovscale.answers.numerals import canonical_number
+from langchain_markovscale.answers.particulars import differ, restates
 from langchain_markovscale.answers.reading import (
     Answered,
     count_without_key,
+    joined_key,
     read_answer,
     read_key,
+    why_no_key,
     without_key_in_words,
 )
+from langchain_markovscale.answers.refusals import is_refusal
+from langchain_markovscale.answers.semantics import SemanticKey
+from langchain_markovscale.verifiers.criteria import read_by_criteria
+from langchain_markovscale.verifiers.judge_reply import read_judgement
 
 
 @pytest.mark.parametrize(
@@ -113,3 +126,98 @@ def test_reasons_are_counted_in_words() -> None:
     expected = "11 of 480 answers had no key: 7 cut off, 4 without a number."
     assert without_key_in_words(counts, len(attempts)) == expected
     assert without_key_in_words({}, 480) == ""
+
+
+class NoEmbeddings:
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [[1.0, 0.0] for _ in texts]
+
+    def embed_query(self, text: str) -> list[float]:
+        return [1.0, 0.0]
+
+
+SEMANTIC = SemanticKey(NoEmbeddings(), threshold=0.9)
+READERS: dict[str, Callable[[str], object]] = {
+    **{
+        name: resolve_answer_key(name)
+        for name in ("last_number", "boxed", "choice", "choice:XYZ", "text", "json", "json_set:a")
+    },
+    "semantic": SEMANTIC,
+    "choices": key_for(None, ["Paris", "New York", "42", "3/4"]),
+    "letters": key_for(None, ["A", "b"]),
+    "answer": lambda text: read_answer(text, AIMessage(text)),
+    "refusal": is_refusal,
+    "judge": read_judgement,
+    "criteria": lambda text: read_by_criteria(text, ["a", "b"], [text]),
+    "material": lambda text: read_judgement("VERDICT: PASS\nPROBABILITY: 0.9", [text]),
+    "particulars": lambda text: (differ(text, text[1:]), restates(text, text[:9])),
+    "alike": lambda text: SEMANTIC.decided(text, text[:40]),
+    "number": canonical_number,
+    "latex": normalized_latex,
+}
+PIECES = [
+    *(
+        "\ud800",
+        "\x00",
+        "\u202e",
+        "\u0130",
+        "\u00df",
+        "\ufdfa",
+        "\u0301",
+        "\u2028",
+        "½",
+        "10²",
+        "٣",
+    ),
+    *(
+        "\\boxed{",
+        "}",
+        "{",
+        '"',
+        '{"a": ',
+        "[1,",
+        "\\frac{1}{",
+        "^",
+        "-",
+        "…",
+        "°",
+        "5",
+        "1,2",
+        "0/0",
+    ),
+    *(
+        "<think>",
+        "</think>",
+        "<|channel|>final<|message|>",
+        "```",
+        "[/THINK]",
+        "answer is ",
+        "答案是",
+    ),
+    *("B", "(A) or ", "no, ", "VERDICT: ", "PASS", "PROBABILITY: ", "9/0", "Criterion 1:", "e99"),
+    *("I can't help with that", ", but ", "Désolé, je ne peux pas ", "not ", "U.S.", "A, b and c"),
+]
+ANY_TEXT = st.one_of(
+    st.text(st.characters(exclude_categories=())),
+    st.lists(st.sampled_from(PIECES), max_size=12).map("".join),
+)
+
+
+@pytest.mark.parametrize("name", READERS)
+@given(text=ANY_TEXT)
+@settings(max_examples=60, deadline=None)
+def test_no_reader_raises_on_any_text(name: str, text: str) -> None:
+    READERS[name](text)
+
+
+@given(text=ANY_TEXT)
+@settings(max_examples=60, deadline=None)
+def test_math_raises_on_no_text_whatever_its_worker_finds(text: str) -> None:
+    pytest.importorskip("math_verify")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(math_worker.WORKER, "start", lambda: None)
+        patch.setattr(math_worker.WORKER, "ask", lambda seconds, **request: text or None)
+        key = resolve_answer_key("math")
+        found = key(text)
+        why_no_key(text, key)
+        assert found is None or joined_key(found, key, [{"key": "x"}])
