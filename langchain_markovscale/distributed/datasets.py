@@ -18,7 +18,6 @@ from typing_extensions import TypedDict
 
 from langchain_markovscale._extras import naming_the_extra
 from langchain_markovscale._text import harmless
-from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.distributed.answer_file import solve_to_file
 from langchain_markovscale.distributed.outputs import output_at
@@ -27,14 +26,16 @@ from langchain_markovscale.graph.builder import create_markovscale_graph
 from langchain_markovscale.graph.settings import reject_unknown
 from langchain_markovscale.recording.forecast import (
     Confirmation,
-    RecordingEstimate,
     confirmation_of,
     estimate,
     left_to_do,
 )
-from langchain_markovscale.recording.graders import Grader
 from langchain_markovscale.recording.questions import Question, as_questions, read_questions
-from langchain_markovscale.recording.record import GraphOrParts, arecord_traces
+from langchain_markovscale.recording.record import (
+    CommonRecordingOptions,
+    GraphOrParts,
+    arecord_traces,
+)
 from langchain_markovscale.recording.schedule import Schedule
 from langchain_markovscale.traces.trace import read_traces
 from langchain_markovscale.types import ArgumentError
@@ -61,19 +62,8 @@ class ActorOptions(TypedDict, total=False):
     storage_options: Mapping[str, Any]
 
 
-class DatasetRecordingOptions(ActorOptions, total=False):
-    """Options of `record_dataset`: those of the actors, and these of `record_traces`."""
-
-    grader: Grader | str | None
-    answer_key: AnswerKey | str | None
-    revisions: int
-    fresh_starts: int
-    max_concurrency: int
-    config: RunnableConfig | None
-    metadata: Mapping[str, Any] | None
-    confirm: Callable[[RecordingEstimate], bool] | None
-    like: str | os.PathLike[str] | None
-    prices: tuple[float, float] | None
+class DatasetRecordingOptions(ActorOptions, CommonRecordingOptions, total=False):
+    """Options of `record_dataset`: those of the actors, and those of every recording."""
 
 
 class DatasetSolvingOptions(ActorOptions, total=False):
@@ -149,8 +139,8 @@ def record_dataset(
         ds: The questions: as for `record_traces`, a file of them, or a Ray dataset with such rows.
         out: A folder that all machines see, or a URL that fsspec knows, such as `s3://…`. There an
             actor uploads what is new after 64 lines of its journal, or 30 seconds.
-        **options: Those of the actors, `ActorOptions`, and those of `record_traces` but `path` and
-            `progress`: Ray shows how far it is. `confirm` is called once, before the actors are
+        **options: Those of the actors, `ActorOptions`, and of `record_traces` those of every
+            recording, `CommonRecordingOptions`: Ray shows how far it is. `confirm` is called once, before the actors are
             made, with an estimate for all questions that are not finished; past traces come from
             `like`, or from `out` where that is a folder.
 
