@@ -204,7 +204,6 @@ async def test_clients_that_cancel_leave_nothing(address, figure):
         after = await held(client)
         again = [await client.runs.wait(thread, "quick", input=QUESTION) for thread in threads]
     assert after["calls_begun"] - before["calls_begun"] > CANCELLED / 4
-    print(before, after, still)
     name = f"{CANCELLED} clients that hang up"
     figure(f"{name}: runs still open", len(still), "", at_most=0)
     open_calls = after["calls_begun"] - after["calls_ended"]
