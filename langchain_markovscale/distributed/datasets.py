@@ -232,28 +232,27 @@ class _Worker(ABC):
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Finish a shard."""
         questions = [Question(*fields) for fields in json.loads(row["questions"])]
-        done, failed = self._work(row["name"], questions)
-        return {"name": row["name"], "done": done, "failed": json.dumps(failed)}
+        return {"name": row["name"], "failed": json.dumps(self._work(row["name"], questions))}
 
     @abstractmethod
-    def _work(self, name: str, questions: Sequence[Question]) -> tuple[int, dict[str, str]]:
-        """Return how many questions of a shard were finished, and the errors of others."""
+    def _work(self, name: str, questions: Sequence[Question]) -> dict[str, str]:
+        """Finish what is not finished of a shard, and return the errors of what failed."""
 
 
 class _Recorder(_Worker):
-    def _work(self, name: str, questions: Sequence[Question]) -> tuple[int, dict[str, str]]:
+    def _work(self, name: str, questions: Sequence[Question]) -> dict[str, str]:
         with self._output.working(name) as path:
             recording = asyncio.run(
                 arecord_traces(self._graph, questions, path=path, progress=False, **self._options)
             )
-        return recording.recorded, dict(recording.failed)
+        return dict(recording.failed)
 
 
 class _Solver(_Worker):
-    def _work(self, name: str, questions: Sequence[Question]) -> tuple[int, dict[str, str]]:
+    def _work(self, name: str, questions: Sequence[Question]) -> dict[str, str]:
         with self._output.working(name) as path:
             solved = asyncio.run(solve_to_file(self._graph, questions, path, **self._options))
-        return solved.answered, solved.failed
+        return solved.failed
 
 
 def _through_actors(
@@ -312,7 +311,9 @@ def _through_actors(
     failed: dict[str, str] = {}
     for result in results:
         failed |= json.loads(result["failed"])
-    return DatasetRun(place, sum(result["done"] for result in results), before, failed, shards)
+    # Not what the actors have counted: one that took a shard up counts no more than what was left.
+    done = sum(map(len, parts)) - before - len(failed)
+    return DatasetRun(place, done, before, failed, shards)
 
 
 def _questions(ds: Any) -> list[Question]:
