@@ -139,10 +139,11 @@ def record_dataset(
         ds: The questions: as for `record_traces`, a file of them, or a Ray dataset with such rows.
         out: A folder that all machines see, or a URL that fsspec knows, such as `s3://…`. There an
             actor uploads what is new after 64 lines of its journal, or 30 seconds.
-        **options: Those of the actors, `ActorOptions`, and of `record_traces` those of every
-            recording, `CommonRecordingOptions`: Ray shows how far it is. `confirm` is called once, before the actors are
-            made, with an estimate for all questions that are not finished; past traces come from
-            `like`, or from `out` where that is a folder.
+        **options: Those of the actors, `ActorOptions`, and those of every recording,
+            `CommonRecordingOptions`, as `record_traces` has them. Ray shows how far it is.
+            `confirm` is called once, before the actors are made, with an estimate for all
+            questions that are not finished; past traces come from `like`, or from `out` where that
+            is a folder.
 
     Raises:
         ValueError: If an argument is wrong.
@@ -312,7 +313,7 @@ def _through_actors(
     for result in results:
         failed |= json.loads(result["failed"])
     # Not what the actors have counted: one that took a shard up counts no more than what was left.
-    done = sum(map(len, parts)) - before - len(failed)
+    done = len(todo) - len(failed)
     return DatasetRun(place, done, before, failed, shards)
 
 
