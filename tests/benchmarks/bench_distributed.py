@@ -78,7 +78,7 @@ def recorded(folder, questions, actors, **options):
 
 
 def rate(by_process):
-    """Attempts a second, from the first answer of any process to the last of all."""
+    """Attempts a second, from the first call of any process to the last of all."""
     clocks = [call.clock for calls in by_process.values() for call in calls]
     return len(clocks) / (max(clocks) - min(clocks))
 
