@@ -18,7 +18,6 @@ from typing_extensions import TypedDict
 
 from langchain_markovscale._extras import naming_the_extra
 from langchain_markovscale._text import harmless
-from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.distributed.answer_file import solve_to_file
 from langchain_markovscale.distributed.outputs import output_at
@@ -27,14 +26,16 @@ from langchain_markovscale.graph.builder import create_markovscale_graph
 from langchain_markovscale.graph.settings import reject_unknown
 from langchain_markovscale.recording.forecast import (
     Confirmation,
-    RecordingEstimate,
     confirmation_of,
     estimate,
     left_to_do,
 )
-from langchain_markovscale.recording.graders import Grader
 from langchain_markovscale.recording.questions import Question, as_questions, read_questions
-from langchain_markovscale.recording.record import GraphOrParts, arecord_traces
+from langchain_markovscale.recording.record import (
+    CommonRecordingOptions,
+    GraphOrParts,
+    arecord_traces,
+)
 from langchain_markovscale.recording.schedule import Schedule
 from langchain_markovscale.traces.trace import read_traces
 from langchain_markovscale.types import ArgumentError
@@ -61,19 +62,8 @@ class ActorOptions(TypedDict, total=False):
     storage_options: Mapping[str, Any]
 
 
-class DatasetRecordingOptions(ActorOptions, total=False):
-    """Options of `record_dataset`: those of the actors, and these of `record_traces`."""
-
-    grader: Grader | str | None
-    answer_key: AnswerKey | str | None
-    revisions: int
-    fresh_starts: int
-    max_concurrency: int
-    config: RunnableConfig | None
-    metadata: Mapping[str, Any] | None
-    confirm: Callable[[RecordingEstimate], bool] | None
-    like: str | os.PathLike[str] | None
-    prices: tuple[float, float] | None
+class DatasetRecordingOptions(ActorOptions, CommonRecordingOptions, total=False):
+    """Options of `record_dataset`: those of the actors, and those of every recording."""
 
 
 class DatasetSolvingOptions(ActorOptions, total=False):
@@ -149,10 +139,11 @@ def record_dataset(
         ds: The questions: as for `record_traces`, a file of them, or a Ray dataset with such rows.
         out: A folder that all machines see, or a URL that fsspec knows, such as `s3://…`. There an
             actor uploads what is new after 64 lines of its journal, or 30 seconds.
-        **options: Those of the actors, `ActorOptions`, and those of `record_traces` but `path` and
-            `progress`: Ray shows how far it is. `confirm` is called once, before the actors are
-            made, with an estimate for all questions that are not finished; past traces come from
-            `like`, or from `out` where that is a folder.
+        **options: Those of the actors, `ActorOptions`, and those of every recording,
+            `CommonRecordingOptions`, as `record_traces` has them. Ray shows how far it is.
+            `confirm` is called once, before the actors are made, with an estimate for all
+            questions that are not finished; past traces come from `like`, or from `out` where that
+            is a folder.
 
     Raises:
         ValueError: If an argument is wrong.
@@ -242,28 +233,27 @@ class _Worker(ABC):
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Finish a shard."""
         questions = [Question(*fields) for fields in json.loads(row["questions"])]
-        done, failed = self._work(row["name"], questions)
-        return {"name": row["name"], "done": done, "failed": json.dumps(failed)}
+        return {"name": row["name"], "failed": json.dumps(self._work(row["name"], questions))}
 
     @abstractmethod
-    def _work(self, name: str, questions: Sequence[Question]) -> tuple[int, dict[str, str]]:
-        """Return how many questions of a shard were finished, and the errors of others."""
+    def _work(self, name: str, questions: Sequence[Question]) -> dict[str, str]:
+        """Finish what is not finished of a shard, and return the errors of what failed."""
 
 
 class _Recorder(_Worker):
-    def _work(self, name: str, questions: Sequence[Question]) -> tuple[int, dict[str, str]]:
+    def _work(self, name: str, questions: Sequence[Question]) -> dict[str, str]:
         with self._output.working(name) as path:
             recording = asyncio.run(
                 arecord_traces(self._graph, questions, path=path, progress=False, **self._options)
             )
-        return recording.recorded, dict(recording.failed)
+        return dict(recording.failed)
 
 
 class _Solver(_Worker):
-    def _work(self, name: str, questions: Sequence[Question]) -> tuple[int, dict[str, str]]:
+    def _work(self, name: str, questions: Sequence[Question]) -> dict[str, str]:
         with self._output.working(name) as path:
             solved = asyncio.run(solve_to_file(self._graph, questions, path, **self._options))
-        return solved.answered, solved.failed
+        return solved.failed
 
 
 def _through_actors(
@@ -322,7 +312,9 @@ def _through_actors(
     failed: dict[str, str] = {}
     for result in results:
         failed |= json.loads(result["failed"])
-    return DatasetRun(place, sum(result["done"] for result in results), before, failed, shards)
+    # Not what the actors have counted: one that took a shard up counts no more than what was left.
+    done = len(todo) - len(failed)
+    return DatasetRun(place, done, before, failed, shards)
 
 
 def _questions(ds: Any) -> list[Question]:

@@ -45,10 +45,9 @@ logger = logger_of(__name__)
 _REVISIONS = 3
 
 
-class RecordingOptions(TypedDict, total=False):
-    """Options of `record_traces`, which says what each means, and of `arecord_traces`."""
+class CommonRecordingOptions(TypedDict, total=False):
+    """Options of every recording, on one machine or many; `record_traces` says what each means."""
 
-    path: Required[str | os.PathLike[str]]
     grader: Grader | str | None
     answer_key: AnswerKey | str | None
     revisions: int
@@ -56,10 +55,16 @@ class RecordingOptions(TypedDict, total=False):
     max_concurrency: int
     config: RunnableConfig | None
     metadata: Mapping[str, Any] | None
-    progress: bool | None
     confirm: Callable[[RecordingEstimate], bool] | None
     like: str | os.PathLike[str] | None
     prices: tuple[float, float] | None
+
+
+class RecordingOptions(CommonRecordingOptions, total=False):
+    """Options of `record_traces`, which says what each means, and of `arecord_traces`."""
+
+    path: Required[str | os.PathLike[str]]
+    progress: bool | None
     rounds: int | None
     attempts_key: str
     answers_key: str

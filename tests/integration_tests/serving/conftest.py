@@ -1,28 +1,14 @@
-"""A development server of LangGraph in a process of its own, and a provider's server for its model.
-
-Both listen on this machine alone. The server's folder is a test's own, for it leaves its threads in
-the folder that it is started in.
-"""
+"""A server of LangGraph, and a provider's server for its model; both on this machine alone."""
 
 import json
-import os
 import re
-import signal
-import socket
-import subprocess
-import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
-import httpx
 import pytest
+from langgraph_server import ROOT, served
 
 from langchain_markovscale import Calibration
-
-ROOT = Path(__file__).parents[3]
-PATIENCE = 60.0  # seconds; the server needs two or three where nothing else is going on
 
 OWN_GRAPH = '''
 """A graph of somebody's own, as langgraph.json names it."""
@@ -112,17 +98,9 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def address(folder, provider):
     """Address of a server that serves them."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("MARKOVSCALE_")
-    } | {
-        "LANGGRAPH_CLI_NO_ANALYTICS": "1",
-        "LANGSMITH_TRACING": "false",
         "OPENAI_API_KEY": "none is needed",
         "OPENAI_BASE_URL": provider,
-        "PYTHONPATH": str(ROOT),
         "MARKOVSCALE_MODEL": "openai:adder",
         "MARKOVSCALE_VERIFIER": "nines",
         "MARKOVSCALE_ANSWER_KEY": "last_number",
@@ -130,35 +108,5 @@ def address(folder, provider):
         "MARKOVSCALE_ACTIONS": "revise",
         "MARKOVSCALE_COST": "0.1",
     }
-    command = [sys.executable, "-m", "langgraph_cli", "dev", "--no-browser", "--no-reload"]
-    command += ["--n-jobs-per-worker", "8"]
-    with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", str(port)],
-            cwd=folder,
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        wait_for(server, f"http://127.0.0.1:{port}", folder / "server.log")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.send_signal(signal.SIGINT)
-        try:
-            server.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-
-
-def wait_for(server, address, log):
-    """Return when the server answers."""
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until and server.poll() is None:
-        try:
-            if httpx.get(f"{address}/ok").is_success:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
-    pytest.fail(f"The server did not come up:\n{log.read_text()[-4000:]}")
+    with served(folder, environment) as where:
+        yield where

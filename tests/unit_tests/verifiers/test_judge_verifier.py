@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from fakes import always
 from hostile_texts import HOSTILE, LONG
-from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackHandler, CallbackManager
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.prompts import ChatPromptTemplate
-from langchain_core.runnables import RunnableLambda
+from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langgraph.graph import START, StateGraph
 from typing_extensions import TypedDict
 
@@ -188,6 +188,25 @@ async def test_calls_are_named_and_tagged() -> None:
     config = {"callbacks": [heard], "run_name": "mine", "tags": ["one"]}
     judge.invoke(GIVEN, config)
     await judge.ainvoke(GIVEN, config)
+    assert [name for name, _ in heard.calls] == ["judge", "judge"]
+    assert all({"nostream", "one"} <= set(tags) for _, tags in heard.calls)
+
+
+class CallsAlone(Calls):
+    """The same of somebody whom chains do not concern."""
+
+    ignore_chain = True
+
+    def on_chain_start(self, *args: Any, **kwargs: Any) -> None:
+        raise AssertionError("told of a chain")
+
+
+async def test_who_ignores_chains_is_told_of_the_call_as_others_are() -> None:
+    heard = CallsAlone()
+    config = RunnableConfig(callbacks=CallbackManager([heard], [heard]), tags=["one"])
+    JudgeVerifier(always(FAIL)).invoke(GIVEN, config)
+    config["callbacks"] = AsyncCallbackManager([heard], [heard])
+    await JudgeVerifier(always(FAIL)).ainvoke(GIVEN, config)
     assert [name for name, _ in heard.calls] == ["judge", "judge"]
     assert all({"nostream", "one"} <= set(tags) for _, tags in heard.calls)
 
