@@ -145,6 +145,45 @@ class Scripted(Runnable[Any, Any]):
         return len(self.asked)
 
 
+class ByIndex(Runnable[Any, Any]):
+    """A generator that makes the attempt of each index as its script says.
+
+    Args:
+        script: For each index what is returned, or raised; a list has one for each call.
+        order: In which order the draws that are made at once return, under asyncio; None for any.
+    """
+
+    def __init__(self, script: Sequence[Any], order: Sequence[int] | None = None) -> None:
+        self.script, self.order = script, order
+        self.started: list[int] = []
+        self.returned: list[int] = []
+        self._waits: dict[int, asyncio.Event] = {}
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        index = config["metadata"]["markovscale_attempt"]
+        self.started.append(index)
+        line = self.script[index]
+        line = line.pop(0) if isinstance(line, list) else line
+        if isinstance(line, BaseException):
+            raise line
+        self.returned.append(index)
+        return line
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        if self.order is not None:
+            await self._turn(config["metadata"]["markovscale_attempt"])
+        return self.invoke(input, config)
+
+    async def _turn(self, index: int) -> None:
+        self._waits[index] = asyncio.Event()
+        if len(self._waits) == len(self.order):
+            self._waits[self.order[0]].set()
+        await self._waits[index].wait()
+        after = self.order.index(index) + 1
+        if after < len(self.order):
+            self._waits[self.order[after]].set()
+
+
 def accepts(*right: str) -> Callable[[str], tuple[float, str | None]]:
     """A verifier that accepts answers with one of these texts, and criticises all others."""
 

@@ -177,6 +177,11 @@ class MarkovScaleMiddleware(AgentMiddleware[MarkovScaleAgentState, Any, Any]):
                 "variant='map' needs a predictor, which an agent's middleware does not take: "
                 "give 'mixture', 'gate' or 'training_free'."
             )
+        if (at_once := criterion.waiting.draws_at_once) != 1:
+            raise ValueError(
+                f"draws_at_once={at_once!r} is not for an agent, which makes one attempt at a time "
+                "in one conversation: with_markovscale(agent, draws_at_once=…) calls several."
+            )
         super().__init__()
         self.tools = ()
         self._verifier = as_verifier(verifier) or NoVerifier()

@@ -19,6 +19,7 @@ from langchain_markovscale.cli.console import say
 from langchain_markovscale.graph.builder import create_markovscale_graph
 from langchain_markovscale.graph.prompts import Prompts
 from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale.theory.draws_at_once import AtOnce
 from langchain_markovscale.types import Action
 from langchain_markovscale.verifiers.base import Verifier
 
@@ -241,6 +242,8 @@ def build_loop(
     exact_verifier: bool = False,
     calibration_file: str | None = None,
     calibration: Calibration | None = None,
+    draws_at_once: AtOnce = 1,
+    cost_per_second: float = 0.0,
     temperature: float | None = None,
     max_tokens: int | None = None,
     seed: int | None = None,
@@ -261,6 +264,8 @@ def build_loop(
         exact_verifier: Whether a full score means right, and anything less wrong.
         calibration_file: Written by `Calibration.save`.
         calibration: Instead of a file.
+        draws_at_once: Fresh draws that are made at the same time, or `"auto"`.
+        cost_per_second: Of waiting, in units of accuracy.
         temperature: Sampling temperature.
         max_tokens: Most tokens of an answer.
         seed: Makes runs repeatable, with models that take a seed.
@@ -283,6 +288,8 @@ def build_loop(
         "actions": actions,
         "answer_key": key,
         "prompts": prompts or Prompts(),
+        "draws_at_once": draws_at_once,
+        "cost_per_second": cost_per_second,
     }
     if exact_verifier:
         settings["exact_verifier"] = True
@@ -337,4 +344,6 @@ def _check(settings: dict[str, Any], verifier_name: str) -> None:
         settings["max_rounds"],
         settings["actions"],
         exact_verifier=settings.get("exact_verifier", False),
+        draws_at_once=settings["draws_at_once"],
+        cost_per_second=settings["cost_per_second"],
     )

@@ -6,7 +6,7 @@ A parameter is called as the library calls it, so that an error about it can nam
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
 
 import typer
 
@@ -55,6 +55,22 @@ CostPerRound = Annotated[
         "--cost",
         help="Cost of a round: how much it must raise the chance of a right answer to be worth it. "
         ".01 is one point of accuracy.",
+    ),
+]
+DrawsAtOnce = Annotated[
+    str,
+    typer.Option(
+        "--draws-at-once",
+        help="Fresh draws made at the same time: a number, or auto, as many as are worth most "
+        "where waiting has a price.",
+    ),
+]
+CostPerSecond = Annotated[
+    float,
+    typer.Option(
+        "--cost-per-second",
+        help="Cost of a second of waiting, as --cost is that of a round; "
+        "it decides --draws-at-once auto.",
     ),
 ]
 MaxRounds = Annotated[
@@ -182,6 +198,21 @@ def of_shard(
         )
     own = Path(str(output).replace("{shard}", shard_name(part - 1, parts)))
     return in_shards(questions, parts)[part - 1], own
+
+
+def at_once(given: str) -> int | Literal["auto"]:
+    """Return the value of `--draws-at-once`.
+
+    Raises:
+        ValueError: If it is neither a whole number of at least 1 nor `auto`.
+    """
+    if given == "auto":
+        return "auto"
+    if not given.isascii() or not given.isdigit() or int(given) < 1:
+        raise ValueError(
+            f"--draws-at-once must be a whole number of at least 1, or auto, got {given!r}."
+        )
+    return int(given)
 
 
 def action_names(listed: str) -> list[Action]:

@@ -23,7 +23,8 @@ class WatchedRun:
     Attributes:
         question: The question.
         attempts: The attempts so far, each after its verification.
-        decisions: The decision after each of them.
+        decisions: The decision after each of them; None where others were made at the same time,
+            after the last of which it was taken.
         usage: Calls and tokens of the run, by purpose.
         error: The error that ended the run, or None.
         seconds: How long it took; 0 until it has ended.
@@ -32,7 +33,7 @@ class WatchedRun:
 
     question: Question
     attempts: list[Attempt] = field(default_factory=list)
-    decisions: list[Decision] = field(default_factory=list)
+    decisions: list[Decision | None] = field(default_factory=list)
     usage: dict[Purpose, Usage] = field(default_factory=dict)
     error: str | None = None
     seconds: float = 0.0
@@ -69,9 +70,9 @@ class WatchedRun:
 
     def interrupt(self) -> None:
         """End early, with the best answer so far."""
-        if self.decision is not None:
+        if (decision := self.decision) is not None:
             last: Decision = {
-                **self.decision,
+                **decision,
                 "action": "stop",
                 "parent": None,
                 "reason": "interrupted",
@@ -94,8 +95,9 @@ class WatchedRun:
             self.attempts[chunk["index"] :] = [chunk["attempt"]]
         elif chunk["type"] == "decision":
             # A decision after a failure replaces the one that led to the call that failed.
-            made_from: int = chunk["decision"]["attempts"]
-            self.decisions[max(made_from - 1, 0) :] = [chunk["decision"]]
+            before = max(chunk["decision"]["attempts"] - 1, 0)
+            together = [None] * (before - len(self.decisions))
+            self.decisions = [*self.decisions[:before], *together, chunk["decision"]]
 
 
 class Watcher(Protocol):

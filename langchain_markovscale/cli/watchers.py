@@ -31,13 +31,13 @@ def attempts_table(run: WatchedRun) -> Table:
         table.add_column(heading, min_width=width, no_wrap=True)
     table.add_column("what next, and why", overflow="fold")
     for index, attempt in enumerate(run.attempts):
-        decided = index < len(run.decisions)
+        decision = run.decisions[index] if index < len(run.decisions) else None
         table.add_row(
             str(index + 1),
             Text(brief(attempt, LONGEST)),
             score(attempt),
-            belief(run.attempts, run.decisions[index], index) if decided else "",
-            _why(run, index) if decided else Text("…" if run.ended else "checking …", "dim"),
+            "" if decision is None else belief(run.attempts, decision, index),
+            _why(run, index),
         )
     goes_on = run.decision is None or run.decision["action"] != "stop"
     if not run.ended and goes_on and len(run.decisions) == len(run.attempts):
@@ -63,7 +63,10 @@ def outcome(run: WatchedRun) -> Text:
 
 
 def _why(run: WatchedRun, index: int) -> Text:
-    decision = run.decisions[index]
+    if index >= len(run.decisions):
+        return Text("…" if run.ended else "checking …", "dim")
+    if (decision := run.decisions[index]) is None:
+        return Text("made at the same time as the next", "dim")
     return Text(explain(decision), "bold" if decision["action"] == "stop" else "")
 
 

@@ -81,7 +81,7 @@ def outcome_sentences(attempts: Sequence[Attempt], decision: Decision) -> tuple[
     unscored = sum(attempt["score"] is None for attempt in verified)
     if 0 < unscored < len(verified):
         have = "has" if unscored == 1 else "have"
-        found.append(f"{unscored} of {len(verified)} answers {have} no score that could be read.")
+        found.append(f"{unscored} of {len(verified)} answers {have} no score.")
     return (*found, reason)
 
 
@@ -173,6 +173,8 @@ def _going_on(decision: Decision) -> str:
         return f"first answer: right with a probability of {percent(decision['expected_gain'])}"
     parent = decision["parent"]
     step = "fresh answer" if parent is None else f"revise answer {parent + 1}"
+    if (draws := decision.get("draws", 1)) > 1:
+        step = f"{draws} fresh answers at once"
     return f"{step}: should {_gain_and_cost(decision)}"
 
 

@@ -34,7 +34,10 @@ class Budget(TypedDict, total=False):
     The first attempt is always made, for there is no answer without it. From then on a call is made
     only if what has been used, and what such a call has taken on average in this run, stay within
     the budget; the first call of its kind is made as long as anything is left. A single call can
-    therefore go beyond the budget by what it takes more than the average. It ends the run.
+    therefore go beyond the budget by what it takes more than the average. It ends the run. Several
+    draws at once are allowed together, before the first of them: as many as the rounds and the
+    average leave room for. They and their verdicts can go beyond a budget by what they take more;
+    of the very first draws no average is known.
 
     Calls that did not report their tokens count as the average of the calls for the same purpose
     that did. Where none did, a budget of tokens or of money can't be kept, and the run ends.
@@ -47,8 +50,9 @@ class Budget(TypedDict, total=False):
         usd_per_input_token: Price of a token read; one number, or one for each of `"generate"`,
             `"revise"` and `"verify"`, where the verifier is another model.
         usd_per_output_token: Price of a token written, in the same way.
-        seconds: Time at work, retries and their pauses included; above 0. Time between two nodes,
-            such as waiting for a human, does not count.
+        seconds: Time at work, retries and their pauses included; above 0. Of draws that are made at
+            once it is the time of the one that takes longest. Time between two nodes, such as
+            waiting for a human, does not count.
     """
 
     rounds: int
@@ -104,6 +108,7 @@ def why_over_budget(
     seconds: Seconds,
     *,
     free: bool,
+    calls: int = 1,
 ) -> str | None:
     """Return why the budget does not allow the next call; None where it does.
 
@@ -114,9 +119,10 @@ def why_over_budget(
         usage: The usage of the calls so far.
         seconds: The time that they have taken.
         free: Whether it is certain that the call takes no tokens.
+        calls: How many such calls are to be made at once; they take the time of one.
     """
     writes = purpose != "verify"
-    if writes and "rounds" in budget and len(attempts) >= budget["rounds"]:
+    if writes and "rounds" in budget and len(attempts) + calls > budget["rounds"]:
         return f"The budget of {counted(budget['rounds'], 'round')} is used up."
     if "seconds" in budget:
         exceeded = _exceeded("seconds", budget["seconds"], purpose, seconds, attempts)
@@ -133,7 +139,7 @@ def why_over_budget(
         )
     if "tokens" in budget:
         tokens = {name: _estimate(calls, 1.0, 1.0) for name, calls in usage.items()}
-        exceeded = _exceeded("tokens", budget["tokens"], purpose, tokens, attempts)
+        exceeded = _exceeded("tokens", budget["tokens"], purpose, tokens, attempts, calls)
         if exceeded is not None:
             return exceeded
     if "usd" not in budget:
@@ -143,7 +149,27 @@ def why_over_budget(
         name: _estimate(calls, _price(input_price, name), _price(output_price, name))
         for name, calls in usage.items()
     }
-    return _exceeded("usd", budget["usd"], purpose, spent, attempts)
+    return _exceeded("usd", budget["usd"], purpose, spent, attempts, calls)
+
+
+def most_calls(
+    wanted: int,
+    budget: Budget,
+    purpose: Purpose,
+    attempts: Sequence[Attempt],
+    usage: UsageByPurpose,
+    seconds: Seconds,
+    *,
+    free: bool,
+) -> int:
+    """Return how many calls the budget allows at once, of so many and at least one.
+
+    The arguments are those of `why_over_budget`.
+    """
+    given = (budget, purpose, attempts, usage, seconds)
+    while wanted > 1 and why_over_budget(*given, free=free, calls=wanted) is not None:
+        wanted -= 1
+    return wanted
 
 
 def _exceeded(
@@ -152,6 +178,7 @@ def _exceeded(
     purpose: Purpose,
     used: Mapping[Purpose, float],
     attempts: Sequence[Attempt],
+    wanted: int = 1,
 ) -> str | None:
     total = sum(used.values())
     if total >= limit:
@@ -162,7 +189,7 @@ def _exceeded(
     calls["verify"] = len(attempts) - (purpose == "verify")
     similar = next((each for each in _SIMILAR[purpose] if calls[each]), None)
     average = 0.0 if similar is None else used.get(similar, 0.0) / calls[similar]
-    if total + average <= limit * _ROUNDING:
+    if total + wanted * average <= limit * _ROUNDING:
         return None
     return (
         f"The budget of {limit:g} {unit} does not allow the next call to {purpose}: {total:.6g} "

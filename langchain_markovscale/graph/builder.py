@@ -13,9 +13,11 @@ from langgraph.store.base import BaseStore
 from langgraph.types import CachePolicy, Checkpointer, RetryPolicy
 
 from langchain_markovscale.answers.keys import AnswerKey
+from langchain_markovscale.graph.branches import DRAW, DrawNode, DrawsState, FanOut, branch_of
 from langchain_markovscale.graph.budget import Budget
 from langchain_markovscale.graph.cache import AnswerCache
 from langchain_markovscale.graph.class_weights import PredictorLike, as_predictor, check_predictor
+from langchain_markovscale.graph.draws import DrawingNode, JoiningNode
 from langchain_markovscale.graph.named_parts import named_parts
 from langchain_markovscale.graph.nodes import (
     GenerateNode,
@@ -58,6 +60,8 @@ they have about as many."""
 # The channels by which LangGraph says which node comes next.
 _WAITS_FOR_REVISION = "branch:to:revise"
 _WAITS_FOR_VERDICT = "branch:to:verify_proxy"
+_WAITS_FOR_DRAW = "branch:to:generate"
+_WAITS_FOR_DRAWS = "__pregel_tasks"
 
 
 def create_markovscale_graph(
@@ -90,6 +94,17 @@ def create_markovscale_graph(
     On a thread every question is a run of its own: the conversation stays, the attempts do not. A
     run that was interrupted continues when it is resumed with `None`, or when the same question is
     asked again, and nothing that was paid for is paid again.
+
+    With `draws_at_once` several fresh draws are made at the same time, each verified as soon as it
+    is there (by the node `draw`, which the graph then has), and one decision follows the last of
+    them. Their attempts are in a fixed order, whichever comes first. A draw that fails after its
+    retries leaves the others; where all first draws fail, one more is made alone, and its error
+    rises. With an exact verifier the first draw that it accepts ends the round: under asyncio calls
+    on their way are cancelled, and their usage is unknown; in threads they go on, and only what has
+    not begun is left out. There are four threads more than the machine has processors, unless the
+    config has `max_concurrency`. A run that was broken off in the midst of such draws makes those
+    again that were cut off, if it is resumed with `None`, and all of them if the question is asked
+    again: LangGraph then forgets what is under way.
 
     `stream_mode="messages"` shows the answer and no draft; `stream_mode="custom"` shows an event
     for each attempt, decision and failure.
@@ -176,8 +191,9 @@ def create_markovscale_graph(
     per_run = PerRun(criterion, budget)
     safety = Safety(per_run, policies)
 
+    at_once = criterion.waiting.draws_at_once != 1
     builder = StateGraph(
-        MarkovScaleState,
+        DrawsState if at_once else MarkovScaleState,
         MarkovScaleContext,
         input_schema=MarkovScaleInput,
         output_schema=MarkovScaleOutput,
@@ -187,17 +203,29 @@ def create_markovscale_graph(
     if cache is not None and cache_policy is not None:
         answers = AnswerCache(cache, cache_policy, name)
     drawing = generator(generate, model, prompts)
-    generating = GenerateNode(drawing, key, safety, timeout, as_predictor(predictor), answers)
-    builder.add_node(generating)
-    builder.add_node(VerifyProxyNode(verifier, per_run, safety, timeout, drawing.as_seen))
+    drawn_by = drawing, key, safety, timeout, as_predictor(predictor), answers
+    verified_by = verifier, per_run, safety, timeout, drawing.as_seen
+    if at_once:
+        generating = DrawingNode(*drawn_by)
+        verifying = JoiningNode(*verified_by, key)
+        scoring = None if verifier is None else verifying
+        branch = _compiled(branch_of(generating, scoring, policies), {"name": DRAW}, None)
+        builder.add_node(generating)
+        builder.add_node(DrawNode(branch, exact=criterion.exact_verifier))
+        builder.add_node(verifying)
+        builder.add_conditional_edges(generating.name, FanOut(), [DRAW, verifying.name])
+        builder.add_edge(DRAW, verifying.name)
+    else:
+        builder.add_node(GenerateNode(*drawn_by))
+        builder.add_node(VerifyProxyNode(*verified_by))
+        builder.add_edge("generate", "verify_proxy")
     revising = None
     if "revise" in criterion.actions:
         revising = reviser(revise, model, prompts, draw_only)
         builder.add_node(ReviseNode("revise", revising, key, safety, timeout, answers))
         builder.add_edge("revise", "verify_proxy")
     builder.add_edge(START, "generate")
-    builder.add_edge("generate", "verify_proxy")
-    router = MarkovScaleRouter(criterion=criterion, answer_key=key, routes=_LABELS)
+    router = MarkovScaleRouter(criterion=criterion, answer_key=key, draw_node=None, routes=_LABELS)
     router.loop = named_parts(drawing.runnable, revising and revising.runnable, verifier, key)
     measured.compare(lambda: router.loop)
     builder.add_conditional_edges("verify_proxy", router, router.path_map())
@@ -223,21 +251,23 @@ class LoopGraph(
     LangGraph's compiled graphs cannot: their nodes compare with a sentinel that is another object
     in another process. So what travels is the builder, and it is compiled again on arrival.
 
-    It takes up runs that a loop with other actions has left: see `_migrate_checkpoint`.
+    It takes up runs that a loop with other options has left: see `_migrate_checkpoint`.
     """
 
     def _migrate_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Have a run decided anew that waits for a revision which this graph does not make.
+        """Let a run go on that waits for a node which this graph does not have.
 
-        LangGraph would find no node to go on with, and end the run without its answer.
+        LangGraph would find no node to go on with, and end the run without its answer. Where it
+        waits for a revision it is decided anew; where it waits for several draws at once, one is
+        made.
         """
         super()._migrate_checkpoint(checkpoint)
-        values, versions = checkpoint["channel_values"], checkpoint["channel_versions"]
-        if "revise" not in self.nodes and _WAITS_FOR_REVISION in values:
-            values[_WAITS_FOR_VERDICT] = values.pop(_WAITS_FOR_REVISION)
-            versions[_WAITS_FOR_VERDICT] = versions.pop(_WAITS_FOR_REVISION)
-            if updated := checkpoint.get("updated_channels"):
-                checkpoint["updated_channels"] = sorted({*updated, _WAITS_FOR_VERDICT})
+        if "revise" not in self.nodes:
+            _wait_for(_WAITS_FOR_VERDICT, _WAITS_FOR_REVISION, checkpoint)
+        if DRAW not in self.nodes:
+            _wait_for(_WAITS_FOR_DRAW, _WAITS_FOR_DRAWS, checkpoint)
+            if checkpoint["channel_values"].pop("drawn", None):  # and not put together yet
+                _wait_for(_WAITS_FOR_DRAW, _WAITS_FOR_VERDICT, checkpoint)
 
     def __reduce__(self) -> tuple[Any, ...]:
         options = {
@@ -250,6 +280,18 @@ class LoopGraph(
             "name": self.name,
         }
         return _compiled, (self.builder, options, self.config)
+
+
+def _wait_for(channel: str, other: str, checkpoint: Checkpoint) -> None:
+    """Have a run that waits by one channel wait by another, where it waits by it."""
+    values, versions = checkpoint["channel_values"], checkpoint["channel_versions"]
+    if values.get(other, []) == []:  # it may be None
+        return
+    values[channel] = None
+    del values[other]
+    versions[channel] = versions.pop(other)
+    if updated := checkpoint.get("updated_channels"):
+        checkpoint["updated_channels"] = sorted({*updated, channel})
 
 
 def _compiled(

@@ -27,11 +27,19 @@ from langchain_markovscale.graph.metering import (
     unless_repeated,
     with_verdict,
 )
-from langchain_markovscale.graph.paid_call import LoopNode, Safety, Update, Work
+from langchain_markovscale.graph.paid_call import LoopNode, Safety
 from langchain_markovscale.graph.settings import PerRun, loop_measured_by
 from langchain_markovscale.graph.state import Run
 from langchain_markovscale.graph.steps import Call, Steps, joining, without_blocking
 from langchain_markovscale.graph.telemetry import attempt_event, emit, warn_at_end
+from langchain_markovscale.graph.work import (
+    Update,
+    Work,
+    attempts_in,
+    covers,
+    mean_seconds,
+    with_value,
+)
 from langchain_markovscale.graph.writers import Draft, Writer, read_reply, typed_in, usage_in
 from langchain_markovscale.types import (
     Action,
@@ -57,10 +65,6 @@ logger = logger_of(__name__)
 
 VerifierLike = Runnable[Any, Any] | Callable[..., Any]
 """A verifier, any Runnable with the same input and output, or a function."""
-
-
-# One to write and one to verify; at the third LangGraph sees that nothing is left to do.
-_STEPS_OF_A_ROUND = 3
 
 
 class WritingNode(LoopNode):
@@ -123,11 +127,9 @@ class WritingNode(LoopNode):
         attempt = unless_repeated(attempt, cost, work.attempts)
         update: Update = {"attempts": [*work.attempts, attempt]}
         if result.context is not None and work.parent is None:
-            missing = len(work.attempts) - len(work.contexts)
-            update["contexts"] = [*work.contexts, *[None] * missing, result.context]
+            update["contexts"] = with_value(work.contexts, len(work.attempts), result.context)
         if result.message is not None:
-            missing = len(work.attempts) - len(work.replies)
-            update["replies"] = [*work.replies, *[None] * missing, result.message]
+            update["replies"] = with_value(work.replies, len(work.attempts), result.message)
         return update
 
 
@@ -156,6 +158,7 @@ class GenerateNode(WritingNode):
         weights = plain_weights((yield Call(self._predictor, question, quiet(config))))
         if self._safety is not None:
             self._safety.per_run.own.belief.prior(weights)  # raises before anything is paid for
+        values = {**values, CLASS_WEIGHTS_KEY: weights}
         return {
             CLASS_WEIGHTS_KEY: weights,
             **(yield from super()._steps(values, config)),
@@ -182,11 +185,16 @@ class GenerateNode(WritingNode):
             update |= {key: [] for key in ("contexts", "replies") if values.get(key)}
             if values.get("seconds"):
                 update["seconds"] = {}
+            if values.get("round_trips"):
+                update["round_trips"] = 0
         if opening.added is not None:
             # A dictionary, because stream_mode="messages" shows the messages that a node writes,
             # and the user's question is no part of the answer.
             message = {"role": "user", "content": opening.added.text, "id": opening.added.id}
             update["messages"] = [message]
+        weights = values.get(CLASS_WEIGHTS_KEY)  # with a predictor they are those of this question
+        if opening.new and self._predictor is None:
+            weights = None
         request = {"question": opening.run["question"], "messages": opening.conversation}
         return Work(
             uncached(self._writer.runnable),
@@ -197,7 +205,7 @@ class GenerateNode(WritingNode):
             contexts=() if opening.new else values.get("contexts") or (),
             replies=() if opening.new else values.get("replies") or (),
             update=update,
-            class_weights=None if opening.new else values.get(CLASS_WEIGHTS_KEY),
+            class_weights=weights,
             seconds={} if opening.new else values.get("seconds") or {},
             prompt=self._writer.prompt,
             last=None if opening.new else values.get("decision"),
@@ -207,7 +215,7 @@ class GenerateNode(WritingNode):
         decision: Decision | None = values.get("decision")
         if self.scheduled:
             return True
-        if decision is None or not _covers(decision, attempts):
+        if decision is None or not covers(decision, attempts):
             return False
         return decision["action"] == "generate" and _is_allowed(decision, self._safety)
 
@@ -216,7 +224,7 @@ class ReviseNode(WritingNode):
     """Revises the attempt that the decision names, or the latest where there is no decision."""
 
     def _prepare(self, values: Mapping[str, Any]) -> Work:
-        attempts = _attempts(values, self.name)
+        attempts = attempts_in(values, self.name)
         opening = open_question(values)
         decision: Decision | None = values.get("decision")
         parent = len(attempts) - 1
@@ -251,6 +259,9 @@ class VerifyProxyNode(LoopNode):
     the conversation `as_seen` by the model that writes; nothing of it is kept a second time.
     """
 
+    # One to write and one to verify; at the third LangGraph sees that nothing is left to do.
+    _steps_of_a_round = 3
+
     def __init__(
         self,
         verifier: VerifierLike | None,
@@ -278,18 +289,18 @@ class VerifyProxyNode(LoopNode):
             return (yield from super()._steps(values, config))
         # It was kept by a graph whose actions were others: what was paid for is decided anew.
         work = self._work(values)
-        if not _covers(decision, work.attempts):
+        if not covers(decision, work.attempts):
             return (yield from super()._steps(values, config))
         return self._decided(work, work.attempts, work.usage)
 
     def _prepare(self, values: Mapping[str, Any]) -> Work | None:
-        attempts = _attempts(values, self.name)
-        if self._safety is not None and _covers(values.get("decision"), attempts):
+        attempts = attempts_in(values, self.name)
+        if self._safety is not None and covers(values.get("decision"), attempts):
             return None  # already decided: a resumed run, or one that an error has ended
         return self._work(values)
 
     def _work(self, values: Mapping[str, Any]) -> Work:
-        attempts = _attempts(values, self.name)
+        attempts = attempts_in(values, self.name)
         run: Run = values.get("run") or open_question(values).run
         latest = attempts[-1]
         messages = conversation_of(values, run)
@@ -311,6 +322,7 @@ class VerifyProxyNode(LoopNode):
             seconds=values.get("seconds") or {},
             last=values.get("decision"),
             remaining_steps=values.get("remaining_steps"),
+            round_trips=values.get("round_trips") or 0,
         )
 
     def _read(self, output: Any) -> Verdict:
@@ -351,10 +363,11 @@ class VerifyProxyNode(LoopNode):
         if per_run is None:
             return {}
         settings = per_run.now()
-        decision = settings.criterion.decide(attempts, work.class_weights)
-        update: Update = {"attempts": attempts}
+        update: Update = {"attempts": attempts, **self._round_trip(work, settings)}
+        waited = mean_seconds(update)
+        decision = settings.criterion.decide(attempts, work.class_weights, **waited)
         left = work.remaining_steps
-        if decision["action"] != "stop" and left is not None and left < _STEPS_OF_A_ROUND:
+        if decision["action"] != "stop" and left is not None and left < self._steps_of_a_round:
             decision = {**decision, "action": "stop", "parent": None, "reason": "interrupted"}
             update["error"] = (
                 "The recursion limit leaves no steps for another attempt: give the run, or the "
@@ -371,17 +384,6 @@ class VerifyProxyNode(LoopNode):
             warn_at_end(decision, usage, settings.budget)
             return {**update, **final_update(work.run, attempts, decision, usage, work.replies)}
         return {**update, "decision": decision}
-
-
-def _attempts(values: Mapping[str, Any], node: str | None) -> list[Attempt]:
-    attempts = list(values.get("attempts") or ())
-    if not attempts:
-        raise ValueError(f"attempts is empty: {node} needs an answer, so run generate before it.")
-    return attempts
-
-
-def _covers(decision: Decision | None, attempts: list[Attempt]) -> bool:
-    return decision is not None and decision["attempts"] == len(attempts)
 
 
 def _is_allowed(decision: Decision, safety: Safety | None) -> bool:

@@ -8,12 +8,11 @@ resumed: its handler is called again, and not the node.
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from time import time
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config
@@ -23,20 +22,18 @@ from langgraph.types import RetryPolicy
 
 from langchain_markovscale._meter import Meter
 from langchain_markovscale._text import logger_of
-from langchain_markovscale.graph.budget import Seconds, why_over_budget
+from langchain_markovscale.graph.budget import why_over_budget
 from langchain_markovscale.graph.cache import AnswerCache, Entry
-from langchain_markovscale.graph.conversation import final_update, stop_decision, values_of
+from langchain_markovscale.graph.conversation import values_of
 from langchain_markovscale.graph.metering import PendingUsage, UsageByPurpose, add_usage_for
-from langchain_markovscale.graph.settings import PerRun, Settings
-from langchain_markovscale.graph.state import Run
+from langchain_markovscale.graph.settings import PerRun, Settings, weighs_time
 from langchain_markovscale.graph.steps import Call, Steps, arun_steps, run_steps
-from langchain_markovscale.graph.telemetry import current_runtime, emit, labelled, warn_at_end
+from langchain_markovscale.graph.telemetry import current_runtime, emit, labelled
+from langchain_markovscale.graph.work import Update, Work, ending
 from langchain_markovscale.theory.validation import non_negative, single
-from langchain_markovscale.types import ArgumentError, Attempt, Decision, Purpose, Usage
+from langchain_markovscale.types import ArgumentError, Purpose, Usage
 
 logger = logger_of(__name__)
-
-Update = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -57,46 +54,6 @@ class Safety:
             if _matches(policy, error):
                 return tries >= policy.max_attempts
         return True
-
-
-class Work(NamedTuple):
-    """A call to make, and what its result will be added to.
-
-    Attributes:
-        runnable: The Runnable to call.
-        input: Its input, or what `prompt` makes that from.
-        run: The question.
-        attempts: The attempts at it so far.
-        usage: Their usage.
-        parent: The attempt to revise.
-        contexts: What the generator returned beside the attempts.
-        replies: Fields of the messages that the attempts were.
-        update: What the node writes whatever the call returns.
-        class_weights: The question's class weights, where a predictor has predicted any.
-        seconds: Time that was spent on the attempts, where the budget limits it.
-        prompt: Makes the input; an error that it raises is an error of the call.
-        last: The last decision about the attempts.
-        remaining_steps: Steps that the graph's run may still take; None where that is unknown.
-    """
-
-    runnable: Runnable[Any, Any]
-    input: Any
-    run: Run
-    attempts: list[Attempt]
-    usage: UsageByPurpose
-    parent: int | None = None
-    contexts: Sequence[dict[str, Any] | None] = ()
-    replies: Sequence[dict[str, Any] | None] = ()
-    update: Mapping[str, Any] = MappingProxyType({})
-    class_weights: Sequence[float] | None = None
-    seconds: Seconds = MappingProxyType({})
-    prompt: Callable[[Any], Any] | None = None
-    last: Decision | None = None
-    remaining_steps: int | None = None
-
-    def call_input(self) -> Any:
-        """Return the input of the call."""
-        return self.input if self.prompt is None else self.prompt(self.input)
 
 
 class LoopNode(Runnable[Any, Update]):
@@ -178,8 +135,21 @@ class LoopNode(Runnable[Any, Update]):
     def _update(self, work: Work, result: Any, cost: Usage | None, usage: UsageByPurpose) -> Update:
         """Return what the result adds to the state, and emit its events."""
 
-    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Update:
+    def invoke(
+        self,
+        input: Any,
+        config: RunnableConfig | None = None,
+        *,
+        perform: Callable[[Call], Any] = Call.run,
+        **kwargs: Any,
+    ) -> Update:
         """Run the node on a state and return its update.
+
+        Args:
+            input: The state.
+            config: The node's config.
+            perform: Makes its calls.
+            **kwargs: Not used.
 
         Raises:
             ValueError: If it has a timeout, which only `ainvoke` can keep.
@@ -189,14 +159,19 @@ class LoopNode(Runnable[Any, Update]):
                 f"timeout={self._timeout} needs ainvoke or astream: a call that blocks its thread "
                 "cannot be ended. Use the async methods, or the timeout of the model's client."
             )
-        return run_steps(self._steps(values_of(input), config or ensure_config()), Call.run)
+        return run_steps(self._steps(values_of(input), config or ensure_config()), perform)
 
     async def ainvoke(
-        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+        self,
+        input: Any,
+        config: RunnableConfig | None = None,
+        *,
+        perform: Callable[[Call], Awaitable[Any]] = Call.arun,
+        **kwargs: Any,
     ) -> Update:
-        """Run the node on a state and return its update."""
+        """Run the node on a state and return its update, as `invoke` does."""
         steps = self._steps(values_of(input), config or ensure_config())
-        return await arun_steps(steps, Call.arun)
+        return await arun_steps(steps, perform)
 
     def _steps(self, values: Mapping[str, Any], config: RunnableConfig) -> Steps[Update]:
         """Return the node's update from a state."""
@@ -204,8 +179,8 @@ class LoopNode(Runnable[Any, Update]):
         if work is None:
             return {}
         settings = None if self._safety is None else self._safety.per_run.now()
-        if settings is not None and (refused := self._refused(work, settings)) is not None:
-            return refused
+        if settings is not None and (instead := self._instead(work, settings)) is not None:
+            return instead
         config, meter = self._call_config(work, config)
         started, output = False, None
         try:
@@ -238,10 +213,10 @@ class LoopNode(Runnable[Any, Update]):
                 )
             return self._failed(work, error, settings)
 
-    def _refused(self, work: Work, settings: Settings) -> Update | None:
-        """Return the best answer so far if the budget does not allow the call."""
-        criterion, budget = settings
-        if budget is None or not work.attempts:
+    def _instead(self, work: Work, settings: Settings) -> Update | None:
+        """Return what is written in place of a call: the best answer, if the budget forbids it."""
+        budget = settings.budget
+        if budget is None or not work.attempts or work.draw is not None:
             return None
         exceeded = why_over_budget(
             budget, self._purpose, work.attempts, work.usage, work.seconds, free=self._free
@@ -250,25 +225,17 @@ class LoopNode(Runnable[Any, Update]):
             return None
         logger.info("Node %r was not run. %s", self.name, exceeded)
         question = work.run["question"]
-        decision = stop_decision(criterion, work.attempts, "budget", work.class_weights, work.last)
-        emit(
-            {"type": "budget", "node": self.name, "error": exceeded, "question": question},
-            {"type": "decision", "decision": decision, "question": question},
-        )
-        warn_at_end(decision, work.usage, budget)
-        return {
-            **work.update,
-            "error": exceeded,
-            **final_update(work.run, work.attempts, decision, work.usage, work.replies),
-        }
+        emit({"type": "budget", "node": self.name, "error": exceeded, "question": question})
+        return {**work.update, **ending(work, "budget", exceeded, settings)}
 
     def _call_config(
         self, work: Work, config: RunnableConfig
     ) -> tuple[RunnableConfig, Meter | None]:
         """Return the config of the call, whose output is kept out of the stream, and its meter."""
-        index, action = len(work.attempts), self._purpose
+        index, action = work.place, self._purpose
         if action == "verify":
-            index, action = index - 1, work.attempts[-1]["action"]
+            action = work.attempts[-1]["action"]
+            index -= work.draw is None
         config = labelled(config, self._purpose, index, action)
         if not self._metered:
             return config, None
@@ -280,7 +247,7 @@ class LoopNode(Runnable[Any, Update]):
     ) -> FullKey | None:
         if self._answers is None or self.scheduled:
             return None
-        place = (self.name, len(work.attempts), work.parent)
+        place = (self.name, work.place, work.parent)
         return self._answers.key(place, work.input, work.call_input, values, config)
 
     def _from_cache(self, value: Any) -> Any:
@@ -294,15 +261,19 @@ class LoopNode(Runnable[Any, Update]):
     def _added(self, work: Work, result: Any, cost: Usage | None) -> Update:
         usage = add_usage_for(work.usage, self._purpose, cost)
         if self._pending_usage:
-            usage = add_usage_for(usage, self._purpose, self._pending_usage.take(_task_id()))
+            usage = self._with_pending(usage)
         update = {**work.update, **self._update(work, result, cost, usage)}
         if usage is not work.usage:
             update["usage"] = usage
         return update
 
+    def _with_pending(self, usage: UsageByPurpose) -> UsageByPurpose:
+        """Return the usage with that of the failed tries of the current task."""
+        return add_usage_for(usage, self._purpose, self._pending_usage.take(_task_id()))
+
     def _seconds_update(self, work: Work, settings: Settings | None) -> Update:
-        """Return the time of the task, failed tries included, where the budget limits it."""
-        if settings is None or settings.budget is None or "seconds" not in settings.budget:
+        """Return the time of the task, failed tries included, where it is measured."""
+        if settings is None or not settings.timed:
             return {}
         info = current_runtime().execution_info
         if info is None:
@@ -312,15 +283,17 @@ class LoopNode(Runnable[Any, Update]):
         before = work.seconds.get(self._purpose, 0.0)
         return {"seconds": {**work.seconds, self._purpose: before + took}}
 
+    def _round_trip(self, work: Work, settings: Settings) -> Update:
+        """Return the time of the round trips, this one included, where the rule weighs it."""
+        if self._safety is None or not weighs_time(settings.criterion.waiting):
+            return {}
+        seconds = self._seconds_update(work, settings) or {"seconds": work.seconds}
+        return {**seconds, "round_trips": work.round_trips + 1}
+
     def _failed(self, work: Work, error: Exception, settings: Settings | None) -> Update:
         """Turn an error into the best answer so far, or let it rise."""
-        info = current_runtime().execution_info
-        tries = 1 if info is None else info.node_attempt
-        text, question = f"{type(error).__name__}: {error}", work.run["question"]
-        node, safety = self.name, self._safety
-        emit({"type": "error", "node": node, "error": text, "try": tries, "question": question})
-        gives_up = safety is not None and work.attempts and safety.gives_up(error, tries)
-        if settings is None or not gives_up:
+        tries = self._report(work, error)
+        if settings is None or not work.attempts or not self._gives_up(error, tries):
             raise error
         logger.warning(
             "Node %r failed in try %d and is not retried; the answer is the best of %d attempts.",
@@ -329,19 +302,33 @@ class LoopNode(Runnable[Any, Update]):
             len(work.attempts),
             exc_info=error,
         )
-        usage = add_usage_for(work.usage, self._purpose, self._pending_usage.take(_task_id()))
-        decision = stop_decision(
-            settings.criterion, work.attempts, "error", work.class_weights, work.last
-        )
-        emit({"type": "decision", "decision": decision, "question": question})
-        warn_at_end(decision, usage, settings.budget)
+        update = self._failed_update(work, error, settings)
+        work = work._replace(usage=update["usage"])
+        return {**update, **ending(work, "error", update["error"], settings)}
+
+    def _report(self, work: Work, error: Exception) -> int:
+        """Emit the event of an error, and return how many tries of the node have failed."""
+        info = current_runtime().execution_info
+        tries = 1 if info is None else info.node_attempt
+        node, text, question = self.name, _in_words(error), work.run["question"]
+        emit({"type": "error", "node": node, "error": text, "try": tries, "question": question})
+        return tries
+
+    def _gives_up(self, error: Exception, tries: int) -> bool:
+        return self._safety is not None and self._safety.gives_up(error, tries)
+
+    def _failed_update(self, work: Work, error: Exception, settings: Settings) -> Update:
+        """Return what a call that is not retried adds to the state."""
         return {
             **work.update,
-            "usage": usage,
-            "error": text,
+            "usage": self._with_pending(work.usage),
+            "error": _in_words(error),
             **self._seconds_update(work, settings),
-            **final_update(work.run, work.attempts, decision, usage, work.replies),
         }
+
+
+def _in_words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _checked_timeout(timeout: float | timedelta | None) -> float | None:

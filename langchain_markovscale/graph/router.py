@@ -15,6 +15,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import set_config_context
 from langgraph.constants import END
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Send
 
 from langchain_markovscale.answers.choices import key_for
 from langchain_markovscale.answers.keys import AnswerKey, name_of_key
@@ -39,6 +40,13 @@ from langchain_markovscale.types import Decision, Step
 _INSTEAD: ContextVar[Callable[[int], Step] | None] = ContextVar("step_instead", default=None)
 
 
+_NODES_OF_OURS = (
+    "draws_at_once needs a node that can be called several times at once, and generate_node writes "
+    "the run and its usage, which a state has once: leave draws_at_once out, or give it to "
+    "create_markovscale_graph, whose own nodes put several draws together."
+)
+
+
 @contextmanager
 def stepping_by(step: Callable[[int], Step]) -> Iterator[None]:
     """Let routers follow a schedule in place of their criterion, in runs that begin within.
@@ -53,7 +61,11 @@ def stepping_by(step: Callable[[int], Step]) -> Iterator[None]:
         _INSTEAD.reset(token)
 
 
-class MarkovScaleRouter(Runnable[Any, str]):
+Next = str | list[Send]
+"""Where a router leads: a step, or so many draws at once."""
+
+
+class MarkovScaleRouter(Runnable[Any, Next]):
     """Decides after each attempt: stop, revise the best answer, or draw a fresh one.
 
     It is a path function of `add_conditional_edges`, and needs three lines in a loop of your own:
@@ -73,6 +85,11 @@ class MarkovScaleRouter(Runnable[Any, str]):
     "iteration": int}`: `iteration` counts the attempts, and the draft is weighed by its own score
     alone. A better draft before it is lost, which is logged once, and so the rule goes on only
     where the last draft of all is expected to be better; with `add_attempt` the state keeps all.
+
+    With `draws_at_once` it returns a list of LangGraph's `Send`, one for each draw, where several
+    are to be made: `draw_node` is then called so often at the same time, each time with the whole
+    state. The graph has to bear that: what this node writes is in keys with a reducer (`attempts:
+    Annotated[list, add_attempt]`), and the node after it scores every attempt that has no score.
 
     Args:
         calibration: The option of this name in `rule`; it may be given by position.
@@ -95,6 +112,7 @@ class MarkovScaleRouter(Runnable[Any, str]):
             Whether it has what the router reads is then checked here, and not at the first call.
         class_weights_key: Key of the question's class weights, which the variant `"map"` needs and
             `"gate"` uses where there are any.
+        draw_node: Name of the node that draws, for `draws_at_once`.
         routes: What to return for each step, where it is not `"stop"`, `"revise"`, `"generate"`.
         name: Name of the branch in LangGraph's diagrams and traces.
         **rule: How to decide: `calibration`, `variant`, `cost_per_round`, `max_rounds`, `actions`,
@@ -126,6 +144,7 @@ class MarkovScaleRouter(Runnable[Any, str]):
         iteration_key: Source = "iteration",
         state_schema: type | None = None,
         class_weights_key: str = CLASS_WEIGHTS_KEY,
+        draw_node: str | None = "generate",
         routes: Mapping[Step, str] | None = None,
         name: str = "markovscale_router",
         **rule: Unpack[RuleOptions],
@@ -162,8 +181,10 @@ class MarkovScaleRouter(Runnable[Any, str]):
             answer_key=self.answer_key,
             iteration_key=iteration_key,
         )
+        at_once = self.criterion.waiting.draws_at_once != 1
         if state_schema is not None:
-            self._reader.check(state_schema)
+            self._reader.check(state_schema, at_once=at_once and draw_node is not None)
+        self._draw_node = draw_node if at_once else None
         self._decision_key = decision_key
         self._class_weights_key = class_weights_key
         self._routes = _complete_routes(routes or {})
@@ -210,22 +231,39 @@ class MarkovScaleRouter(Runnable[Any, str]):
         weights = weights_in(values, self.criterion, self._class_weights_key)
         criterion = self._per_run.now().criterion
         attempts = self._reader.attempts(answers, state)
+        if self._draw_node is not None and answers.lost is not None:
+            raise ValueError(self._reader.one_at_a_time())
         if answers.lost is not None and attempts:
             return decide_on_latest(criterion, attempts[0], answers.lost, weights)
         return criterion.decide(attempts, weights)
 
-    def __call__(self, state: Any) -> str:
-        """Return `"stop"`, `"revise"` or `"generate"`, or what `routes` has for it."""
-        return self._routes[self.decide(state)["action"]]
+    def __call__(self, state: Any) -> Next:
+        """Return `"stop"`, `"revise"` or `"generate"`, or what `routes` has for it.
 
-    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+        Where several draws are to be made at once it is a list of one `Send` for each.
+
+        Raises:
+            ValueError: If several are to be made by a node that can make one at a time only.
+        """
+        decision = self.decide(state)
+        draws = decision.get("draws", 1)
+        if self._draw_node is not None and draws > 1:
+            run = values_of(state).get("run")
+            if isinstance(run, Mapping) and "message_id" in run:
+                raise ValueError(_NODES_OF_OURS)
+            return [Send(self._draw_node, state) for _ in range(draws)]
+        return self._routes[decision["action"]]
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Next:
         """Return the next step as a call does, with the settings of the run of `config`."""
         if config is None:
             return self(input)
         with set_config_context(config) as context:  # LangGraph does this for nodes only
             return context.run(self, input)
 
-    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+    async def ainvoke(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Next:
         """Return the next step as `invoke` does, in a thread only where keys are compared."""
         if compares(self.answer_key):
             return await asyncio.to_thread(self.invoke, input, config)

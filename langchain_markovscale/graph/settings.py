@@ -21,7 +21,7 @@ from langchain_markovscale.graph.telemetry import current_runtime
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.decision_cache import Cache
 from langchain_markovscale.theory.delivery import Delivery
-from langchain_markovscale.theory.draws_at_once import AtOnce
+from langchain_markovscale.theory.draws_at_once import AtOnce, Waiting
 from langchain_markovscale.theory.rates import Rates, Variant
 from langchain_markovscale.theory.validation import costs_by_action, single, whole
 from langchain_markovscale.traces.provenance import loop_in
@@ -273,6 +273,16 @@ class Settings(NamedTuple):
 
     criterion: Criterion
     budget: Budget | None
+
+    @property
+    def timed(self) -> bool:
+        """Whether a run's time is measured: its budget limits it, or its rule weighs it."""
+        return "seconds" in (self.budget or ()) or weighs_time(self.criterion.waiting)
+
+
+def weighs_time(waiting: Waiting) -> bool:
+    """Return whether a rule weighs the time of a run's rounds, and has to be told it."""
+    return waiting.cost_per_second > 0 and waiting.seconds_per_round is None
 
 
 _NAMES = tuple(RunSettings.__annotations__)

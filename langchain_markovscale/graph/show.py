@@ -10,6 +10,8 @@ from langchain_markovscale.display.display import Display
 from langchain_markovscale.display.run import DecisionDisplay, RunDisplay
 from langchain_markovscale.graph.class_weights import CLASS_WEIGHTS_KEY
 from langchain_markovscale.graph.router import MarkovScaleRouter, router_of
+from langchain_markovscale.graph.settings import weighs_time
+from langchain_markovscale.theory.draws_at_once import Waiting
 from langchain_markovscale.types import Attempt, Decision
 
 _DECISION = frozenset(Decision.__required_keys__)
@@ -58,7 +60,7 @@ def _run(value: Mapping[str, Any], rule: Any) -> RunDisplay:
     if rule is not None:
         decisions_again = _decisions_again(_decider(rule), attempts, value.get(CLASS_WEIGHTS_KEY))
         if _led_to(decisions_again, attempts, last):
-            decisions = list(decisions_again)
+            decisions = decisions_again
         else:
             warnings = (
                 "The decisions of this rule differ from those of the run, so its beliefs along the "
@@ -90,25 +92,38 @@ def _decider(rule: Any) -> Any:
 
 def _decisions_again(
     decider: Any, attempts: tuple[Attempt, ...], weights: Sequence[float] | None
-) -> list[Decision]:
+) -> list[Decision | None]:
+    """Return the decision after each attempt; None where it is not known, or there was none.
+
+    Where draws are made at once, a decision follows the last of them. One that weighed the time of
+    the run is not known.
+    """
     given = () if weights is None else (weights,)
-    return [decider.decide(attempts[:count], *given) for count in range(1, len(attempts) + 1)]
+    decisions: list[Decision | None] = [None] * len(attempts)
+    waiting: Waiting = getattr(decider, "waiting", Waiting())
+    if weighs_time(waiting):
+        return decisions
+    made = 1 if waiting.draws_at_once == 1 else decider.decide([], *given).get("draws", 1)
+    while made <= len(attempts):
+        decision: Decision = decider.decide(attempts[:made], *given)
+        decisions[made - 1] = decision
+        made += decision.get("draws", 1)
+    return decisions
 
 
 def _led_to(
-    decisions: Sequence[Decision], attempts: Sequence[Attempt], last: Decision | None
+    decisions: Sequence[Decision | None], attempts: Sequence[Attempt], last: Decision | None
 ) -> bool:
     """Return whether decisions lead to these attempts, and to the same last belief."""
     followed = all(
-        decision["action"] == following["action"]
+        following["action"] == "generate"
+        if decision is None
+        else decision["action"] == following["action"]
         and (following["action"] == "generate" or decision["parent"] == following["parent"])
         for decision, following in zip(decisions, attempts[1:], strict=False)
     )
-    same = (
-        last is None
-        or not decisions
-        or isclose(decisions[-1]["belief"], last["belief"], abs_tol=1e-9)
-    )
+    again = decisions[-1] if decisions else None
+    same = last is None or again is None or isclose(again["belief"], last["belief"], abs_tol=1e-9)
     return followed and same
 
 

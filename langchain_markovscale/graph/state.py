@@ -76,7 +76,9 @@ class MarkovScaleState(MarkovScaleInput, MarkovScaleOutput, total=False):
             is the answer's message; None where there are none.
         class_weights: The question's class weights as predicted, one share for each class; None
             where there is no predictor.
-        seconds: Time at work by purpose, where the run's budget limits it.
+        seconds: Time at work by purpose, where the run's budget limits it or its rule weighs it. Of
+            draws that are made at once it is that of the one that took longest.
+        round_trips: How often attempts have been waited for, where the rule weighs their time.
         remaining_steps: Steps that LangGraph lets the run take, which it counts itself.
     """
 
@@ -85,4 +87,5 @@ class MarkovScaleState(MarkovScaleInput, MarkovScaleOutput, total=False):
     replies: list[dict[str, Any] | None]
     class_weights: list[float] | None
     seconds: dict[Purpose, float]
+    round_trips: int
     remaining_steps: RemainingSteps

@@ -67,6 +67,21 @@ def kind_of(annotation: Any) -> Kind | None:
     return "list" if issubclass(origin, Sequence) and not issubclass(origin, str) else "one"
 
 
+def has_reducer(annotation: Any) -> bool:
+    """Return whether LangGraph puts values together that are written to a field at once.
+
+    Args:
+        annotation: The field's, as `fields_of` returns it; `Any` where it could not be evaluated,
+            which is given the benefit of the doubt.
+    """
+    origin = get_origin(annotation) or annotation
+    if origin in _WRAPPERS and origin is not Annotated:
+        return has_reducer(get_args(annotation)[0])
+    return annotation is Any or (
+        origin is Annotated and any(map(callable, annotation.__metadata__))
+    )
+
+
 def keys_to_give(names: Iterable[Any]) -> str:
     """Return the arguments with which a router reads a state of these keys, as a sentence.
 

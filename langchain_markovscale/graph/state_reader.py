@@ -13,7 +13,12 @@ from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.answers.reading import joined_key
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.graph.conversation import values_of
-from langchain_markovscale.graph.state_fields import fields_of, keys_to_give, kind_of
+from langchain_markovscale.graph.state_fields import (
+    fields_of,
+    has_reducer,
+    keys_to_give,
+    kind_of,
+)
 from langchain_markovscale.graph.typed_answers import as_json, is_object, plain_object
 from langchain_markovscale.traces.messages import read_messages
 from langchain_markovscale.types import Action, Attempt, new_attempt
@@ -99,11 +104,16 @@ class AttemptsReader:
                 "attempts and give attempts_key."
             )
 
-    def check(self, state_schema: type) -> None:
+    def check(self, state_schema: type, *, at_once: bool = False) -> None:
         """Check that a state's class has what the router reads, and say what it cannot have.
 
+        Args:
+            state_schema: The class.
+            at_once: Whether several nodes write what is read at the same time.
+
         Raises:
-            ValueError: If it lacks a key, or a key holds one value where a list is read.
+            ValueError: If it lacks a key, a key holds one value where a list is read, or has no
+                reducer where several values are written at once.
             TypeError: If it is no class of a state.
         """
         fields = fields_of(state_schema)
@@ -135,7 +145,25 @@ class AttemptsReader:
         if many and kinds.get(named.get("scores_key", "")) == "one":
             raise ValueError(_ONE_SCORE % (repr(named["scores_key"]), "a list of answers"))
         if "iteration_key" in read:
+            if at_once:
+                raise ValueError(self.one_at_a_time())
             self.say_latest_only()
+        lone = [key for key in named.values() if at_once and not has_reducer(fields[key])]
+        if lone:
+            raise ValueError(
+                f"draws_at_once needs a reducer for {lone[0]!r} of {state_schema.__name__}, since "
+                "several nodes write it at the same time: annotate it, as in "
+                "`attempts: Annotated[list, add_attempt]`, or leave draws_at_once out."
+            )
+
+    def one_at_a_time(self) -> str:
+        """Return why several draws cannot be made at once for a state with the latest alone."""
+        return (
+            "draws_at_once needs a state that keeps every draft, and this one keeps the latest "
+            f"alone (answers_key={_name(self.answers_key)}), so that of drafts written at the same "
+            "time all but one would be lost: give the state `attempts: Annotated[list, "
+            "add_attempt]`, or leave draws_at_once out."
+        )
 
     def answers(self, state: Any) -> Answers:
         """Return what the state has of the attempts, as it is.

@@ -27,6 +27,12 @@ def test_variant_that_needs_a_predictor_is_refused():
         MarkovScaleMiddleware(verifier=accepts("391"), variant="map")
 
 
+@pytest.mark.parametrize("draws", [4, "auto"])
+def test_an_agent_draws_one_at_a_time_and_says_why(draws):
+    with pytest.raises(ValueError, match=r"one attempt at a time.*with_markovscale"):
+        MarkovScaleMiddleware(verifier=accepts("391"), draws_at_once=draws)
+
+
 def test_agreement_alone_can_decide(run):
     model = ScriptedModel(script=["391", "It is 391", "391", "391"])
     agent = agent_of(model, None, actions=("generate",), answer_key="last_number", max_rounds=4)

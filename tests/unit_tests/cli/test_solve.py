@@ -218,6 +218,35 @@ def test_actions_limit_what_the_loop_may_do(scripted: Scripted) -> None:
     assert set(made[1:]) <= {"revise"}
 
 
+def test_draws_at_once_are_shown_with_the_decision_after_them(scripted: Scripted) -> None:
+    scripted("It is 8.", "It is 8.", "It is 8.", "It is 8.")
+    several = ["--actions", "generate", "--cost", "0", "--max-rounds", "4", "--draws-at-once", "2"]
+    result = solve(SUM, *NINES, *several)
+    assert result.exit_code == 0, result.output
+    words = " ".join(result.stdout.split())
+    assert words.count("made at the same time as the next") == 2
+    assert "2 fresh answers at once: should" in words
+    assert "stopped: all 4 attempts allowed had been made" in words
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--draws-at-once", "0", "--draws-at-once must be a whole number of at least 1, or auto"),
+        ("--draws-at-once", "many", "or auto, got 'many'"),
+        ("--cost-per-second", "-1", "--cost-per-second"),
+    ],
+)
+def test_bad_numbers_of_draws_at_once_are_named(
+    option: str, value: str, told: str, scripted: Scripted
+) -> None:
+    model = scripted("never")
+    result = solve(SUM, *NINES, option, value)
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert not model.calls
+
+
 def test_agreement_is_evidence_without_a_verifier(scripted: Scripted) -> None:
     scripted("7")
     arguments = ["--verifier", "none", "--answer-key", "last_number", "--actions", "generate"]
