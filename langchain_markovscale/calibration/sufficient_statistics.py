@@ -379,10 +379,10 @@ def _hypothesis(trace: Trace, depths: list[int], labels: list[bool]) -> Hypothes
         if label and score is not None:
             scores.setdefault(index if key is None else key, []).append(score)
     levels = max(depths)
-    counts, draws = read_run(steps_of(attempts, answers, depths, levels), right, levels)
+    events = read_run(steps_of(attempts, answers, depths), right + 1, levels)
     return Hypothesis(
-        tuple(counts),
-        tuple(draws),
+        tuple(map(int, events.counts.sum(axis=0))),
+        tuple(events.draws_if(right)),
         (len(wrong), len(set(wrong))),
         tuple(map(tuple, scores.values())),
         rule_steps(trace, depths, labels),

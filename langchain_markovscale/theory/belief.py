@@ -9,6 +9,7 @@ by exact forward-backward along it.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +19,12 @@ from langchain_markovscale.theory.class_posterior import KeyedByClass, TreeByCla
 from langchain_markovscale.theory.decision_cache import Cache
 from langchain_markovscale.theory.intercept import log_chance
 from langchain_markovscale.theory.likelihood import (
-    NO_VALUE,
+    SeenAnswers,
     Step,
     event_count,
     event_table,
-    read_answers,
     read_attempts,
     read_run,
-    steps_of,
 )
 from langchain_markovscale.theory.mixture import check_weights
 from langchain_markovscale.theory.optimum import DrawModel
@@ -111,48 +110,38 @@ class Belief:
             ValueError: If there is no attempt, a score is NaN or outside [0, 1], or a parent is
                 not an earlier attempt.
         """
-        depths, keyed = read_attempts(attempts)
-        if keyed or self.rates.keyed:
-            return self._over_keys(attempts, depths, class_weights)
-        return self._over_tree(attempts, depths, class_weights)
+        seen = read_attempts(attempts)
+        if seen.latest or self.rates.keyed:
+            return self._over_keys(seen, class_weights)
+        return self._over_tree(attempts, seen.depths, class_weights)
 
-    def _over_keys(
-        self,
-        attempts: Sequence[Attempt],
-        depths: list[int],
-        class_weights: Sequence[float] | None,
-    ) -> KeyedByClass:
-        seen = read_answers(attempts)
-        levels = self._levels(max(depths))
-        steps = steps_of(attempts, seen.numbers, depths, levels)
-        hypotheses = len(seen.latest) + 1  # the last is that none of them is right
-        if not any(depths) and hypotheses - 1 <= self._urn.plausible:
-            steps.sort()  # fresh draws are exchangeable
-        log_joint, urns = self._runs.get(
-            tuple(steps), lambda: self._read(steps, hypotheses, levels)
-        )
-        evidence = self._scores.evidence(
-            [(max(answer, NO_VALUE), each) for answer, each in seen.scores.items()], hypotheses
-        )
+    def _over_keys(self, seen: SeenAnswers, class_weights: Sequence[float] | None) -> KeyedByClass:
+        steps, answers, deepest = seen.steps, len(seen.latest), max(seen.depths)
+        levels = self._levels(deepest)
+        if not deepest and answers <= self._urn.plausible:
+            # Fresh draws are exchangeable, so that few runs of them differ.
+            steps = sorted(steps)
+            log_joint, urns = self._runs.get(
+                tuple(steps), lambda: self._read(steps, answers, levels)
+            )
+        else:
+            log_joint, urns = self._read(steps, answers, levels)
+        # The last hypothesis is that none of the answers is right.
+        evidence = self._scores.evidence(seen.scores.items(), answers + 1)
         log_joint = log_joint + evidence.log_chances
         if class_weights is not None:
             log_joint += log_chance(self.prior(class_weights)) - self._log_weights
         joint = np.exp(log_joint - log_joint.item(log_joint.argmax()))
-        joint /= np.add.reduce(joint, axis=None)
-        return KeyedByClass(joint, self._candidates, self._scores, evidence, urns, seen, depths)
+        joint /= sum(joint.dot(self._candidates.ones[0]).tolist())
+        return KeyedByClass(joint, self._candidates, self._scores, evidence, urns, seen)
 
-    def _read(self, steps: list[Step], hypotheses: int, levels: int) -> tuple[Floats, Urns]:
+    def _read(self, steps: list[Step], answers: int, levels: int) -> tuple[Floats, Urns]:
         """Return what a run says without its scores: ln P(class k, run | h), and its urns."""
-        rows, drawn = [], []
-        for right in range(hypotheses):
-            counts, draws = read_run(steps, right, levels)
-            urn = self._urn.read(draws)
-            drawn.append(urn)
-            rows.append([1.0, urn.log_chance, *counts])
-        # `dot` on arrays this small takes half the time of `@`, and this is the hot path.
-        log_joint = np.array(rows, dtype=np.float64).dot(self._table_of(levels))
-        surely = np.ones((1, hypotheses))
-        return log_joint, Urns((self._urn.law,), surely, [drawn], hypotheses - 1)
+        run = read_run(steps, answers, levels)
+        drawn = [self._urn.read(run.draws_if(right)) for right in range(answers + 1)]
+        log_joint = run.log_chances(self._table_of(levels), self._log_weights)
+        log_joint += np.array([urn.log_chance for urn in drawn])[:, None]
+        return log_joint, Urns((self._urn.law,), _surely(answers + 1), [drawn], answers)
 
     def _over_tree(
         self,
@@ -182,23 +171,17 @@ class Belief:
         return max(deepest, 1) if self.rates.settling < 1 else 1
 
     def _table_of(self, levels: int) -> Floats:
-        """What each column of a hypothesis' row counts for, made anew for the deepest run so far.
-
-        The columns are 1, the logarithm of the urn, and the events of `likelihood`, shape
-        (2 + 4 + 4T, K).
-        """
-        width = 2 + event_count(levels)
+        """Return `event_table`, made anew for the deepest run so far."""
+        width = event_count(levels)
         table = self._table  # another thread may put a smaller one in its place
         if len(table) < width:
             self._table = table = self._table_with(levels)
         return table[:width]
 
     def _table_with(self, levels: int) -> Floats:
-        ones = np.ones_like(self._log_weights)
         rates = self.rates.arrays
         by_depth = np.array([self.rates.at_depth(depth) for depth in range(levels)])
-        events = event_table(rates.initial, rates.retention, by_depth[:, 0], by_depth[:, 1])
-        return np.vstack([self._log_weights, ones, events])
+        return event_table(rates.initial, rates.retention, by_depth[:, 0], by_depth[:, 1])
 
     def _moves(self, depth: int) -> Floats:
         """P(child is z | parent is y) at [y, z], shape (2, 2, K, 1)."""
@@ -206,3 +189,9 @@ class Belief:
         if level not in self._moves_at:
             self._moves_at[level] = moves_of(*self.rates.at_depth(level))[..., None]
         return self._moves_at[level]
+
+
+@lru_cache(maxsize=64)
+def _surely(hypotheses: int) -> Floats:
+    """Return P(law | h) of the only law of an urn, shape (1, H)."""
+    return np.ones((1, hypotheses))

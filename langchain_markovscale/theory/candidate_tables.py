@@ -24,6 +24,8 @@ class CandidateTables:
 
     def __init__(self, rates: Rates) -> None:
         self.rates = rates
+        self.ones = np.ones((1, rates.n_classes))
+        self.one_and_retention = np.stack([self.ones[0], rates.arrays.retention])
         self._chances: Cache[tuple[str | int, ...], Floats] = Cache(_CACHED)
         self._in_hand: Cache[tuple[str | int | None, ...], tuple[Floats, Floats]] = Cache(_CACHED)
         self._gains: Cache[tuple[str | int, ...], Floats] = Cache(_CACHED)
@@ -50,7 +52,10 @@ class CandidateTables:
     def in_hand(
         self, actions: Sequence[Action], answer: int | None, depth: int, hypotheses: int
     ) -> tuple[Floats, Floats]:
-        """Return whether the answer in hand is right, and P(a candidate is right), by hypothesis.
+        """Return whether the answer in hand is right, and P(a candidate is right), by case.
+
+        Cases are hypotheses and classes, three times over: once for each way in which verdicts on
+        the right answer may go on.
 
         Args:
             actions: Where candidates come from, X of them.
@@ -59,15 +64,17 @@ class CandidateTables:
             hypotheses: H, how many there are.
 
         Returns:
-            Shape (H, K), and (X, 1, H, K); do not change them.
+            Each of shape (X, 3HK); do not change them.
         """
 
         def make() -> tuple[Floats, Floats]:
             if_wrong, if_right = self.chances(actions, depth)
-            right = np.zeros((hypotheses, self.rates.n_classes))
+            right = np.zeros((len(actions), 3, hypotheses, self.rates.n_classes))
             if answer is not None:
-                right[answer] = 1.0
-            return right, np.where(right > 0, if_right, if_wrong)
+                right[:, :, answer] = 1.0
+            candidate = np.where(right > 0, if_right, if_wrong)
+            shape = len(actions), -1
+            return right.reshape(shape), candidate.reshape(shape)
 
         return self._in_hand.get((*actions, answer, depth, hypotheses), make)
 

@@ -5,6 +5,7 @@ See `theory/posterior.py` for what each method returns.
 
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,6 @@ from langchain_markovscale.theory.posterior import (
     NextDraw,
     Posterior,
     Urns,
-    splits,
 )
 from langchain_markovscale.theory.scores import ScoreEvidence, ScoreModel
 from langchain_markovscale.types import Action
@@ -37,7 +37,6 @@ class KeyedByClass(KeyedPosterior):
         evidence: What those of this run say.
         urns: What is in the urn under each hypothesis.
         seen: The answers themselves.
-        depths: For each attempt, revisions between it and its fresh draw.
     """
 
     def __init__(
@@ -48,9 +47,8 @@ class KeyedByClass(KeyedPosterior):
         evidence: ScoreEvidence,
         urns: Urns,
         seen: SeenAnswers,
-        depths: list[int],
     ) -> None:
-        self.full, self.latest, self.depths = full, seen.latest, depths
+        self.full, self.latest, self.depths = full, seen.latest, seen.depths
         self._tables, self._rates, self._model = tables, tables.rates, model
         self._evidence, self._urns = evidence, urns
         self.votes, self._scores = seen.votes, seen.scores
@@ -63,12 +61,12 @@ class KeyedByClass(KeyedPosterior):
     @property
     def classes(self) -> Floats:
         """P(class k), shape (K,)."""
-        return np.asarray(np.ones(len(self.full)).dot(self.full))
+        return np.asarray(np.add.reduce(self.full))
 
     @property
     def beliefs(self) -> Floats:
         """P(answer i is right), shape (A,)."""
-        return np.asarray(np.add.reduce(self.full[:-1], axis=1))
+        return np.asarray(self.full.dot(self._tables.ones[0])[:-1])
 
     def marks(self, *, scored: bool = True) -> list[Mark]:
         """Return each answer's mark in a state of fresh draws."""
@@ -105,7 +103,7 @@ class KeyedByClass(KeyedPosterior):
         right_accepted = np.add.reduce(right * of_right, axis=1)
         wrong_accepted = np.add.reduce(wrong * of_wrong, axis=1)
         accepted = right_accepted[:-1] + wrong_accepted.dot(seen)
-        pull, own = self._repeats.T
+        pull, own = np.array([lines[-2:] for lines in self._verdicts]).T[:, :-1]
         accepted = pull * again + own * accepted
         new = wrong_accepted.dot(unseen) + right_accepted[-1]
         whole = fresh.sum() + right[-1].sum()
@@ -114,32 +112,41 @@ class KeyedByClass(KeyedPosterior):
         )
 
     def candidates(self, actions: Sequence[Action], answer: int | None, depth: int) -> Candidates:
-        """Return what candidates depend on, each of them verified."""
-        weights, accepted = self._right_cases
+        """Return what candidates depend on, each of them verified.
+
+        Every array has a number for each action, case, hypothesis and class: on arrays this small,
+        shapes that only broadcast cost more than the numbers that they save.
+        """
         right, candidate = self._tables.in_hand(actions, answer, depth, len(self.full))
-        mistaken = np.empty(candidate.shape)
-        of_wrong = self._accepted[0]
-        for row, action in zip(mistaken[:, 0], actions, strict=True):
-            pull, own = self._repeated(action, answer)
-            np.multiply(of_wrong, own, out=row)
-            row += pull
-            if answer is not None and action == "revise":
-                row[answer] = of_wrong[answer]
+        weights, accepted = self._right_cases(len(actions))
+        mistaken = self._mistaken(actions, answer).repeat(3, axis=0).reshape(candidate.shape)
         return Candidates(weights, right, candidate, accepted, mistaken)
 
-    def _repeated(
-        self, action: Action, answer: int | None
-    ) -> tuple[Floats | float, Floats | float]:
-        """Return what verdicts of before add to that on a wrong candidate, and leave of it."""
-        if action == "generate":
-            seen, unseen = self._urns.shares
-            pull, own = seen.dot(self._repeats).T[:, :, None]
-            return pull, own + unseen[:, None]
-        if answer is None:
-            return 0.0, 1.0
-        pull, own = self._repeats[answer].tolist()
-        stuck = self._rates.arrays.retention
-        return stuck * pull, 1 - stuck * (1 - own)
+    def _mistaken(self, actions: Sequence[Action], answer: int | None) -> Floats:
+        """Return P(a wrong candidate is accepted | h, k), shape (X, HK).
+
+        Verdicts of before add so much to a verdict anew, and leave so much of it: each is a + bσ.
+        """
+        hypotheses = len(self.full)
+        added: list[float] = []
+        left: list[float] = []
+        for action in actions:
+            if action == "generate":
+                for pull, own in self._urns.expected([lines[-2:] for lines in self._verdicts]):
+                    added += pull, 0.0
+                    left += own, 0.0
+                continue
+            pull, own = (0.0, 1.0) if answer is None else self._verdicts[answer][-2:]
+            first = len(added)
+            added += [0.0, pull] * hypotheses
+            left += [1.0, own - 1.0] * hypotheses
+            if answer is not None:  # under this hypothesis a wrong revision is another answer
+                added[first + 2 * answer + 1] = left[first + 2 * answer + 1] = 0.0
+        lines = np.array(added + left).reshape(-1, 2).dot(self._tables.one_and_retention)
+        more, mistaken = lines.reshape(2, len(actions), -1)
+        mistaken *= self._accepted[0].ravel()
+        mistaken += more
+        return np.asarray(mistaken)
 
     def unverified(
         self, actions: Sequence[Action], answer: int | None, depth: int, most: int
@@ -150,9 +157,7 @@ class KeyedByClass(KeyedPosterior):
 
     def ballot(self, draws: int) -> Ballot:
         """Return what a vote after up to so many more fresh draws depends on."""
-        chances = self.full.dot(splits(self._rates.initial, draws))
-        shape = (len(chances), draws + 1, draws + 1)
-        return Ballot(self.votes, chances.reshape(shape), self._urns)
+        return Ballot(self.votes, self.full, self._rates.initial, self._urns, draws)
 
     @cached_property
     def _accepted(self) -> Floats:
@@ -160,34 +165,34 @@ class KeyedByClass(KeyedPosterior):
         return self._evidence.accepted()
 
     @cached_property
-    def _verdicts(self) -> Floats:
-        """What is known of verdicts on each answer, and on none: `_verdict_lines`, (H, 7, 2)."""
+    def _verdicts(self) -> list[tuple[float, ...]]:
+        """What is known of verdicts under each hypothesis on its answer: `_verdict_lines`."""
         rho, accepts = self._rates.verdict_correlation, self._model.accepts
-        tallies = [accepts(self._scores.get(answer, ())) for answer in range(len(self.latest))]
-        return np.array([_verdict_lines(*tally, rho) for tally in (*tallies, (0, 0))])
+        verdicts = [_verdict_lines(0, 0, rho)] * len(self.full)
+        for answer, scores in self._scores.items():
+            if answer >= 0:
+                verdicts[answer] = _verdict_lines(*accepts(scores), rho)
+        return verdicts
 
-    @property
-    def _repeats(self) -> Floats:
-        """What is added to a verdict on each answer, and what it is multiplied by, shape (A, 2)."""
-        return self._verdicts[:-1, -1]
-
-    @property
-    def _right_cases(self) -> tuple[Floats, Floats]:
-        """P(case, h and k), and P(the right answer is accepted), each of shape (3, H, K).
+    def _right_cases(self, actions: int) -> tuple[Floats, Floats]:
+        """P(case, h and k), and P(the right answer is accepted), each of shape (X, 3HK).
 
         The cases are that it is always accepted, never, and with a chance anew each time.
         """
-        constant, slope = self._verdicts.T[:, :-1, :, None]
-        lines = slope * self._accepted[1]
+        verdicts = np.array([*chain(*self._verdicts)]).reshape(-1, 14)
+        # Spread over classes by a product, which takes less than broadcasting does.
+        spread = verdicts.T[:-2].reshape(-1, 1).dot(self._tables.ones)
+        constant, slope = spread.reshape(2, 6, -1)
+        lines = slope * self._accepted[1].ravel()
         lines += constant
-        weights = lines[:3]
-        weights *= self.full
-        return weights[None], lines[3:]
+        lines[:3] *= self.full.ravel()
+        weights, accepted = lines.reshape(2, 1, -1).repeat(actions, axis=1)
+        return weights, accepted
 
 
 @lru_cache(maxsize=1024)
-def _verdict_lines(accepted: int, rejected: int, rho: float) -> Floats:
-    """Return what verdicts on an answer owe to those before them, as 7 lines a + b·s, (7, 2).
+def _verdict_lines(accepted: int, rejected: int, rho: float) -> tuple[float, ...]:
+    """Return what verdicts on an answer owe to those before them, as 7 lines a + b·s.
 
     After m verdicts, r of them accepting, one that is accepted with chance s anew is accepted with
     (ρr + (1−ρ)s)/(1+(m−1)ρ), ρ their correlation. The right answer's verdict repeats itself with
@@ -195,8 +200,9 @@ def _verdict_lines(accepted: int, rejected: int, rho: float) -> Floats:
     always (ρs), never (ρ(1−s)) or with s (1−ρ).
 
     Returns:
-        If the answer is right, the chances that it is always accepted, never, and anew each time,
-        then that it is accepted in each of these cases; whatever it is, that it is accepted.
+        If the answer is right, a then b of the chances that it is always accepted, never, and anew
+        each time, then that it is accepted in each of these cases; last, whatever it is, a and b of
+        the chance that it is accepted.
     """
     tried = accepted + rejected
     always, never, anew = (0.0, 0.0), (0.0, 0.0), (1.0, 0.0)
@@ -209,7 +215,8 @@ def _verdict_lines(accepted: int, rejected: int, rho: float) -> Floats:
         each = (0.0, 1.0)
     if tried == 0:
         always, never, anew = (0.0, rho), (rho, -rho), (1 - rho, 0.0)
-    return np.array([always, never, anew, (1.0, 0.0), (0.0, 0.0), each, repeated])
+    lines = zip(always, never, anew, (1.0, 0.0), (0.0, 0.0), each, strict=True)
+    return *chain(*lines), *repeated
 
 
 class TreeByClass(Posterior):

@@ -1,5 +1,6 @@
 """What a criterion keeps between decisions, which holds nothing of a question."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from threading import Lock
 from typing import Generic, TypeVar
@@ -24,7 +25,7 @@ class Cache(Generic[Key, Value]):
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._values: dict[Key, Value] = {}
+        self._values: OrderedDict[Key, Value] = OrderedDict()
         self._lock = Lock()
 
     def __len__(self) -> int:
@@ -41,7 +42,7 @@ class Cache(Generic[Key, Value]):
             with self._lock:
                 self._values[key] = value
                 if len(self._values) > self._size:
-                    del self._values[next(iter(self._values))]
+                    self._values.popitem(last=False)
         return value
 
 

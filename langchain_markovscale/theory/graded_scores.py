@@ -8,7 +8,7 @@ mean of m scores of the same answer, ρ their correlation, has variance s²(1+(m
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import log, sqrt
 
 import numpy as np
@@ -61,7 +61,7 @@ class GradedModel:
         self._at_nodes = self._means_at(points)
         self.accepted = 1 - self._below_at(self.accept_from, self._at_nodes)
 
-    def evidence(self, scored: Sequence[Scored], hypotheses: int) -> "_GradedEvidence":
+    def evidence(self, scored: Iterable[Scored], hypotheses: int) -> "_GradedEvidence":
         """Return what the scores of a run say, see `ScoreModel.evidence`.
 
         With g = γη_k, S, A = Σ (x−μ)/s², B = Σ (x−μ)²/s² and V = Σ ln s²,

@@ -14,7 +14,6 @@ plan attains, so it bounds the optimum from below, and deciding again each round
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
 from math import inf
 from typing import Literal, NamedTuple
 
@@ -132,9 +131,8 @@ def verified(cases: Candidates, most: int) -> Commitments:
     each = np.empty((actions, 2, powers.shape[2]))
     each[:, 0] = gains.reshape(actions, -1)
     each[:, 1] = weights.reshape(len(weights), -1)
-    by_round = np.matmul(each, powers.transpose(1, 2, 0)).tolist()
-    added, taken = ([[*accumulate(row)] for row in rows] for rows in zip(*by_round, strict=True))
-    return Commitments(added, taken)
+    by_round = np.matmul(each, powers.transpose(1, 2, 0))
+    return Commitments(*np.add.accumulate(by_round, axis=2).swapaxes(0, 1).tolist())
 
 
 def as_they_come(gains: Floats, kind: Kind) -> Commitments:

@@ -5,8 +5,9 @@ prior of a loop of which nothing was measured (`theory/prior.py`).
 """
 
 from abc import ABC, abstractmethod
+from array import array
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -73,17 +74,39 @@ class Urns:
         """What each answer weighs in the urn, 0 where it is not in it, then everything, then all
         values that were not drawn, shape (U, H, A + 2).
         """
-        flat: list[float] = []
-        for row in self._drawn:
-            for urn in row:
-                flat += [urn.weights.get(i, 0.0) for i in range(self._answers)]
-                flat += [urn.whole, urn.unseen]
-        return np.array(flat).reshape(len(self.laws), -1, self._answers + 2)
+        width, each = self._answers + 2, [urn for row in self._drawn for urn in row]
+        flat = array("d", bytes(8 * width * len(each)))  # an array of NumPy's takes longer
+        for end, urn in zip(range(width, len(flat) + 1, width), each, strict=True):
+            for answer, weight in urn.weights.items():
+                flat[end - width + answer] = weight
+            flat[end - 2], flat[end - 1] = urn.whole, urn.unseen
+        return np.frombuffer(flat).reshape(len(self.laws), -1, width)
 
     @property
     def distinct(self) -> NDArray[np.int64]:
         """How many different values there are in it, shape (H,)."""
         return np.array([len(urn.weights) for urn in self._drawn[0]])
+
+    def expected(self, values: Sequence[Sequence[float]]) -> list[list[float]]:
+        """Return what two numbers of the next wrong draw are on average, by hypothesis, (H, 2).
+
+        Args:
+            values: Those of each answer, then those of a new one.
+        """
+        means = [[0.0, 0.0] for _ in self._drawn[0]]
+        for chances, drawn in zip(self.chances.tolist(), self._drawn, strict=True):
+            for mean, chance, (_, weights, whole, unseen) in zip(
+                means, chances, drawn, strict=True
+            ):
+                first, second = values[-1]
+                first, second = unseen * first, unseen * second
+                for answer, weight in weights.items():
+                    one, other = values[answer]
+                    first += weight * one
+                    second += weight * other
+                mean[0] += chance * first / whole
+                mean[1] += chance * second / whole
+        return means
 
     @cached_property
     def shares(self) -> tuple[Floats, Floats]:
@@ -98,13 +121,17 @@ class Ballot(NamedTuple):
 
     Attributes:
         votes: Fresh draws of each answer.
-        chances: P(h) E[p₀ᴿ (1−p₀)ʷ | h] at [h, R, w], R and w from 0 to n, shape (H, n+1, n+1).
+        joint: P(h and p₀), shape (H, K).
+        initial: p₀, K values.
         urns: Where wrong answers come from.
+        most: n.
     """
 
     votes: Sequence[int]
-    chances: Floats
+    joint: Floats
+    initial: tuple[float, ...]
     urns: Urns
+    most: int
 
 
 class Posterior(ABC):
@@ -197,11 +224,3 @@ def chain_gains(repair: Floats, corruption: Floats, most: int) -> Floats:
     rounds = powers_of(1 - repair - corruption, most).cumsum(axis=0)
     gains = np.array([repair * rounds, -corruption * rounds])
     return np.ascontiguousarray(gains.transpose(0, 3, 2, 1).reshape(2, repair.shape[1], -1))
-
-
-@lru_cache(maxsize=64)
-def splits(initial: tuple[float, ...], draws: int) -> Floats:
-    """Return p₀ᴿ (1−p₀)ʷ for R and w from 0 to `draws`, shape (K, (draws + 1)²)."""
-    p, powers = np.array(initial)[:, None], np.arange(draws + 1)
-    right, wrong = p**powers, (1 - p) ** powers
-    return np.asarray((right[:, :, None] * wrong[:, None]).reshape(len(p), -1), np.float64)

@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 
 from langchain_markovscale.theory.decision_cache import Cache
 from langchain_markovscale.theory.likelihood import (
+    SeenAnswers,
     Step,
-    read_answers,
     read_attempts,
     read_run,
-    steps_of,
 )
 from langchain_markovscale.theory.mixture import check_weights
 from langchain_markovscale.theory.optimum import DrawModel
@@ -128,49 +127,49 @@ class PriorBelief:
             ValueError: If there is no attempt, a score is NaN or outside [0, 1], or a parent is
                 not an earlier attempt.
         """
-        depths, keyed = read_attempts(attempts)
+        seen = read_attempts(attempts)
         before = self._before(class_weights)
-        if keyed:
-            return self._over_keys(attempts, depths, before)
-        return drafts_posterior(attempts, depths, before)
+        if seen.latest:
+            return self._over_keys(seen, before)
+        return drafts_posterior(attempts, seen.depths, before)
 
     def _before(self, class_weights: Sequence[float] | None) -> Floats:
         return log_weights(None if class_weights is None else self.prior(class_weights))
 
-    def _over_keys(
-        self, attempts: Sequence[Attempt], depths: list[int], before: Floats
-    ) -> "KeysPosterior":
-        seen = read_answers(attempts)
-        levels = levels_of(max(depths))
-        steps = steps_of(attempts, seen.numbers, depths, levels)
-        hypotheses = len(seen.latest) + 1  # the last is that none of them is right
-        if not any(depths) and (self.choices is None or hypotheses <= self.choices):
-            steps.sort()  # fresh draws are exchangeable
-        log_run, given_run, urns = self._runs.get(
-            (before.tobytes(), *steps), lambda: self._read(steps, hypotheses, levels, before)
-        )
-        log_scores, verdicts = _score_logs(seen.scores, hypotheses)
+    def _over_keys(self, seen: SeenAnswers, before: Floats) -> KeysPosterior:
+        steps, answers, deepest = seen.steps, len(seen.latest), max(seen.depths)
+        levels = levels_of(deepest)
+        if not deepest and (self.choices is None or answers < self.choices):
+            # Fresh draws are exchangeable, so that few runs of them differ.
+            steps = sorted(steps)
+            run = self._runs.get(
+                (before.tobytes(), *steps), lambda: self._read(steps, answers, levels, before)
+            )
+        else:
+            run = self._read(steps, answers, levels, before)
+        log_run, given_run, urns = run
+        # The last hypothesis is that none of the answers is right.
+        log_scores, verdicts = _score_logs(seen.scores, answers + 1)
         log_nodes, nodes = node_chances_given(log_scores + before[AT_NODE])
         log_chances = log_run + log_nodes
         chances = np.exp(log_chances - np.maximum.reduce(log_chances))
         chances /= np.add.reduce(chances)
         given = np.concatenate([given_run, nodes], axis=1)
-        return KeysPosterior(chances, given, verdicts, seen.votes, urns, seen.latest, depths)
+        return KeysPosterior(chances, given, verdicts, seen.votes, urns, seen.latest, seen.depths)
 
     def _read(
-        self, steps: list[Step], hypotheses: int, levels: int, before: Floats
+        self, steps: list[Step], answers: int, levels: int, before: Floats
     ) -> tuple[Floats, Floats, Urns]:
         """Return what a run says without its scores: ln P(run | h), P(value | run, h), its urns."""
-        runs = [read_run(steps, right, levels) for right in range(hypotheses)]
-        logs = np.empty((hypotheses, AT_CONCENTRATION.stop))
-        counts = np.array([run.counts for run in runs], dtype=np.float64)
-        logs[:, : AT_RETENTION.stop] = counts.dot(event_logs(levels, self.choices == 2))
-        drawn = [read_draws(self._urns, run.draws) for run in runs]
+        run = read_run(steps, answers, levels)
+        drawn = [read_draws(self._urns, run.draws_if(right)) for right in range(answers + 1)]
+        logs = np.empty((answers + 1, AT_CONCENTRATION.stop))
+        logs[:, : AT_RETENTION.stop] = run.log_chances(event_logs(levels, self.choices == 2))
         logs[:, AT_CONCENTRATION] = [[urn.log_chance for urn in urns] for urns in drawn]
         log_chances, given = chances_given(logs + before[: AT_CONCENTRATION.stop])
         by_law = list(zip(*drawn, strict=True))
         laws = tuple(urn.law for urn in self._urns)
-        urns = Urns(laws, given[:, AT_CONCENTRATION].T, by_law, hypotheses - 1)
+        urns = Urns(laws, given[:, AT_CONCENTRATION].T, by_law, answers)
         return log_chances, given, urns
 
 

@@ -13,7 +13,6 @@ from langchain_markovscale.theory.posterior import (
     KeyedPosterior,
     NextDraw,
     Urns,
-    splits,
 )
 from langchain_markovscale.theory.prior_evidence import revision_gains, source_of
 from langchain_markovscale.theory.prior_factors import (
@@ -126,13 +125,13 @@ class KeysPosterior(KeyedPosterior):
             # A wrong draw that was seen before has its verdict already.
             accepted, judged = self._urns.shares[0].dot(self._judged).T
             return accepted, 1 - judged
-        same, judged = np.zeros(len(self._chances)), None
-        if answer is not None:
-            judged = self._verdicts[answer]
-            same = self._given[:, AT_RETENTION].dot(_RETENTION)
-            same[answer] = 0.0
+        nothing = np.zeros(len(self._chances))
+        if answer is None or (verdict := self._verdicts[answer]) is None:
+            return nothing, 1 - nothing
         # What comes back unchanged has its verdict already.
-        return same * (judged == 1), 1 - same * (judged is not None)
+        same = self._given[:, AT_RETENTION].dot(_RETENTION)
+        same[answer] = 0.0
+        return same if verdict else nothing, 1 - same
 
     def unverified(
         self, actions: Sequence[Action], answer: int | None, depth: int, most: int
@@ -151,9 +150,8 @@ class KeysPosterior(KeyedPosterior):
 
     def ballot(self, draws: int) -> Ballot:
         """Return what a vote after up to so many more fresh draws depends on."""
-        initial = self._given[:, AT_INITIAL] * self._chances[:, None]
-        chances = initial.dot(splits(INITIAL.values, draws))
-        return Ballot(self.votes, chances.reshape(-1, draws + 1, draws + 1), self._urns)
+        joint = self._given[:, AT_INITIAL] * self._chances[:, None]
+        return Ballot(self.votes, joint, INITIAL.values, self._urns, draws)
 
     def _by_hand(self, answer: int | None) -> Floats:
         """P(h, and the answer in hand is wrong or right), shape (2, H)."""

@@ -9,7 +9,7 @@ and 1.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import add
 from typing import NamedTuple, Protocol
 
@@ -20,8 +20,8 @@ from langchain_markovscale.theory.intercept import TwoValuedScores, log_chance, 
 
 Floats = NDArray[np.float64]
 Scored = tuple[int, Sequence[float]]
-"""An answer and its scores: the number of the hypothesis that it is right, or −1 for an answer
-without a key, which no hypothesis calls right."""
+"""An answer and its scores: the number of the hypothesis that it is right, or a negative one for an
+answer without a key, which no hypothesis calls right."""
 
 _NODES = 15  # five are not enough for two-valued verdicts: beliefs were off by .1 to .2
 
@@ -58,7 +58,7 @@ class ScoreEvidence(Protocol):
 class ScoreModel(Protocol):
     """f(x | right or wrong, k) of one verifier."""
 
-    def evidence(self, scored: Sequence[Scored], hypotheses: int) -> ScoreEvidence:
+    def evidence(self, scored: Iterable[Scored], hypotheses: int) -> ScoreEvidence:
         """Return what the scores of a run say.
 
         Args:
@@ -127,7 +127,9 @@ class SteppedModel:
         by_step = np.concatenate([wrong, right - wrong])
         self._shape = by_step.shape[1:]
         self._by_step = by_step.reshape(2 * self.steps, -1)
-        self._log_weights = log_chance(weights)
+        # What is asked of each node: its own weight, and that times the chance of acceptance.
+        asked = weights * np.concatenate([np.ones((1, *self._shape)), accepted])
+        self._asked = np.ascontiguousarray(asked.transpose(1, 2, 0))
 
     @classmethod
     def of_verdicts(
@@ -181,20 +183,23 @@ class SteppedModel:
             counts[bisect_right(self._cuts, score)] += each
         return counts
 
-    def evidence(self, scored: Sequence[Scored], hypotheses: int) -> "_SteppedEvidence":
+    def evidence(self, scored: Iterable[Scored], hypotheses: int) -> ScoreEvidence:
         """Return what the scores of a run say, see `ScoreModel.evidence`."""
         if_wrong = [0.0] * self.steps
         if_right = [if_wrong] * hypotheses
         for hypothesis, scores in scored:
             counts = self.counts(scores)
-            if_wrong = list(map(add, if_wrong, counts))
+            if_wrong = [*map(add, if_wrong, counts)]
             if hypothesis >= 0:
                 if_right[hypothesis] = counts
-        rows = np.array([[*if_wrong, *counts] for counts in if_right])
-        log_joint = rows.dot(self._by_step)
-        if len(self.weights) > 1:
-            log_joint = log_joint.reshape(hypotheses, *self._shape) + self._log_weights
-        return _SteppedEvidence(log_joint, self.accepted)
+        rows: list[float] = []
+        for counts in if_right:
+            rows += if_wrong
+            rows += counts
+        logs = np.array(rows).reshape(hypotheses, -1).dot(self._by_step)
+        if len(self.weights) == 1:
+            return _OneNode(logs, self.accepted)
+        return _SteppedEvidence(logs.reshape(hypotheses, *self._shape), self._asked)
 
     def log_chances(self, score: float) -> Floats:
         """Return ln f(x) of a wrong and of a right answer, shape (2, K, Z)."""
@@ -224,24 +229,39 @@ class SteppedModel:
         return ScoreTable(self.weights, levels, self._correlation)
 
 
-class _SteppedEvidence:
-    def __init__(self, log_joint: Floats, accepted: Floats) -> None:
-        self._accepted = accepted
-        self._one = log_joint.ndim == 2
-        if self._one:
-            self.log_chances = log_joint
-            return
-        largest = np.maximum.reduce(log_joint, axis=-1, keepdims=True)
-        self._joint = np.exp(log_joint - largest)
-        self._total = np.add.reduce(self._joint, axis=-1)
-        self.log_chances = largest[..., 0] + np.log(self._total)
+class _OneNode:
+    """What scores say where they do not depend on the question beyond its class."""
+
+    def __init__(self, log_chances: Floats, accepted: Floats) -> None:
+        self.log_chances, self._accepted = log_chances, accepted
 
     def accepted(self) -> Floats:
-        if self._one:
-            accepted = np.empty((2, *self.log_chances.shape))
-            accepted[:] = self._accepted.transpose(0, 2, 1)
-            return accepted
-        return np.asarray(np.einsum("hkz,ykz->yhk", self._joint, self._accepted) / self._total)
+        accepted = np.empty((2, *self.log_chances.shape))
+        accepted[:] = self._accepted.transpose(0, 2, 1)
+        return accepted
+
+    def levels(self) -> Floats:
+        accepted = self.accepted()
+        return np.stack([1 - accepted, accepted])
+
+
+class _SteppedEvidence:
+    """What scores say, nodes of the intercept summed out.
+
+    Args:
+        logs: ln f(scores | h, k, z), shape (H, K, Z).
+        asked: P(z), P(z and a wrong answer is accepted) and P(z and a right one is), by class,
+            shape (K, Z, 3).
+    """
+
+    def __init__(self, logs: Floats, asked: Floats) -> None:
+        largest = np.maximum.reduce(logs, axis=-1, keepdims=True)
+        by_class = np.exp(logs - largest).transpose(1, 0, 2)
+        self._sums = np.ascontiguousarray(np.matmul(by_class, asked).T)
+        self.log_chances = largest[..., 0] + np.log(self._sums[0])
+
+    def accepted(self) -> Floats:
+        return np.asarray(self._sums[1:] / self._sums[0])
 
     def levels(self) -> Floats:
         accepted = self.accepted()

@@ -36,11 +36,24 @@ def vote_on(ballot: Ballot, answer: int | None) -> Floats:
     Returns:
         V_n for n = 1 … N, shape (N,).
     """
-    most, urns = ballot.chances.shape[1] - 1, ballot.urns
-    in_urn, distinct = urns.weights.tobytes(), urns.distinct.tobytes()
-    by_law = _wins(tuple(ballot.votes), urns.laws, in_urn, distinct, answer, most)
-    wins = np.einsum("uh,uhrw->hrw", urns.chances, by_law)
-    return np.asarray((ballot.chances * wins).ravel().dot(_ways(most, len(wins))))
+    votes, joint, initial, urns, most = ballot
+    # Which answer is which does not matter: in the order of their votes, few ballots differ.
+    order = sorted(range(len(votes)), key=lambda index: (-votes[index], index != answer))
+    rows = [*order, len(votes)]
+    in_urn = urns.weights.take(rows, axis=1).take([*rows, len(votes) + 1], axis=2)
+    by_law = _wins(
+        tuple([votes[index] for index in order]),
+        urns.laws,
+        in_urn.tobytes(),
+        urns.distinct.take(rows).tobytes(),
+        None if answer is None else order.index(answer),
+        most,
+    )
+    wins = by_law[0]
+    if len(by_law) > 1:
+        wins = np.einsum("uh,uhrw->hrw", urns.chances.take(rows, axis=1), by_law)
+    chances = joint.take(rows, axis=0).dot(_splits(initial, most)).reshape(wins.shape)
+    return np.asarray((chances * wins).ravel().dot(_ways(most, len(wins))))
 
 
 def vote_at_most(ballot: Ballot, answer: int | None) -> Floats:
@@ -53,23 +66,31 @@ def vote_at_most(ballot: Ballot, answer: int | None) -> Floats:
     Returns:
         For n = 1 … N, shape (N,).
     """
-    most = ballot.chances.shape[1] - 1
-    rival, leader = sorted([0, 0, *ballot.votes])[-2:]
+    votes, joint, initial, _, most = ballot
+    rival, leader = sorted([0, 0, *votes])[-2:]
     needed = []
-    for index, many in enumerate([*ballot.votes, 0]):
+    for index, many in enumerate([*votes, 0]):
         ahead = (rival if many == leader else leader) - many + (index != answer)
         needed.append(min(max(ahead, 0), most + 1))
-    ways = _ways_with_enough(most).take(needed, axis=0)
-    return np.asarray(ballot.chances.ravel().dot(ways.reshape(-1, most)))
+    enough = _enough(initial, most).take(needed, axis=0)
+    return np.asarray(joint.ravel().dot(enough.reshape(-1, most)))
 
 
 @lru_cache(maxsize=64)
-def _ways_with_enough(most: int) -> Floats:
-    """Return C(n, R) at [needed, (R, w), n] where R + w = n and R is at least what is needed."""
-    sizes = np.arange(most + 2)
-    enough = sizes[:-1] >= sizes[:, None]
-    ways = _ways(most, 1).reshape(most + 1, most + 1, most)
-    return (enough[..., None, None] * ways).reshape(most + 2, -1, most)
+def _enough(initial: tuple[float, ...], most: int) -> Floats:
+    """Return P(at least so many of n draws are right) at [how many, class, n], n from 1."""
+    sizes = most + 1
+    splits = _splits(initial, most).reshape(-1, sizes, sizes, 1)
+    exactly = (splits * _ways(most, 1).reshape(sizes, sizes, most)).sum(axis=2)
+    return np.array([exactly[:, least:].sum(axis=1) for least in range(sizes + 1)])
+
+
+@lru_cache(maxsize=64)
+def _splits(initial: tuple[float, ...], draws: int) -> Floats:
+    """Return p₀ᴿ (1−p₀)ʷ for R and w from 0 to `draws`, shape (K, (draws + 1)²)."""
+    p, powers = np.array(initial)[:, None], np.arange(draws + 1)
+    right, wrong = p**powers, (1 - p) ** powers
+    return np.asarray((right[:, :, None] * wrong[:, None]).reshape(len(p), -1), np.float64)
 
 
 @lru_cache(maxsize=512)

@@ -54,6 +54,7 @@ def states(many, attempts, *, mixed, graded, keyed=True):
 def decide_each(criterion, runs):
     """Seconds that each state's decision takes, made anew, tables made."""
     criterion._decisions = Cache(0)
+    criterion._situations = Cache(0)
     for run in runs[:50]:
         criterion.decide(run)
     best = np.full(len(runs), np.inf)

@@ -103,10 +103,12 @@ def test_what_plans_depend_on_is_that_of_every_class(attempts, data):
     drawn = ((right + wrong) * P).sum() - right.sum()
     assert drawing == pytest.approx([drawn, drawn], abs=1e-7)
     ballot = posterior.ballot(2)
-    for row, chance in enumerate(joint.values()):
+    for row, chance in zip(ballot.joint, joint.values(), strict=True):
         for n_right in range(3):
             split = (chance * P**n_right * (1 - P)).sum()
-            assert ballot.chances[row, n_right, 1] == pytest.approx(split, abs=1e-7)
+            initial = np.array(ballot.initial)
+            found = (row * initial**n_right * (1 - initial)).sum()
+            assert found == pytest.approx(split, abs=1e-7)
     assert ballot.urns.chances.sum(axis=0) == pytest.approx(1)
 
 

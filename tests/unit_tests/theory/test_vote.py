@@ -42,6 +42,17 @@ def test_a_vote_of_fresh_draws_from_an_urn(known, attempts, data):
 
 
 @settings(max_examples=25, deadline=None)
+@given(rates(plausible=unlimited), fresh, st.integers(1, 9), st.data())
+def test_the_order_of_draws_before_it_changes_no_vote(known, attempts, n, data):
+    in_hand = data.draw(st.sampled_from([one["key"] for one in attempts]))
+    orders, found = (attempts, data.draw(st.permutations(attempts))), []
+    for order in orders:
+        keys = list(dict.fromkeys(one["key"] for one in order))
+        found.append(vote_on(Belief(known).posterior(order).ballot(n), keys.index(in_hand)))
+    np.testing.assert_allclose(*found, atol=1e-12)
+
+
+@settings(max_examples=25, deadline=None)
 @given(rates(coincidences=(0.5, 1 / 3), plausible=limited), fresh, st.data())
 def test_a_vote_among_so_many_plausible_answers(known, attempts, data):
     in_hand = data.draw(st.sampled_from([one["key"] for one in attempts]))
