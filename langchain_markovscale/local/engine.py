@@ -3,7 +3,7 @@
 from typing import Any
 
 from langchain_markovscale.local.decoding import DecodingBatch
-from langchain_markovscale.local.memory import tokens_that_fit
+from langchain_markovscale.local.memory import context_length, tokens_that_fit
 from langchain_markovscale.local.scheduler import Scheduler
 from langchain_markovscale.local.sequences import Prompted
 
@@ -49,9 +49,7 @@ class Engine:
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.end_tokens = _end_tokens(model, tokenizer)
-        self.context: int | None = getattr(
-            model.config.get_text_config(decoder=True), "max_position_embeddings", None
-        )
+        self.context = context_length(model)
         on_cpu = model.device.type == "cpu"
         self._scheduler: Scheduler[Prompted] = Scheduler(
             DecodingBatch(model),

@@ -9,16 +9,19 @@ from langchain_markovscale.local.sequences import Sampling
 
 DEFAULT_MAX_TOKENS = 256
 
+_LEAST = 1e-6  # less is nothing to numbers of 16 or 32 bits, and divides by zero
+
 
 class GenerationOptions(BaseModel):
     """Options of one request; None leaves the choice to the next layer.
 
     Attributes:
-        temperature: 0 takes the most likely token.
+        temperature: 0 takes the most likely token, and so does what is below a millionth.
         top_p: Draw from the most likely tokens that together have this probability.
         top_k: Draw from this many most likely tokens; 0 for all.
         min_p: Draw from tokens at least this likely, relative to the most likely one.
-        repetition_penalty: Divides the logits of tokens that were there before; 1 for none.
+        repetition_penalty: Divides the logits of tokens that were there before, in [.01, 100]; 1
+            for none.
         max_tokens: Most tokens to write.
         stop: Strings at which the text ends.
         seed: Seed of the draws: the same seed gives the same text where the request runs alone.
@@ -28,11 +31,11 @@ class GenerationOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    temperature: float | None = Field(default=None, ge=0)
+    temperature: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     top_p: float | None = Field(default=None, gt=0, le=1)
     top_k: int | None = Field(default=None, ge=0)
     min_p: float | None = Field(default=None, ge=0, le=1)
-    repetition_penalty: float | None = Field(default=None, gt=0)
+    repetition_penalty: float | None = Field(default=None, ge=0.01, le=100)
     max_tokens: int | None = Field(default=None, ge=1)
     stop: list[str] | None = None
     seed: int | None = None
@@ -66,9 +69,10 @@ class GenerationOptions(BaseModel):
     @property
     def sampling(self) -> Sampling:
         """How tokens are drawn."""
+        temperature = self.temperature or 0.0
         return Sampling(
-            temperature=self.temperature or 0.0,
-            top_p=1.0 if self.top_p is None else self.top_p,
+            temperature=temperature if temperature >= _LEAST else 0.0,
+            top_p=1.0 if self.top_p is None else max(self.top_p, _LEAST),
             top_k=self.top_k or 0,
             min_p=self.min_p or 0.0,
             repetition_penalty=self.repetition_penalty or 1.0,

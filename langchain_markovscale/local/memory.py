@@ -1,4 +1,4 @@
-"""How many tokens fit into memory, and the errors when they do not."""
+"""How many tokens a model and the memory take, and the errors when they are too many."""
 
 import contextlib
 from collections.abc import Iterator
@@ -19,6 +19,13 @@ def tokens_that_fit(model: Any) -> float:
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     per_token = 2 * config.num_hidden_layers * heads * size * model.dtype.itemsize
     return max(1.0, float(_free(model.device) * _SHARE / per_token))
+
+
+def context_length(model: Any) -> int | None:
+    """Return how many tokens a model was made to read, None where it sets no limit."""
+    config = model.config.get_text_config(decoder=True)
+    length: int | None = getattr(config, "max_position_embeddings", None)
+    return length
 
 
 def _free(device: torch.device) -> int:

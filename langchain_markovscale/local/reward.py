@@ -22,7 +22,7 @@ from transformers import (
 )
 
 from langchain_markovscale.local.chat_template import conversation_text, encode
-from langchain_markovscale.local.memory import check_finite, memory_errors
+from langchain_markovscale.local.memory import check_finite, context_length, memory_errors
 from langchain_markovscale.local.scheduler import Job, Scheduler
 from langchain_markovscale.local.weights import (
     find_source,
@@ -136,7 +136,8 @@ class RewardModelVerifier(Verifier):
 
     Raises:
         ValueError: If the aggregate is unknown, the marker is not one token of the tokenizer, or
-            the model has more than two outputs.
+            the model has more than two outputs; when called, if question and answer are longer than
+            the model's context.
     """
 
     def __init__(
@@ -168,6 +169,7 @@ class RewardModelVerifier(Verifier):
         self.aggregate = aggregate
         self.split = split or _by_blank_lines
         self.system = system
+        self._context = context_length(model)
         self._marker = None if step_token is None else _one_token(tokenizer, step_token)
         pad_token = tokenizer.pad_token_id
         if pad_token is None:
@@ -264,6 +266,12 @@ class RewardModelVerifier(Verifier):
             raise ValueError(
                 f"{self.get_name()} has {missing} to score in the text that its tokenizer makes of "
                 "question and answer: check tokenizer.chat_template."
+            )
+        if self._context is not None and len(ids) > self._context:
+            raise ValueError(
+                f"Question and answer have {len(ids)} tokens, and {self.get_name()} reads no more "
+                f"than {self._context}: let the model write shorter answers, or take a reward "
+                "model with a longer context."
             )
         job = Scored(ids, positions)
         self._scheduler.submit(job)

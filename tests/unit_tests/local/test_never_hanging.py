@@ -207,3 +207,73 @@ async def test_an_empty_prompt_is_refused(tiny):
 
 def test_half_a_surrogate_is_read(tiny):
     assert tiny.invoke("2 + 2? \ud83d").content == tiny.invoke("2 + 2? \ufffd").content
+
+
+def test_logits_of_minus_infinity_only_forbid_their_tokens(broken):
+    network = tiny_model()
+    plain = network.forward
+
+    def forward(**given):
+        output = plain(**given)
+        output.logits[..., 100:] = -math.inf
+        return output
+
+    forward.__signature__ = inspect.signature(plain)
+    chat = broken(forward)
+    for temperature in (0.0, 1.0):
+        reply = chat.invoke("2 + 2?", temperature=temperature, logprobs=True, top_logprobs=3)
+        entries = reply.response_metadata["logprobs"]["content"]
+        assert entries
+        assert all(math.isfinite(entry["logprob"]) for entry in entries)
+
+
+async def test_logits_that_are_no_numbers_cost_others_in_the_batch_nothing(tiny):
+    network = tiny.llm.pipeline.model
+    expected = tiny.invoke("2 + 2?").content
+    plain = network.forward
+
+    def forward(**given):
+        output = plain(**given)
+        # Rows of one length: the prompt that has a "!" in it.
+        output.logits[(given["input_ids"] == tiny.tokenizer.encode("!")[-1]).any(-1)] = math.nan
+        return output
+
+    forward.__signature__ = inspect.signature(plain)
+    network.forward = forward
+    calls = [tiny.ainvoke(text) for text in ("2 + 2?", "2 + 2!", "2 + 2?", "2 + 2?")]
+    first, broken, *others = await asyncio.gather(*calls, return_exceptions=True)
+    assert [reply.content for reply in (first, *others)] == [expected] * 3
+    assert isinstance(broken, ValueError)
+    assert "NaN" in str(broken)
+
+
+EXTREME = [{"temperature": least} for least in (5e-324, 1e-320, 1e-45, 1e-30, 1e-7)]
+EXTREME += [{"top_p": least, "temperature": 1.0} for least in (5e-324, 1e-30)]
+
+
+@pytest.mark.parametrize("options", EXTREME)
+def test_settings_near_their_limit_take_the_most_likely_token(tiny, options):
+    assert tiny.invoke("2 + 2?", **options).content == tiny.invoke("2 + 2?").content
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"temperature": math.inf},
+        {"temperature": math.nan},
+        {"top_p": math.nan},
+        {"repetition_penalty": 1e-320},
+        {"repetition_penalty": math.inf},
+        {"max_tokens": 0},
+        {"max_tokens": -1},
+    ],
+)
+def test_settings_out_of_range_are_errors_that_name_them(tiny, options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        tiny.invoke("2 + 2?", **options)
+
+
+@pytest.mark.parametrize("options", [{"max_new_tokens": 0}, {"max_new_tokens": -1}])
+def test_a_pipeline_that_may_write_nothing_is_refused(options):
+    with pytest.raises(ValueError, match="max_tokens"):
+        BatchedChatHuggingFace(llm=tiny_pipeline(pipeline_kwargs=options))

@@ -16,6 +16,7 @@ from transformers import (
 )
 
 from langchain_markovscale import RewardModelVerifier
+from langchain_markovscale.local.chat_template import encode
 from langchain_markovscale.local.reward import _without
 
 TOKENIZER = tiny_tokenizer()
@@ -307,3 +308,12 @@ def test_padding_does_not_count(close):
     model.config.pad_token_id = None
     close(RewardModelVerifier(model, TOKENIZER))
     assert model.config.pad_token_id == PAD
+
+
+def test_what_is_longer_than_the_models_context_is_refused():
+    verifier = RewardModelVerifier(outcome_model(), tiny_tokenizer())
+    room = 512 - len(encode(verifier.tokenizer, verifier._text(asked(""))))
+    assert verifier.invoke(asked("x" * room))["score"] is not None
+    with pytest.raises(ValueError, match=r"have 513 tokens, and .* reads no more than 512"):
+        verifier.invoke(asked("x" * (room + 1)))
+    verifier.close()
