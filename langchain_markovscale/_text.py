@@ -140,6 +140,11 @@ def unjoined(text: str) -> str:
     return text if text.isascii() else _JOINING.sub("", text)
 
 
+def at_revision(name: str, revision: str | None) -> str:
+    """Return the name of a model with the revision that was asked for, as in `org/model@v2`."""
+    return name if revision is None else f"{name}@{revision}"
+
+
 def name_of(path: str | os.PathLike[str]) -> str:
     r"""Return a path as text: bytes of it that are no UTF-8 are written out, as in `caf\xe9`."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")

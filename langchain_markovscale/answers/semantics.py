@@ -16,6 +16,7 @@ key, and its errors are in the rates.
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from langchain_markovscale.answers.particulars import differ, restates
 from langchain_markovscale.answers.spelling import normalized_text
@@ -70,10 +71,11 @@ class SemanticKey:
         threshold: How alike two answers must be to be the same: the cosine of their embeddings, or
             the smaller probability of entailment. By default .88 for the default embeddings, which
             was chosen on 150 other pairs, and .5 for entailment, which was not measured.
+        revision: Branch, tag or commit of a model that is given by its name, or of the default one.
 
     Raises:
-        ValueError: If both models are given, the threshold is out of range, or embeddings other
-            than the default ones have none.
+        ValueError: If both models are given, the threshold is out of range, embeddings other than
+            the default ones have none, or there is a revision of a model that is loaded already.
         TypeError: If a model is of no accepted type.
         ModuleNotFoundError: If a model is given by name and the extra `nli` is not installed.
         OSError: If there is no model of that name, or it cannot be fetched.
@@ -85,6 +87,7 @@ class SemanticKey:
         *,
         entailment: CrossEncoderLike | str | None = None,
         threshold: float | None = None,
+        revision: str | None = None,
     ) -> None:
         if embeddings is not None and entailment is not None:
             raise ValueError(
@@ -99,13 +102,15 @@ class SemanticKey:
             )
         self.threshold = float(threshold)
         self.likeness: EmbeddingLikeness | EntailmentLikeness = (
-            EmbeddingLikeness(DEFAULT_EMBEDDINGS if embeddings is None else embeddings)
+            EmbeddingLikeness(DEFAULT_EMBEDDINGS if embeddings is None else embeddings, revision)
             if entailment is None
-            else EntailmentLikeness(entailment)
+            else EntailmentLikeness(entailment, revision)
         )
 
     def __repr__(self) -> str:
-        return f"SemanticKey({self.likeness.model!r}, threshold={self.threshold:g})"
+        revision = self.likeness.revision
+        at = "" if revision is None else f", revision={revision!r}"
+        return f"SemanticKey({self.likeness.model!r}, threshold={self.threshold:g}{at})"
 
     def __call__(self, text: str) -> str | None:
         """Return the key of an answer by itself: its text, or its canonical form if it is short."""
@@ -127,9 +132,10 @@ class SemanticKey:
 
     def with_threshold(self, threshold: float) -> "SemanticKey":
         """Return a key with the same model and another threshold."""
+        options: dict[str, Any] = {"threshold": threshold, "revision": self.likeness.revision}
         if isinstance(self.likeness, EntailmentLikeness):
-            return SemanticKey(entailment=self.likeness.model, threshold=threshold)
-        return SemanticKey(self.likeness.model, threshold=threshold)
+            return SemanticKey(entailment=self.likeness.model, **options)
+        return SemanticKey(self.likeness.model, **options)
 
     def same(self, one: str, other: str) -> bool:
         """Return whether two keys say the same."""

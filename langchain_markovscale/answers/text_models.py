@@ -12,6 +12,8 @@ from threading import RLock
 from typing import Any, Protocol
 
 from langchain_markovscale._extras import naming_the_extra
+from langchain_markovscale._text import at_revision
+from langchain_markovscale.types import ArgumentError
 
 _ENTAILMENT = "entailment"
 _KEPT = 2_048  # vectors of texts
@@ -38,17 +40,20 @@ class EmbeddingLikeness:
     Args:
         model: LangChain's embeddings, or the name or folder of a model for
             `sentence_transformers.SentenceTransformer`.
+        revision: Branch, tag or commit of a model that is given by its name.
 
     Raises:
+        ValueError: If there is a revision, and the model is not given by its name.
         TypeError: If the model has no `embed_documents`.
         ModuleNotFoundError: If `model` is a name and the extra `nli` is not installed.
         OSError: If there is no model of that name, or it cannot be fetched.
     """
 
-    def __init__(self, model: EmbeddingsLike | str) -> None:
-        self.model = model
+    def __init__(self, model: EmbeddingsLike | str, revision: str | None = None) -> None:
+        check_revision(model, revision)
+        self.model, self.revision = model, revision
         if isinstance(model, str):
-            _kept(_embeddings_of_process, model)
+            _kept(_embeddings_of_process, model, revision)
         elif not callable(getattr(model, "embed_documents", None)):
             raise TypeError(
                 "embeddings must have embed_documents, as LangChain's have, or be the name of a "
@@ -57,7 +62,7 @@ class EmbeddingLikeness:
         self._vector = lru_cache(_KEPT)(self._embedded)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.model,)
+        return type(self), (self.model, self.revision)
 
     def __call__(self, one: str, other: str) -> float:
         """Return the likeness of two texts."""
@@ -68,9 +73,8 @@ class EmbeddingLikeness:
     def _embedded(self, text: str) -> tuple[float, ...]:
         with _ONE_AT_A_TIME:
             if isinstance(self.model, str):
-                vector = _kept(_embeddings_of_process, self.model).encode(
-                    text, show_progress_bar=False
-                )
+                model = _kept(_embeddings_of_process, self.model, self.revision)
+                vector = model.encode(text, show_progress_bar=False)
             else:
                 vector = self.model.embed_documents([text])[0]
         return tuple(map(float, vector))
@@ -82,16 +86,19 @@ class EntailmentLikeness:
     Args:
         model: A cross-encoder with an output for each label of inference, or the name or folder of
             one for `sentence_transformers.CrossEncoder`.
+        revision: Branch, tag or commit of a model that is given by its name.
 
     Raises:
-        ValueError: If the model does not say which output is entailment.
+        ValueError: If the model does not say which output is entailment, or there is a revision and
+            the model is not given by its name.
         TypeError: If the model has no `predict`.
         ModuleNotFoundError: If `model` is a name and the extra `nli` is not installed.
         OSError: If there is no model of that name, or it cannot be fetched.
     """
 
-    def __init__(self, model: CrossEncoderLike | str) -> None:
-        self.model = model
+    def __init__(self, model: CrossEncoderLike | str, revision: str | None = None) -> None:
+        check_revision(model, revision)
+        self.model, self.revision = model, revision
         if not isinstance(model, str) and not callable(getattr(model, "predict", None)):
             raise TypeError(
                 "entailment must be a cross-encoder with predict, or the name of one for "
@@ -100,7 +107,7 @@ class EntailmentLikeness:
         self._label = entailment_label(self._loaded())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.model,)
+        return type(self), (self.model, self.revision)
 
     def __call__(self, one: str, other: str) -> float:
         """Return the likeness of two texts."""
@@ -116,7 +123,7 @@ class EntailmentLikeness:
     def _loaded(self) -> CrossEncoderLike:
         if not isinstance(self.model, str):
             return self.model
-        model: CrossEncoderLike = _kept(_cross_encoder_of_process, self.model)
+        model: CrossEncoderLike = _kept(_cross_encoder_of_process, self.model, self.revision)
         return model
 
 
@@ -146,6 +153,20 @@ def entailment_label(model: object) -> int:
     )
 
 
+def check_revision(model: object, revision: str | None) -> None:
+    """See that a revision is of a model that is loaded here.
+
+    Raises:
+        ValueError: If it is of one that is loaded already.
+    """
+    if revision is not None and not isinstance(model, str):
+        raise ArgumentError(
+            "revision",
+            f"is of a model that is given by its name, got {revision!r} and a "
+            f"{type(model).__name__}: load that with its revision, or give its name.",
+        )
+
+
 def load_cross_encoder(name: str, revision: str | None = None) -> CrossEncoderLike:
     """Load a cross-encoder.
 
@@ -161,8 +182,7 @@ def load_cross_encoder(name: str, revision: str | None = None) -> CrossEncoderLi
         from sentence_transformers import CrossEncoder
     except ModuleNotFoundError as error:
         raise naming_the_extra(error) from error
-    options = {} if revision is None else {"revision": revision}
-    model: CrossEncoderLike = CrossEncoder(name, **options)
+    model: CrossEncoderLike = CrossEncoder(name, **_only_if_given(revision))
     return model
 
 
@@ -172,27 +192,32 @@ def identity(logits: Any) -> Any:
 
 
 @lru_cache
-def _cross_encoder_of_process(name: str) -> CrossEncoderLike:
-    return load_cross_encoder(name)
+def _cross_encoder_of_process(name: str, revision: str | None) -> CrossEncoderLike:
+    return load_cross_encoder(name, revision)
 
 
 @lru_cache
-def _embeddings_of_process(name: str) -> Any:
+def _embeddings_of_process(name: str, revision: str | None) -> Any:
     try:
         from sentence_transformers import SentenceTransformer
     except ModuleNotFoundError as error:
         raise naming_the_extra(error) from error
-    return SentenceTransformer(name)
+    return SentenceTransformer(name, **_only_if_given(revision))
 
 
-def _kept(load: Callable[[str], Any], name: str) -> Any:
+def _only_if_given(revision: str | None) -> dict[str, Any]:
+    return {} if revision is None else {"revision": revision}
+
+
+def _kept(load: Callable[[str, str | None], Any], name: str, revision: str | None) -> Any:
     """Return a model that is loaded once, however many threads wait for it."""
     with _ONE_AT_A_TIME:
         try:
-            return load(name)
+            return load(name, revision)
         except OSError as error:
             reason = str(error).strip().partition("\n")[0].rstrip(".")
+            asked = at_revision(name, revision)
             raise OSError(
-                f"the model {name!r}, which compares answers, cannot be loaded ({reason}): check "
+                f"the model {asked!r}, which compares answers, cannot be loaded ({reason}): check "
                 "the connection to the hub, or give the folder of a model that is on this machine."
             ) from error

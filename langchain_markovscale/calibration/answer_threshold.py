@@ -66,6 +66,7 @@ def fit_semantic_key(
     *,
     embeddings: EmbeddingsLike | str | None = None,
     entailment: CrossEncoderLike | str | None = None,
+    revision: str | None = None,
     precision: float = 0.95,
     confidence: float = 0.95,
 ) -> SemanticFit:
@@ -86,6 +87,7 @@ def fit_semantic_key(
         traces: Traces with labels, such as of `read_traces(path)`; their keys are not used.
         embeddings: As for `SemanticKey`.
         entailment: As for `SemanticKey`.
+        revision: As for `SemanticKey`.
         precision: The share of joined pairs that should be joined, in (0, 1).
         confidence: How surely, in (0, 1).
 
@@ -101,7 +103,7 @@ def fit_semantic_key(
     for name, value in (("precision", precision), ("confidence", confidence)):
         if not 0 < value < 1:
             raise ArgumentError(name, f"must be between 0 and 1, such as .95, got {value!r}.")
-    key = SemanticKey(embeddings, entailment=entailment, threshold=1.0)
+    key = SemanticKey(embeddings, entailment=entailment, threshold=1.0, revision=revision)
     pairs = sorted(
         (pair for trace in traces for pair in _pairs(trace, key)),
         key=lambda pair: pair.likeness,

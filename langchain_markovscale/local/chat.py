@@ -351,7 +351,9 @@ class BatchedChatHuggingFace(ChatHuggingFace):
         model = self.llm.pipeline.model
         path = str(getattr(model, "name_or_path", ""))
         revision = getattr(model.config, "_commit_hash", None)
-        if path and Path(path).exists():
+        if hasattr(model, "peft_config"):  # the name is that of the model below the adapters
+            path = identity_of(model)
+        elif path and Path(path).exists():
             path = str(Path(path).resolve())
         elif revision is None:
             path = identity_of(model)

@@ -21,6 +21,7 @@ from transformers import (
     AutoTokenizer,
 )
 
+from langchain_markovscale._text import at_revision
 from langchain_markovscale.local.chat_template import conversation_text, encode
 from langchain_markovscale.local.memory import check_finite, context_length, memory_errors
 from langchain_markovscale.local.scheduler import Job, Scheduler
@@ -237,7 +238,10 @@ class RewardModelVerifier(Verifier):
             auto = AutoModelForTokenClassification if by_token else AutoModel
         with without_loading_bars():
             model = auto.from_pretrained(source.path, **hub, **placed)
-        return cls(model, tokenizer, step_token=step_token, **options)
+        verifier = cls(model, tokenizer, step_token=step_token, **options)
+        if verifier.model_name is not None:
+            verifier.model_name = at_revision(verifier.model_name, hub.get("revision"))
+        return verifier
 
     def verify(self, given: VerifierInput, config: RunnableConfig, **kwargs: Any) -> Verdict:
         """Score the answer, together with other runs' answers."""

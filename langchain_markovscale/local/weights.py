@@ -23,6 +23,9 @@ from huggingface_hub import constants
 from langchain_huggingface import HuggingFacePipeline
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, pipeline
 from transformers.utils import logging
+from transformers.utils.peft_utils import find_adapter_config_file
+
+from langchain_markovscale._text import at_revision
 
 LARGEST_CACHED = 2**30
 """Bytes of weights up to which an unpacked model is cached, so that the cache stays small."""
@@ -179,7 +182,7 @@ def load_pipeline(
     )
     return HuggingFacePipeline(
         pipeline=generator,
-        model_id=source.name,
+        model_id=at_revision(source.name, hub.get("revision")),
         pipeline_kwargs={"return_full_text": False, "add_special_tokens": False},
     )
 
@@ -319,7 +322,13 @@ def default_dtype(device: torch.device) -> torch.dtype:
 def _is_quantised(source: Source, hub: dict[str, Any]) -> bool:
     if source.gguf_file is not None:
         return False
-    config = AutoConfig.from_pretrained(source.path, **hub)
+    try:
+        config = AutoConfig.from_pretrained(source.path, **hub)
+    except (OSError, ValueError):
+        about = {name: hub[name] for name in hub.keys() - {"trust_remote_code", "code_revision"}}
+        if find_adapter_config_file(source.path, **about) is None:
+            raise
+        return False  # an adapter, whose model transformers finds as it loads it
     return getattr(config, "quantization_config", None) is not None
 
 

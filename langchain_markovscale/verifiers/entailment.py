@@ -14,8 +14,10 @@ import numpy as np
 from langchain_core.runnables import RunnableConfig
 from numpy.typing import NDArray
 
+from langchain_markovscale._text import at_revision
 from langchain_markovscale.answers.text_models import (
     CrossEncoderLike,
+    check_revision,
     entailment_label,
     identity,
     load_cross_encoder,
@@ -59,8 +61,9 @@ class EntailmentVerifier(Verifier):
 
     Raises:
         ValueError: If the model does not say which output is entailment and `entailment` does
-            not either, `aggregate` is unknown or `passage_chars` less than 100; when called, if
-            an answer comes without documents.
+            not either, `aggregate` is unknown, `passage_chars` less than 100, or there is a
+            revision of a model that is loaded already; when called, if an answer comes without
+            documents.
         TypeError: If the model has no `predict`.
         ModuleNotFoundError: If `model` is a name and the extra `nli` is not installed.
     """
@@ -86,7 +89,8 @@ class EntailmentVerifier(Verifier):
             raise ValueError(
                 f"passage_chars must be at least {_SHORTEST}, a sentence, got {passage_chars}."
             )
-        self.model_name = model if isinstance(model, str) else None
+        check_revision(model, revision)
+        self.model_name = at_revision(model, revision) if isinstance(model, str) else None
         self.model = load_cross_encoder(model, revision) if isinstance(model, str) else model
         if not callable(getattr(self.model, "predict", None)):
             raise TypeError(
