@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from matplotlib import pyplot
 from pages import Page
 
 from langchain_markovscale import Calibration
@@ -137,7 +138,7 @@ def test_the_page_and_its_plots_show_it_too(report_of, monkeypatch):
     assert above.get_title(loc="left") == "What the criterion achieves (replayed)"
     shown = [each.get_text() for each in below.get_xticklabels()]
     assert shown == ["0.4", "1", "2", "5", "10"]
-    above.figure.clear()
+    pyplot.close(above.figure)
 
 
 def test_the_table_fits_a_terminal(report_of):
