@@ -5,6 +5,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
+from langchain_markovscale._messages import as_messages
 from langchain_markovscale.graph.typed_answers import KEYS_OF_AGENTS, answer_key_in
 from langchain_markovscale.types import Attempt
 
@@ -43,7 +44,7 @@ class OutputForm:
         Args:
             answer: The answer: a text or an object.
             beside: What the chain returned beside the draw that the answer goes back to.
-            given: What chains repeat of their input: the question, and earlier messages.
+            given: What chains repeat of their input: the question, and `messages`.
             message: The answer as a message.
         """
         if beside is None and self._answer_key is None:
@@ -52,6 +53,6 @@ class OutputForm:
         values = {**given, **(beside or {})}
         values[key] = message if self._holds_message else answer
         if key in KEYS_OF_AGENTS:
-            values["messages"] = [*given.get("messages", ()), message]
+            values["messages"] = [*as_messages(given["messages"]), message]
         names = self._keys or (*(beside or {}), key)
         return {name: values[name] for name in names if name in values}

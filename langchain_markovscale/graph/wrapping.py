@@ -283,9 +283,12 @@ def conversation_in(input: Any) -> list[AnyMessage]:
 
 def _repeated(input: Any, question: str) -> dict[str, Any]:
     """Return what chains repeat of their input in their output, under its usual names."""
-    conversation = conversation_in(input)
-    usual = {**dict.fromkeys(QUESTION_KEYS, question), **dict.fromkeys(HISTORY_KEYS, conversation)}
-    return {**usual, "messages": conversation, **(input if isinstance(input, Mapping) else {})}
+    names = (*HISTORY_KEYS, "messages")
+    usual = {
+        **dict.fromkeys(QUESTION_KEYS, question),
+        **dict.fromkeys(names, conversation_in(input)),
+    }
+    return {**usual, **input} if isinstance(input, Mapping) else usual
 
 
 def _chain_input(config: RunnableConfig) -> Any:

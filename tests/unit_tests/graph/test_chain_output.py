@@ -95,10 +95,10 @@ def test_texts_and_typed_answers_are_as_ever(run):
         assert run(careful, QUESTION) == answer
 
 
-def test_an_agent_gives_the_conversation_with_the_answer(run):
+@pytest.mark.parametrize("asked", [HumanMessage(QUESTION), ("user", QUESTION)])
+def test_an_agent_gives_the_conversation_with_the_answer(run, asked):
     agent = create_agent(ScriptedModel(script=["1890", "1874"]), [])
     careful = with_markovscale(agent, verifier=accepts("1874"), **RULE)
-    asked = HumanMessage(QUESTION)
     output = run(careful, {"messages": [asked]})
     assert [message.text for message in output["messages"]] == [QUESTION, "1874"]
     assert output.keys() == {"messages"}
