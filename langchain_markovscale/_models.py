@@ -168,9 +168,19 @@ def with_system_first(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
             stand; of several calls of tools in one message each gets a message of its own, with
             its result after it; neighbours of one role become one message.
     """
-    leading = len([*takewhile(_is_system, messages)])
-    others = [_as_human(each) if _is_system(each) else each for each in messages[leading:]]
-    return joined([*messages[:leading], *_one_call_at_a_time(others)])
+    leading, others = _parted(messages)
+    spoken = [_as_human(each) if _is_system(each) else each for each in others]
+    return joined([*leading, *_one_call_at_a_time(spoken)])
+
+
+def with_system_and_two_roles(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """Return a conversation for models that know no tools: a system message, then `in_two_roles`.
+
+    Args:
+        messages: System messages at the beginning become one.
+    """
+    leading, others = _parted(messages)
+    return [*joined(leading), *in_two_roles(others)]
 
 
 def in_two_roles(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
@@ -211,6 +221,12 @@ def _can_join(one: BaseMessage, other: BaseMessage) -> bool:
 
 def _is_system(message: BaseMessage) -> bool:
     return isinstance(message, SystemMessage)
+
+
+def _parted(messages: Sequence[BaseMessage]) -> tuple[list[BaseMessage], list[BaseMessage]]:
+    """Return the system messages at the beginning, and the others."""
+    leading = [*takewhile(_is_system, messages)]
+    return leading, [*messages[len(leading) :]]
 
 
 def _as_human(message: BaseMessage) -> BaseMessage:

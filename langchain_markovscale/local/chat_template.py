@@ -16,7 +16,12 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
-from langchain_markovscale._models import in_two_roles, joined, with_system_first
+from langchain_markovscale._models import (
+    in_two_roles,
+    joined,
+    with_system_and_two_roles,
+    with_system_first,
+)
 from langchain_markovscale._text import valid
 from langchain_markovscale.answers.thoughts import without_thoughts
 
@@ -107,7 +112,7 @@ def conversation_text(
     ) from refused
 
 
-_FORMS = (list, joined, with_system_first, in_two_roles)
+_FORMS = (list, joined, with_system_first, with_system_and_two_roles, in_two_roles)
 
 # A message that only calls tools has no text: some templates want none, some an empty one. Those of
 # models for pictures read content blocks alone.

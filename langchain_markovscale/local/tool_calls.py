@@ -41,7 +41,7 @@ _NAMED = re.compile(
 _GAP = re.compile(r"(?:[\s;,\]}]|>>>|```(?:json|python|tool_\w{1,9})?)*+")
 _DECODER = json.JSONDecoder(strict=False)
 _LONGEST_PYTHON = 20_000
-_MOST_MARKS = 200  # more are no reply of a model; they stay text
+_MOST_CALLS = 200  # more are no reply of a model; they stay text
 _BRACKETS_LEFT_OUT = ("}", "}}", "]", "}]", "}}]")
 _BESIDE_ARGUMENTS = frozenset({"name", "tool_name", "function", "type", "id", "tool_call_id"})
 
@@ -119,7 +119,7 @@ def read_tool_calls(text: str, tools: Sequence[dict[str, Any]]) -> ToolCalls:
     if spoken.cut_off:  # a call that is thought of is not made
         return ToolCalls(text, [], [])
     given = {tool["function"]["name"]: _types_of(tool["function"]) for tool in tools}
-    marked = [*islice(_MARKED.finditer(spoken.text), _MOST_MARKS)]
+    marked = [*islice(_MARKED.finditer(spoken.text), _MOST_CALLS)]
     if not marked:
         calls = _calls_in(spoken.text, given) or []
         if not calls or any(call["name"] not in given for call in calls):
@@ -185,7 +185,7 @@ def _calls_in(body: str, given: _Given, *, closed: bool = False) -> list[ToolCal
             except (ValueError, RecursionError):
                 rest = body[position:].strip("`\n ")
                 found, end = (closed and _repaired(rest)) or _in_python(rest), len(body)
-        if not found:
+        if not found or len(calls) > _MOST_CALLS:
             return None
         calls += found
         position = _after_gap(body, end)

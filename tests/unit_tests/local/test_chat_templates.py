@@ -132,6 +132,15 @@ def test_calls_made_at_once_are_followed_each_by_its_result():
     assert sorted(order, key=text.index) == order
 
 
+def test_a_template_without_tools_keeps_its_system_message():
+    known = template("{% if role in ['system', 'user', 'assistant'] %}" + LINE + "{% endif %}")
+    text = conversation_text(tokenizer_with(known), MORE["agent"])
+    assert text.startswith(
+        "<system>Be brief.\n<user>Shall I go out?\n<assistant>I look both up.\n("
+    )
+    assert "<user>(result of weather)" in text
+
+
 def test_two_roles_write_calls_and_results_as_text():
     human, calling, results = in_two_roles([ASKED, PARALLEL, *RESULTS])
     assert human == ASKED
