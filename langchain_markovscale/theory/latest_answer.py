@@ -101,7 +101,7 @@ def _decision(
     criterion: Criterion, plan: Plan | None, reason: Reason, belief: float, lost: int
 ) -> Decision:
     action = plan.action if plan is not None and reason == "gain_exceeds_cost" else "stop"
-    decision: Decision = {
+    return {
         "action": action,
         "best": lost,
         "parent": lost if action == "revise" else None,
@@ -111,6 +111,3 @@ def _decision(
         "attempts": lost + 1,
         "reason": reason,
     }
-    if action == "generate" and criterion.waiting.draws_at_once != 1:
-        decision["draws"] = 1
-    return decision

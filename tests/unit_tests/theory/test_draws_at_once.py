@@ -216,17 +216,16 @@ def test_one_at_a_time_waiting_counts_as_a_dearer_round(known, attempts, actions
     assert waits["cost"] == pytest.approx(dearer["cost"], abs=1e-9)
 
 
-def test_a_loop_that_keeps_its_latest_draft_alone_pays_for_waiting_and_draws_one():
+def test_a_loop_that_keeps_its_latest_draft_alone_pays_for_waiting():
     state = {"draft": "4", "score": 0.2, "iteration": 1}
     keys = {"answers_key": "draft", "scores_key": "score", "actions": ("generate",)}
     rates = Rates([1.0], 0.6, 0.3, 0.1, 0.9, 0.9)
     decisions = [
         MarkovScaleRouter(rates, cost_per_round=cost, **keys, **options).decide(state)
-        for cost, options in ((0.03, {}), (0.01, WAITING), (0.01, WAITING | {"draws_at_once": 4}))
+        for cost, options in ((0.03, {}), (0.01, WAITING))
     ]
     assert decisions[0]["action"] == "generate"
-    assert without_draws(decisions[2]) == decisions[1] == pytest.approx(decisions[0])
-    assert decisions[2]["draws"] == 1
+    assert decisions[1] == pytest.approx(decisions[0])
 
 
 # An exact verifier: the first acceptance ends it, and what was drawn beside it is paid.
