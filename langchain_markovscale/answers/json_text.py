@@ -29,10 +29,11 @@ def _braces(gap: str, within: str, besides: str = "") -> re.Pattern[str]:
         within: What may stand in an object of one level, which is found as a whole, for speed.
         besides: What else is found.
     """
+    brace = rf'\{{(?!\s*+"){gap}'
+    pair = rf"{brace}\}}{gap}"
     return re.compile(
         rf'(?P<object>\{{(?=\s*+"){within}\}})|(?P<opens>\{{(?=\s*+"))'
-        rf'|(?:\{{(?!\s*+"){gap}\}}{gap})++'
-        rf'|(?P<nests>(?:\{{(?!\s*+"){gap})++)|(?P<shuts>(?:\}}{gap})++){besides}',
+        rf'|(?P<nests>(?:(?:{pair})*+{brace})++)|(?:{pair})++|(?P<shuts>(?:\}}{gap})++){besides}',
         re.DOTALL,
     )
 
@@ -250,7 +251,7 @@ def _step(match: re.Match[str], opened: list[int], spans: list[tuple[int, int]])
     elif kind == "opens":
         opened.append(position)
     elif kind == "nests":
-        opened.extend([-1] * match[0].count("{"))
+        opened.extend([-1] * (match[0].count("{") - match[0].count("}")))
     elif kind == "shuts":
         for _ in range(min(match[0].count("}"), len(opened))):
             position = match.string.index("}", position) + 1

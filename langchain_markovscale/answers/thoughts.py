@@ -50,8 +50,8 @@ _SENTENCE_ENDS = frozenset(".!?:;>)]}*\u3002\uff01\uff1f\uff1a\u25b7")
 
 # Harmony (gpt-oss): messages of channels, of which the last `final` one is the answer.
 _CHANNEL = re.compile(
-    r"(?:<\|start\|>[\w.: ]{0,40})?<\|channel\|>\s?(?P<name>\w{1,20})[^<|\n]{0,80}"
-    r"(?:<\|constrain\|>[^<|\n]{0,40})?<\|message\|>"
+    r"(?:<\|start\|>[\w.: ]{0,40})?<\|channel\|>\s?(?P<name>\w{1,20}+)[^<|\n]{0,80}+"
+    r"(?:<\|constrain\|>[^<|\n]{0,40}+)?<\|message\|>"
 )
 _CHANNEL_ENDS = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
 # The same channels where a server has dropped the special tokens: "analysis…assistantfinal…".
