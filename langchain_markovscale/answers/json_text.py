@@ -33,7 +33,7 @@ def _braces(gap: str, within: str, besides: str = "") -> re.Pattern[str]:
     pair = rf"{brace}\}}{gap}"
     return re.compile(
         rf'(?P<object>\{{(?=\s*+"){within}\}})|(?P<opens>\{{(?=\s*+"))'
-        rf'|(?P<nests>(?:(?:{pair})*+{brace})++)|(?:{pair})++|(?P<shuts>(?:\}}{gap})++){besides}',
+        rf"|(?P<nests>(?:(?:{pair})*+{brace})++)|(?:{pair})++|(?P<shuts>(?:\}}{gap})++){besides}",
         re.DOTALL,
     )
 
