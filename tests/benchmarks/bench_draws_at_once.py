@@ -110,7 +110,7 @@ def test_a_decision_takes_little_longer_than_one_by_one(at_once, mixed, most, fi
 
     def taken(**waiting):
         rule = Criterion(SEVEN, 0.01, most, ("revise", "generate"), **waiting)
-        rule._decisions = Cache(0)
+        rule._decisions = rule._situations = Cache(0)
         return fastest(lambda: [rule.decide(run) for run in runs]) / len(runs)
 
     waiting = {"cost_per_second": 0.005, "seconds_per_round": 1.0}
