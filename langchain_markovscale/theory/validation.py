@@ -61,8 +61,8 @@ def round_cost(name: str, value: ArrayLike) -> NDArray[np.float64]:
             name,
             f"must be below {_MOST_COST}, got {value!r:.80}: it is in units of accuracy, and 0.05 "
             "is five points. Where it comes from prices, they must be those of one token, in the "
-            "currency of right_answer; where a round does cost so much, leave it out and give "
-            "max_rounds=1.",
+            "currency of value_of_right_answer; where a round does cost so much, leave it out and "
+            "give max_rounds=1.",
         )
     return array
 

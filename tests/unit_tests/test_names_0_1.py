@@ -44,6 +44,10 @@ def public(name: str) -> Any:
         return getattr(langchain_markovscale, name)
 
 
+# Of parameters that mean what they meant, and are taken under both names.
+FORMER_NAMES = {"value_of_right_answer": "right_answer"}
+
+
 def takes_what_it_took(function: Any, parameters: list[tuple[str, str, bool]]) -> None:
     """See that every call that was right is right, and that positions mean what they meant.
 
@@ -72,7 +76,7 @@ def takes_what_it_took(function: Any, parameters: list[tuple[str, str, bool]]) -
     bound = now.bind(*positional, **dict.fromkeys({*required} - {*positional}))
     for name, value in bound.arguments.items():
         if now.parameters[name].kind is Parameter.POSITIONAL_OR_KEYWORD:
-            assert value in (name, None)
+            assert value in (name, FORMER_NAMES.get(name), None)
     assert {kind for _, kind, _ in parameters if kind.startswith("VAR_")} <= kinds
 
 

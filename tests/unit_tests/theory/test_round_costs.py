@@ -5,6 +5,7 @@ import math
 import pytest
 
 from langchain_markovscale import Calibration, Criterion, Rates, round_costs
+from langchain_markovscale.types import MarkovScaleDeprecationWarning
 
 
 def test_a_round_is_a_candidate_and_its_verification():
@@ -40,19 +41,22 @@ def test_costs_are_what_a_criterion_takes():
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
-        ("right_answer", {"right_answer": 0.0}),
-        ("right_answer", {"right_answer": -1.0}),
-        ("right_answer", {"right_answer": math.nan}),
-        ("call", {"right_answer": 1.0, "call": -0.1}),
-        ("call", {"right_answer": 1.0, "call": {"verify": -0.1}}),
-        ("input_token", {"right_answer": 1.0, "input_token": -1e-6}),
-        ("output_token", {"right_answer": 1.0, "output_token": math.nan}),
-        ("tokens", {"right_answer": 1.0, "output_token": 1e-6}),
-        ("tokens", {"right_answer": 1.0, "output_token": 1e-6, "tokens": {"generate": (1, 1)}}),
+        ("value_of_right_answer", {"value_of_right_answer": 0.0}),
+        ("value_of_right_answer", {"value_of_right_answer": -1.0}),
+        ("value_of_right_answer", {"value_of_right_answer": math.nan}),
+        ("call", {"value_of_right_answer": 1.0, "call": -0.1}),
+        ("call", {"value_of_right_answer": 1.0, "call": {"verify": -0.1}}),
+        ("input_token", {"value_of_right_answer": 1.0, "input_token": -1e-6}),
+        ("output_token", {"value_of_right_answer": 1.0, "output_token": math.nan}),
+        ("tokens", {"value_of_right_answer": 1.0, "output_token": 1e-6}),
+        (
+            "tokens",
+            {"value_of_right_answer": 1.0, "output_token": 1e-6, "tokens": {"generate": (1, 1)}},
+        ),
         (
             "tokens",
             {
-                "right_answer": 1.0,
+                "value_of_right_answer": 1.0,
                 "input_token": 1e-6,
                 "tokens": dict.fromkeys(("generate", "revise", "verify"), (-1, 0)),
             },
@@ -71,13 +75,27 @@ def test_bad_prices_are_refused_by_name(name, arguments):
         (r"tokens has a value for 'judge'", {"tokens": {"judge": (1, 1)}}),
         (r"^call must", {"call": -1.0}),
         (r"^call\['verify'\] must", {"call": {"verify": -1.0}}),
-        (r"^right_answer must be finite and above 0, got nan", {"right_answer": math.nan}),
-        (r"^right_answer must be finite and above 0, got inf", {"right_answer": math.inf}),
+        (
+            r"^value_of_right_answer must be finite and above 0, got nan",
+            {"value_of_right_answer": math.nan},
+        ),
+        (
+            r"^value_of_right_answer must be finite and above 0, got inf",
+            {"value_of_right_answer": math.inf},
+        ),
     ],
 )
 def test_a_refusal_names_what_was_given(told, arguments):
     with pytest.raises(ValueError, match=told):
-        round_costs(**({"right_answer": 1.0} | arguments))
+        round_costs(**({"value_of_right_answer": 1.0} | arguments))
+
+
+def test_the_former_name_of_the_value_goes_on_working():
+    with pytest.warns(MarkovScaleDeprecationWarning, match="now called value_of_right_answer"):
+        costs = round_costs(right_answer=0.5, call=0.01)
+    assert costs == round_costs(value_of_right_answer=0.5, call=0.01)
+    with pytest.raises(ValueError, match=r"got both, 0\.5 and 1\.0"):
+        round_costs(1.0, right_answer=0.5)
 
 
 def test_prices_of_a_million_tokens_make_a_cost_that_the_criterion_explains():
