@@ -166,7 +166,7 @@ class DrawNode(Runnable[Any, Update]):
         self._groups: OrderedDict[str, Group] = OrderedDict()
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Update:
-        """Make the draw that `FanOut` has sent, and return it."""
+        """Make the draw that `fan_out` has sent, and return it."""
         branch = self._branch_for(input)
         made = self._graph.invoke({"index": input["draw"]}, _config_of(branch, config))
         return self._drawn(made, branch)
@@ -174,7 +174,7 @@ class DrawNode(Runnable[Any, Update]):
     async def ainvoke(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Update:
-        """Make the draw that `FanOut` has sent, and return it."""
+        """Make the draw that `fan_out` has sent, and return it."""
         branch = self._branch_for(input)
         made = await self._graph.ainvoke({"index": input["draw"]}, _config_of(branch, config))
         return self._drawn(made, branch)
@@ -260,30 +260,14 @@ def branch_of(
     return builder
 
 
-class FanOut(Runnable[DrawsState, str | list[Send]]):
-    """The edge after `generate`: to so many branches, or on with the draw that it has made.
-
-    A Runnable, because LangGraph calls functions in a thread under asyncio.
-    """
-
-    name = "fan_out"
-
-    def invoke(
-        self, input: DrawsState, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> str | list[Send]:
-        """Return one `Send` for each draw that is to be made at once."""
-        draws = input.get("draws")
-        if not draws:
-            return "verify_proxy"
-        given: dict[str, Any] = {"question": input["run"]["question"]}
-        for name in ("run", "messages", CLASS_WEIGHTS_KEY):
-            if input.get(name) is not None:
-                given[name] = input[name]  # type: ignore[literal-required]
-        made = len(input.get("attempts") or ())
-        return [Send(DRAW, {**given, "draw": made + number}) for number in range(draws)]
-
-    async def ainvoke(
-        self, input: DrawsState, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> str | list[Send]:
-        """Return what `invoke` does."""
-        return self.invoke(input)
+def fan_out(state: DrawsState) -> str | list[Send]:
+    """Return where `generate` leads: to so many branches, or on with the draw that it has made."""
+    draws = state.get("draws")
+    if not draws:
+        return "verify_proxy"
+    given: dict[str, Any] = {"question": state["run"]["question"]}
+    for name in ("run", "messages", CLASS_WEIGHTS_KEY):
+        if state.get(name) is not None:
+            given[name] = state[name]  # type: ignore[literal-required]
+    made = len(state.get("attempts") or ())
+    return [Send(DRAW, {**given, "draw": made + number}) for number in range(draws)]

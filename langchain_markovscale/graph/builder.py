@@ -13,7 +13,7 @@ from langgraph.store.base import BaseStore
 from langgraph.types import CachePolicy, Checkpointer, RetryPolicy
 
 from langchain_markovscale.answers.keys import AnswerKey
-from langchain_markovscale.graph.branches import DRAW, DrawNode, DrawsState, FanOut, branch_of
+from langchain_markovscale.graph.branches import DRAW, DrawNode, DrawsState, branch_of, fan_out
 from langchain_markovscale.graph.budget import Budget
 from langchain_markovscale.graph.cache import AnswerCache
 from langchain_markovscale.graph.class_weights import PredictorLike, as_predictor, check_predictor
@@ -39,6 +39,7 @@ from langchain_markovscale.graph.state import (
     MarkovScaleOutput,
     MarkovScaleState,
 )
+from langchain_markovscale.graph.steps import InPlace
 from langchain_markovscale.graph.telemetry import TAG
 from langchain_markovscale.graph.writers import ChatLike, WriterLike, generator, reviser
 from langchain_markovscale.theory.criterion import Criterion
@@ -213,7 +214,8 @@ def create_markovscale_graph(
         builder.add_node(generating)
         builder.add_node(DrawNode(branch, exact=criterion.exact_verifier))
         builder.add_node(verifying)
-        builder.add_conditional_edges(generating.name, FanOut(), [DRAW, verifying.name])
+        to_draws = InPlace(fan_out, fan_out.__name__)
+        builder.add_conditional_edges(generating.name, to_draws, [DRAW, verifying.name])
         builder.add_edge(DRAW, verifying.name)
     else:
         builder.add_node(GenerateNode(*drawn_by))

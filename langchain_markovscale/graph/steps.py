@@ -151,6 +151,28 @@ class InThread(Runnable[Any, Any]):
         return await asyncio.to_thread(self._function, input)
 
 
+class InPlace(Runnable[Any, Returned]):
+    """A path function that is called where it is: LangGraph calls plain ones in threads.
+
+    Args:
+        path: Called with the state.
+        name: Its name in diagrams and traces.
+    """
+
+    def __init__(self, path: Callable[[Any], Returned], name: str) -> None:
+        self._path, self.name = path, name
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Returned:
+        """Return where the state leads."""
+        return self._path(input)
+
+    async def ainvoke(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Returned:
+        """Return where the state leads."""
+        return self._path(input)
+
+
 def without_blocking(
     function: Callable[[Any], Returned],
     input: Any,

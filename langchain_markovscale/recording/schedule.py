@@ -6,19 +6,19 @@ go on where it stopped.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
-from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.constants import END, START
 from langgraph.graph import StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from langchain_markovscale.graph.builder import LEAST_RECURSION_LIMIT
 from langchain_markovscale.graph.state import MarkovScaleState
+from langchain_markovscale.graph.steps import InPlace
 from langchain_markovscale.types import ArgumentError, Step
 
 _VERIFY = "verify_proxy"
@@ -110,21 +110,6 @@ class OwnDepth(Schedule):
         return {"fresh_starts": self.fresh_starts}
 
 
-class _InPlace(Runnable[Any, str]):
-    """A path function that is called where it is: LangGraph calls plain ones in threads."""
-
-    name = "schedule"
-
-    def __init__(self, path: Callable[[MarkovScaleState], str]) -> None:
-        self._path = path
-
-    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
-        return self._path(input)
-
-    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
-        return self._path(input)
-
-
 def is_scheduled(loop: Any) -> bool:
     """Return whether a loop has the nodes that a schedule can be put between."""
     return isinstance(loop, CompiledStateGraph) and _VERIFY in loop.builder.nodes
@@ -169,10 +154,10 @@ def scheduled(
             node.scheduled = True
             builder.add_node(name, node, retry_policy=graph.nodes[name].retry_policy or None)
     actions = [name for name in ("generate", "revise") if name in graph.builder.nodes]
-    builder.add_conditional_edges(START, _InPlace(begin), [*actions, _VERIFY, END])
+    builder.add_conditional_edges(START, InPlace(begin, "schedule"), [*actions, _VERIFY, END])
     for name in actions:
         builder.add_edge(name, _VERIFY)
-    builder.add_conditional_edges(_VERIFY, _InPlace(after), [*actions, END])
+    builder.add_conditional_edges(_VERIFY, InPlace(after, "schedule"), [*actions, END])
     recording = builder.compile(store=graph.store, name=f"{graph.get_name()}_recording")
     limit = _STEPS_PER_ATTEMPT * schedule.attempts + _STEPS_BESIDE
     limit = max(limit, LEAST_RECURSION_LIMIT)
