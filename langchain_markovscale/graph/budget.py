@@ -130,7 +130,7 @@ def why_over_budget(
             return exceeded
     if free or not {"tokens", "usd"}.intersection(budget):
         return None
-    if unreported := [name for name, calls in usage.items() if _is_unreported(calls)]:
+    if unreported := [name for name, used in usage.items() if _is_unreported(used)]:
         return (
             "The budget can't be kept, because no call to "
             f"{' or '.join(map(repr, unreported))} reported its tokens: let the model report "
@@ -138,7 +138,7 @@ def why_over_budget(
             "none as FunctionVerifier."
         )
     if "tokens" in budget:
-        tokens = {name: _estimate(calls, 1.0, 1.0) for name, calls in usage.items()}
+        tokens = {name: _estimate(used, 1.0, 1.0) for name, used in usage.items()}
         exceeded = _exceeded("tokens", budget["tokens"], purpose, tokens, attempts, calls)
         if exceeded is not None:
             return exceeded
@@ -146,30 +146,10 @@ def why_over_budget(
         return None
     input_price, output_price = budget["usd_per_input_token"], budget["usd_per_output_token"]
     spent = {
-        name: _estimate(calls, _price(input_price, name), _price(output_price, name))
-        for name, calls in usage.items()
+        name: _estimate(used, _price(input_price, name), _price(output_price, name))
+        for name, used in usage.items()
     }
     return _exceeded("usd", budget["usd"], purpose, spent, attempts, calls)
-
-
-def most_calls(
-    wanted: int,
-    budget: Budget,
-    purpose: Purpose,
-    attempts: Sequence[Attempt],
-    usage: UsageByPurpose,
-    seconds: Seconds,
-    *,
-    free: bool,
-) -> int:
-    """Return how many calls the budget allows at once, of so many and at least one.
-
-    The arguments are those of `why_over_budget`.
-    """
-    given = (budget, purpose, attempts, usage, seconds)
-    while wanted > 1 and why_over_budget(*given, free=free, calls=wanted) is not None:
-        wanted -= 1
-    return wanted
 
 
 def _exceeded(

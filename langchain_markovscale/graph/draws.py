@@ -20,7 +20,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_markovscale._text import logger_of
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.branches import Draw, Dropped
-from langchain_markovscale.graph.budget import most_calls
+from langchain_markovscale.graph.budget import why_over_budget
 from langchain_markovscale.graph.class_weights import CLASS_WEIGHTS_KEY, weights_in
 from langchain_markovscale.graph.metering import UsageByPurpose, add_usage_for, unless_repeated
 from langchain_markovscale.graph.nodes import GenerateNode, VerifierLike, VerifyProxyNode
@@ -98,9 +98,10 @@ class DrawingNode(BranchNode, GenerateNode):
         draws = decision.get("draws", 1)
         if budget is None:
             return draws
-        return most_calls(
-            draws, budget, self._purpose, work.attempts, work.usage, work.seconds, free=self._free
-        )
+        at_work = budget, self._purpose, work.attempts, work.usage, work.seconds
+        while draws > 1 and why_over_budget(*at_work, free=self._free, calls=draws) is not None:
+            draws -= 1
+        return draws
 
     def _update(
         self, work: Work, result: Draft, cost: Usage | None, usage: UsageByPurpose

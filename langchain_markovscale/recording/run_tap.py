@@ -36,7 +36,6 @@ class RunTap(BaseCallbackHandler):
     ) -> None:
         self._view, self._done, self._trouble = view, done, trouble
         self._runs: dict[UUID, ObservedRun] = {}
-        self._steps: dict[UUID, UUID] = {}  # of each chain directly below a run, that run
         self._inside: dict[UUID, UUID] = {}  # of every chain below a run, that run
         self._within: dict[UUID, UUID] = {}  # of everything below a step, that step
         self._meters: dict[UUID, tuple[Meter, float]] = {}  # of each step, and when it began
@@ -61,7 +60,6 @@ class RunTap(BaseCallbackHandler):
                 return
             self._inside[run_id] = above
             if parent_run_id == above and "langgraph_node" in (metadata or {}):
-                self._steps[run_id] = above
                 self._within[run_id] = run_id
                 self._meters[run_id] = Meter(), monotonic()
             elif parent_run_id in self._within:
@@ -104,23 +102,22 @@ class RunTap(BaseCallbackHandler):
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """Take over what a step wrote, or hand on a run that is finished."""
         with self._lock:
-            self._inside.pop(run_id, None)
+            above = self._inside.pop(run_id, None)
             run = self._runs.pop(run_id, None)
-            step_of = self._steps.pop(run_id, None)
             self._within.pop(run_id, None)
-            meter, began = self._meters.pop(run_id, (None, 0.0))
+            step = self._meters.pop(run_id, None)
         try:
             if run is not None:
                 self._done(run_id, run, outputs)
-            elif step_of in self._runs:
-                usage = None if meter is None else meter.usage
-                self._runs[step_of].took(outputs, self._view, usage, monotonic() - began)
-                self._runs[step_of].wrote(outputs, self._view)
+            elif step is not None and above in self._runs:
+                meter, began = step
+                self._runs[above].took(outputs, self._view, meter.usage, monotonic() - began)
+                self._runs[above].wrote(outputs, self._view)
         except Exception as error:
             self._trouble(error)
 
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """Forget a run, or a step of one, that failed."""
         with self._lock:
-            for noted in (self._inside, self._runs, self._steps, self._within, self._meters):
+            for noted in (self._inside, self._runs, self._within, self._meters):
                 noted.pop(run_id, None)
