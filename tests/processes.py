@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from multiprocessing import forkserver
 from pathlib import Path
 from signal import SIGKILL
@@ -90,22 +90,34 @@ def run_paid(
     address: str, log: Path, question: str, dies_at: int | None, native_async: bool
 ) -> None:
     """Run a question, or go on with it from the last checkpoint that there is."""
-    ledger, thread = Ledger(log, dies_at), thread_of(question)
+    make = partial(paid_graph, Ledger(log, dies_at))
+    go_on(make, address, question, thread_of(question), native_async=native_async)
+
+
+def go_on(
+    make: Callable[[Any], Any],
+    address: str,
+    question: str,
+    config: dict[str, Any],
+    *,
+    native_async: bool,
+) -> None:
+    """Run a question by the graph that is made for a checkpointer, or go on with it."""
 
     def given(kept: object) -> dict[str, str] | None:
         return None if kept else {"question": question}
 
     async def in_event_loop() -> None:
         async with async_saver_at(address) as saver:
-            start = given(await saver.aget_tuple(thread))
-            await paid_graph(ledger, saver).ainvoke(start, thread, durability="sync")
+            start = given(await saver.aget_tuple(config))
+            await make(saver).ainvoke(start, config, durability="sync")
 
     if native_async:
         asyncio.run(in_event_loop())
         return
     with saver_at(address) as saver:
-        start = given(saver.get_tuple(thread))
-        paid_graph(ledger, saver).invoke(start, thread, durability="sync")
+        start = given(saver.get_tuple(config))
+        make(saver).invoke(start, config, durability="sync")
 
 
 def outcome(state: dict[str, Any]) -> dict[str, Any]:

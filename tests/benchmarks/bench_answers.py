@@ -10,6 +10,7 @@ from time import process_time
 
 import pytest
 from langchain_core.messages import AIMessage
+from meanings import Alike
 from reading_floods import floods, repeated
 
 from langchain_markovscale.answers import math_worker
@@ -38,15 +39,7 @@ TWICE = {  # read as a number and as a text, as JSON and as lines, or two texts
 CUT_OFF = AIMessage("", response_metadata={"finish_reason": "length"})
 
 
-class NoEmbeddings:
-    def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        return [[1.0, 0.0] for _ in texts]
-
-    def embed_query(self, text: str) -> list[float]:
-        return [1.0, 0.0]
-
-
-SEMANTIC = SemanticKey(NoEmbeddings(), threshold=0.9)
+SEMANTIC = SemanticKey(Alike(), threshold=0.9)
 
 
 def particulars(text: str) -> object:

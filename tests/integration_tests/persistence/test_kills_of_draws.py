@@ -1,13 +1,13 @@
 """Kill -9 in the midst of draws at once: the calls that were cut off are made again, no others."""
 
-import asyncio
+from functools import partial
 from signal import SIGKILL
 
 import pytest
 from langchain_core.runnables import RunnableLambda
 from paid_calls import CALIBRATION, Ledger, dice
-from processes import started, thread_of
-from savers import async_saver_at, saver_at
+from processes import go_on, started, thread_of
+from savers import saver_at
 
 from langchain_markovscale import create_markovscale_graph
 
@@ -39,30 +39,17 @@ def graph_of(ledger, checkpointer):
     )
 
 
-def go_on(address, log, dies_at, native_async, threads):
-    ledger, config = Ledger(log, dies_at), thread_of(QUESTION)
+def draw_on(address, log, dies_at, native_async, threads):
+    config = thread_of(QUESTION)
     if threads is not None:
         config = {**config, "max_concurrency": threads}
-
-    def given(kept):
-        return None if kept else {"question": QUESTION}
-
-    async def in_event_loop():
-        async with async_saver_at(address) as saver:
-            start = given(await saver.aget_tuple(config))
-            await graph_of(ledger, saver).ainvoke(start, config, durability="sync")
-
-    if native_async:
-        asyncio.run(in_event_loop())
-        return
-    with saver_at(address) as saver:
-        start = given(saver.get_tuple(config))
-        graph_of(ledger, saver).invoke(start, config, durability="sync")
+    make = partial(graph_of, Ledger(log, dies_at))
+    go_on(make, address, QUESTION, config, native_async=native_async)
 
 
 def runs_to_the_end(address, log, dies_at, *options):
     """Whether a new process comes to the end, or kills itself before."""
-    with started(go_on, address, log, dies_at, *options) as process:
+    with started(draw_on, address, log, dies_at, *options) as process:
         process.join(60)
     assert process.exitcode in (0, -SIGKILL)
     return process.exitcode == 0

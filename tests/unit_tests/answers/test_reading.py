@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 from langchain_core.messages import AIMessage
+from meanings import Alike
 
 from langchain_markovscale.answers import math_worker
 from langchain_markovscale.answers.boxes import normalized_latex
@@ -128,15 +129,7 @@ def test_reasons_are_counted_in_words() -> None:
     assert without_key_in_words({}, 480) == ""
 
 
-class NoEmbeddings:
-    def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        return [[1.0, 0.0] for _ in texts]
-
-    def embed_query(self, text: str) -> list[float]:
-        return [1.0, 0.0]
-
-
-SEMANTIC = SemanticKey(NoEmbeddings(), threshold=0.9)
+SEMANTIC = SemanticKey(Alike(), threshold=0.9)
 READERS: dict[str, Callable[[str], object]] = {
     **{
         name: resolve_answer_key(name)
