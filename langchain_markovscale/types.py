@@ -138,7 +138,8 @@ class Decision(TypedDict):
     Attributes:
         action: `stop`, `revise` or `generate`.
         best: Index of the best attempt so far; None before the first.
-        parent: Index of the attempt to revise; None unless `action` is `revise`.
+        parent: Index of the attempt to revise: the best or, where that was revised before, one that
+            was not and is nearly as good. None unless `action` is `revise`.
         belief: Probability that the best attempt is correct.
         expected_gain: How much the best plan from here is expected to raise that probability. Below
             0 no plan raises it; the best answer is returned anyway, so that 0 is shown.

@@ -263,7 +263,7 @@ class Criterion:
         if not attempts:
             return self._first(class_weights, wait)
         situation, plan = self._considered(attempts, class_weights, wait, pattern)
-        best, belief = situation.hand.attempt, situation.hand.belief
+        _, best, belief, parent, _ = situation.hand
         if not isinstance(plan, Plan):
             return _decision("stop", best, belief, len(attempts), plan)
         pays = self._pays(plan)
@@ -271,6 +271,8 @@ class Criterion:
         reason: Reason = "gain_exceeds_cost" if pays else "gain_below_cost"
         gain, cost = self.phi * plan.gain, self._stretch * plan.cost
         decision = _decision(action, best, belief, len(attempts), reason, gain, cost)
+        if action == "revise":
+            decision["parent"] = parent
         if action == "generate" and self.waiting.draws_at_once != 1:
             decision["draws"] = plan.draws
         return decision
@@ -363,7 +365,7 @@ def _decision(
     return {
         "action": action,
         "best": best,
-        "parent": best if action == "revise" else None,
+        "parent": None,
         "belief": belief,
         "expected_gain": gain,
         "cost": cost,

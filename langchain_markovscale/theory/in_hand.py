@@ -1,4 +1,4 @@
-"""The best answer so far: the one to return, and the one to revise."""
+"""The best answer so far, which is returned, and the attempt to revise."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,6 +7,9 @@ from langchain_markovscale.theory.posterior import Posterior
 from langchain_markovscale.theory.validation import TOLERANCE
 from langchain_markovscale.types import Attempt, is_repeated
 
+NEARLY = 0.1
+"""By how much less an attempt may be believed than the best one and be revised in its place."""
+
 
 class InHand(NamedTuple):
     """The best answer so far.
@@ -14,14 +17,16 @@ class InHand(NamedTuple):
     Attributes:
         answer: Which of the posterior's answers; None where it is wrong for want of a key.
         attempt: The latest attempt that carries it.
-        depth: How many revisions lie between that and its fresh draw.
         belief: The chance that it is right.
+        parent: The attempt to revise.
+        depth: How many revisions lie between the parent and its fresh draw.
     """
 
     answer: int | None
     attempt: int
-    depth: int
     belief: float
+    parent: int
+    depth: int
 
 
 def in_hand(posterior: Posterior, attempts: Sequence[Attempt]) -> InHand:
@@ -30,12 +35,14 @@ def in_hand(posterior: Posterior, attempts: Sequence[Attempt]) -> InHand:
     if not beliefs:
         scores = [attempt["score"] or 0.0 for attempt in attempts]
         attempt = max(range(len(attempts)), key=lambda index: (scores[index], index))
-        return InHand(None, attempt, posterior.depths[attempt], 0.0)
+        parent = _to_revise(attempts, attempt, [0.0] * len(attempts))
+        return InHand(None, attempt, 0.0, parent, posterior.depths[parent])
     most = max(beliefs)
     alike = [answer for answer, each in enumerate(beliefs) if each >= most - TOLERANCE]
     answer = alike[0] if len(alike) == 1 else _best_scored(attempts, posterior, alike)
     attempt = posterior.latest[answer]
-    return InHand(answer, attempt, posterior.depths[attempt], _clipped(beliefs[answer]))
+    parent = _to_revise(attempts, attempt, _by_attempt(attempts, posterior, beliefs))
+    return InHand(answer, attempt, _clipped(beliefs[answer]), parent, posterior.depths[parent])
 
 
 def without_repeated(attempts: Sequence[Attempt]) -> tuple[list[Attempt], list[int]]:
@@ -47,6 +54,31 @@ def without_repeated(attempts: Sequence[Attempt]) -> tuple[list[Attempt], list[i
         {**attempts[index], "parent": parent} for index, parent in zip(kept, parents, strict=True)
     ]
     return others, kept
+
+
+def _to_revise(attempts: Sequence[Attempt], best: int, beliefs: Sequence[float]) -> int:
+    """Return the best attempt or, where it was revised before, a nearly as good one that was not.
+
+    A model that leaves little to chance answers the same request in the same way again, and a
+    recording of a loop does not tell what second revisions of one attempt are worth.
+    """
+    revised = {attempt["parent"] for attempt in attempts}
+    if best not in revised:
+        return best
+    enough = beliefs[best] - NEARLY
+    others = [at for at in range(len(attempts)) if at not in revised and beliefs[at] >= enough]
+    return max(others, key=lambda at: (beliefs[at], attempts[at]["score"] or 0.0, at), default=best)
+
+
+def _by_attempt(
+    attempts: Sequence[Attempt], posterior: Posterior, beliefs: Sequence[float]
+) -> Sequence[float]:
+    """Return the chance that each attempt is right."""
+    if len(beliefs) == len(attempts):
+        return beliefs
+    keys = [attempts[at]["key"] for at in posterior.latest]
+    carried = dict(zip(keys, beliefs, strict=True))
+    return [carried.get(attempt["key"], 0.0) for attempt in attempts]
 
 
 def _best_scored(attempts: Sequence[Attempt], posterior: Posterior, alike: list[int]) -> int:

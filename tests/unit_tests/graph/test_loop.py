@@ -147,6 +147,23 @@ def test_the_best_answer_is_revised_and_not_the_latest(run):
     assert [message.text for message in model.asked[2][:2]] == [QUESTION["question"], "good"]
 
 
+def test_what_was_revised_in_vain_is_not_revised_again(run):
+    def always_the_same(messages):
+        return {"bad": "worse", "worse": "good"}[messages[1].text] if messages[1:] else "bad"
+
+    graph = create_markovscale_graph(
+        ScriptedModel(script=[always_the_same], repeat=True),
+        verifier=accepts("good"),
+        calibration=REPAIRING,
+        actions=("revise",),
+        max_rounds=3,
+        cost_per_round=0.0,
+    )
+    state = run(graph, QUESTION)
+    assert [attempt["parent"] for attempt in state["attempts"]] == [None, 0, 1]
+    assert state["answer"] == "good"
+
+
 def test_a_revision_without_a_critique_is_asked_for_in_other_words(run):
     model = ScriptedModel(script=["five", "four"])
     graph = create_markovscale_graph(

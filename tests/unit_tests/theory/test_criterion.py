@@ -108,7 +108,11 @@ def test_a_decision_is_plain_and_complete(known, attempts, cost, actions, most):
     assert decision["attempts"] == len(attempts)
     assert decision["action"] in ("stop", *actions)
     if decision["action"] == "revise":
-        assert decision["parent"] == decision["best"]
+        revised = {attempt["parent"] for attempt in attempts}
+        if decision["best"] in revised:
+            assert decision["parent"] not in revised - {decision["best"]}
+        else:
+            assert decision["parent"] == decision["best"]
     else:
         assert decision["parent"] is None
     if len(attempts) >= most:
@@ -123,6 +127,14 @@ def test_a_decision_is_plain_and_complete(known, attempts, cost, actions, most):
     else:
         assert decision["reason"] == "gain_exceeds_cost"
         assert decision["expected_gain"] > decision["cost"]
+
+
+@pytest.mark.parametrize(("first", "parent"), [(REJECT, 1), (ACCEPT, 0)])
+def test_after_a_revision_in_vain_what_is_nearly_as_good_is_revised(first, parent):
+    known = replace(ONE, repair=(0.15,))
+    attempts = [attempt("a", first), attempt("b", REJECT, parent=0)]
+    decision = Criterion(known, 0.0, 4, ["revise"]).decide(attempts)
+    assert (decision["best"], decision["parent"]) == (0, parent)
 
 
 @given(any_rates, runs(), st.sampled_from([None, 4, 7]))
