@@ -5,12 +5,13 @@ Both take jobs as the real ones do, over HTTP, and can be told to go wrong.
 
 import json
 import threading
+import time
 from collections import Counter
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlparse
 
 _DAY = 86_400
-_NOW = 1_800_000_000  # a clock ahead of ours, so that no job is too old to be found
 
 
 class BatchApis:
@@ -22,7 +23,11 @@ class BatchApis:
         outcome: Told the name and the body of a request: None for an answer, or "refused",
             "overloaded", "expired" for an error.
         polls: Looks at a job before it has ended.
-        lost: Jobs whose taking the client is not told of: the connection breaks off.
+        lost: Jobs whose taking the client is not told of.
+        status: What it is told instead, such as 503; None where the connection breaks off.
+        now: What the clock shows.
+        cancelled: Jobs that somebody cancels: the second half of their requests has no reply.
+        sent: Told the lines of a file of results: those that are sent.
         refused: Why whole jobs are refused; None where they are not.
     """
 
@@ -30,7 +35,9 @@ class BatchApis:
         self.answer = answer
         self.jobs, self.asked = {}, Counter()
         self.outcome = lambda name, body: None
-        self.polls, self.lost, self.refused = 1, 0, None
+        self.polls, self.lost, self.status, self.refused = 1, 0, None, None
+        self.now, self.cancelled = time.time(), set()
+        self.sent = lambda lines: lines
         self._files, self._metadata, self._looks = {}, {}, Counter()
         self._lock = threading.Lock()
         apis = self
@@ -47,11 +54,11 @@ class BatchApis:
                 self._reply(apis.post(urlparse(self.path).path, sent))
 
             def _reply(self, value):
-                if value is None:
+                if value is None and apis.status is None:
                     self.close_connection = True
                     return
                 text = value if isinstance(value, str) else json.dumps(value)
-                self.send_response(200)
+                self.send_response(200 if value is not None else apis.status)
                 kind = "application/json" if text is not value else "application/x-jsonl"
                 self.send_header("content-type", kind)
                 self.send_header("content-length", str(len(text.encode())))
@@ -97,9 +104,9 @@ class BatchApis:
                 return {"data": listed, "has_more": False, "first_id": None, "last_id": None}
             *_, name, last = path.split("/")
             if last == "content":
-                return self._file(name)
+                return "\n".join(self.sent([*map(json.dumps, self._file(name))]))
             if last == "results":
-                return "".join(f"{json.dumps(each)}\n" for each in self._anthropic_results(name))
+                return "\n".join(self.sent([*map(json.dumps, self._anthropic_results(name))]))
             return self._openai(last) if "messages" not in path else self._anthropic(last)
 
     def _has_ended(self, job, look):
@@ -107,11 +114,12 @@ class BatchApis:
         return self._looks[job] > self.polls
 
     def _openai(self, job, look=True):
-        status = "completed" if self._has_ended(job, look) else "in_progress"
+        ended = self._has_ended(job, look)
+        status = ("cancelled" if job in self.cancelled else "completed") if ended else "in_progress"
         about = {
             "id": job,
             "object": "batch",
-            "created_at": _NOW,
+            "created_at": int(self.now),
             "endpoint": "/v1/chat/completions",
             "completion_window": "24h",
             "input_file_id": "file",
@@ -120,14 +128,17 @@ class BatchApis:
         }
         if self.refused is not None:
             return about | {"errors": {"object": "list", "data": [{"message": self.refused}]}}
-        if status == "completed":
+        if ended:
             about |= {"output_file_id": f"out-{job}", "error_file_id": f"err-{job}"}
         return about
 
     def _file(self, name):
         kind, _, job = name.partition("-")
         lines = []
-        for custom_id, body in self.jobs[job].items():
+        requests = list(self.jobs[job].items())
+        if job in self.cancelled:
+            del requests[len(requests) // 2 :]
+        for custom_id, body in requests:
             outcome = self.outcome(custom_id, body)
             if outcome is None and kind == "out":
                 response, error = {"status_code": 200, "body": self._completion(body)}, None
@@ -139,7 +150,7 @@ class BatchApis:
             else:
                 continue
             lines.append({"custom_id": custom_id, "response": response, "error": error})
-        return "\n".join(map(json.dumps, lines))
+        return lines
 
     def _completion(self, body):
         return {
@@ -155,24 +166,30 @@ class BatchApis:
         }
 
     def _anthropic(self, job, look=True):
-        ended, time = self._has_ended(job, look), "2027-01-15T08:00:00Z"
+        ended, moment = (
+            self._has_ended(job, look),
+            datetime.fromtimestamp(self.now, UTC).isoformat(),
+        )
         kinds = ("processing", "succeeded", "errored", "canceled", "expired")
         counts = dict.fromkeys(kinds, 0)
         counts["succeeded" if ended else "processing"] = len(self.jobs[job])
         return {
             "id": job,
             "type": "message_batch",
-            "created_at": time,
-            "expires_at": time,
+            "created_at": moment,
+            "expires_at": moment,
             "processing_status": "ended" if ended else "in_progress",
             "request_counts": counts,
             "results_url": f"{self.url}/v1/messages/batches/{job}/results",
         }
 
     def _anthropic_results(self, job):
-        for custom_id, body in self.jobs[job].items():
+        requests = list(self.jobs[job].items())
+        for number, (custom_id, body) in enumerate(requests):
             outcome = self.outcome(custom_id, body)
-            if outcome is None:
+            if job in self.cancelled and number >= len(requests) // 2:
+                result = {"type": "canceled"}
+            elif outcome is None:
                 result = {"type": "succeeded", "message": self._message(body)}
             elif outcome == "expired":
                 result = {"type": "expired"}

@@ -201,6 +201,10 @@ class JobQueue:
         """Return whether the service has a job; one that it never got is dropped."""
         if job.id is not None:
             return True
+        return await self._found(job, service)
+
+    async def _found(self, job: Job, service: BatchService) -> bool:
+        """Look for a job at the service; one that it does not have is dropped."""
         known = {each.id for each in self._journal.jobs.values() if each.id is not None}
         found = await asyncio.to_thread(service.find, job.name, job.requests, job.begun, known)
         if found is None:
@@ -218,17 +222,16 @@ class JobQueue:
         except JobRefusedError:
             self._journal.dropped(job)
             raise
-        listed = await asyncio.to_thread(lambda: dict(service.replies(job_id)))
+        listed = await asyncio.to_thread(_by_name, service, job_id)
         replies = {name: listed[name] for name in job.requests if name in listed}
+        missing = await asyncio.to_thread(service.missing, job_id)
         if listed and not replies:  # it was taken for ours while it ran, and is another's
-            job.id = None
-            if await self._was_submitted(job, service):
+            if await self._found(job, service):
                 return await self._result(job, service)
-            return {}
-        bodies = {name: reply.body for name, reply in replies.items() if reply.body is not None}
-        self._journal.ended(job, bodies)
-        lost = Reply(None, "the job has ended without a reply to the request", temporary=True)
-        return {name: replies.get(name, lost) for name in job.requests}
+        else:
+            bodies = {name: reply.body for name, reply in replies.items() if reply.body is not None}
+            self._journal.ended(job, bodies)
+        return {name: replies.get(name, missing) for name in job.requests}
 
     def _deliver(self, name: str, reply: Reply) -> None:
         waiting = self._waiting.get(name)
@@ -240,3 +243,12 @@ class JobQueue:
         self._tries[name] += 1
         if not reply.temporary or self._tries[name] >= _MOST_TRIES:
             waiting.reply.set_exception(BatchRequestError(reply.error))
+
+
+def _by_name(service: BatchService, job_id: str) -> dict[str, Reply]:
+    """Return the replies of a job; of several to one request, the first that is no error."""
+    listed: dict[str, Reply] = {}
+    for name, reply in service.replies(job_id):
+        if name not in listed or listed[name].body is None:
+            listed[name] = reply
+    return listed

@@ -19,8 +19,13 @@ from langchain_core.messages import (
 )
 from langchain_core.messages.ai import UsageMetadata
 
+from langchain_markovscale._text import logger_of
+from langchain_markovscale.display.wording import counted
+
+logger = logger_of(__name__)
+
 _MEBIBYTE = 2**20
-_CLOCKS_DIFFER = 300.0  # seconds by which the service's clock may be behind
+_CLOCKS_DIFFER = 86_400.0  # seconds by which the service's clock may be behind, or set wrong here
 _OUR_JOB = "markovscale_job"
 _ANTHROPIC_TOKENS = 4096  # it has no default of its own
 
@@ -49,6 +54,9 @@ class Reply(NamedTuple):
     body: dict[str, Any] | None
     error: str = ""
     temporary: bool = False
+
+
+_CANCELLED = Reply(None, "the job was cancelled at the provider's")
 
 
 class JobRefusedError(RuntimeError):
@@ -109,7 +117,34 @@ class BatchService(ABC):
 
     @abstractmethod
     def replies(self, job_id: str) -> Iterator[tuple[str, Reply]]:
-        """Yield the replies of a job that has ended, by the names of their requests."""
+        """Yield the replies of a job that has ended, by the names of their requests.
+
+        They are in any order. A line that can't be read is none, and is counted in a warning.
+        """
+
+    def missing(self, job_id: str) -> Reply:
+        """Return what stands for the reply to a request of a job that has ended without one."""
+        return Reply(None, "the job has ended without a reply to the request", temporary=True)
+
+    @abstractmethod
+    def _reply(self, record: Mapping[str, Any]) -> Reply:
+        """Return what a line of a file of replies says."""
+
+    def _read(self, results: bytes, job_id: str) -> Iterator[tuple[str, Reply]]:
+        unreadable = 0
+        for line in filter(bytes.strip, results.split(b"\n")):
+            try:
+                record = json.loads(line)
+                name, reply = str(record["custom_id"]), self._reply(record)
+                if reply.body is not None:
+                    self.message(reply.body)
+            except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+                unreadable += 1
+            else:
+                yield name, reply
+        if unreadable:
+            lines = counted(unreadable, "line")
+            logger.warning("%s of the results of %s could not be read.", lines, job_id)
 
 
 class OpenAIBatches(BatchService):
@@ -160,7 +195,7 @@ class OpenAIBatches(BatchService):
         for batch in self.client.batches.list(limit=100):
             if batch.created_at < since - _CLOCKS_DIFFER:
                 return None
-            if (batch.metadata or {}).get(_OUR_JOB) == job:
+            if (batch.metadata or {}).get(_OUR_JOB) == job and batch.id not in others:
                 return str(batch.id)
         return None
 
@@ -177,10 +212,25 @@ class OpenAIBatches(BatchService):
         """Read both files, that of the replies and that of the errors."""
         batch = self.client.batches.retrieve(job_id)
         for file_id in filter(None, (batch.output_file_id, batch.error_file_id)):
-            for line in self.client.files.content(file_id).text.splitlines():
-                if line.strip():
-                    record = json.loads(line)
-                    yield record["custom_id"], _openai_reply(record)
+            yield from self._read(self.client.files.content(file_id).content, job_id)
+
+    def missing(self, job_id: str) -> Reply:
+        """Ask whether the job was cancelled: whoever did that does not want its requests."""
+        if self.client.batches.retrieve(job_id).status == "cancelled":
+            return _CANCELLED
+        return super().missing(job_id)
+
+    def _reply(self, record: Mapping[str, Any]) -> Reply:
+        response, error = record.get("response") or {}, record.get("error")
+        status, body = response.get("status_code"), response.get("body") or {}
+        if error is None and status == 200:
+            return Reply(body)
+        error = error or body.get("error") or {}
+        if error.get("code") == "batch_cancelled":
+            return _CANCELLED
+        words = f"{error.get('code') or status}: {error.get('message') or 'no reason is given'}"
+        refused = isinstance(status, int) and 400 <= status < 500 and status not in (408, 409, 429)
+        return Reply(None, words, temporary=not refused)
 
 
 def _openai_line(request: Request) -> dict[str, Any]:
@@ -190,17 +240,6 @@ def _openai_line(request: Request) -> dict[str, Any]:
         "url": "/v1/chat/completions",
         "body": request.body,
     }
-
-
-def _openai_reply(record: Mapping[str, Any]) -> Reply:
-    response, error = record.get("response") or {}, record.get("error")
-    status, body = response.get("status_code"), response.get("body") or {}
-    if error is None and status == 200:
-        return Reply(body)
-    error = error or body.get("error") or {}
-    words = f"{error.get('code') or status}: {error.get('message') or 'no reason is given'}"
-    refused = isinstance(status, int) and 400 <= status < 500 and status not in (408, 409, 429)
-    return Reply(None, words, temporary=not refused)
 
 
 class AnthropicBatches(BatchService):
@@ -272,12 +311,17 @@ class AnthropicBatches(BatchService):
 
     def replies(self, job_id: str) -> Iterator[tuple[str, Reply]]:
         """Read the stream of results."""
-        for result in self.client.messages.batches.results(job_id):
-            yield result.custom_id, self._reply(result.result.model_dump(mode="json"))
+        # Not by the client's own decoder, which gives up at a line that it can't read.
+        streaming = self.client.messages.batches.with_streaming_response
+        with streaming.results(job_id) as response:
+            yield from self._read(response.read(), job_id)
 
-    def _reply(self, result: Mapping[str, Any]) -> Reply:
+    def _reply(self, record: Mapping[str, Any]) -> Reply:
+        result = record["result"]
         if result["type"] == "succeeded":
             return Reply(result["message"])
+        if result["type"] == "canceled":
+            return _CANCELLED
         error = (result.get("error") or {}).get("error") or {}
         words = error.get("message") or f"the request was {result['type']}"
         return Reply(None, words, temporary=error.get("type") not in self._REFUSED)

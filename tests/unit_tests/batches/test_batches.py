@@ -197,10 +197,79 @@ def test_a_process_killed_before_it_submits_submits_afterwards(apis, record, mon
     assert set(apis.asked.values()) == {1}
 
 
-def test_a_lost_reply_to_a_submission_submits_nothing_twice(apis, record):
-    apis.lost = 1
+@pytest.mark.parametrize(("status", "hours_behind"), [(None, 0), (503, 10)])
+def test_a_lost_reply_to_a_submission_submits_nothing_twice(apis, record, status, hours_behind):
+    apis.lost, apis.status = 1, status
+    apis.now -= hours_behind * 3600
+    assert record(QUESTIONS[:2], revisions=0).recorded == 2
+    assert set(apis.asked.values()) == {1}
+
+
+def test_a_process_killed_while_it_keeps_the_replies_fetches_them_again(apis, record, monkeypatch):
+    def half(journal, job, replies):
+        journal._file.write(b'{"job": "')
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JobJournal, "ended", half)
+        with pytest.raises(Killed):
+            record()
     assert record().recorded == 4
     assert set(apis.asked.values()) == {1}
+
+
+def test_results_come_in_any_order_twice_among_others_and_between_broken_lines(apis, record):
+    def sent(lines):
+        if not lines:
+            return lines
+        other = {**json.loads(lines[0]), "custom_id": "another's"}
+        failed = {**json.loads(lines[-1]), "response": None, "error": {"code": "batch_expired"}}
+        failed["result"] = {"type": "expired"}
+        broken = ["null", "[]", '{"custom_id": "x"}', lines[0][: len(lines[0]) // 2], "{"]
+        # Only "\n" ends a line, and JSON may have the others in its texts as they are.
+        whole = [line.replace("answer is", "answer\u2028\x85is") for line in lines]
+        return [json.dumps(failed), *broken, "", json.dumps(other), *reversed(whole), *whole]
+
+    apis.sent = sent
+    recording = record()
+    assert (recording.recorded, recording.failed) == (4, {})
+    assert set(apis.asked.values()) == {1}
+
+
+@pytest.mark.parametrize("broken", ["half", "empty"])
+def test_a_request_whose_result_cannot_be_read_is_made_again(apis, record, caplog, broken):
+    def sent(lines):
+        if lines and len(apis.jobs) == 1:
+            record = json.loads(lines[0])
+            record |= {"response": {"status_code": 200, "body": {"choices": []}}}
+            record |= {"result": {"type": "succeeded", "message": {"content": None}}}
+            lines[0] = lines[0][:-5] if broken == "half" else json.dumps(record)
+        return lines
+
+    apis.sent = sent
+    recording = record()
+    assert (recording.recorded, recording.failed) == (4, {})
+    assert sorted(apis.asked.values())[-2:] == [1, 2]
+    assert "1 line of the results of job-0 could not be read" in caplog.text
+
+
+def test_a_job_that_somebody_cancels_is_not_submitted_again_before_the_next_call(apis, record):
+    apis.cancelled = {"job-0"}
+    recording = record(revisions=0)
+    assert recording.recorded == 2
+    assert all("the job was cancelled" in error for error in recording.failed.values())
+    assert kinds_of_jobs(apis) == [{"draw": 8}, {"judge": 4}]
+    assert record(revisions=0).recorded == 2
+    assert kinds_of_jobs(apis)[2:] == [{"draw": 4}, {"judge": 4}]
+
+
+@pytest.mark.parametrize("apis", ["openai"], indirect=True)  # the other tells its own by them
+def test_a_job_with_nothing_but_results_of_others_is_given_up(apis, record):
+    apis.sent = lambda lines: [json.dumps({**json.loads(line), "custom_id": "x"}) for line in lines]
+    recording = record(QUESTIONS[:1], revisions=0)
+    assert recording.recorded == 0
+    assert "ended without a reply" in str(recording)
+    assert len(apis.jobs) == 3
 
 
 def test_a_run_that_is_broken_off_while_it_waits_goes_on_with_its_jobs(apis, client, path):
