@@ -138,7 +138,9 @@ def record_dataset(
             cloudpickle can send there.
         ds: The questions: as for `record_traces`, a file of them, or a Ray dataset with such rows.
         out: A folder that all machines see, or a URL that fsspec knows, such as `s3://…`. There an
-            actor uploads what is new after 64 lines of its journal, or 30 seconds.
+            actor uploads what is new after 64 lines of its journal, or 30 seconds. A second call
+            on a folder at the same time is an error; an object store has no locks, so that there
+            both calls pay for the questions, and nothing of either is lost.
         **options: Those of the actors, `ActorOptions`, and those of every recording,
             `CommonRecordingOptions`, as `record_traces` has them. Ray shows how far it is.
             `confirm` is called once, before the actors are made, with an estimate for all

@@ -2,14 +2,16 @@
 
 On a disk a shard's files grow in place. For an object store they grow on the worker's own disk, and
 what is new of them is uploaded as numbered parts, which become one object at the end: a worker that
-is lost takes with it no more than what it has not uploaded yet.
+is lost takes with it no more than what it has not uploaded yet. There are no locks: two workers at
+once on a shard both pay for it, and neither removes what the other has finished.
 """
 
 import json
 import os
+import secrets
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,10 +19,14 @@ from time import monotonic
 from typing import Any
 
 from langchain_markovscale._extras import naming_the_extra
+from langchain_markovscale._text import logger_of
 from langchain_markovscale.recording.recording_file import unfinished_file
+
+logger = logger_of(__name__)
 
 _LOOK_EVERY = 1.0  # seconds
 _PART_EVERY = 30.0  # seconds, where there is anything new
+_DIGITS = 6  # of the numbers of workers and of their parts
 _PART_LINES = 64  # the journal of attempts has one for each that is made and that is verified
 
 
@@ -49,8 +55,7 @@ class Folder(Output):
 
     def ids(self, name: str) -> set[str]:
         """Read the file."""
-        path = self._path / name
-        return set(_by_id(path.read_bytes())) if path.exists() else set()
+        return _ids_in(self._path / name)
 
     @contextmanager
     def working(self, name: str) -> Iterator[Path]:
@@ -73,69 +78,82 @@ class ObjectStore(Output):
         """Read the object, and what parts there are."""
         with TemporaryDirectory() as folder:
             path = Path(folder) / name
-            self._download(name, path)
-            return set(_by_id(path.read_bytes())) if path.exists() else set()
+            self._download(path, self._parts(name))
+            return _ids_in(path)
 
     @contextmanager
     def working(self, name: str) -> Iterator[Path]:
         """Give a file on the disk, of which new parts are uploaded while it grows."""
         with TemporaryDirectory(prefix="markovscale-") as folder:
-            path = Path(folder) / name
-            self._download(name, path)
-            uploading = _Uploading(self, name, path)
+            path, parts = Path(folder) / name, self._parts(name)
+            self._download(path, parts)
+            uploading = _Uploading(self, path, parts)
             try:
                 yield path
             finally:
                 uploading.stop()
-            self._join(name, path)
+            self._join(path, [*parts, *uploading.parts])
 
-    def put_part(self, name: str, number: int, kind: str, content: bytes) -> None:
-        """Upload a part of a file."""
-        self._fs.pipe_file(f"{self._root}/{name}.parts/{number:06d}.{kind}", content)
-
-    def next_part(self, name: str) -> int:
-        """Return the number of the next part of a file."""
-        numbers = [int(Path(part).name.split(".")[0]) for part in self._parts(name)]
-        return max(numbers, default=0) + 1
+    def put_part(self, name: str, part: str, content: bytes) -> str:
+        """Upload a part of a file, and return its address."""
+        address = f"{self._root}/{name}.parts/{part}"
+        self._fs.pipe_file(address, content)
+        return address
 
     def _parts(self, name: str) -> list[str]:
         folder = f"{self._root}/{name}.parts"
         self._fs.invalidate_cache()
         return sorted(self._fs.ls(folder, detail=False)) if self._fs.exists(folder) else []
 
-    def _download(self, name: str, path: Path) -> None:
-        parts = self._parts(name)
+    def _read(self, addresses: Iterable[str]) -> bytes:
+        """Return the whole lines of those objects that there are."""
+        there = filter(self._fs.exists, addresses)
+        return b"".join(_whole_lines(self._fs.cat_file(address)) for address in there)
+
+    def _download(self, path: Path, parts: Sequence[str]) -> None:
         for target, kind in ((path, "jsonl"), (unfinished_file(path), "partial")):
             whole = f"{self._root}/{target.name}"
-            pieces = [whole] if self._fs.exists(whole) else []
-            pieces += [part for part in parts if part.endswith(f".{kind}")]
-            content = b"".join(self._fs.cat_file(piece) for piece in pieces)
+            content = self._read([whole, *(part for part in parts if part.endswith(f".{kind}"))])
             if kind == "jsonl":  # parts that became the object just before a worker was lost
-                content = b"".join(_by_id(content).values())
+                content = b"".join(_by_id(content, whole).values())
             if content:
                 target.write_bytes(content)
 
-    def _join(self, name: str, path: Path) -> None:
-        """Upload the files as one object each, and remove their parts."""
-        for target in (path, unfinished_file(path)):
-            whole = f"{self._root}/{target.name}"
-            if target.exists():
-                self._fs.put_file(str(target), whole)
-            elif self._fs.exists(whole):
-                self._fs.rm_file(whole)
-        for part in self._parts(name):
+    def _join(self, path: Path, parts: Sequence[str]) -> None:
+        """Upload the files as one object each, and remove the parts that are in them."""
+        whole, partial = (f"{self._root}/{each.name}" for each in (path, unfinished_file(path)))
+        self._fs.invalidate_cache()
+        finished = self._read([whole]) + (path.read_bytes() if path.exists() else b"")
+        if finished:
+            self._fs.pipe_file(whole, b"".join(_by_id(finished, whole).values()))
+        if unfinished_file(path).exists():
+            self._fs.put_file(str(unfinished_file(path)), partial)
+        elif self._fs.exists(partial):
+            self._fs.rm_file(partial)
+        for part in filter(self._fs.exists, parts):
             self._fs.rm_file(part)
 
 
 class _Uploading:
-    """Uploads what is new of a file and of the journal beside it, until it is stopped."""
+    """Uploads what is new of a file and of the journal beside it, until it is stopped.
 
-    def __init__(self, store: ObjectStore, name: str, path: Path) -> None:
-        self._store, self._name = store, name
+    Args:
+        store: Where to.
+        path: The file.
+        before: The parts of earlier workers; those to come are read after them.
+
+    Attributes:
+        parts: The parts that were uploaded.
+    """
+
+    def __init__(self, store: ObjectStore, path: Path, before: Sequence[str]) -> None:
+        self._store, self._name = store, path.name
+        earlier = [int(Path(part).name[:_DIGITS]) for part in before]
+        self._worker = f"{max(earlier, default=0) + 1:0{_DIGITS}d}-{secrets.token_hex(4)}"
+        self.parts: list[str] = []
         self._kinds = {"jsonl": path, "partial": unfinished_file(path)}
         self._sent = {kind: _size(file) for kind, file in self._kinds.items()}
-        self._number = store.next_part(name)
-        self._last = monotonic()
+        self._number, self._last = 0, monotonic()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -151,7 +169,14 @@ class _Uploading:
             new = self._new()
             lines = sum(content.count(b"\n") for content in new.values())
             if lines >= _PART_LINES or (lines and monotonic() - self._last >= _PART_EVERY):
-                self._upload(new)
+                try:
+                    self._upload(new)
+                except Exception as error:  # the network may be back in a while
+                    logger.warning(
+                        "What is new of %s could not be uploaded, and is tried again: %s",
+                        self._name,
+                        error,
+                    )
 
     def _new(self) -> dict[str, bytes]:
         return {kind: self._since(kind, file) for kind, file in self._kinds.items()}
@@ -166,14 +191,16 @@ class _Uploading:
                 self._sent[kind] = 0
             opened.seek(self._sent[kind])
             content = opened.read()
-        return content[: content.rfind(b"\n") + 1]
+        return _whole_lines(content)
 
     def _upload(self, new: dict[str, bytes]) -> None:
         for kind, content in new.items():
             if content:
-                self._store.put_part(self._name, self._number, kind, content)
+                # A number of its own also after an upload that failed and may be there in part.
+                self._number += 1
+                part = f"{self._worker}-{self._number:0{_DIGITS}d}.{kind}"
+                self.parts.append(self._store.put_part(self._name, part, content))
                 self._sent[kind] += len(content)
-        self._number += 1
         self._last = monotonic()
 
 
@@ -205,11 +232,28 @@ def _filesystem(url: str, options: dict[str, Any]) -> tuple[Any, str]:
     return fs, root
 
 
-def _by_id(content: bytes) -> dict[str, bytes]:
-    """Return the whole lines of a JSONL file by the id of each record."""
-    lines = content.splitlines(keepends=True)
-    whole = [line for line in lines if line.endswith(b"\n") and line.strip()]
-    return {json.loads(line)["id"]: line for line in whole}
+def _whole_lines(content: bytes) -> bytes:
+    """Return what is no line that was cut off."""
+    return content[: content.rfind(b"\n") + 1]
+
+
+def _ids_in(path: Path) -> set[str]:
+    return set(_by_id(_whole_lines(path.read_bytes()), str(path))) if path.exists() else set()
+
+
+def _by_id(content: bytes, file: str) -> dict[str, bytes]:
+    """Return the lines of a JSONL file by the id of each record."""
+    found = {}
+    for number, line in enumerate(content.splitlines(keepends=True), 1):
+        if line.strip():
+            try:
+                found[str(json.loads(line)["id"])] = line
+            except (ValueError, KeyError, TypeError):
+                raise ValueError(
+                    f"{file}, line {number} is none of a shard: move the file away, or give "
+                    "another folder."
+                ) from None
+    return found
 
 
 def _size(path: Path) -> int:

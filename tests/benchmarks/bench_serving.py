@@ -8,6 +8,7 @@ import asyncio
 import json
 import random
 from time import perf_counter
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ from pathlib import Path
 
 import counted_calls
 from langchain_core.runnables import RunnableLambda
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import START, StateGraph
 from typing_extensions import TypedDict
 
 from langchain_markovscale import create_markovscale_graph
@@ -92,11 +93,16 @@ async def look(state: Held):
     }
 
 
-builder = StateGraph(Held)
-builder.add_node(look)
-builder.add_edge(START, "look")
-builder.add_edge("look", END)
-held = builder.compile()
+def of_one_node(state, node):
+    return StateGraph(state).add_node(node).add_edge(START, node.__name__).compile()
+
+
+async def wait(state: dict):
+    await waits(state)
+
+
+held = of_one_node(Held, look)
+not_ours = of_one_node(dict, wait)
 '''
 COUNTED_CALLS = """
 from contextlib import contextmanager
@@ -112,7 +118,7 @@ def counted():
     finally:
         ENDED.append(None)
 """  # a module of its own, since the server loads that of the graphs once for each of them
-NAMES = ("quick", "waiting", "blocking", "held")
+NAMES = ("quick", "waiting", "blocking", "held", "not_ours")
 
 
 @pytest.fixture(scope="module")
@@ -144,9 +150,9 @@ async def held(client):
     return await client.runs.wait(None, "held", input={})
 
 
-async def open_runs(client, threads):
+async def open_runs(client, threads, patience=PATIENCE):
     """Runs that have not ended, when the server has had a while."""
-    until = perf_counter() + PATIENCE
+    until = perf_counter() + patience
     while True:
         runs = [run for thread in threads for run in await client.runs.list(thread)]
         still = [run for run in runs if run["status"] in ("pending", "running")]
@@ -169,10 +175,7 @@ async def test_two_hundred_clients(address, figure):
 
 
 async def goes_away(address, graph, thread, after):
-    """A client that hangs up, so long after the server has told it that there is a run.
-
-    Of one that hangs up before, the server may not know that it should cancel anything.
-    """
+    """A client that hangs up, so long after the server has told it that there is a run."""
     async with get_client(url=address) as client:
         parts = client.runs.stream(thread, graph, input=QUESTION, on_disconnect="cancel")
         await anext(parts)
@@ -216,3 +219,48 @@ async def test_clients_that_cancel_leave_nothing(address, figure):
 
     grown = after["resident_mb"] - before["resident_mb"]
     figure(f"{name}: memory left", grown, "MB", at_most=20)
+
+
+async def goes_away_at_once(address, graph, thread):
+    """A client that hangs up when it has sent its request, before anything comes back."""
+    where = urlsplit(address)
+    body = json.dumps({"assistant_id": graph, "input": QUESTION, "on_disconnect": "cancel"})
+    _, writer = await asyncio.open_connection(where.hostname, where.port)
+    writer.write(
+        f"POST /threads/{thread}/runs/stream HTTP/1.1\r\nHost: {where.netloc}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    )
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+
+
+async def left_open(client, address, graph):
+    """Clients that go away at once; the runs that the server goes on with.
+
+    The server watches a connection from when it begins to answer, so that it cannot know of these.
+    """
+    threads = [(await client.threads.create())["thread_id"] for _ in range(CANCELLED // 4)]
+    async with asyncio.TaskGroup() as group:
+        for thread in threads:
+            group.create_task(goes_away_at_once(address, graph, thread))
+    await asyncio.sleep(5)
+    return await open_runs(client, threads, patience=0)
+
+
+async def test_clients_that_hang_up_before_they_are_answered(address, figure):
+    async with get_client(url=address) as client:
+        before = await held(client)
+        control = await left_open(client, address, "not_ours")
+        ours = await left_open(client, address, "waiting")
+        for run in (*control, *ours):
+            await client.runs.cancel(run["thread_id"], run["run_id"])
+        still = await open_runs(client, [run["thread_id"] for run in ours])
+        after = await held(client)
+    name = f"{CANCELLED // 4} clients that hang up before they are answered"
+    figure(f"{name}: runs still open, a graph with nothing of ours", len(control), "")
+    figure(f"{name}: runs still open, ours", len(ours), "")
+    figure(f"{name}: ours still open once they are cancelled", len(still), "", at_most=0)
+    open_calls = after["calls_begun"] - after["calls_ended"]
+    figure(f"{name}: calls of the model still open then", open_calls, "", at_most=0)
+    figure(f"{name}: tasks left then", after["tasks"] - before["tasks"], "", at_most=2)

@@ -11,6 +11,7 @@ import pytest
 from actor_parts import calls_in, make_graph, make_local_parts, make_parts
 
 from langchain_markovscale import read_traces, record_dataset, record_traces, solve_dataset
+from langchain_markovscale._files import held
 
 pytestmark = pytest.mark.usefixtures("cluster")
 
@@ -99,6 +100,14 @@ def test_a_question_set_is_solved_and_taken_up_again(tmp_path, log):
     ]
     assert len(lines) == len({line["id"] for line in lines}) == 24
     assert all(line["answer"].startswith("It is") for line in lines)
+
+
+def test_a_second_call_on_a_folder_says_that_there_is_one_already(tmp_path, log):
+    (tmp_path / "out").mkdir()
+    with held(tmp_path / "out" / "00000-of-00001.jsonl"):
+        with pytest.raises(Exception, match="is being written to by another process"):
+            record_dataset(make_parts(str(log), 0), QUESTIONS, tmp_path / "out", shards=1)
+        assert calls_in(log) == []
 
 
 def test_rows_of_a_ray_dataset_are_questions(cluster, tmp_path, log):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from threading import Event
 
 import fsspec
 import pytest
@@ -62,7 +63,7 @@ def test_an_object_store_has_one_object_for_a_finished_shard(store):
 def test_a_lost_worker_takes_with_it_what_it_has_not_uploaded_alone(store, monkeypatch):
     monkeypatch.setattr(outputs, "_LOOK_EVERY", 0.001)
     monkeypatch.setattr(outputs, "_PART_LINES", 1)
-    monkeypatch.setattr(store, "_join", lambda name, path: None)  # it is lost before
+    monkeypatch.setattr(store, "_join", lambda path, parts: None)  # it is lost before
     with store.working(SHARD) as path:
         record(path, QUESTIONS[:4])
         record(path, QUESTIONS[4:6], fails=lambda question: "5 +" in question)
@@ -77,7 +78,7 @@ def test_a_lost_worker_takes_with_it_what_it_has_not_uploaded_alone(store, monke
 
 
 def test_attempts_of_an_unfinished_question_come_back_from_the_parts(store, monkeypatch):
-    monkeypatch.setattr(store, "_join", lambda name, path: None)
+    monkeypatch.setattr(store, "_join", lambda path, parts: None)
     graph, calls = counting_graph(lambda question: len(calls) and sum(calls.values()) > 2)
     with store.working(SHARD) as path:
         record_traces(graph, QUESTIONS[:1], path=path, revisions=3, fresh_starts=1, grader="exact")
@@ -93,9 +94,65 @@ def test_parts_that_became_the_object_just_before_are_not_read_twice(store, monk
     with store.working(SHARD) as path:
         record(path)
         whole = path.read_bytes()
-    store.put_part(SHARD, 1, "jsonl", whole)
+    store.put_part(SHARD, "000001-a-000001.jsonl", whole)
     with store.working(SHARD) as path:
         assert path.read_bytes() == whole
+
+
+def test_a_part_that_was_cut_off_costs_its_last_line_alone(store, tmp_path):
+    record(tmp_path / SHARD)
+    lines = (tmp_path / SHARD).read_bytes().splitlines(keepends=True)
+    cut_off, after = b"".join([*lines[:3], lines[3][:50]]), b"".join(lines[4:])
+    store.put_part(SHARD, "000001-a-000001.jsonl", cut_off)
+    store.put_part(SHARD, "000001-a-000002.jsonl", after)
+    store.put_part(SHARD, "000001-a-000003.partial", lines[3][:50])
+    assert len(store.ids(SHARD)) == 5
+    with store.working(SHARD) as path:
+        recording, calls = record(path)
+    assert (recording.already_there, recording.recorded, len(calls)) == (5, 1, 1)
+    assert objects() == [f"/bucket/traces/{SHARD}"]
+
+
+def test_uploads_that_fail_are_made_again_and_overwrite_nothing(store, monkeypatch, caplog):
+    monkeypatch.setattr(outputs, "_LOOK_EVERY", 0.001)
+    monkeypatch.setattr(outputs, "_PART_LINES", 1)
+    monkeypatch.setattr(store, "_join", lambda path, parts: None)  # the worker is lost before
+    put, failed = store.put_part, Event()
+
+    def put_part(name, part, content):
+        if part.endswith(".partial") and not failed.is_set():
+            put(name, part, content[:20])
+            failed.set()
+            raise ConnectionError("the network is down")
+        return put(name, part, content)
+
+    monkeypatch.setattr(store, "put_part", put_part)
+    with store.working(SHARD) as path:
+        record(path, QUESTIONS[:1])
+        path.with_name(f"{SHARD}.partial").write_bytes(path.read_bytes())
+        assert failed.wait(60)
+        path.with_name(f"{SHARD}.partial").unlink()
+        record(path, QUESTIONS[1:3])
+    assert "could not be uploaded, and is tried again: the network is down" in caplog.text
+    assert store.ids(SHARD) == {question.id for question in QUESTIONS[:3]}
+
+
+def test_two_workers_at_once_on_a_shard_lose_nothing(store):
+    with store.working(SHARD) as one:
+        record(one, QUESTIONS[:4])
+        with store.working(SHARD) as other:
+            record(other, QUESTIONS[2:6])
+    assert store.ids(SHARD) == {question.id for question in QUESTIONS[:6]}
+    assert objects() == [f"/bucket/traces/{SHARD}"]
+
+
+def test_a_file_of_something_else_is_named(tmp_path, store):
+    (tmp_path / SHARD).write_text('{"id": "1"}\n{"name": 2}\n')
+    with pytest.raises(ValueError, match=rf"{SHARD}, line 2 is none of a shard"):
+        output_at(tmp_path).ids(SHARD)
+    store.put_part(SHARD, "000001-a-000001.jsonl", b"[1]\n")
+    with pytest.raises(ValueError, match="line 1 is none of a shard"):
+        store.ids(SHARD)
 
 
 def test_addresses_of_files_are_folders(tmp_path):

@@ -4,6 +4,7 @@ import asyncio
 from threading import Barrier
 
 import pytest
+from drawing import QUESTION, graph_of, texts
 from fakes import REPAIRING, ByIndex, Scripted, ScriptedModel, accepts, always, rejecting, reply
 from hypothesis import given, settings, strategies as st
 from langchain_core.runnables import Runnable
@@ -12,23 +13,7 @@ from langgraph.types import RetryPolicy
 from langchain_markovscale import FunctionVerifier, create_markovscale_graph
 from langchain_markovscale.graph.branches import by_index
 
-QUESTION = {"question": "What is 2 + 2?"}
 AT_ONCE = RetryPolicy(initial_interval=0.0, jitter=False, max_attempts=2, retry_on=Exception)
-
-
-def graph_of(generate, verifier=None, **options):
-    options = {
-        "calibration": REPAIRING,
-        "actions": ("generate",),
-        "cost_per_round": 0.0,
-        "max_rounds": 4,
-        "draws_at_once": 4,
-    } | options
-    return create_markovscale_graph(generate=generate, verifier=verifier or rejecting(), **options)
-
-
-def texts(state):
-    return [attempt["text"] for attempt in state["attempts"]]
 
 
 def test_all_draws_are_on_their_way_at_the_same_time_in_threads():

@@ -3,9 +3,12 @@
 import asyncio
 import logging
 import time
+from functools import partial
 
 import cloudpickle
+import drawing
 import pytest
+from drawing import QUESTION, texts
 from fakes import REPAIRING, ByIndex, ScriptedModel, rejecting, reply
 from langchain_core.callbacks import UsageMetadataCallbackHandler
 from langchain_core.runnables import RunnableLambda
@@ -19,32 +22,17 @@ from langchain_markovscale import (
     Calibration,
     ChatMarkovScale,
     Criterion,
-    FunctionVerifier,
     SemanticKey,
     create_markovscale_graph,
     show,
     with_markovscale,
 )
 
-QUESTION = {"question": "What is 2 + 2?"}
 THREAD = {"configurable": {"thread_id": "1"}}
 FREE = {"input_tokens": 0, "output_tokens": 0, "unknown": 0}
 
 
-def graph_of(generate, **options):
-    options = {
-        "calibration": REPAIRING,
-        "actions": ("generate",),
-        "cost_per_round": 0.0,
-        "max_rounds": 8,
-        "draws_at_once": 4,
-    } | options
-    options = {"verifier": FunctionVerifier(rejecting())} | options
-    return create_markovscale_graph(generate=generate, **options)
-
-
-def texts(state):
-    return [attempt["text"] for attempt in state["attempts"]]
+graph_of = partial(drawing.graph_of, max_rounds=8)
 
 
 def replies(*tokens):
@@ -118,6 +106,21 @@ def test_keys_are_compared_in_the_order_of_attempts(run):
     assert keys[0] == keys[2] == keys[3] != keys[1]
     alone = run(graph_of(ByIndex(said), **options, draws_at_once=1), QUESTION)
     assert alone["attempts"] == state["attempts"][: len(alone["attempts"])]
+
+
+def test_agreement_of_draws_by_meaning_is_seen_before_more_are_made(run):
+    options = {"verifier": None, "cost_per_round": 0.02, "draws_at_once": 3}
+    said = [CLOSED, SHUT, ENDED, *[RENT] * 5]
+    key = SemanticKey(Meanings({CLOSED, SHUT, ENDED}), threshold=0.9)
+    by_meaning = ByIndex(said)
+    state = run(graph_of(by_meaning, answer_key=key, **options), QUESTION)
+    assert by_meaning.started == [0, 1, 2]
+    assert state["decision"]["reason"] == "gain_below_cost"
+    same_words = run(graph_of(ByIndex([CLOSED] * 8), answer_key="text", **options), QUESTION)
+    assert state["decision"]["belief"] == same_words["decision"]["belief"]
+    by_words = ByIndex(said)
+    run(graph_of(by_words, answer_key="text", **options), QUESTION)
+    assert len(by_words.started) > 3
 
 
 def test_class_weights_are_predicted_once_and_weigh_the_first_draws(run):

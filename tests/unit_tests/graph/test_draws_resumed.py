@@ -3,8 +3,10 @@
 import asyncio
 from collections import Counter
 
+import drawing
 import pytest
-from fakes import REPAIRING, PowerCut, rejecting
+from drawing import QUESTION, REJECTING, texts
+from fakes import PowerCut
 from langchain_core.runnables import Runnable
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
@@ -12,10 +14,9 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command
 
-from langchain_markovscale import HumanVerifier, create_markovscale_graph
+from langchain_markovscale import HumanVerifier
 from langchain_markovscale.graph.state import MarkovScaleState
 
-QUESTION = {"question": "What is 2 + 2?"}
 # In one thread, so that it is certain which draws have returned when the last one is cut off.
 THREAD = {"configurable": {"thread_id": "1"}, "max_concurrency": 1}
 
@@ -42,16 +43,8 @@ class Once(Runnable):
         return self.invoke(input, config)
 
 
-def graph_of(draws, verdicts=None, **options):
-    options = {
-        "calibration": REPAIRING,
-        "actions": ("generate",),
-        "cost_per_round": 0.0,
-        "max_rounds": 4,
-        "draws_at_once": 4,
-        "checkpointer": InMemorySaver(),
-    } | options
-    return create_markovscale_graph(generate=draws, verifier=verdicts or rejecting(), **options)
+def graph_of(draws, verdicts=REJECTING, **options):
+    return drawing.graph_of(draws, verdicts, **{"checkpointer": InMemorySaver()} | options)
 
 
 def alone(made, saver):
@@ -61,10 +54,6 @@ def alone(made, saver):
 def within_another(made, saver):
     parent = StateGraph(MarkovScaleState).add_node("solver", made(checkpointer=None))
     return parent.add_edge(START, "solver").compile(checkpointer=saver)
-
-
-def texts(state):
-    return [attempt["text"] for attempt in state["attempts"]]
 
 
 # With durability="exit" older versions of LangGraph keep nothing of a graph within another.
