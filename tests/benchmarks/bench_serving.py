@@ -150,9 +150,9 @@ async def held(client):
     return await client.runs.wait(None, "held", input={})
 
 
-async def open_runs(client, threads, patience=PATIENCE):
+async def open_runs(client, threads):
     """Runs that have not ended, when the server has had a while."""
-    until = perf_counter() + patience
+    until = perf_counter() + PATIENCE
     while True:
         runs = [run for thread in threads for run in await client.runs.list(thread)]
         still = [run for run in runs if run["status"] in ("pending", "running")]
@@ -221,8 +221,8 @@ async def test_clients_that_cancel_leave_nothing(address, figure):
     figure(f"{name}: memory left", grown, "MB", at_most=20)
 
 
-async def goes_away_at_once(address, graph, thread):
-    """A client that hangs up when it has sent its request, before anything comes back."""
+async def goes_away_early(address, graph, thread, after):
+    """A client that hangs up so long after it has sent its request, answered or not."""
     where = urlsplit(address)
     body = json.dumps({"assistant_id": graph, "input": QUESTION, "on_disconnect": "cancel"})
     _, writer = await asyncio.open_connection(where.hostname, where.port)
@@ -231,36 +231,37 @@ async def goes_away_at_once(address, graph, thread):
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
     )
     await writer.drain()
+    await asyncio.sleep(after)
     writer.close()
     await writer.wait_closed()
 
 
 async def left_open(client, address, graph):
-    """Clients that go away at once; the runs that the server goes on with.
-
-    The server watches a connection from when it begins to answer, so that it cannot know of these.
-    """
-    threads = [(await client.threads.create())["thread_id"] for _ in range(CANCELLED // 4)]
+    """The runs that the server goes on with when its clients have gone away early."""
+    dice = random.Random(2)
+    threads = [(await client.threads.create())["thread_id"] for _ in range(CANCELLED)]
     async with asyncio.TaskGroup() as group:
         for thread in threads:
-            group.create_task(goes_away_at_once(address, graph, thread))
-    await asyncio.sleep(5)
-    return await open_runs(client, threads, patience=0)
+            group.create_task(goes_away_early(address, graph, thread, dice.uniform(0, 0.5)))
+    await asyncio.sleep(3)  # the server has the requests, and perhaps no runs of them yet
+    return threads, await open_runs(client, threads)
 
 
-async def test_clients_that_hang_up_before_they_are_answered(address, figure):
+async def test_clients_that_hang_up_before_they_know_of_their_run(address, figure):
     async with get_client(url=address) as client:
+        await left_open(client, address, "not_ours")
         before = await held(client)
-        control = await left_open(client, address, "not_ours")
-        ours = await left_open(client, address, "waiting")
+        _, control = await left_open(client, address, "not_ours")
+        threads, ours = await left_open(client, address, "waiting")
         for run in (*control, *ours):
             await client.runs.cancel(run["thread_id"], run["run_id"])
-        still = await open_runs(client, [run["thread_id"] for run in ours])
+        still = await open_runs(client, threads)
         after = await held(client)
-    name = f"{CANCELLED // 4} clients that hang up before they are answered"
+    name = f"{CANCELLED} clients that hang up early"
     figure(f"{name}: runs still open, a graph with nothing of ours", len(control), "")
-    figure(f"{name}: runs still open, ours", len(ours), "")
-    figure(f"{name}: ours still open once they are cancelled", len(still), "", at_most=0)
+    # One is what the server itself may lose, whoever made the graph.
+    figure(f"{name}: runs still open, ours", len(ours), "", at_most=max(1, len(control)))
+    figure(f"{name}: open when those are cancelled", len(still), "", at_most=0)
     open_calls = after["calls_begun"] - after["calls_ended"]
     figure(f"{name}: calls of the model still open then", open_calls, "", at_most=0)
     figure(f"{name}: tasks left then", after["tasks"] - before["tasks"], "", at_most=2)
