@@ -89,7 +89,7 @@ bench: $(INSTALLED)  ## the timed figures, with their limits (kept in build/benc
 	  --benchmark-columns=median,iqr,rounds --benchmark-sort=fullname $(ARGS)
 
 bench-scale: $(INSTALLED)  ## a hundred thousand questions recorded, calibrated to and compared: half an hour
-	@SCALE_QUESTIONS=100000 $(RUN) pytest tests/benchmarks/bench_scale.py $(ARGS)
+	@SCALE_QUESTIONS=100000 $(RUN) pytest -s tests/benchmarks/bench_scale.py $(ARGS)
 
 lint: $(INSTALLED)  ## style of the code and the notebooks
 	@$(RUN) ruff check $(ARGS) .

@@ -16,6 +16,8 @@ from langchain_markovscale.types import Purpose, Usage, usage_of
 
 logger = logger_of(__name__)
 
+_AT_ONCE = 0.05  # seconds
+
 
 @dataclass
 class QuestionRun:
@@ -30,7 +32,7 @@ class QuestionRun:
         in_context: Whether the generator returned more than its answers.
         models_called: Notes the models that are called.
         made: How many of the attempts are new in this recording.
-        changed_from: The first of the attempts that is new or has changed since the state before.
+        unnoted: The first of the attempts that is new or has changed since they were written down.
         usage: What each attempt took; None where a file of version 0.1 does not have it.
     """
 
@@ -42,13 +44,36 @@ class QuestionRun:
     in_context: bool = False
     models_called: ModelsCalled = field(default_factory=ModelsCalled)
     made: int = 0
-    changed_from: int = 0
+    unnoted: int = field(init=False)
     usage: list[AttemptUsage | None] = field(init=False)
+    _noted: int = field(init=False)
     _account: Mapping[Purpose, Usage] = field(default_factory=dict, init=False)
     _since: float = field(default_factory=monotonic, init=False)
 
     def __post_init__(self) -> None:
         self.usage = [attempt.get("usage") for attempt in self.attempts]
+        self.noted()
+
+    def noted(self) -> None:
+        """Take note that all attempts are written down as they are."""
+        self.unnoted = self._noted = len(self.attempts)
+
+    @property
+    def is_worth_noting(self) -> bool:
+        """Whether something was paid for and is not written down yet.
+
+        A verdict that took neither tokens nor time is given again where it is lost, and is written
+        down with the next attempt: a write for each attempt, and not two.
+        """
+        if len(self.attempts) > self._noted:
+            return True
+        if self.unnoted == len(self.attempts):
+            return False
+        verdict = (self.usage[-1] or {}).get("verify")
+        if verdict is None or verdict["unknown"] or verdict["seconds"] is None:
+            return True
+        tokens = verdict["input_tokens"] + verdict["output_tokens"]
+        return tokens > 0 or verdict["seconds"] > _AT_ONCE
 
     @property
     def verified(self) -> bool:
@@ -60,7 +85,8 @@ class QuestionRun:
         before, self.attempts = self.attempts, values["attempts"]
         new = len(self.attempts) - len(before)
         both = enumerate(zip(before, self.attempts, strict=False))
-        self.changed_from = next((at for at, (old, now) in both if old != now), len(before))
+        changed = next((at for at, (old, now) in both if old != now), len(before))
+        self.unnoted = min(self.unnoted, changed)
         self.error = values.get("error")
         self.in_context = bool(values.get("contexts"))
         self.made += new

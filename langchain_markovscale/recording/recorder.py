@@ -272,8 +272,9 @@ class Recorder:
     def _take(self, run: QuestionRun, values: Mapping[str, Any]) -> None:
         """Take over a state of a question's run, and write down what is new of it."""
         self._progress.advance(run.update(values))
-        if run.changed_from < len(run.attempts):
-            self._note(run, run.changed_from)
+        if run.is_worth_noting:
+            self._note(run, run.unnoted)
+            run.noted()
 
     def _note(self, run: QuestionRun, first: int = 0) -> None:
         trace = self._trace(run)

@@ -57,6 +57,7 @@ def figure(request) -> Callable[..., None]:
     ) -> None:
         measured = Figure(name, float(value), unit, at_most, at_least)
         request.config.stash[FIGURES].append(measured)
+        print(measured, flush=True)  # for whoever watches with pytest's -s
         assert measured.holds, str(measured)
 
     return record

@@ -14,6 +14,7 @@ from langchain_markovscale import (
     read_traces,
     record_traces,
 )
+from langchain_markovscale.recording.attempt_journal import AttemptJournal
 
 
 def partial(path):
@@ -46,6 +47,54 @@ def test_a_question_is_in_the_file_as_soon_as_it_is_finished(record, parts, path
         assert seen[-1] >= 1
     else:
         assert seen == [0, 0, 1, 1, 2, 2]
+
+
+UNPAID = {"calls": 1, "input_tokens": 0, "output_tokens": 0, "unknown": 0}
+
+
+@pytest.mark.parametrize(
+    ("usage", "scores_noted"),
+    [
+        (None, [[None], [0.5, None]]),  # a function, which gives its verdict at once
+        (UNPAID | {"output_tokens": 1}, [[None], [0.5], [0.5, None], [0.5, 0.5]]),
+        (UNPAID | {"unknown": 1}, [[None], [0.5], [0.5, None], [0.5, 0.5]]),
+    ],
+    ids=["at once", "tokens", "unknown"],
+)
+def test_all_that_is_paid_for_is_written_down_at_once(
+    record, path, monkeypatch, usage, scores_noted
+):
+    note, noted = AttemptJournal.note, []
+
+    def noting(journal, trace, first=0):
+        note(journal, trace, first)
+        (read,) = AttemptJournal(partial(path)).traces.values()
+        noted.append([attempt["score"] for attempt in read["attempts"]])
+
+    monkeypatch.setattr(AttemptJournal, "note", noting)
+    verdict = {"score": 0.5, "feedback": None, "usage": usage}
+    graph = create_markovscale_graph(
+        generate=lambda request: "4", revise=lambda request: "5", verifier=lambda answer: verdict
+    )
+    record(graph, QUESTIONS[:1], path=path, revisions=1, fresh_starts=1, grader="exact")
+    assert noted == scores_noted
+    assert [attempt["score"] for attempt in next(read_traces(path))["attempts"]] == [0.5, 0.5]
+
+
+def test_a_verdict_that_took_its_time_is_written_down_at_once(path, monkeypatch):
+    clock = count()
+    monkeypatch.setattr(
+        "langchain_markovscale.recording.question_run.monotonic", lambda: next(clock)
+    )
+    graph = create_markovscale_graph(
+        generate=lambda request: "4", revise=lambda request: "5", verifier=lambda answer: 0.5
+    )
+    note, noted = AttemptJournal.note, []
+    monkeypatch.setattr(
+        AttemptJournal, "note", lambda *args: noted.append(args[1]["attempts"]) or note(*args)
+    )
+    record_traces(graph, QUESTIONS[:1], path=path, revisions=0, fresh_starts=1, grader="exact")
+    assert [attempts[-1]["score"] for attempts in noted] == [None, 0.5]
 
 
 def test_a_half_written_line_is_recorded_again(record, parts, path):
