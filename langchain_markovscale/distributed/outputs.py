@@ -27,7 +27,7 @@ logger = logger_of(__name__)
 _LOOK_EVERY = 1.0  # seconds
 _PART_EVERY = 30.0  # seconds, where there is anything new
 _DIGITS = 6  # of the numbers of workers and of their parts
-_PART_LINES = 64  # the journal of attempts has one for each that is made and that is verified
+_PART_LINES = 64  # the journal has one or two for an attempt
 
 
 class Output(ABC):

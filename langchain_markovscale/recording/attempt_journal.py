@@ -1,8 +1,9 @@
 """What is known of questions that are not finished, as it happens.
 
-Every attempt is written down when it is made and when it is verified, so that a process that is
-killed loses no more than the calls that it was in. A line has the attempts at one question that are
-new or have changed; a trace, as in files of version 0.1, is a line with all of them.
+Every attempt is written down when it is made, and when a verdict on it took tokens or time, so that
+a process that is killed loses no more than the calls that it was in and verdicts that cost nothing.
+A line has the attempts at one question that are new or have changed; a trace, as in files of
+version 0.1, is a line with all of them.
 """
 
 import threading

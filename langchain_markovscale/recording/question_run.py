@@ -52,11 +52,11 @@ class QuestionRun:
 
     def __post_init__(self) -> None:
         self.usage = [attempt.get("usage") for attempt in self.attempts]
-        self.noted()
+        self.noted(len(self.attempts))
 
-    def noted(self) -> None:
-        """Take note that all attempts are written down as they are."""
-        self.unnoted = self._noted = len(self.attempts)
+    def noted(self, attempts: int) -> None:
+        """Take note that so many attempts are written down as they are."""
+        self.unnoted = self._noted = attempts
 
     @property
     def is_worth_noting(self) -> bool:

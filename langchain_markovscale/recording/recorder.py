@@ -274,7 +274,6 @@ class Recorder:
         self._progress.advance(run.update(values))
         if run.is_worth_noting:
             self._note(run, run.unnoted)
-            run.noted()
 
     def _note(self, run: QuestionRun, first: int = 0) -> None:
         trace = self._trace(run)
@@ -286,6 +285,7 @@ class Recorder:
             trace["attempts"] = trace["attempts"][:whole]
         if first < len(trace["attempts"]):
             self._file.note(trace, first)
+        run.noted(len(trace["attempts"]))
 
     @contextmanager
     def _running(self, question: Question) -> Iterator[QuestionRun]:

@@ -193,6 +193,24 @@ def test_half_a_chain_whose_documents_are_lost_is_made_again(record, path):
     assert record(graph, QUESTIONS[:1], path=path, revisions=2, grader="exact").attempts == 3
 
 
+def test_chains_with_documents_are_written_down_whole(record, path, monkeypatch):
+    graph = create_markovscale_graph(
+        generate=lambda request: {"answer": "4", "documents": ["a sum"]},
+        revise=lambda request: "5",
+        verifier=lambda answer: 0.5,
+    )
+    note, noted = AttemptJournal.note, []
+
+    def noting(journal, trace, first=0):
+        note(journal, trace, first)
+        (read,) = AttemptJournal(partial(path)).traces.values()
+        noted.append([attempt["parent"] for attempt in read["attempts"]])
+
+    monkeypatch.setattr(AttemptJournal, "note", noting)
+    record(graph, QUESTIONS[:1], path=path, revisions=1, fresh_starts=3, grader="exact")
+    assert noted == [[None, 0], [None, 0, None, 2], [None, 0, None, 2, None, 4]]
+
+
 def test_the_retry_policy_of_the_graph_holds(record, parts, path):
     parts.fails = lambda kind, question, number: number == 1
     policy = RetryPolicy(initial_interval=0, jitter=False)
