@@ -124,7 +124,8 @@ def record_dataset(
     one actor, which makes its graph in place. The same call takes everything up where it was
     broken off, and finished shards are skipped. A shard whose actor dies is taken up by another:
     every attempt is noted when it is made, so that only the calls that were under way are made
-    twice. `read_traces(out)` reads all shards.
+    twice. `read_traces(out)` reads all shards of a folder; those of an object store are copied to
+    one first, as by `fsspec.filesystem("s3").get("bucket/traces/*.jsonl", "traces/")`.
 
     Example:
         def parts():

@@ -92,13 +92,18 @@ def trace_files(path: str | os.PathLike[str]) -> list[Path]:
     """Return the files of traces that a path stands for: itself, a folder's, or a pattern's.
 
     Raises:
-        ValueError: If the folder or the pattern has none.
+        ValueError: If the folder or the pattern has none, or the path is an address elsewhere.
     """
-    given = Path(path)
+    pattern = os.fspath(path).removeprefix("file://")
+    if "://" in pattern:
+        raise ValueError(
+            f"{path} is an address, and traces are read from files of this machine: copy them, as "
+            'by fsspec.filesystem("s3").get("bucket/traces/*.jsonl", "traces/").'
+        )
+    given = Path(pattern)
     if given.is_dir():
         found = sorted(given.glob("*.jsonl"))
-    elif not given.exists() and has_magic(os.fspath(path)):
-        pattern = os.fspath(path)
+    elif not given.exists() and has_magic(pattern):
         found = sorted(map(Path, glob(pattern, recursive=True)))  # noqa: PTH207 (may be absolute)
     else:
         return [given]

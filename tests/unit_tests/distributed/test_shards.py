@@ -197,7 +197,8 @@ class TestSeveralFiles:
         return tmp_path
 
     def test_a_folder_or_a_pattern_is_read_as_one_file(self, shards):
-        for path in (shards, shards / "*.jsonl", str(shards / "[0-2].jsonl")):
+        patterns = shards / "*.jsonl", str(shards / "[0-2].jsonl"), f"file://{shards}/*.jsonl"
+        for path in (shards, f"file://{shards}", *patterns):
             asked = [trace["question"] for trace in read_traces(path)]
             assert sorted(asked) == [question.text for question in QUESTIONS[:6]]
 
@@ -215,6 +216,8 @@ class TestSeveralFiles:
         assert len(list(read_traces(shards))) == 8
 
     def test_nothing_to_read_is_an_error(self, tmp_path):
+        with pytest.raises(ValueError, match=r"s3://bucket/traces is an address.*copy them"):
+            list(read_traces("s3://bucket/traces"))
         with pytest.raises(ValueError, match="has no file of traces"):
             list(read_traces(tmp_path))
         with pytest.raises(ValueError, match="has no file of traces"):
