@@ -26,6 +26,7 @@ class BatchApis:
         lost: Jobs whose taking the client is not told of.
         status: What it is told instead, such as 503; None where the connection breaks off.
         now: What the clock shows.
+        listed: Whether lists of jobs have them already.
         cancelled: Jobs that somebody cancels: the second half of their requests has no reply.
         sent: Told the lines of a file of results: those that are sent.
         refused: Why whole jobs are refused; None where they are not.
@@ -36,7 +37,7 @@ class BatchApis:
         self.jobs, self.asked = {}, Counter()
         self.outcome = lambda name, body: None
         self.polls, self.lost, self.status, self.refused = 1, 0, None, None
-        self.now, self.cancelled = time.time(), set()
+        self.now, self.listed, self.cancelled = time.time(), True, set()
         self.sent = lambda lines: lines
         self._files, self._metadata, self._looks = {}, {}, Counter()
         self._lock = threading.Lock()
@@ -97,10 +98,10 @@ class BatchApis:
     def get(self, path):
         with self._lock:
             if path == "/v1/batches":
-                listed = [self._openai(job, look=False) for job in reversed(self.jobs)]
+                listed = [self._openai(job, look=False) for job in self._listed()]
                 return {"object": "list", "data": listed, "has_more": False}
             if path == "/v1/messages/batches":
-                listed = [self._anthropic(job, look=False) for job in reversed(self.jobs)]
+                listed = [self._anthropic(job, look=False) for job in self._listed()]
                 return {"data": listed, "has_more": False, "first_id": None, "last_id": None}
             *_, name, last = path.split("/")
             if last == "content":
@@ -108,6 +109,9 @@ class BatchApis:
             if last == "results":
                 return "\n".join(self.sent([*map(json.dumps, self._anthropic_results(name))]))
             return self._openai(last) if "messages" not in path else self._anthropic(last)
+
+    def _listed(self):
+        return reversed(self.jobs) if self.listed else ()
 
     def _has_ended(self, job, look):
         self._looks[job] += look

@@ -189,7 +189,7 @@ class JobQueue:
             job_id = await asyncio.to_thread(service.submit, job.name, requests)
         except Exception:
             # Only the reply may be lost. If it can't be told now, the next process looks.
-            if not await self._was_submitted(job, service):
+            if not await self._is_found(job, service):
                 raise
         else:
             self._journal.submitted(job, job_id)
@@ -199,16 +199,16 @@ class JobQueue:
 
     async def _was_submitted(self, job: Job, service: BatchService) -> bool:
         """Return whether the service has a job; one that it never got is dropped."""
-        if job.id is not None:
+        if job.id is not None or await self._is_found(job, service):
             return True
-        return await self._found(job, service)
+        self._journal.dropped(job)
+        return False
 
-    async def _found(self, job: Job, service: BatchService) -> bool:
-        """Look for a job at the service; one that it does not have is dropped."""
+    async def _is_found(self, job: Job, service: BatchService) -> bool:
+        """Look for a job at the service, and note its id."""
         known = {each.id for each in self._journal.jobs.values() if each.id is not None}
         found = await asyncio.to_thread(service.find, job.name, job.requests, job.begun, known)
         if found is None:
-            self._journal.dropped(job)
             return False
         self._journal.submitted(job, found)
         return True
@@ -226,8 +226,9 @@ class JobQueue:
         replies = {name: listed[name] for name in job.requests if name in listed}
         missing = await asyncio.to_thread(service.missing, job_id)
         if listed and not replies:  # it was taken for ours while it ran, and is another's
-            if await self._found(job, service):
+            if await self._is_found(job, service):
                 return await self._result(job, service)
+            self._journal.dropped(job)
         else:
             bodies = {name: reply.body for name, reply in replies.items() if reply.body is not None}
             self._journal.ended(job, bodies)

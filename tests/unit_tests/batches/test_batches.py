@@ -205,6 +205,15 @@ def test_a_lost_reply_to_a_submission_submits_nothing_twice(apis, record, status
     assert set(apis.asked.values()) == {1}
 
 
+def test_a_job_that_a_service_lists_late_is_not_submitted_twice(apis, record):
+    apis.lost, apis.status, apis.listed = 1, 500, False
+    with pytest.raises(Exception, match=r"500|server"):
+        record(QUESTIONS[:2], revisions=0)
+    apis.listed = True
+    assert record(QUESTIONS[:2], revisions=0).recorded == 2
+    assert set(apis.asked.values()) == {1}
+
+
 def test_a_process_killed_while_it_keeps_the_replies_fetches_them_again(apis, record, monkeypatch):
     def half(journal, job, replies):
         journal._file.write(b'{"job": "')
