@@ -94,11 +94,13 @@ class ObjectStore(Output):
                 uploading.stop()
             self._join(path, [*parts, *uploading.parts])
 
-    def put_part(self, name: str, part: str, content: bytes) -> str:
-        """Upload a part of a file, and return its address."""
-        address = f"{self._root}/{name}.parts/{part}"
+    def part(self, name: str, part: str) -> str:
+        """Return the address of a part of a file, there or not."""
+        return f"{self._root}/{name}.parts/{part}"
+
+    def put(self, address: str, content: bytes) -> None:
+        """Upload an object."""
         self._fs.pipe_file(address, content)
-        return address
 
     def _parts(self, name: str) -> list[str]:
         folder = f"{self._root}/{name}.parts"
@@ -143,7 +145,7 @@ class _Uploading:
         before: The parts of earlier workers; those to come are read after them.
 
     Attributes:
-        parts: The parts that were uploaded.
+        parts: The parts that were uploaded, also those of which that may have failed halfway.
     """
 
     def __init__(self, store: ObjectStore, path: Path, before: Sequence[str]) -> None:
@@ -153,7 +155,7 @@ class _Uploading:
         self.parts: list[str] = []
         self._kinds = {"jsonl": path, "partial": unfinished_file(path)}
         self._sent = {kind: _size(file) for kind, file in self._kinds.items()}
-        self._number, self._last = 0, monotonic()
+        self._last = monotonic()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -171,12 +173,13 @@ class _Uploading:
             if lines >= _PART_LINES or (lines and monotonic() - self._last >= _PART_EVERY):
                 try:
                     self._upload(new)
-                except Exception as error:  # the network may be back in a while
+                except Exception as error:
                     logger.warning(
                         "What is new of %s could not be uploaded, and is tried again: %s",
                         self._name,
                         error,
                     )
+                    self._stopping.wait(_PART_EVERY)  # the network may be back by then
 
     def _new(self) -> dict[str, bytes]:
         return {kind: self._since(kind, file) for kind, file in self._kinds.items()}
@@ -196,10 +199,9 @@ class _Uploading:
     def _upload(self, new: dict[str, bytes]) -> None:
         for kind, content in new.items():
             if content:
-                # A number of its own also after an upload that failed and may be there in part.
-                self._number += 1
-                part = f"{self._worker}-{self._number:0{_DIGITS}d}.{kind}"
-                self.parts.append(self._store.put_part(self._name, part, content))
+                number = f"{len(self.parts) + 1:0{_DIGITS}d}"
+                self.parts.append(self._store.part(self._name, f"{self._worker}-{number}.{kind}"))
+                self._store.put(self.parts[-1], content)
                 self._sent[kind] += len(content)
         self._last = monotonic()
 

@@ -94,7 +94,7 @@ def test_parts_that_became_the_object_just_before_are_not_read_twice(store, monk
     with store.working(SHARD) as path:
         record(path)
         whole = path.read_bytes()
-    store.put_part(SHARD, "000001-a-000001.jsonl", whole)
+    store.put(store.part(SHARD, "000001-a-000001.jsonl"), whole)
     with store.working(SHARD) as path:
         assert path.read_bytes() == whole
 
@@ -103,9 +103,9 @@ def test_a_part_that_was_cut_off_costs_its_last_line_alone(store, tmp_path):
     record(tmp_path / SHARD)
     lines = (tmp_path / SHARD).read_bytes().splitlines(keepends=True)
     cut_off, after = b"".join([*lines[:3], lines[3][:50]]), b"".join(lines[4:])
-    store.put_part(SHARD, "000001-a-000001.jsonl", cut_off)
-    store.put_part(SHARD, "000001-a-000002.jsonl", after)
-    store.put_part(SHARD, "000001-a-000003.partial", lines[3][:50])
+    store.put(store.part(SHARD, "000001-a-000001.jsonl"), cut_off)
+    store.put(store.part(SHARD, "000001-a-000002.jsonl"), after)
+    store.put(store.part(SHARD, "000001-a-000003.partial"), lines[3][:50])
     assert len(store.ids(SHARD)) == 5
     with store.working(SHARD) as path:
         recording, calls = record(path)
@@ -115,23 +115,24 @@ def test_a_part_that_was_cut_off_costs_its_last_line_alone(store, tmp_path):
 
 def test_uploads_that_fail_are_made_again_and_overwrite_nothing(store, monkeypatch, caplog):
     monkeypatch.setattr(outputs, "_LOOK_EVERY", 0.001)
+    monkeypatch.setattr(outputs, "_PART_EVERY", 0.001)
     monkeypatch.setattr(outputs, "_PART_LINES", 1)
     monkeypatch.setattr(store, "_join", lambda path, parts: None)  # the worker is lost before
-    put, failed = store.put_part, Event()
+    put, failed = store.put, Event()
 
-    def put_part(name, part, content):
-        if part.endswith(".partial") and not failed.is_set():
-            put(name, part, content[:20])
+    def put_half(address, content):
+        if address.endswith(".partial") and not failed.is_set():
+            put(address, content[:20])
             failed.set()
             raise ConnectionError("the network is down")
-        return put(name, part, content)
+        put(address, content)
 
-    monkeypatch.setattr(store, "put_part", put_part)
+    monkeypatch.setattr(store, "put", put_half)
     with store.working(SHARD) as path:
         record(path, QUESTIONS[:1])
-        path.with_name(f"{SHARD}.partial").write_bytes(path.read_bytes())
+        unfinished_file(path).write_bytes(path.read_bytes())
         assert failed.wait(60)
-        path.with_name(f"{SHARD}.partial").unlink()
+        unfinished_file(path).unlink()
         record(path, QUESTIONS[1:3])
     assert "could not be uploaded, and is tried again: the network is down" in caplog.text
     assert store.ids(SHARD) == {question.id for question in QUESTIONS[:3]}
@@ -150,7 +151,7 @@ def test_a_file_of_something_else_is_named(tmp_path, store):
     (tmp_path / SHARD).write_text('{"id": "1"}\n{"name": 2}\n')
     with pytest.raises(ValueError, match=rf"{SHARD}, line 2 is none of a shard"):
         output_at(tmp_path).ids(SHARD)
-    store.put_part(SHARD, "000001-a-000001.jsonl", b"[1]\n")
+    store.put(store.part(SHARD, "000001-a-000001.jsonl"), b"[1]\n")
     with pytest.raises(ValueError, match="line 1 is none of a shard"):
         store.ids(SHARD)
 
