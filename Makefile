@@ -88,7 +88,7 @@ bench: $(INSTALLED)  ## the timed figures, with their limits (kept in build/benc
 	@$(RUN) pytest tests/benchmarks -o python_files='bench_*.py test_*.py' \
 	  --benchmark-columns=median,iqr,rounds --benchmark-sort=fullname $(ARGS)
 
-bench-scale: $(INSTALLED)  ## a hundred thousand questions recorded, calibrated to and compared: half an hour
+bench-scale: $(INSTALLED)  ## a hundred thousand questions recorded, calibrated to and compared: half an hour at most
 	@SCALE_QUESTIONS=100000 $(RUN) pytest -s tests/benchmarks/bench_scale.py $(ARGS)
 
 lint: $(INSTALLED)  ## style of the code and the notebooks

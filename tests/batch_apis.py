@@ -27,7 +27,7 @@ class BatchApis:
         status: What it is told instead, such as 503; None where the connection breaks off.
         now: What the clock shows.
         listed: Whether lists of jobs have them already.
-        cancelled: Jobs that somebody cancels: the second half of their requests has no reply.
+        cancelled: Jobs that somebody cancels when half of their requests are answered.
         sent: Told the lines of a file of results: those that are sent.
         refused: Why whole jobs are refused; None where they are not.
     """
@@ -170,10 +170,8 @@ class BatchApis:
         }
 
     def _anthropic(self, job, look=True):
-        ended, moment = (
-            self._has_ended(job, look),
-            datetime.fromtimestamp(self.now, UTC).isoformat(),
-        )
+        ended = self._has_ended(job, look)
+        moment = datetime.fromtimestamp(self.now, UTC).isoformat()
         kinds = ("processing", "succeeded", "errored", "canceled", "expired")
         counts = dict.fromkeys(kinds, 0)
         counts["succeeded" if ended else "processing"] = len(self.jobs[job])

@@ -1,9 +1,9 @@
 """A large question set on this machine, and a model that takes no time: all that is left is ours.
 
 `make bench` records, calibrates to and compares ten thousand questions: three minutes. `make
-bench-scale` takes a hundred thousand: half an hour, nearly all of it recording, and it says how far
-it is as it goes. Every stage runs in a process of its own, so that its memory is seen, and is
-judged by its processor time, since all of it is work.
+bench-scale` takes a hundred thousand: half an hour at most, nearly all of it recording, and it says
+how far it is as it goes. Every stage runs in a process of its own, so that its memory is seen, and
+is judged by its processor time, since all of it is work.
 """
 
 import logging
