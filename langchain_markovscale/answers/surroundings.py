@@ -60,15 +60,18 @@ _SUSPICIOUS = re.compile(  # before what may be spoiled
 )
 _MULTIPLIER, _POWERS_OF_TEN = multipliers()
 _SHORT_SCALE = re.compile(r"[ ]?(?:(k|K)|(M|m|mm|MM)|(B|b|bn)|(T|tn))(?![A-Za-z])")
+_POINT = re.compile(r"\d{1,3}\.\d{3}")  # that may group digits
 _UNGROUPED_CURRENCY = re.compile(r"(?:Rp\.?|R\$|VND|IDR|COP|CLP)[ ]?\Z")
 _UNGROUPED_AFTER = re.compile(r"[ \u00a0]?(?:\u20ab|\u0111(?:\u1ed3ng)?\b|VND|VN\u0110|IDR|rupiah)")
+FARTHEST_AFTER = 24
+"""How many characters after a numeral may change what it is worth."""
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 
 
 def read_numeral(match: re.Match[str]) -> str | None:
     """Return the value of a numeral in its surroundings, or None where it is not understood."""
     text, start, end = match.string, match.start(), match.end()
-    before, after = text[max(0, start - 40) : start], text[end : end + 24]
+    before, after = text[max(0, start - 40) : start], text[end : end + FARTHEST_AFTER]
     scale = 0
     run: str = match["run"]
     if _SUSPICIOUS.search(before[-4:]):
@@ -90,7 +93,7 @@ def read_numeral(match: re.Match[str]) -> str | None:
                 return None
     if run.isdigit():
         return value_of(match, scale=scale)
-    if "." in run and re.fullmatch(r"\d{1,3}\.\d{3}", run):
+    if _POINT.fullmatch(run):
         if _UNGROUPED_CURRENCY.search(before) or _UNGROUPED_AFTER.match(after):
             scale += 3  # "Rp 50.000" are fifty thousand
         elif after.lstrip("\u00a0 ").startswith("\u20ac") or match["currency"] == "\u20ac":

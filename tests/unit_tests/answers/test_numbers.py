@@ -187,6 +187,8 @@ def test_a_numeral_is_read_whole_or_not_at_all(text: str, key: str | None) -> No
         ("Question: what is 3 + 4?\nAnswer: 7", "7"),
         ("Answer: 42\n\nConfidence: 95%", "42"),
         ("It is 42.\nConfidence: 95%", "42"),
+        ("It is 42.\nOverall confidence in the correctness of this answer: 95%", "42"),
+        ("Confidence interval is 5 to 12. So 7", "7"),
         (r"\boxed{42}. That took 3 steps.", "42"),
         ("So she has **42** apples. This took 3 steps.", "42"),
         ("**12** apples and **30** pears make 42", "42"),
