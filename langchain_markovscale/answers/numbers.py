@@ -89,8 +89,8 @@ _SEVERAL = re.compile(
     r"(?:\\boxed\{)?-?\d"
 )
 _HASHES = re.compile(r"^[ \t]*####(?!#)[ \t]*", re.MULTILINE)
-_BOX = re.compile(r"\\f?boxed[ ]?\{")
-_MARKS_OF_RESULTS = {"####": _HASHES, "boxed": _BOX}
+_BOX = re.compile(r"\\(?:f?boxed|fbox|framebox)[ ]?(?:\{(?!\s*\})|(?=-?\d|\\[dtc]?frac))")
+_MARKS_OF_RESULTS = {"####": _HASHES, "box": _BOX}
 _BOLD = re.compile(r"\*\*([^*\n]{1,60})\*\*")
 _LEADS_TO_BOLD = re.compile(
     r"(?:[=:\u2248]|\b(?:is|are|was|costs?|totals?|has|have|makes?|equals?|gives?|needs?|got|gets?|of|left"
@@ -122,7 +122,7 @@ def _stated(text: str) -> _Stated | None:
     last = _last_after(raw, text, named_answers(text))
     for mark, form in _MARKS_OF_RESULTS.items():
         if mark in text:
-            found = _last_after(raw, text, _latest(form, text), sure=mark == "boxed")
+            found = _last_after(raw, text, _latest(form, text), sure=form is _BOX)
             last = max(filter(None, (last, found)), default=None)
     unmended = text if last is None else text[last.position + 1 :]
     if stems := words_in(unmended, _CORRECTION_STEMS):

@@ -26,12 +26,17 @@ _UNIT_AFTER = re.compile(rf"[ \u00a0]?(?:{_UNITS})", re.IGNORECASE)
 _RANGE_WORDS = (
     r"bis|\u00e0|\u0434\u043e|\u03ad\u03c9\u03c2|\u0111\u1ebfn|sampai|hingga"  # "5 to 10"
 )
+_CLOCK = r"Uhr\b|[\u70b9\u9ede]|\u65f6(?!\u95f4)|\u6642(?!\u9593)|\uc2dc(?!\uac04)"  # "o'clock"
 _SPOILED_BEFORE = re.compile(
     r"(?:\\sqrt[ ]?(?:\[\d*\])?[ ]?\{?|\u221a[({]?|\bsqrt\(?|\u00b1[ ]?|\\pm[ ]?|\\log[ ]?"
     r"|\d[ ]?[\u2013~][ ]?|\bbetween[ ]\S{1,20}[ ]and[ ]|\d[ ](?:or|out of)[ ]|\b1[ ]in[ ]"
     rf"|\d[ ](?:{_RANGE_WORDS})[ ]|\d[ ]?(?:[\u5230\u81f3]|\u304b\u3089|\uc5d0\uc11c)[ ]?"
     # Joined to a numeral or a letter: a range, a date, a telephone number, a piece of a sum.
-    r"|\d(?:[a-z]{0,2}|[%\u00b0])-|[\dA-Za-z]\+|\d(?:\u2014|\.{2,3}|\u2026)|\d\.?\(|\d\u00b0"
+    r"|\d(?:[a-z]{0,2}|[%\u00b0])-|[\dA-Za-z]\+|\d(?:\.{2,3}|\u2026)|\d\.?\(|\d\u00b0"
+    # The last term of a range, or of what is not worked out.
+    r"|\d(?:[ ]?[a-z]{1,2}|[%\u00b0])?[ ]-[ ]|\d[ ]?\u2014[ ]?|[\dA-Za-z)][ ]\+[ ]"
+    r"|[\d)][ ]?(?:[*\u00b7\u00f7]|\\(?:times|cdot|div))[ ]?"
+    rf"|\d[ ]?(?:{_CLOCK}|h)[ ]?"
     r"|\d-[A-Za-z]{1,9}[-.]|\d[ ]?[xX\u00d7][ ]?|[\d)][ ]\d{1,6}[ ]"
     r"|(?P<range>(?:\bfrom[ ])?\d[\d.,]{0,20}[ ]to[ ]))\Z"
 )
@@ -39,7 +44,9 @@ _SPOILED_AFTER = re.compile(
     r"[ \u00a0]?(?:\\(?:pi|sqrt|pm)\b|[\u03c0\u221a\u00b1]|\\?dozen|[\u2013~\u2014][ ]?\d)"
     r"|[abejoruvwxyzinpqDkKMB](?![A-Za-z\u00c0-\u024f])|[xX\u00d7][ ]?\d|[boh]\d|[a-z]{0,2}-\d"
     r"|[eE][-+]?\d|-[A-Za-z]{1,9}[-.]\d|\u00b0\d|\u0305"
+    rf"|[ \u00a0]?(?:[AaPp](?:\.[ ]?[Mm]\.|[Mm]\b(?! Tag\b))|[Oo]'[Cc]lock|{_CLOCK}|h[ ]?\d)"
 )
+_TERM_BEFORE = re.compile(r"[\d)][ ]\Z")
 _CLOSES = ".,;:!?)*\"'\u201d\u2019\u3002" + CURRENCY  # after which nothing spoils a numeral
 _ENDLESS_AFTER = re.compile(r"\.\.|\u2026")  # "0.333..."
 _UNIT_OF_SEVERAL = (
@@ -54,7 +61,8 @@ _SMALLER_AFTER = re.compile(_SMALLER_UNIT)
 _LARGER_BEFORE = re.compile(rf"\d[ ]?{_UNIT_OF_SEVERAL}\Z")
 _SMALLER_FOLLOWS = re.compile(rf"[ ]?{_UNIT_OF_SEVERAL}\d{{1,3}}{_SMALLER_UNIT}")
 _SUSPICIOUS = re.compile(  # before what may be spoiled
-    r"[{(\]\u221a\u00b1\u2013\u2014~tg+\u00b0xX\u00d7-][ ]?\Z|[.\u2026]\Z|\d[ ]\Z"
+    r"[{(\]\u221a\u00b1\u2013\u2014~tg+\u00b0xX\u00d7*\u00b7\u00f7-][ ]?\Z|[.\u2026]\Z|\d[ ]\Z"
+    r"|(?:mes|dot|div|hr|\dh|[ ]h|[\u70b9\u9ede\u65f6\u6642\uc2dc])[ ]?\Z"
     r"|(?:pm|and|or|of|to|in|bis|\u00e0|\u0434\u043e|\u03c9\u03c2|\u1ebfn|pai|gga)[ ]\Z"
     r"|[\u5230\u81f3\u3089\uc11c][ ]?\Z"
 )
@@ -74,6 +82,8 @@ def read_numeral(match: re.Match[str]) -> str | None:
     before, after = text[max(0, start - 40) : start], text[end : end + FARTHEST_AFTER]
     scale = 0
     run: str = match["run"]
+    if match["sign"] and _TERM_BEFORE.search(before):
+        return None  # "10 -12"
     if _SUSPICIOUS.search(before[-4:]):
         spoiled = _SPOILED_BEFORE.search(before)
         if spoiled and not (spoiled["range"] or "").startswith("from"):
