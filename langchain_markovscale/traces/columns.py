@@ -4,7 +4,7 @@ A wide table has a row for a chain of revisions and a column for a round; a long
 an answer. What was taken for what, and which columns were not read, is always said.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from langchain_markovscale.traces.conversations import Answer
@@ -37,6 +37,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         *("response", "model_answer", "model_output", "output", "completion", "prediction"),
         *("generation", "candidate", "draft", "reply", "attempt_text", "answer_text"),
         *("generated_text", "model_response", "final_answer", "answer"),
+        *("antwort", "réponse", "respuesta", "risposta", "resposta", "antwoord", "ответ", "回答"),
     ),
     "reference": (
         *("reference", "expected", "target", "ideal", "gold", "ground_truth", "reference_answer"),
@@ -128,11 +129,16 @@ def samples_of_rows(
     latest: dict[tuple[Any, ...], int] = {}
     asked: dict[tuple[Any, ...], dict[str, Any]] = {}
     used = set(columns.values())
+    scored, unclear = _of_scores_alone(rows, {*used, *fields}, notes)
+    used |= unclear
     for number, row in enumerate(rows):
         cell = {kind: row.get(name) for kind, name in columns.items()}
         question, text = _text(cell.get("question")), _text(cell.get("answer"))
         measures = {name: each for name, each in row.items() if name not in used}
-        correct, score = judged(usual_measures(measures, fields), fields, notes)
+        found = usual_measures(measures, fields)
+        apart = [score_of(found.pop(name)) for name in scored if name in found]
+        correct, score = judged(found, fields, notes)
+        score = next((each for each in [score, *apart] if each is not None), None)
         if not question and not _text(cell.get("name")) and ("question" in cell or "name" in cell):
             notes.skip(NO_QUESTION)
         elif not text and correct is None and score is None:
@@ -161,6 +167,38 @@ def samples_of_rows(
         name, question = _text(cell.get("name")), _text(cell.get("question"))
         reference = plain_text(cell.get("reference"))
         yield Sample(question or name, [answer for _, answer in answers], name or None, reference)
+
+
+def _of_scores_alone(
+    rows: Sequence[Cells], taken: Collection[str | None], notes: Notes
+) -> tuple[list[str], set[str]]:
+    """Return the columns of scores whose cells do not all say right or wrong: 1 is no label there.
+
+    Returns:
+        The columns, and those that cannot be read, because a cell says no scale: "4" may be the
+        best of 4 or the second of 5. Cells that label nothing are remarked on as well.
+    """
+    scored, unclear = [], set()
+    for name in dict.fromkeys(name for row in rows for name in row if name not in taken):
+        cells = [row.get(name) for row in rows]
+        odd = [each for each in cells if not is_label(each)]
+        if not odd:
+            continue
+        if folded(name) in RIGHT_NAMES:
+            notes.remark(
+                f"Cells of the column {name} are neither right nor wrong, such as "
+                f"{str(odd[0])!r:.40}: their answers have no label."
+            )
+        elif folded(name) in SCORE_NAMES:
+            odd = [each for each in odd if score_of(each) is None]
+            scored += [] if odd else [name]
+            if odd:
+                unclear.add(name)
+                notes.remark(
+                    f"The column {name} was not read, because its cell {str(odd[0])!r:.40} is no "
+                    "number in [0, 1] and names no scale: write 0.8, 80% or 4/5."
+                )
+    return scored, unclear
 
 
 def unread(header: Iterable[str], columns: Wide | Long, fields: Fields) -> list[str]:

@@ -22,6 +22,7 @@ FAILED = "that ended with an error"
 RIGHT_NAMES = (
     *("correct", "correctness", "is_correct", "exact_match", "accuracy", "acc", "pass", "passed"),
     *("pass@1", "right", "label", "qa", "cot_qa", "match", "success", "outcome", "result", "grade"),
+    *("richtig", "korrekt", "correcto", "correto", "corretto", "верно", "正确", "正解"),
 )
 """What logs call the measure that says whether an answer is right."""
 
