@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from langchain_markovscale.traces.conversations import Answer
-from langchain_markovscale.traces.labels import is_blank, is_label, score_of
+from langchain_markovscale.traces.labels import graded, is_blank, is_label, score_of
 from langchain_markovscale.traces.log_values import plain_text, reported_usage
 from langchain_markovscale.traces.messages import Message
 from langchain_markovscale.traces.samples import (
@@ -129,16 +129,12 @@ def samples_of_rows(
     latest: dict[tuple[Any, ...], int] = {}
     asked: dict[tuple[Any, ...], dict[str, Any]] = {}
     used = set(columns.values())
-    scored, unclear = _of_scores_alone(rows, {*used, *fields}, notes)
-    used |= unclear
+    _remark_on_words(rows, used, notes)
     for number, row in enumerate(rows):
         cell = {kind: row.get(name) for kind, name in columns.items()}
         question, text = _text(cell.get("question")), _text(cell.get("answer"))
         measures = {name: each for name, each in row.items() if name not in used}
-        found = usual_measures(measures, fields)
-        apart = [score_of(found.pop(name)) for name in scored if name in found]
-        correct, score = judged(found, fields, notes)
-        score = next((each for each in [score, *apart] if each is not None), None)
+        correct, score = judged(usual_measures(measures, fields), fields, notes)
         if not question and not _text(cell.get("name")) and ("question" in cell or "name" in cell):
             notes.skip(NO_QUESTION)
         elif not text and correct is None and score is None:
@@ -169,36 +165,16 @@ def samples_of_rows(
         yield Sample(question or name, [answer for _, answer in answers], name or None, reference)
 
 
-def _of_scores_alone(
-    rows: Sequence[Cells], taken: Collection[str | None], notes: Notes
-) -> tuple[list[str], set[str]]:
-    """Return the columns of scores whose cells do not all say right or wrong: 1 is no label there.
-
-    Returns:
-        The columns, and those that cannot be read, because a cell says no scale: "4" may be the
-        best of 4 or the second of 5. Cells that label nothing are remarked on as well.
-    """
-    scored, unclear = [], set()
+def _remark_on_words(rows: Sequence[Cells], taken: Collection[str], notes: Notes) -> None:
+    """Name the columns whose cells are words that say neither right nor wrong."""
     for name in dict.fromkeys(name for row in rows for name in row if name not in taken):
-        cells = [row.get(name) for row in rows]
-        odd = [each for each in cells if not is_label(each)]
-        if not odd:
-            continue
-        if folded(name) in RIGHT_NAMES:
+        cells = [row.get(name) for row in rows if folded(name) in (*RIGHT_NAMES, *SCORE_NAMES)]
+        odd = [each for each in cells if not is_label(each) and score_of(each) is None]
+        if words := [each for each in odd if graded(each) is None]:
             notes.remark(
-                f"Cells of the column {name} are neither right nor wrong, such as "
-                f"{str(odd[0])!r:.40}: their answers have no label."
+                f"Cells of the column {name} are neither right nor wrong, nor scores, such as "
+                f"{str(words[0])!r:.40}: their answers have none."
             )
-        elif folded(name) in SCORE_NAMES:
-            odd = [each for each in odd if score_of(each) is None]
-            scored += [] if odd else [name]
-            if odd:
-                unclear.add(name)
-                notes.remark(
-                    f"The column {name} was not read, because its cell {str(odd[0])!r:.40} is no "
-                    "number in [0, 1] and names no scale: write 0.8, 80% or 4/5."
-                )
-    return scored, unclear
 
 
 def unread(header: Iterable[str], columns: Wide | Long, fields: Fields) -> list[str]:

@@ -104,6 +104,12 @@ def score_of(value: Any) -> float | None:
     return number if 0 <= number <= 1 else None
 
 
+def graded(value: Any) -> float | None:
+    """Return a value as a number that is neither 0 nor 1; None where it is none."""
+    number = _number(_folded(value))
+    return None if number in (0, 1) else number
+
+
 def is_blank(value: Any) -> bool:
     """Return whether a value says that nothing is known."""
     return _LABELS.get(_folded(value), True) is None

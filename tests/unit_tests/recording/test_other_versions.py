@@ -228,17 +228,37 @@ def test_a_column_of_scores_may_say_its_scale(cells, tmp_path):
     assert scores(table(tmp_path / "t.csv", "score", *cells)) == [0.8, 0.2]
 
 
-@pytest.mark.parametrize("cells", [("4", "1"), ("80", "20"), ("1", "5"), ("good", "1")])
-def test_the_least_of_five_points_is_neither_right_nor_certain(cells, tmp_path, caplog):
-    source = table(tmp_path / "t.csv", "score", *cells)
+@pytest.mark.parametrize("cells", [("4", "1"), ("80", "0"), ("1", "5"), ("-1", "1")])
+@pytest.mark.parametrize("header", ["score", "correct", "grade"])
+def test_the_least_of_five_points_is_neither_right_nor_certain(header, cells, tmp_path, caplog):
+    source = table(tmp_path / "t.csv", header, *cells)
     assert told(source) == [("2 + 2?", [("4", None), ("5", None)])]
     assert scores(source) == [None, None]
-    assert "The column score was not read, because its cell" in caplog.text
+    assert f"{header} was not read, because of values such as" in caplog.text
+
+
+@pytest.mark.parametrize(("values", "labels"), [((4, 1), None), ((0.7, 1.0), None), ((1, 0), True)])
+def test_a_measure_of_a_log_means_the_same_in_all_its_records(values, labels):
+    wanted = [("4", labels), ("5", None if labels is None else False)]
+    (best, other), name = values, "quality"
+    stats = [
+        run("a", "4", feedback_stats={name: {"n": 1, "avg": best}}),
+        run("b", "5", feedback_stats={name: {"n": 1, "avg": other}}),
+    ]
+    log = inspect_log(sample(1, "4", quality=best), sample(2, "5", quality=other))
+    traces = [
+        {"id": text, "userId": "u", "input": "2 + 2?", "output": text, "scores": [given]}
+        for text, given in (
+            ("4", {"name": name, "value": best}),
+            ("5", {"name": name, "value": other}),
+        )
+    ]
+    assert [told(each) for each in (stats, log, traces)] == 3 * [[("2 + 2?", wanted)]]
 
 
 def test_a_word_that_labels_nothing_is_named(tmp_path, caplog):
     assert told(table(tmp_path / "t.csv", "correct", "yes", "maybe not"))[0][1][1] == ("5", None)
-    assert "neither right nor wrong, such as 'maybe not'" in caplog.text
+    assert "neither right nor wrong, nor scores, such as 'maybe not'" in caplog.text
 
 
 @pytest.mark.parametrize(
