@@ -167,7 +167,7 @@ LANGUAGES: dict[str, Forms] = {
         thousands=(("हज़ार|हजार", 3), ("लाख", 5), ("करोड़", 7)),
     ),
     "tr": Forms(
-        answer="cevap|cevabı|cevabımız|yanıt|yanıtı|doğru seçenek|doğru şık",
+        answer="cevap|cevabı|cevabımız|yanıt|yanıtı|sonuç|doğru seçenek|doğru şık",
         choose="seçiyorum|seçerim",
         right=r"(?:seçeneği|şıkkı|şıkkıdır)?\s?(?:doğru(?:dur)?|doğru cevap)\b(?! değil)",
         wrong=r"(?:seçeneği|şıkkı)?\s?(?:yanlış|hatalı|doğru değil|değil)",
@@ -215,7 +215,7 @@ _ABOUT_WORDS = (
     r"|约|大约|約|usd|eur|gbp|chf|inr|cad|aud|jpy|us|rs\.?|rp\.?|r(?=\$)|a(?=\$)|c(?=\$)"
 )
 _MARKUP = (
-    r"[\s\u00a0*_:=`\"'\u201c\u201d\u2018\u2019\u00ab\u00bb\u201e(\[{\u2248~\uff1a\uff1d\u2014>|"
+    r"[\s\u00a0*_:=`\"'\u201c\u201d\u2018\u2019\u00ab\u00bb\u201e(\[\]{\u2248~\uff1a\uff1d\u2014>|"
     r"\uff08\u300c\u300e\u3010]"
 )
 FILL = re.compile(

@@ -72,6 +72,7 @@ _NUMBER_WORD = re.compile(
     r"|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty"
     r"|seventy|eighty|ninety|a hundred|one hundred|a dozen|half|none)\b"
 )
+_IS_THE_ANSWER = re.compile(r"[ ]is (?:the|my|our) (?:final |correct |right )?\Z")
 _POINT = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _DENIED = re.compile(r"\b(?:not|never)\b|n['\u2019]t\b")
 _DENIED_NUMBER = re.compile(r"(?:not|never)[ ](?:equal to[ ])?[$(]?[-+]?\d")
@@ -152,8 +153,10 @@ def _last_after(
         begin = fill.end() if fill else end
         number = _numeral_at(raw, begin)
         if number is not None and not _is_label(number, raw, begin):
-            grouped = _POINT.fullmatch(number["run"]) and DECIMAL_COMMA.match(form[0])
-            return _Stated(position, None if grouped else _equation(number))
+            decimal_comma = DECIMAL_COMMA.match(form[0]) is not None
+            grouped = decimal_comma and _POINT.fullmatch(number["run"])
+            value = None if grouped else _equation(number, decimal_comma=decimal_comma)
+            return _Stated(position, value)
         if sure or _NUMBER_WORD.match(text, begin):
             return _Stated(position, None)
         if COPULA.search(text, end, begin):
@@ -166,6 +169,11 @@ def _last_after(
                     return _Stated(position, None if part else read_numeral(matches[-1]))
             elif _DENIED_NUMBER.match(sentence) and not (stop and _DIGIT.search(raw, stop.end())):
                 return _Stated(position, None)
+        if led := _IS_THE_ANSWER.search(text, max(0, position - 40), position):
+            before = plain_digits(raw[max(0, led.start() - 60) : led.start()])
+            for number in list(NUMERAL.finditer(before))[-1:]:
+                if len(before) - number.end() < 4:
+                    return _Stated(position, read_numeral(number))
     return None
 
 
@@ -191,7 +199,7 @@ def _is_label(match: re.Match[str], text: str, begin: int) -> bool:
     return len(_LABEL_LINE.findall(text[begin : begin + 1_000])) > 1
 
 
-def _equation(match: re.Match[str]) -> str | None:
+def _equation(match: re.Match[str], *, decimal_comma: bool = False) -> str | None:
     """Return the value of a stated numeral, or of the equation that it begins."""
     window, end = match.string, match.end()
     stop = _SENTENCE_END.search(window, end)
@@ -204,7 +212,9 @@ def _equation(match: re.Match[str]) -> str | None:
             if results and not _OPERATION.match(right, results[0].end())
             else None
         )
-    return None if _SEVERAL.match(rest) else read_numeral(match)
+    if _SEVERAL.match(rest) or window.startswith(("! =", "!="), end):
+        return None
+    return read_numeral(match, decimal_comma=decimal_comma)
 
 
 def _correction(raw: str, text: str, stems: list[str], after: int) -> _Stated | None:
@@ -253,6 +263,7 @@ _POWERS = re.compile(r"[A-Za-z)}]\^?\{?-?\d")
 _DIGIT = re.compile("[\\d\u00bc-\u00be\u2150-\u215e]")
 _TO_LAST_DIGIT = re.compile(f".*{_DIGIT.pattern}", re.DOTALL)
 _LABEL_LINE = re.compile(r"^[ \t>*_-]{0,8}\d{1,2}[.)][ \t]+[^\s\d]", re.MULTILINE)
+_PRECISION = re.compile(r"[ -]?(?:decimals?|significant|sig\.?|s\.?f\.?|d\.?p\.?)(?![A-Za-z])")
 _LABEL_AFTER = re.compile(r"[.)][ \t]+[^\s\d]")
 
 
@@ -291,8 +302,10 @@ def _before_endless(text: str, position: int) -> int:
 
 
 def _passed_over(match: re.Match[str], text: str, end: int) -> bool:
-    """Whether a numeral near a position of a text is no result but the label of a list's item."""
+    """Whether a numeral near a position of a text labels an item, or says how exact another is."""
     window, start = match.string, match.start()
+    if _PRECISION.match(window, match.end()):
+        return True
     if len(match[0]) > 2 or not _LABEL_AFTER.match(window, match.end()):
         return False
     line = window[max(0, start - 9) : start].rpartition("\n")[2]

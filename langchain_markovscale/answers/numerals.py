@@ -240,7 +240,7 @@ def _ratio(run: str) -> str | None:
             return None
         whole, terms[0] = before, numerator
     values = [_decimal(term) for term in terms]
-    if values[0] is None or values[1] is None or values[1] == "0":
+    if values[0] is None or values[1] in (None, "0") or values == ["50", "50"]:  # even chances
         return None
     return _fraction(values[0], values[1], whole)
 
