@@ -5,7 +5,13 @@ import re
 from langchain_markovscale.answers.numerals import canonical_number
 from langchain_markovscale.answers.surroundings import number_with_unit
 
-_BOX_TOKEN = re.compile(r"\\f?boxed\s*+\{|\\[\\{}]|[{}]")
+_BOX = r"\\(?:f?boxed|fbox|framebox|Boxed)"
+_BOX_TOKEN = re.compile(rf"{_BOX}\s*+\{{|\\[\\{{}}]|[{{}}]")
+_BARE_BOX = re.compile(  # a box without braces, of what is one thing
+    rf"{_BOX}(?![A-Za-z{{])[ ]?(-?(?:\\[dtc]?frac(?:\s?\{{[^{{}}]{{1,40}}\}}|\s?\d){{2}}"
+    r"|\\(?:text|textbf|mathrm|mathbf|sqrt)\s?(?:\{[^{}]{1,40}\}|\d)"
+    r"|\$?\d+(?:[.,]\d+)*%?|[A-Z](?![A-Za-z])))"
+)
 _NOISE = re.compile(
     r"\\(?:left|right|displaystyle|quad|qquad|degree|approx)(?![A-Za-z])|\\[!,;:> ]|~"
     r"|\^\{?\\circ\}?|[\u00b0\u2248]"
@@ -21,17 +27,21 @@ _OPTION = re.compile(r"[(\[{]?\s?([A-Za-z])\s?[)\]}.]?")
 
 
 def last_box(text: str) -> str | None:
-    r"""Return the content of the `\boxed{…}` that opens last among those that close, or None."""
-    begin = text.find("boxed")
+    r"""Return the content of the `\boxed{…}` that opens last among those that close, or None.
+
+    Empty boxes, as in "put it in `\boxed{}`", do not count.
+    """
+    begin = text.find("box")
     if begin < 0:
         return None
+    text = _BARE_BOX.sub(r"\\boxed{\1}", text)
     opened: list[int] = []  # where the content of each open brace starts; -1 if it opens no box
     last, content = -1, None
-    for match in _BOX_TOKEN.finditer(text, max(0, begin - 2)):
+    for match in _BOX_TOKEN.finditer(text, max(0, begin - len("\\frame"))):
         token = match[0]
         if token == "}" and opened:
             start = opened.pop()
-            if start > last:
+            if start > last and text[start : match.start()].strip():
                 last, content = start, text[start : match.start()]
         elif token[-1] == "{" and token != "\\{":
             opened.append(-1 if token == "{" else match.end())

@@ -7,6 +7,8 @@ space, punctuation, markup and copulas ("is therefore option"), which `FILL` ski
 """
 
 import re
+from collections import Counter
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -165,7 +167,7 @@ LANGUAGES: dict[str, Forms] = {
         thousands=(("हज़ार|हजार", 3), ("लाख", 5), ("करोड़", 7)),
     ),
     "tr": Forms(
-        answer="cevap|cevabı|cevabımız|yanıt|yanıtı|doğru seçenek|doğru şık",
+        answer="cevap|cevabı|cevabımız|yanıt|yanıtı|sonuç|doğru seçenek|doğru şık",
         choose="seçiyorum|seçerim",
         right=r"(?:seçeneği|şıkkı|şıkkıdır)?\s?(?:doğru(?:dur)?|doğru cevap)\b(?! değil)",
         wrong=r"(?:seçeneği|şıkkı)?\s?(?:yanlış|hatalı|doğru değil|değil)",
@@ -213,7 +215,7 @@ _ABOUT_WORDS = (
     r"|约|大约|約|usd|eur|gbp|chf|inr|cad|aud|jpy|us|rs\.?|rp\.?|r(?=\$)|a(?=\$)|c(?=\$)"
 )
 _MARKUP = (
-    r"[\s\u00a0*_:=`\"'\u201c\u201d\u2018\u2019\u00ab\u00bb\u201e(\[{\u2248~\uff1a\uff1d\u2014>|"
+    r"[\s\u00a0*_:=`\"'\u201c\u201d\u2018\u2019\u00ab\u00bb\u201e(\[\]{\u2248~\uff1a\uff1d\u2014>|"
     r"\uff08\u300c\u300e\u3010]"
 )
 FILL = re.compile(
@@ -234,53 +236,61 @@ MOST_FORMS = 30
 """How many forms of one kind are looked at, from the end of a text."""
 
 
-def named_answers(text: str) -> list[re.Match[str]]:
-    """Return where a text in lower case names its answer at last: matches end before `FILL`."""
-    return _last_found("answer", text)
+def named_answers(text: str) -> Iterator[re.Match[str]]:
+    """Yield where a text in lower case names its answer, the last first.
+
+    The matches, at most `MOST_FORMS`, end before `FILL`.
+    """
+    return _found("answer", text)
 
 
-def chosen_options(text: str) -> list[re.Match[str]]:
-    """Return where a text in lower case chooses an option at last: matches end before `FILL`."""
-    return _last_found("choose", text)
+def chosen_options(text: str) -> Iterator[re.Match[str]]:
+    """Yield where a text in lower case chooses an option, as `named_answers`."""
+    return _found("choose", text)
 
 
-def _last_found(field: str, text: str) -> list[re.Match[str]]:
-    found = [match for word in _words(field, text) for match in _found(text, word)]
-    return sorted(found, key=re.Match.start)[-MOST_FORMS:]
-
-
-def _words(field: str, text: str) -> list[str]:
-    plain = text.encode("ascii", "ignore").decode()  # for speed
-    words = [word for word in _words_by_letter(field)[""] if word in plain]
-    if len(plain) < len(text):
-        for letter, others in _words_by_letter(field).items():
-            if letter and letter in text:
-                words += [word for word in others if word in text]
-    return words
+def _found(field: str, text: str) -> Iterator[re.Match[str]]:
+    words = words_in(text, _words_by_letter(field))
+    found = [place for word in words for place in _places(text, word)]
+    for position, word in sorted(found, reverse=True)[:MOST_FORMS]:
+        if match := _form(word).match(text, position):
+            yield match
 
 
 @lru_cache(maxsize=2)
 def _words_by_letter(field: str) -> dict[str, list[str]]:
-    """Return the words of all languages by the first letter in them that is not in ASCII, or ""."""
-    joined = "|".join(filter(None, (getattr(forms, field) for forms in LANGUAGES.values())))
-    by_letter: dict[str, list[str]] = {"": []}
-    for word in dict.fromkeys(joined.split("|")):
-        letter = next((each for each in word if not each.isascii()), "")
-        by_letter.setdefault(letter, []).append(word)
-    return by_letter
+    words = "|".join(filter(None, (getattr(forms, field) for forms in LANGUAGES.values())))
+    return by_letter(dict.fromkeys(words.split("|")))
 
 
-def _found(text: str, word: str) -> list[re.Match[str]]:
-    found: list[re.Match[str]] = []
+def by_letter(words: Collection[str]) -> dict[str, list[str]]:
+    """Return words in lower case by a letter in each that is rare in other texts, for `words_in`."""
+    shared = Counter(letter for word in words for letter in set(word))
+    found: dict[str, list[str]] = {}
+    for word in words:
+        letter = min(word, key=lambda each: (_FREQUENT.find(each), -shared[each]))
+        found.setdefault(letter, []).append(word)
+    return found
+
+
+_FREQUENT = "qjxzkvbpygfwmucldrhsinoate "  # in English, from rare to frequent
+
+
+def words_in(text: str, by_letter: dict[str, list[str]]) -> list[str]:
+    """Return the words that stand anywhere in a text; those without their letter are not tried."""
+    return [
+        word for letter in by_letter if letter in text for word in by_letter[letter] if word in text
+    ]
+
+
+def _places(text: str, word: str) -> Iterator[tuple[int, str]]:
     position = text.rfind(word)
     for _ in range(MOST_FORMS):
         if position < 0:
             break
         if not (position and word.isascii() and _WORD_BEFORE.match(text, position - 1)):
-            match = _form(word).match(text, position)
-            found += [match] if match else []
+            yield position, word
         position = text.rfind(word, 0, position)
-    return found
 
 
 @lru_cache(maxsize=256)
@@ -309,9 +319,12 @@ def multipliers() -> tuple[re.Pattern[str], dict[str, int]]:
     """Return the pattern of words such as "million", in lower case, and their powers by group."""
     powers: dict[str, int] = {}
     parts = []
+    initials: set[str] = set()  # for speed
     for code, forms in LANGUAGES.items():
         for number, (words, power) in enumerate(forms.thousands):
             powers[f"{code}{number}"] = power
             parts.append(rf"(?P<{code}{number}>{words})")
+            initials.update(word[0] for word in words.split("|"))
     after = r"(?![A-Za-z\u00c0-\u024f\u0370-\u052f\u0900-\u097f])"
-    return re.compile(rf"[\s\u00a0-]?(?:{'|'.join(parts)})\.?{after}"), powers
+    first = f"(?=[{''.join(sorted(initials))}])"
+    return re.compile(rf"[\s\u00a0-]?{first}(?:{'|'.join(parts)})\.?{after}"), powers

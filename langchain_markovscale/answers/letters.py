@@ -217,7 +217,7 @@ def choice_patterns(letters: str) -> ChoicePatterns:
     upper = f"{before}([{options}]){after}{no_article}"
     either = f"{before}({any_case}){after}{no_article}"
     set_off = (
-        rf"\\boxed\{{(?:\\(?:text|textbf|mathrm)\{{)?[(\[]?{either}[)\]]?\}}",
+        rf"\\f?box(?:ed)?(?:[ ]|\{{(?:\\(?:text|textbf|mathrm)\{{)?[(\[]?){either}(?:[)\]]?\}}|\b)",
         rf"^[ \t>*_(\[]{{0,8}}{upper}[ \t*_.)\]]{{0,8}}$",
         rf"\*{upper}[.):]?\*",
         rf"(?<![{word}])[(\[\u3010\u300c]{either}[)\]\u3011\u300d]"

@@ -8,7 +8,7 @@ wrong one.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from langchain_markovscale.answers.languages import (
@@ -16,14 +16,16 @@ from langchain_markovscale.answers.languages import (
     DECIMAL_COMMA,
     FILL,
     MOST_FORMS,
+    by_letter,
     named_answers,
+    words_in,
 )
 from langchain_markovscale.answers.numerals import (
     CURRENCY,
     NUMERAL,
     plain_digits,
 )
-from langchain_markovscale.answers.surroundings import read_numeral
+from langchain_markovscale.answers.surroundings import FARTHEST_AFTER, read_numeral
 
 
 def last_numeral(text: str) -> str | None:
@@ -32,6 +34,8 @@ def last_numeral(text: str) -> str | None:
     Args:
         text: An answer without its thoughts.
     """
+    if "onfidence" in text or "ertainty" in text:
+        text = _CONFIDENCE.sub("", text)
     run_on = _RUN_ON.search(text) if "\n" in text else None
     if run_on is not None and (stated := _stated(text[: run_on.start()])) is not None:
         return stated.value
@@ -53,6 +57,11 @@ _RUN_ON = re.compile(
     r"[ \t]?\d{0,3}[ \t]?[:\uff1a]|<\|(?:im_start|start_header_id|user|eot_id)\|>|\[INST\]"
 )
 
+_CONFIDENCE = re.compile(  # a line that opens with it, up to the end of its sentence
+    r"^[^\w\n]{0,8}(?:my |overall )?(?:confidence|certainty)\b(?:[^.!?\n]|[.](?=\d))*",
+    re.IGNORECASE | re.MULTILINE,
+)
+
 # ---- Stated results
 
 _SHORT_FILL = re.compile(r"[\s:*]{0,4}(?:is[\s:*]{1,4})?(?=\d)")  # for speed
@@ -63,6 +72,7 @@ _NUMBER_WORD = re.compile(
     r"|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty"
     r"|seventy|eighty|ninety|a hundred|one hundred|a dozen|half|none)\b"
 )
+_IS_THE_ANSWER = re.compile(r"[ ]is (?:the|my|our) (?:final |correct |right )?\Z")
 _POINT = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _DENIED = re.compile(r"\b(?:not|never)\b|n['\u2019]t\b")
 _DENIED_NUMBER = re.compile(r"(?:not|never)[ ](?:equal to[ ])?[$(]?[-+]?\d")
@@ -80,7 +90,8 @@ _SEVERAL = re.compile(
     r"(?:\\boxed\{)?-?\d"
 )
 _HASHES = re.compile(r"^[ \t]*####(?!#)[ \t]*", re.MULTILINE)
-_BOX = re.compile(r"\\f?boxed[ ]?\{")
+_BOX = re.compile(r"\\(?:f?boxed|fbox|framebox)[ ]?(?:\{(?!\s*\})|(?=-?\d|\\[dtc]?frac))")
+_MARKS_OF_RESULTS = {"####": _HASHES, "box": _BOX}
 _BOLD = re.compile(r"\*\*([^*\n]{1,60})\*\*")
 _LEADS_TO_BOLD = re.compile(
     r"(?:[=:\u2248]|\b(?:is|are|was|costs?|totals?|has|have|makes?|equals?|gives?|needs?|got|gets?|of|left"
@@ -93,17 +104,11 @@ _CORRECTION = re.compile(
     r"(?:(?:it|that|this|i|it['\u2019]s|that['\u2019]s|a|my|mistake|made|one|number|value|result|sum"
     r"|amount|total|no|wrong|incorrect|actually|wait|sorry|recheck|so)[\s,.!:\u2014]{1,3}){0,8}+"
 )
-_CORRECTION_STEMS = (
-    "wait",
-    "actually",
-    "correction",
-    "sorry",
-    "oops",
-    "scratch",
-    "i mean",
-    "make that",
-    "no,",
-    "rather",
+_CORRECTION_STEMS = by_letter(
+    [
+        *("wait", "actually", "correction", "sorry", "oops", "scratch", "i mean", "make that"),
+        *("no,", "rather"),
+    ]
 )
 _RESULT = re.compile(
     r"=|\b(?:is|makes|gives|leaves|equals|becomes|gets?|totals|should be|must be)(?!\w)"
@@ -115,52 +120,61 @@ def _stated(text: str) -> _Stated | None:
     raw, text = text, text.lower()
     if len(raw) != len(text):  # some letters have no lower case of the same length
         raw = text
-    found = [_last_after(raw, text, named_answers(text))]
-    if "####" in text:
-        found.append(_last_after(raw, text, list(_HASHES.finditer(text))))
-    if "boxed" in text:
-        found.append(_last_after(raw, text, list(_BOX.finditer(text)), sure=True))
-    last = max(filter(None, found), default=None)
-    if any(stem in text for stem in _CORRECTION_STEMS):
-        last = _correction(raw, text, -1 if last is None else last.position) or last
+    last = _last_after(raw, text, named_answers(text))
+    for mark, form in _MARKS_OF_RESULTS.items():
+        if mark in text:
+            found = _last_after(raw, text, _latest(form, text), sure=form is _BOX)
+            last = max(filter(None, (last, found)), default=None)
+    unmended = text if last is None else text[last.position + 1 :]
+    if stems := words_in(unmended, _CORRECTION_STEMS):
+        last = _correction(raw, text, stems, len(text) - len(unmended)) or last
     return last if last is not None or "**" not in text else _bold(raw)
 
 
+def _latest(form: re.Pattern[str], text: str, begin: int = 0) -> list[re.Match[str]]:
+    """Return what stands before statements of one form, the last first."""
+    return list(form.finditer(text, begin))[: -MOST_FORMS - 1 : -1]
+
+
 def _last_after(
-    raw: str, text: str, forms: Sequence[re.Match[str]], *, sure: bool = False
+    raw: str, text: str, forms: Iterable[re.Match[str]], *, sure: bool = False
 ) -> _Stated | None:
     """Return what is stated after the last form of a kind after which anything is; else None.
 
     Args:
         raw: The text.
         text: The same in lower case.
-        forms: What stands before a statement, in the order of the text.
+        forms: What stands before a statement, the last first.
         sure: Whether what follows is the answer even where it is no number.
     """
-    return next(_after(raw, text, reversed(forms[-MOST_FORMS:]), sure), None)
-
-
-def _after(raw: str, text: str, forms: Iterable[re.Match[str]], sure: bool) -> Iterator[_Stated]:
     for form in forms:
         position, end = form.span()
         fill = _SHORT_FILL.match(text, end) or FILL.match(text, end, end + _LONGEST_LEAD)
         begin = fill.end() if fill else end
         number = _numeral_at(raw, begin)
         if number is not None and not _is_label(number, raw, begin):
-            grouped = _POINT.fullmatch(number["run"]) and DECIMAL_COMMA.match(form[0])
-            yield _Stated(position, None if grouped else _equation(number))
-        elif sure or _NUMBER_WORD.match(text, begin):
-            yield _Stated(position, None)
-        elif COPULA.search(text, end, begin):
+            decimal_comma = DECIMAL_COMMA.match(form[0]) is not None
+            grouped = decimal_comma and _POINT.fullmatch(number["run"])
+            value = None if grouped else _equation(number, decimal_comma=decimal_comma)
+            return _Stated(position, value)
+        if sure or _NUMBER_WORD.match(text, begin):
+            return _Stated(position, None)
+        if COPULA.search(text, end, begin):
             stop = _SENTENCE_END.search(text, begin, begin + 400)
             sentence = text[begin : stop.start() if stop else begin + 400]
             if not _DENIED.search(sentence) or " but " in sentence:
                 matches = list(NUMERAL.finditer(plain_digits(raw[begin : begin + len(sentence)])))
                 if matches:
                     part = _WITHIN_OPERATION.search(matches[-1].string[: matches[-1].start()])
-                    yield _Stated(position, None if part else read_numeral(matches[-1]))
+                    return _Stated(position, None if part else read_numeral(matches[-1]))
             elif _DENIED_NUMBER.match(sentence) and not (stop and _DIGIT.search(raw, stop.end())):
-                yield _Stated(position, None)
+                return _Stated(position, None)
+        if led := _IS_THE_ANSWER.search(text, max(0, position - 40), position):
+            before = plain_digits(raw[max(0, led.start() - 60) : led.start()])
+            for number in list(NUMERAL.finditer(before))[-1:]:
+                if len(before) - number.end() < 4:
+                    return _Stated(position, read_numeral(number))
+    return None
 
 
 def _numeral_at(text: str, begin: int) -> re.Match[str] | None:
@@ -185,7 +199,7 @@ def _is_label(match: re.Match[str], text: str, begin: int) -> bool:
     return len(_LABEL_LINE.findall(text[begin : begin + 1_000])) > 1
 
 
-def _equation(match: re.Match[str]) -> str | None:
+def _equation(match: re.Match[str], *, decimal_comma: bool = False) -> str | None:
     """Return the value of a stated numeral, or of the equation that it begins."""
     window, end = match.string, match.end()
     stop = _SENTENCE_END.search(window, end)
@@ -198,21 +212,25 @@ def _equation(match: re.Match[str]) -> str | None:
             if results and not _OPERATION.match(right, results[0].end())
             else None
         )
-    return None if _SEVERAL.match(rest) else read_numeral(match)
+    if _SEVERAL.match(rest) or window.startswith(("! =", "!="), end):
+        return None
+    return read_numeral(match, decimal_comma=decimal_comma)
 
 
-def _correction(raw: str, text: str, after: int) -> _Stated | None:
-    """Return the number of the last correction after a position, or None."""
-    marks = list(_CORRECTION.finditer(text, after + 1))[-MOST_FORMS:]
-    for mark in reversed(marks):
+def _correction(raw: str, text: str, stems: list[str], after: int) -> _Stated | None:
+    """Return the number of the last correction, with one of the stems after a position; or None.
+
+    After a statement, which is after 0, any result after the first correction corrects it.
+    """
+    marks = _latest(_CORRECTION, text, min(text.find(stem, after) for stem in stems))
+    for mark in marks:
         fill = FILL.match(text, mark.end(), mark.end() + _LONGEST_LEAD)
         begin = fill.end() if fill else mark.end()
         number = _numeral_at(raw, begin)
         if number is not None and not _is_label(number, raw, begin):
             return _Stated(mark.start(), _equation(number))
-    if marks and after >= 0:
-        begin = marks[0].start()
-        return _last_after(raw, text, list(_RESULT.finditer(text, begin)))
+    if marks and after:
+        return _last_after(raw, text, _latest(_RESULT, text, marks[-1].start()))
     return None
 
 
@@ -243,12 +261,10 @@ _POWERS = re.compile(r"[A-Za-z)}]\^?\{?-?\d")
 # ---- The last number
 
 _DIGIT = re.compile("[\\d\u00bc-\u00be\u2150-\u215e]")
+_TO_LAST_DIGIT = re.compile(f".*{_DIGIT.pattern}", re.DOTALL)
 _LABEL_LINE = re.compile(r"^[ \t>*_-]{0,8}\d{1,2}[.)][ \t]+[^\s\d]", re.MULTILINE)
-_LABEL_BEFORE = re.compile(r"(?:\A|\n)[ \t>*_-]{0,8}\Z")
+_PRECISION = re.compile(r"[ -]?(?:decimals?|significant|sig\.?|s\.?f\.?|d\.?p\.?)(?![A-Za-z])")
 _LABEL_AFTER = re.compile(r"[.)][ \t]+[^\s\d]")
-_CONFIDENCE = re.compile(
-    r"(?:\A|\n)[^\w\n]{0,8}(?:my |overall )?(?:confidence|certainty)\b[^\n]*\Z", re.I
-)
 
 
 _MOST_PASSED = 20
@@ -258,24 +274,23 @@ _ENDLESS = re.compile(r"[\d.,]+")  # what a numeral of thousands of characters c
 
 def _last(text: str) -> str | None:
     """Return the value of the last numeral, which is seldom far from the last digit."""
-    last_digit = _DIGIT.search(text[::-1])
-    if last_digit is None:
+    to_last_digit = _TO_LAST_DIGIT.match(text)
+    if to_last_digit is None:
         return None
-    end = min(len(text), len(text) - last_digit.start() + 40)
-    begin = end
-    for size, margin in ((80, 20), (1_000, 60), (_FARTHEST, 60), (0, 60)):
+    begin = end = min(len(text), to_last_digit.end() + FARTHEST_AFTER)
+    for size, margin in ((56, 20), (160, 40), (1_000, 60), (_FARTHEST, 60), (0, 60)):
         begin = max(0, end - size if size else _before_endless(text, begin) - margin)
         window = plain_digits(text[begin:end])
         matches = list(NUMERAL.finditer(window))
-        # A numeral near the beginning of the window may begin before it.
-        sure = [match for match in matches if match.start() >= margin or not begin][-_MOST_PASSED:]
-        for match in reversed(sure):
-            if not _passed_over(match):
+        for _ in range(_MOST_PASSED):
+            if not matches or (begin and matches[-1].start() < margin):
+                break  # a numeral near the beginning of the window may begin before it
+            if not _passed_over(match := matches.pop(), text, end):
                 return read_numeral(match)
-        if begin == 0 or len(sure) >= _MOST_PASSED:
+        else:
             return None
-        crossing = matches[: len(matches) - len(sure)]
-        if size == _FARTHEST and not any(_ENDLESS.fullmatch(match["run"]) for match in crossing):
+        ends = size == _FARTHEST and not any(_ENDLESS.fullmatch(each["run"]) for each in matches)
+        if begin == 0 or ends:
             return None
     return None
 
@@ -286,13 +301,14 @@ def _before_endless(text: str, position: int) -> int:
     return position - (run.end() if run else 0)
 
 
-def _passed_over(match: re.Match[str]) -> bool:
-    """Whether a numeral is no result: the label of a list's item, or a confidence."""
-    text, start = match.string, match.start()
-    before = text[max(0, start - 80) : start]
-    if len(match[0]) < 3 and _LABEL_BEFORE.search(before):
-        if not _LABEL_AFTER.match(text, match.end()):
-            return False
-        near = (text[max(0, start - 1_000) : start], text[match.end() : match.end() + 1_000])
-        return any(_LABEL_LINE.search(part) for part in near)
-    return "onfidence" in before and _CONFIDENCE.search(before) is not None
+def _passed_over(match: re.Match[str], text: str, end: int) -> bool:
+    """Whether a numeral near a position of a text labels an item, or says how exact another is."""
+    window, start = match.string, match.start()
+    if _PRECISION.match(window, match.end()):
+        return True
+    if len(match[0]) > 2 or not _LABEL_AFTER.match(window, match.end()):
+        return False
+    line = window[max(0, start - 9) : start].rpartition("\n")[2]
+    if len(line) > 8 or line.strip(" \t>*_-"):
+        return False
+    return len(_LABEL_LINE.findall(text[max(0, end - 2_000) : end + 1_000])) > 1

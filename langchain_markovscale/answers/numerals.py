@@ -7,7 +7,6 @@ numeral that is not understood is worth nothing: a piece of it would be another 
 """
 
 import re
-import sys
 import unicodedata
 from fractions import Fraction
 
@@ -16,12 +15,13 @@ CURRENCY = (
     "\u20a6\u20b1\u20b4\u20a1\u20b2\u20b5\u20b8\u20bf\u20be\u20bc\u20ad\u20ae\u09f3\ufdfc\u00a2"
 )
 _RANGE = "\u2013~"  # an en dash between two numbers, and its siblings
+_LAST_DIGIT = 0x1FBFA  # code points from here on are no decimal digits
 
 
 def _plain_characters() -> dict[int, str]:
     table = {
         code: str(unicodedata.decimal(chr(code)))
-        for code in range(128, sys.maxunicode + 1)
+        for code in range(128, _LAST_DIGIT)
         if chr(code).isdecimal()
     }
     same = {
@@ -49,18 +49,22 @@ def _plain_characters() -> dict[int, str]:
 
 
 _SUPERSCRIPTS = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207b\u207a"
-_PLAIN: dict[int, int | str] = {
-    **{code: code for code in range(0x2200)},  # for speed: what is not in the table takes longer
-    **_plain_characters(),
-    **str.maketrans(_SUPERSCRIPTS, "0123456789-+"),
-}
+_PLAIN = _plain_characters() | str.maketrans(_SUPERSCRIPTS, "0123456789-+")
+_NOT_PLAIN = re.compile(  # most characters are refused here, for speed
+    "["
+    + re.escape("".join(chr(code) for code in _PLAIN if code < 0x10000))
+    + "\U00010000-\U0001ffff]+"
+)
 _POWER_SIGN = re.compile(f"[{_SUPERSCRIPTS}]")
 _POWER_BEGINS = re.compile(f"(?<!{_POWER_SIGN.pattern})(?={_POWER_SIGN.pattern})")
-_TEX_SPACE = re.compile(r"(?<=\d)(?:\\[,;:! ]|,\\!|\{\\,\}|\{ \}|~)(?=\d{3}(?!\d))")
-_TEX_COMMA = re.compile(r"(?<=\d)\{,\}(?=(\d{3}(?!\d))?)")
+_TEX_SPACE = re.compile(  # what stands before comes last, for speed
+    r"(?:\\[,;:! ](?<=\d..)|,\\!(?<=\d...)|\{\\,\}(?<=\d....)|\{ \}(?<=\d...)|~(?<=\d.))"
+    r"(?=\d{3}(?!\d))"
+)
+_TEX_COMMA = re.compile(r"\{,\}(?<=\d...)(?=(\d{3}(?!\d))?)")
 _SIMPLE = r"[-+]?\d+(?:[.,]\d+)*"
 _TEX_FRACTION = re.compile(
-    rf"(?:(\d)\s?)?\\[dtc]?frac\s?(?:\{{\s?({_SIMPLE})\s?\}}\s?\{{\s?({_SIMPLE})\s?\}}|(\d)\s?(\d))"
+    rf"\\[dtc]?frac\s?(?:\{{\s?({_SIMPLE})\s?\}}\s?\{{\s?({_SIMPLE})\s?\}}|(\d)\s?(\d))"
 )
 
 
@@ -70,9 +74,7 @@ def plain_digits(text: str) -> str:
     Arabic digits become `12.5`, `10³` becomes `10^3`, `2½` and `2\frac12` become `2 1/2`.
     """
     if not text.isascii():
-        if _POWER_SIGN.search(text):
-            text = _POWER_BEGINS.sub("^", text)
-        text = text.translate(_PLAIN)
+        text = _NOT_PLAIN.sub(_plain_run, text)
     if "\\" in text or "{" in text:
         text = _TEX_SPACE.sub("\u00a0", text)
         text = _TEX_COMMA.sub(lambda match: "," if match[1] else ".", text)
@@ -81,9 +83,16 @@ def plain_digits(text: str) -> str:
     return text
 
 
+def _plain_run(match: re.Match[str]) -> str:
+    run = match[0]
+    if _POWER_SIGN.search(run):
+        run = _POWER_BEGINS.sub("^", run)
+    return run.translate(_PLAIN)
+
+
 def _plain_tex_fraction(match: re.Match[str]) -> str:
-    fraction = f"{match[2] or match[4]}/{match[3] or match[5]}"
-    return f"{match[1]} {fraction}" if match[1] else fraction
+    is_mixed = match.string[: match.start()][-1:].isdigit()
+    return f"{' ' * is_mixed}{match[1] or match[3]}/{match[2] or match[4]}"
 
 
 _EXPONENT = (
@@ -96,12 +105,13 @@ _GLUED = r"A-Za-z\u00c0-\u024f"  # letters of names such as m2, H2O; not those o
 NUMERAL = re.compile(
     rf"""
     (?=[-+\u2013\\.\d{CURRENCY}])                          # for speed
-    (?:(?<![{_GLUED}_)\]}}\d%\u00b0])(?P<sign>[-+\u2013]))?+     # "1-2" has no sign, "= -5" has one
+    (?:(?=\D)(?<![{_GLUED}_)\]}}\d%\u00b0])(?P<sign>[-+\u2013]))?+  # "1-2" has no sign, "= -5" has
     (?:\\?(?P<currency>[{CURRENCY}])[ \u00a0]?(?P<inner>[-+\u2013])?+)?+  # "-$5" and "$-5"
-    (?<![{_GLUED}\d_^])(?<![{_GLUED}]-)(?<![\^_]\{{)(?<![\^_][-+])(?<![\^_]\{{[-+])(?<!\d[.,:'/])
+    (?:(?<=\s)|
+    (?<![{_GLUED}\d_^])(?<![{_GLUED}]-)(?<![\^_]\{{)(?<![\^_][-+])(?<![\^_]\{{[-+])(?<!\d[.,:'/]))
     (?P<run>(?:(?<!\.)\.)?\d++(?:(?:[.,'_:{_RANGE}]|[ ]?\u00a0|[ ]?/[ ]?
         |[ ](?=\d{{3}}(?!\d)|\d{{1,9}}[ ]?/[ ]?\d))\d++)*+)
-    (?:{_EXPONENT}|{_POWER})?+
+    (?:(?=[ \u00a0]?[eE\u00d7\\\u00b7*xX^])(?:{_EXPONENT}|{_POWER}))?+
     """,
     re.VERBOSE,
 )
@@ -163,19 +173,20 @@ def value_of(match: re.Match[str], *, scale: int = 0, decimal_comma: bool = Fals
         scale: The power of ten by which a word such as "million" multiplies it.
         decimal_comma: Whether the one comma of "12,5" is known to be a decimal sign.
     """
-    run = match["run"]
-    power = match["e"] or match["ten"] or match["braced"]
-    if match["power"] is not None:
-        if run != "10" or not re.fullmatch(r"[-+]?\d{1,3}", match["power"]):
-            return None
-        run, power = "1", match["power"]
+    run, sign, inner, power = match.group("run", "sign", "inner", "power")
+    if power is None:
+        power = match["e"] or match["ten"] or match["braced"]
+    elif run == "10" and re.fullmatch(r"[-+]?\d{1,3}", power):
+        run = "1"
+    else:
+        return None
     scale += int(power or 0)
     value = _ratio(run) if "/" in run else _decimal(run, decimal_comma=decimal_comma)
     if value is None:
         return None
     if scale:
         value = _scaled(value, scale)
-    negative = any(sign and sign in "-\u2013" for sign in (match["sign"], match["inner"]))
+    negative = "-" in (sign, inner) or "\u2013" in (sign, inner)
     return f"-{value}" if negative and value != "0" else value
 
 
@@ -229,7 +240,7 @@ def _ratio(run: str) -> str | None:
             return None
         whole, terms[0] = before, numerator
     values = [_decimal(term) for term in terms]
-    if values[0] is None or values[1] is None or values[1] == "0":
+    if values[0] is None or values[1] in (None, "0") or values == ["50", "50"]:  # even chances
         return None
     return _fraction(values[0], values[1], whole)
 

@@ -26,12 +26,26 @@ _UNIT_AFTER = re.compile(rf"[ \u00a0]?(?:{_UNITS})", re.IGNORECASE)
 _RANGE_WORDS = (
     r"bis|\u00e0|\u0434\u043e|\u03ad\u03c9\u03c2|\u0111\u1ebfn|sampai|hingga"  # "5 to 10"
 )
+_CLOCK = r"Uhr\b|[\u70b9\u9ede]|\u65f6(?!\u95f4)|\u6642(?!\u9593)|\uc2dc(?!\uac04)"  # "o'clock"
+_MONTH = (
+    r"(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec|January|February|March|April|August"
+    r"|September|October|November|December)\.?[ ]"
+)
 _SPOILED_BEFORE = re.compile(
     r"(?:\\sqrt[ ]?(?:\[\d*\])?[ ]?\{?|\u221a[({]?|\bsqrt\(?|\u00b1[ ]?|\\pm[ ]?|\\log[ ]?"
     r"|\d[ ]?[\u2013~][ ]?|\bbetween[ ]\S{1,20}[ ]and[ ]|\d[ ](?:or|out of)[ ]|\b1[ ]in[ ]"
     rf"|\d[ ](?:{_RANGE_WORDS})[ ]|\d[ ]?(?:[\u5230\u81f3]|\u304b\u3089|\uc5d0\uc11c)[ ]?"
     # Joined to a numeral or a letter: a range, a date, a telephone number, a piece of a sum.
-    r"|\d(?:[a-z]{0,2}|[%\u00b0])-|[\dA-Za-z]\+|\d(?:\u2014|\.{2,3}|\u2026)|\d\.?\(|\d\u00b0"
+    r"|\d(?:[a-z]{0,2}|[%\u00b0])-|[\dA-Za-z]\+|\d(?:\.{2,3}|\u2026)|\d\.?\(|\d\u00b0"
+    # The last term of a range, or of what is not worked out.
+    r"|\d(?:[ ]?[a-z]{1,2}|[%\u00b0])?[ ]-[ ]|\d[ ]?\u2014[ ]?|[\dA-Za-z)][ ]\+[ ]"
+    r"|[\d)][ ]?(?:[*\u00b7\u00f7]|\\(?:times|cdot|div))[ ]?"
+    rf"|\d[ ]?(?:{_CLOCK}|h)[ ]?"
+    # Ratios, remainders, bounds and dates.
+    r"|\d[ ]:[ ]|\d[ ](?:R|(?:with[ ])?(?:a[ ])?remainder(?:[ ]of)?)[ ]"
+    r"|\S[ ][<>\u2264\u2265][ ]?|\\(?:geq?|leq?|gt|lt)[ ]"
+    rf"|\b{_MONTH}(?:\d{{1,2}},?[ ])?"
+    r"|(?P<word>\b(?:minus|negative|plus|times)[ ])"
     r"|\d-[A-Za-z]{1,9}[-.]|\d[ ]?[xX\u00d7][ ]?|[\d)][ ]\d{1,6}[ ]"
     r"|(?P<range>(?:\bfrom[ ])?\d[\d.,]{0,20}[ ]to[ ]))\Z"
 )
@@ -39,7 +53,11 @@ _SPOILED_AFTER = re.compile(
     r"[ \u00a0]?(?:\\(?:pi|sqrt|pm)\b|[\u03c0\u221a\u00b1]|\\?dozen|[\u2013~\u2014][ ]?\d)"
     r"|[abejoruvwxyzinpqDkKMB](?![A-Za-z\u00c0-\u024f])|[xX\u00d7][ ]?\d|[boh]\d|[a-z]{0,2}-\d"
     r"|[eE][-+]?\d|-[A-Za-z]{1,9}[-.]\d|\u00b0\d|\u0305"
+    r"|[ ](?:R|(?:with[ ])?(?:a[ ])?remainder(?:[ ]of)?)[ ]\d"
+    rf"|[ \u00a0]?(?:[AaPp](?:\.[ ]?[Mm]\.|[Mm]\b(?! Tag\b))|[Oo]'[Cc]lock|{_CLOCK}|h[ ]?\d)"
 )
+_NEGATED = re.compile(r"(?:\A|\b(?:is|was|be|to|of|and)[ ]|[=:][ ])(?:minus|negative)[ ]\Z")
+_TERM_BEFORE = re.compile(r"[\d)][ ]\Z")
 _CLOSES = ".,;:!?)*\"'\u201d\u2019\u3002" + CURRENCY  # after which nothing spoils a numeral
 _ENDLESS_AFTER = re.compile(r"\.\.|\u2026")  # "0.333..."
 _UNIT_OF_SEVERAL = (
@@ -54,26 +72,39 @@ _SMALLER_AFTER = re.compile(_SMALLER_UNIT)
 _LARGER_BEFORE = re.compile(rf"\d[ ]?{_UNIT_OF_SEVERAL}\Z")
 _SMALLER_FOLLOWS = re.compile(rf"[ ]?{_UNIT_OF_SEVERAL}\d{{1,3}}{_SMALLER_UNIT}")
 _SUSPICIOUS = re.compile(  # before what may be spoiled
-    r"[{(\]\u221a\u00b1\u2013\u2014~tg+\u00b0xX\u00d7-][ ]?\Z|[.\u2026]\Z|\d[ ]\Z"
+    r"[{(\]\u221a\u00b1\u2013\u2014~tg+\u00b0xX\u00d7*\u00b7\u00f7-][ ]?\Z|[.\u2026]\Z|\d[ ]\Z"
+    r"|(?:mes|dot|div|hr|\dh|[ ]h|[\u70b9\u9ede\u65f6\u6642\uc2dc])[ ]?\Z|[<>\u2264\u2265][ ]?\Z"
+    r"|(?:[:R]|der|nus|lus|ive|mes|[bnrylgptv]\.?|eq?|[gl]t|,)[ ]\Z"
     r"|(?:pm|and|or|of|to|in|bis|\u00e0|\u0434\u043e|\u03c9\u03c2|\u1ebfn|pai|gga)[ ]\Z"
     r"|[\u5230\u81f3\u3089\uc11c][ ]?\Z"
 )
 _MULTIPLIER, _POWERS_OF_TEN = multipliers()
 _SHORT_SCALE = re.compile(r"[ ]?(?:(k|K)|(M|m|mm|MM)|(B|b|bn)|(T|tn))(?![A-Za-z])")
+_POINT = re.compile(r"\d{1,3}\.\d{3}")  # that may group digits
 _UNGROUPED_CURRENCY = re.compile(r"(?:Rp\.?|R\$|VND|IDR|COP|CLP)[ ]?\Z")
 _UNGROUPED_AFTER = re.compile(r"[ \u00a0]?(?:\u20ab|\u0111(?:\u1ed3ng)?\b|VND|VN\u0110|IDR|rupiah)")
+FARTHEST_AFTER = 24
+"""How many characters after a numeral may change what it is worth."""
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 
 
-def read_numeral(match: re.Match[str]) -> str | None:
-    """Return the value of a numeral in its surroundings, or None where it is not understood."""
+def read_numeral(match: re.Match[str], *, decimal_comma: bool = False) -> str | None:
+    """Return the value of a numeral in its surroundings, or None where it is not understood.
+
+    Args:
+        match: What `NUMERAL` has matched.
+        decimal_comma: Whether the language writes 3.5 as "3,5".
+    """
     text, start, end = match.string, match.start(), match.end()
-    before, after = text[max(0, start - 40) : start], text[end : end + 24]
-    scale = 0
+    before, after = text[max(0, start - 40) : start], text[end : end + FARTHEST_AFTER]
+    scale, negative = 0, None
     run: str = match["run"]
+    if match["sign"] and _TERM_BEFORE.search(before):
+        return None  # "10 -12"
     if _SUSPICIOUS.search(before[-4:]):
         spoiled = _SPOILED_BEFORE.search(before)
-        if spoiled and not (spoiled["range"] or "").startswith("from"):
+        negative = spoiled and spoiled["word"] and _NEGATED.search(before)
+        if spoiled and not negative and not (spoiled["range"] or "").startswith("from"):
             return None
     if "." in run and _ENDLESS_AFTER.match(after):
         return None
@@ -86,17 +117,18 @@ def read_numeral(match: re.Match[str]) -> str | None:
             return None
         elif word := _MULTIPLIER.match(after.lower()):
             scale = _POWERS_OF_TEN[word.lastgroup or ""]
-            if not scale or after[word.end() : word.end() + 1].isdigit():
+            if not scale or after[word.end() :].lstrip()[:1].isdigit():
                 return None
     if run.isdigit():
-        return value_of(match, scale=scale)
-    if "." in run and re.fullmatch(r"\d{1,3}\.\d{3}", run):
+        value = value_of(match, scale=scale)
+        return f"-{value}" if negative and value and value[0] not in "-0" else value
+    if _POINT.fullmatch(run):
         if _UNGROUPED_CURRENCY.search(before) or _UNGROUPED_AFTER.match(after):
             scale += 3  # "Rp 50.000" are fifty thousand
         elif after.lstrip("\u00a0 ").startswith("\u20ac") or match["currency"] == "\u20ac":
             return None
     comma = match["currency"] is not None or _UNIT_AFTER.match(after) is not None
-    value = value_of(match, scale=scale, decimal_comma=comma)
+    value = value_of(match, scale=scale, decimal_comma=decimal_comma or comma)
     return value if value is not None or scale else _last_of_list(match, before, after)
 
 

@@ -38,7 +38,7 @@ _TAG = re.compile(
     "(?:[|\uff5c]?>|[\u25b7\\]])?)",
     re.IGNORECASE,
 )
-_MAY_HOLD_TAG = re.compile(r"<[/|\uff5c]?\s?[a-z]|\u25c1/?t|\[/?think", re.IGNORECASE)
+_MAY_HOLD_TAG = re.compile(r"<[/|\uff5c]?\s?[A-Za-z]|\u25c1/?[Tt]|\[/?[Tt]")
 _MOST_TAGS = 200
 _TALK = "`'\"\u201c\u201d\u2018\u2019\u00ab"  # before a tag that is quoted
 _TALKED_OF = re.compile(

@@ -99,6 +99,9 @@ def read_log(
         log, chosen = format_of(open_log(source, format), format)
         try:
             traces = chosen.read(log, options, notes)
+            if (again := notes.read_again()) is not None:
+                notes = again
+                traces = chosen.read(log, options, notes)
         except ArgumentError:
             raise
         except ValueError as error:

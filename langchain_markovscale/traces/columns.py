@@ -4,11 +4,11 @@ A wide table has a row for a chain of revisions and a column for a round; a long
 an answer. What was taken for what, and which columns were not read, is always said.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from langchain_markovscale.traces.conversations import Answer
-from langchain_markovscale.traces.labels import is_blank, is_label, score_of
+from langchain_markovscale.traces.labels import graded, is_blank, is_label, score_of
 from langchain_markovscale.traces.log_values import plain_text, reported_usage
 from langchain_markovscale.traces.messages import Message
 from langchain_markovscale.traces.samples import (
@@ -37,6 +37,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         *("response", "model_answer", "model_output", "output", "completion", "prediction"),
         *("generation", "candidate", "draft", "reply", "attempt_text", "answer_text"),
         *("generated_text", "model_response", "final_answer", "answer"),
+        *("antwort", "réponse", "respuesta", "risposta", "resposta", "antwoord", "ответ", "回答"),
     ),
     "reference": (
         *("reference", "expected", "target", "ideal", "gold", "ground_truth", "reference_answer"),
@@ -128,6 +129,7 @@ def samples_of_rows(
     latest: dict[tuple[Any, ...], int] = {}
     asked: dict[tuple[Any, ...], dict[str, Any]] = {}
     used = set(columns.values())
+    _remark_on_words(rows, used, notes)
     for number, row in enumerate(rows):
         cell = {kind: row.get(name) for kind, name in columns.items()}
         question, text = _text(cell.get("question")), _text(cell.get("answer"))
@@ -161,6 +163,18 @@ def samples_of_rows(
         name, question = _text(cell.get("name")), _text(cell.get("question"))
         reference = plain_text(cell.get("reference"))
         yield Sample(question or name, [answer for _, answer in answers], name or None, reference)
+
+
+def _remark_on_words(rows: Sequence[Cells], taken: Collection[str], notes: Notes) -> None:
+    """Name the columns whose cells are words that say neither right nor wrong."""
+    for name in dict.fromkeys(name for row in rows for name in row if name not in taken):
+        cells = [row.get(name) for row in rows if folded(name) in (*RIGHT_NAMES, *SCORE_NAMES)]
+        odd = [each for each in cells if not is_label(each) and score_of(each) is None]
+        if words := [each for each in odd if graded(each) is None]:
+            notes.remark(
+                f"Cells of the column {name} are neither right nor wrong, nor scores, such as "
+                f"{str(words[0])!r:.40}: their answers have none."
+            )
 
 
 def unread(header: Iterable[str], columns: Wide | Long, fields: Fields) -> list[str]:

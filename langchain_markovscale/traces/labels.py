@@ -1,5 +1,6 @@
 """Right or wrong in other people's words: `C` and `I`, pass and fail, yes and no, marks."""
 
+import re
 import unicodedata
 from math import isfinite
 from typing import Any
@@ -13,7 +14,22 @@ _RIGHT = (
     *("sí", "verdadeiro", "correto", "certo", "sim", "vero", "corretto", "giusto", "waar"),
     *("prawda", "tak", "истина", "верно", "правильно", "да", "正确", "对", "是", "正解", "真"),
     *("はい", "정답", "네", "예", "صحيح", "نعم", "सही", "हाँ", "doğru", "evet", "đúng", "có"),
-    *("benar", "ya", "σωστό", "ναι", "juste", "exact", "goed", "rätt", "accurate"),
+    *("benar", "ya", "σωστό", "ναι", "juste", "exact", "goed", "rätt", "accurate", "juist"),
+    *("sant", "sand", "rigtigt", "rigtig", "riktig", "oikein", "tosi", "kyllä", "dobrze"),
+    *("poprawne", "poprawna", "helyes", "igaz", "igen", "správně", "pravda", "ano", "corect"),
+    *(
+        "adevărat",
+        "правда",
+        "верный",
+        "так",
+        "правильний",
+        "對",
+        "正確",
+        "맞음",
+        "참",
+        "真的",
+        "ถูก",
+    ),
 )
 _WRONG = (
     *("0", "false", "f", "no", "n", "i", "incorrect", "wrong", "fail", "failed", "failure"),
@@ -35,13 +51,17 @@ _WRONG = (
         "hay\u0131r",
         "sai",
     ),
-    *("không", "salah", "tidak", "λάθος", "όχι", "inexact", "fout", "fel", "inaccurate"),
+    *("không", "salah", "tidak", "λάθος", "όχι", "inexact", "fout", "fel", "inaccurate", "yanliş"),
+    *("falskt", "falsk", "forkert", "feil", "nej", "nei", "väärin", "epätosi", "ei", "źle"),
+    *("niepoprawne", "niepoprawna", "helytelen", "hamis", "nem", "špatně", "nepravda", "greșit"),
+    *("fals", "неверный", "ні", "неправильний", "錯", "錯誤", "틀림", "거짓", "ผิด", "✕", "❎"),
 )
 _UNKNOWN = (
     *("", "nan", "none", "null", "nil", "na", "<na>", "n/a", "#n/a", "n.a", "#nv", "k.a", "-"),
     *("–", "—", "?", "unknown", "missing", "skipped", "error", "not applicable", "not available"),
 )
 
+_POINTS = re.compile(r"(\d{1,4}(?:[.,]\d{1,4})?)\s?(?:/|out of)\s?(\d{1,4}(?:[.,]\d{1,4})?)")
 _LABELS: dict[str, bool | None] = {
     **dict.fromkeys(map(str.casefold, _RIGHT), True),
     **dict.fromkeys(map(str.casefold, _WRONG), False),
@@ -68,10 +88,13 @@ def score_of(value: Any) -> float | None:
     """Return a value as a verifier's score; None where it is no number in [0, 1].
 
     Args:
-        value: A number or its text, with a decimal point or comma, or a percentage with its sign;
-            words for right and wrong are 1 and 0.
+        value: A number or its text, with a decimal point or comma, a percentage with its sign, or
+            points of a scale, as in `4/5` and `4 out of 5`; words for right and wrong are 1 and 0.
     """
     text = _folded(value)
+    if points := _POINTS.fullmatch(text):
+        reached, most = (float(each.replace(",", ".")) for each in points.groups())
+        return reached / most if reached <= most > 0 else None
     number = _number(text.removesuffix("%").rstrip())
     if number is None:
         label = _LABELS.get(text)
@@ -79,6 +102,12 @@ def score_of(value: Any) -> float | None:
     if text.endswith("%"):
         number /= 100
     return number if 0 <= number <= 1 else None
+
+
+def graded(value: Any) -> float | None:
+    """Return a value as a number that is neither 0 nor 1; None where it is none."""
+    number = _number(_folded(value))
+    return None if number in (0, 1) else number
 
 
 def is_blank(value: Any) -> bool:

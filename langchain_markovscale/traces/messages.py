@@ -147,6 +147,8 @@ def text_of(content: Any) -> str:
 def _text_of_block(block: Any) -> str:
     if not isinstance(block, Mapping) or block.get("type") not in (*_TEXT_BLOCKS, None):
         return ""
+    if block.get("thought") is True:  # of Gemini
+        return ""
     text = block.get("text")
     if isinstance(text, Mapping):  # of OpenAI's assistants
         text = text.get("value")

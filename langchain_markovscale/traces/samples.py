@@ -12,7 +12,7 @@ from langchain_markovscale._text import valid
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.traces.conversations import Answer, attempts_of
-from langchain_markovscale.traces.labels import is_blank, is_label, label_of, score_of
+from langchain_markovscale.traces.labels import graded, is_blank, is_label, label_of, score_of
 from langchain_markovscale.traces.trace import LabelledAttempt, Trace
 
 NO_QUESTION = "without a question"
@@ -22,6 +22,7 @@ FAILED = "that ended with an error"
 RIGHT_NAMES = (
     *("correct", "correctness", "is_correct", "exact_match", "accuracy", "acc", "pass", "passed"),
     *("pass@1", "right", "label", "qa", "cot_qa", "match", "success", "outcome", "result", "grade"),
+    *("richtig", "korrekt", "correcto", "correto", "corretto", "верно", "正确", "正解"),
 )
 """What logs call the measure that says whether an answer is right."""
 
@@ -57,11 +58,23 @@ class Notes:
         records: How many records there were.
         skipped: How many of them were not read, by the reason.
         measures: The names of all measures of answers.
+        beyond: Measures with numbers outside [0, 1], with one of them.
+        graded: Measures with numbers between 0 and 1.
+        labels: Measures that were taken for labels.
+        scores: Measures that were taken for scores.
         remarks: What else there is to complain of.
         told: How it was read.
+
+    Args:
+        first: The notes of a first reading, which knows of all records what measures say.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, first: "Notes | None" = None) -> None:
+        self.first = first
+        self.beyond: dict[str, Any] = {}
+        self.graded: set[str] = set()
+        self.labels: set[str | None] = set()
+        self.scores: set[str | None] = set()
         self.records = 0
         self.measures: set[str] = set()
         self.skipped: Counter[str] = Counter()
@@ -71,6 +84,28 @@ class Notes:
     def skip(self, reason: str) -> None:
         """Count a record that is not read."""
         self.skipped[reason] += 1
+
+    def measure(self, found: Mapping[str, Any]) -> None:
+        """Keep what there is of measures."""
+        self.measures |= set(found)
+        numbers = {name: graded(value) for name, value in found.items()}
+        self.beyond.update(
+            {n: found[n] for n, each in numbers.items() if each and not 0 < each < 1}
+        )
+        self.graded.update(n for n, each in numbers.items() if each and 0 < each < 1)
+
+    def read_again(self) -> "Notes | None":
+        """Return the notes of a second reading; None where measures have said all they mean."""
+        unclear = [name for name in self.beyond if name in self.labels | self.scores]
+        if not unclear and not self.graded & self.labels:
+            return None
+        notes = Notes(self)
+        for name in unclear:
+            notes.remark(
+                f"{name} was not read, because of values such as {str(self.beyond[name])!r:.40}, "
+                "which is no number in [0, 1] and names no scale: 0.8, 80% and 4/5 do."
+            )
+        return notes
 
     def remark(self, text: str) -> None:
         """Keep a sentence, once."""
@@ -151,12 +186,23 @@ def judged(
             because a measure that knows the reference is no verifier.
         notes: Where the names are kept, and what was chosen among several.
     """
-    notes.measures |= set(found)
+    notes.measure(found)
     label, score = fields
+    labels = found
+    if notes.first is not None:
+        # Where one value is 4 or 0.7, another one of 1 does not mean right.
+        found = {name: value for name, value in found.items() if name not in notes.first.beyond}
+        labels = {
+            name: value
+            for name, value in found.items()
+            if name not in notes.first.graded or folded(name) in RIGHT_NAMES
+        }
     if label is None:
-        label = _usual_label(found, notes) or _only_label(found, notes)
+        label = _usual_label(labels, notes) or _only_label(labels, notes)
     if score is None:
         score = _usual(SCORE_NAMES, dict.fromkeys(each for each in found if each != label))
+    notes.labels.add(label)
+    notes.scores.add(score)
     return (
         None if label is None else label_of(found.get(label)),
         None if score is None else score_of(found.get(score)),

@@ -8,7 +8,7 @@ reply without labels, and a number alone where it says its scale and is the whol
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any, Literal, NamedTuple
 
 from langchain_markovscale._text import folded
@@ -28,12 +28,8 @@ from langchain_markovscale.verifiers.judge_phrases import (
 )
 
 Kind = Literal["verdict", "word", "probability", "confidence"]
-"""What a statement is.
-
-A word is a verdict by "Yes" and the like, which answers may be as well. A confidence is in the
-verdict, whatever that is.
-"""
-
+"""What a statement is: a word is a verdict by "Yes" and the like, which answers may be as well; a
+confidence is in the verdict, whatever that is."""
 
 Claim = tuple[Kind, bool | float | None]
 """What a statement says."""
@@ -83,27 +79,30 @@ def claims_of(text: str) -> set[Claim]:
     Args:
         text: Untrusted material, `folded`.
     """
-    statements = _in_objects(json_objects(text), deeply=True) + read_statements(text).statements
-    # A flood of lines is one of few lines, and each is read once.
-    lines = {_line_at(text, line.start()) for line in _BARE_LINE.finditer(text)}
-    statements += [each for line in lines for each in _bare_in(0, line)]
-    claims = {_read(name, value) for name, value in _labelled_values(text)}
-    claims |= {("word", read_verdict(item["word"])) for item in _ITEM.finditer(text)}
-    return claims | {(each.kind, each.value) for each in statements}
+    reading = read_statements(text)
+    statements = _in_objects(reading.objects, deeply=True) + reading.statements
+    claims: set[Claim] = {(each.kind, each.value) for each in statements}
+    lines = filter(str.strip, text.split("\n"))
+    for line, below in set(pairwise([*lines, ""])):  # a flood repeats itself
+        claims.update(_claims_in(line, below))
+    return claims
 
 
-def _labelled_values(text: str) -> set[tuple[str, str]]:
-    """Return what stands after every label, up to the next one and up to the end of a word."""
-    found = set()
-    for start, line in _lines_with(_ANY_LABEL.finditer(text), text):
-        labels = [label for label in _ANY_LABEL.finditer(line) if _is_label(label)]
-        for label, following in zip(labels, [*labels[1:], None], strict=False):
-            value = line[label.end() : following.start() if following else len(line)]
-            if following is None and not value.strip(_AROUND_VALUE):
-                value, _ = _next_line(text, start + len(line))
-            found.add((label["name"].upper(), _clipped(value)))
-    words = {(name, word[0]) for name, value in found if (word := _FIRST_WORD.match(value))}
-    return found | words
+def _claims_in(line: str, below: str) -> Iterator[Claim]:
+    """Yield what a line could be taken to state: alone, as an item, after each of its labels."""
+    if _BARE_LINE.match(line):
+        yield from ((each.kind, each.value) for each in _bare_in(0, line))
+    if item := _ITEM.match(line):
+        yield "word", read_verdict(item["word"])
+    labels = [label for label in _ANY_LABEL.finditer(line) if _is_label(label)]
+    for label, following in zip(labels, [*labels[1:], None], strict=False):
+        value = line[label.end() : following.start() if following else len(line)]
+        if following is None and not value.strip(_AROUND_VALUE):
+            value = _value_below(below.lstrip())
+        name, value = label["name"].upper(), _clipped(value)
+        yield _read(name, value)
+        if word := _FIRST_WORD.match(value):
+            yield _read(name, word[0])
 
 
 _MARKUP = r"[*_\"'\u201c\u201d`]"  # emphasis, code and quotation marks around a word
@@ -272,10 +271,12 @@ def _line_at(text: str, start: int) -> str:
 def _next_line(text: str, position: int) -> tuple[str, int]:
     """Return the value below a label, and where it ends; nothing where another label follows."""
     below = text[position : position + _LONGEST_VALUE]
-    value = below.lstrip().split("\n", 1)[0]
-    if _LABEL.match(value) or CRITIQUE_LABEL.match(value):
-        return "", position
-    return value, position + below.find(value) + len(value)
+    value = _value_below(below.lstrip().split("\n", 1)[0])
+    return value, position + (below.find(value) + len(value) if value else 0)
+
+
+def _value_below(line: str) -> str:
+    return "" if _LABEL.match(line) or CRITIQUE_LABEL.match(line) else line
 
 
 def _stated(name: str, written: str, start: int, end: int) -> Statement:
@@ -323,11 +324,9 @@ _BARE_PROBABILITY = re.compile(
 _BARE_LINE = re.compile(
     rf"^[ \t#]*+{_MARKUP}*+(?={MARK}|pass|fail|not|incorrect|wrong|correct|no|false|yes|true"
     rf"|{ELSEWHERE}|[\d.])",
-    re.IGNORECASE | re.MULTILINE,
+    re.IGNORECASE,
 )
 _SCALED = re.compile(r".*(?:%|\D(?:5|10|100)(?:\s(?:points?|stars?))?)[\s*_.]*", re.IGNORECASE)
-
-
 _ITEM = re.compile(
     rf"^[ \t]*+(?:[-*\u2022][ \t]++)?{_MARKUP}{{0,3}}(?:criterion[ ])?(?:[A-Z]|\d{{1,2}})[.):]"
     rf"{_MARKUP}{{0,3}}[ \t]++{_MARKUP}{{0,3}}(?P<word>{_WORD})[.!*_ \t]*+$",

@@ -24,11 +24,19 @@ from langchain_markovscale.answers.thoughts import split_thoughts
 from langchain_markovscale.verifiers.judge_reply import read_judgement
 
 REASONING = "Tom has 12 apples and buys 3 bags of 15 apples each, so he has 12 + 3*15 = 57. " * 5
+CHINESE = "小明有12个苹果\uff0c又买了3袋\uff0c每袋15个苹果\uff0c所以他一共有12+3×15=57个苹果。" * 11
+HINDI = "टॉम के पास 12 सेब हैं और वह 15 सेब के 3 थैले खरीदता है, इसलिए 12 + 45 = 57। " * 6
 ANSWERS = {
     "a last number": f"{REASONING[:380]} So it is $57.00.",
     "a statement": f"{REASONING[:370]}\nThe answer is 57 apples.",
     "hashes": f"{REASONING[:390]}\n#### 57",
     "dashes and quotation marks": REASONING[:370] + " \u2014 so it\u2019s \u201c57\u201d.",
+    "a correction": f"{REASONING[:350]}\nSo it is 56. Wait, it is 57.",
+    "LaTeX": (r"We get $x = 12 + 3 \cdot 15 = 57$ and \(y = \frac{1}{2}\). " * 7)[:385]
+    + r"\[ x = 57 \]",
+    "a number in Chinese": f"{CHINESE[:392]}\u6240\u4ee5\u662f57\u3002",
+    "a statement in Chinese": f"{CHINESE[:390]}\u7b54\u6848\u662f57\u4e2a\u82f9\u679c\u3002",
+    "a statement in Hindi": f"{HINDI[:380]} \u0909\u0924\u094d\u0924\u0930 57 \u0939\u0948\u0964",
 }
 LONG = 32_000  # characters
 MIXES = 600
@@ -124,7 +132,7 @@ def test_what_a_judge_is_shown_is_read_in_milliseconds(figure):
 
     worst, text = slowest(read, LONG)
     what = f"the material of a judge, {LONG} characters, the worst is {text[:12]!r}"
-    figure(what, 1e3 * worst, "ms", at_most=25)  # each of thousands of labels and lines
+    figure(what, 1e3 * worst, "ms", at_most=12)  # read in several spellings
     reply = f"CRITIQUE: {REASONING}\nVERDICT: FAIL\nPROBABILITY: 0.1"
     usual = min(seconds(read_judgement, reply) for _ in range(20))
     figure(f"read_judgement, {len(reply)} characters", 1e6 * usual, "\u00b5s", at_most=500)

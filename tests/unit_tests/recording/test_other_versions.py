@@ -205,3 +205,95 @@ def test_runs_within_a_run_of_langsmith_are_no_draws_of_their_own():
 def test_a_table_of_promptfoo_may_have_no_variables(text, tmp_path):
     (tmp_path / "t.csv").write_text(text)
     assert told(tmp_path / "t.csv") == SUMS
+
+
+# ---- Tables
+
+
+def table(path, header, *cells):
+    rows = [["2 + 2?", text, cell] for text, cell in zip("45", cells, strict=True)]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, delimiter=";").writerows([["question", "response", header], *rows])
+    return path
+
+
+def scores(source):
+    return [a["score"] for each in traces_from(source) for a in each["attempts"]]
+
+
+@pytest.mark.parametrize(
+    "cells", [("0.8", "0.2"), ("80%", "20%"), ("0,8", "0,2"), ("4/5", "1/5"), ("8 out of 10", ".2")]
+)
+def test_a_column_of_scores_may_say_its_scale(cells, tmp_path):
+    assert scores(table(tmp_path / "t.csv", "score", *cells)) == [0.8, 0.2]
+
+
+@pytest.mark.parametrize("cells", [("4", "1"), ("80", "0"), ("1", "5"), ("-1", "1")])
+@pytest.mark.parametrize("header", ["score", "correct", "grade"])
+def test_the_least_of_five_points_is_neither_right_nor_certain(header, cells, tmp_path, caplog):
+    source = table(tmp_path / "t.csv", header, *cells)
+    assert told(source) == [("2 + 2?", [("4", None), ("5", None)])]
+    assert scores(source) == [None, None]
+    assert f"{header} was not read, because of values such as" in caplog.text
+
+
+@pytest.mark.parametrize(("values", "labels"), [((4, 1), None), ((0.7, 1.0), None), ((1, 0), True)])
+def test_a_measure_of_a_log_means_the_same_in_all_its_records(values, labels):
+    wanted = [("4", labels), ("5", None if labels is None else False)]
+    (best, other), name = values, "quality"
+    stats = [
+        run("a", "4", feedback_stats={name: {"n": 1, "avg": best}}),
+        run("b", "5", feedback_stats={name: {"n": 1, "avg": other}}),
+    ]
+    log = inspect_log(sample(1, "4", quality=best), sample(2, "5", quality=other))
+    traces = [
+        {"id": text, "userId": "u", "input": "2 + 2?", "output": text, "scores": [given]}
+        for text, given in (
+            ("4", {"name": name, "value": best}),
+            ("5", {"name": name, "value": other}),
+        )
+    ]
+    assert [told(each) for each in (stats, log, traces)] == 3 * [[("2 + 2?", wanted)]]
+
+
+def test_a_word_that_labels_nothing_is_named(tmp_path, caplog):
+    assert told(table(tmp_path / "t.csv", "correct", "yes", "maybe not"))[0][1][1] == ("5", None)
+    assert "neither right nor wrong, nor scores, such as 'maybe not'" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Frage;Antwort;richtig\n2 + 2?;4;ja\n2 + 2?;5;nein\n", "cp1252"),
+        ("question\tresponse\tcorrect\n2 + 2?\t4\tWAHR\n2 + 2?\t5\tFALSCH\n", "utf-16"),
+        ("sep=;\nquestion;réponse;correct\n2 + 2?;4;vrai\n2 + 2?;5;faux\n", "utf-8-sig"),
+    ],
+)
+def test_a_table_of_another_language_is_read(text, encoding, tmp_path):
+    (tmp_path / "t.csv").write_bytes(text.encode(encoding))
+    assert told(tmp_path / "t.csv") == SUMS
+
+
+# ---- Messages
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"role": "model", "parts": [{"text": "7?", "thought": True}, {"text": "4"}]},
+        {
+            "role": "assistant",
+            "content": [{"type": "thinking", "thinking": "7?"}, {"type": "text", "text": "4"}],
+        },
+        {"role": "assistant", "reasoning_content": "7?", "content": "4"},
+        {
+            "role": "assistant",
+            "content": [
+                {"reasoningContent": {"reasoningText": {"text": "7?"}}},
+                {"text": "4"},
+            ],
+        },
+    ],
+)
+def test_what_a_model_thought_is_no_part_of_its_answer(reply):
+    assert told([ASKED, reply]) == [("2 + 2?", [("4", None)])]

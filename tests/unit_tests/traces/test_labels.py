@@ -19,6 +19,8 @@ LOCAL += [
     ("सही", "गलत"),
     ("Doğru", "yanl\u0131ş"),
 ]
+LOCAL += [("Korrekt", "forkert"), ("juist", "onjuist"), ("правда", "ложь"), ("DOĞRU", "YANLIŞ")]
+LOCAL += [("dobrze", "źle"), ("oikein", "väärin"), ("對", "錯"), ("맞음", "틀림"), ("○", "✕")]
 LOCAL += [("đúng", "sai"), ("benar", "salah"), ("ΣΩΣΤΌ", "λάθος"), ("верно", "неверно")]
 UNKNOWN = ["", " ", "N/A", "n/a", "NA", "NaN", "none", "null", "#N/A", "-", "–", "?", None]
 
@@ -53,6 +55,7 @@ def test_a_word_may_be_written_in_other_ways(mark):
     [
         *((".9", 0.9), ("0,25", 0.25), ("95%", 0.95), ("95 %", 0.95), (1, 1.0), ("0", 0.0)),
         *(("pass", 1.0), ("✗", 0.0), ("", None), ("8", None), ("-1", None), ("1e400", None)),
+        *(("4/5", 0.8), ("8 / 10", 0.8), ("3,5 out of 5", 0.7), ("6/5", None), ("1/0", None)),
         *(("inf", None), ("1,000", 1.0), ("high", None), (float("nan"), None), ([0.5], None)),
     ],
 )
