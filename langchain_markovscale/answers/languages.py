@@ -38,7 +38,7 @@ class Forms(NamedTuple):
 
 LANGUAGES: dict[str, Forms] = {
     "en": Forms(
-        answer="answer",
+        answer="answer|final result|end result|result:",
         choose="choose|choosing|chose|pick|picked|select|selected|going with|go with|correct option|correct choice|correct one|correct letter"
         "|actually|make that|i meant|correction",
         right=r"(?:is|would be|must be|seems|looks) (?:the )?"
@@ -59,7 +59,7 @@ LANGUAGES: dict[str, Forms] = {
         ),
     ),
     "zh": Forms(
-        answer="答案|正解|正确选项|正確選項|正确的选项|正確的選項",
+        answer="答案|最终结果|最終結果|正解|正确选项|正確選項|正确的选项|正確的選項",
         choose="选择|選擇|选|選",
         right="(?:项|項|选项|選項)?(?:是|最|为|為)?(?:正确|正確|对的|對的|符合)",
         wrong="(?:项|項|选项|選項)?(?:是|也)?(?:不对|不對|不正确|不正確|错误|錯誤|错|錯|不符|不是|不能|排除)",
@@ -82,7 +82,7 @@ LANGUAGES: dict[str, Forms] = {
         thousands=(("백", 2), ("천", 3), ("만", 4), ("억", 8)),
     ),
     "fr": Forms(
-        answer="réponse|reponse|option correcte|bonne option",
+        answer="réponse|reponse|résultat final|option correcte|bonne option",
         choose="choisis|choisit|choisir|retiens",
         right=r"(?:est|serait) (?:donc )?(?:la |le )?(?:bonne|bon|correcte?|juste|vraie?|exacte?|réponse)\b",
         wrong=r"(?:est|sont|serait) (?:fausse?|faux|incorrecte?|erronée?|inexacte?|à exclure)\b|n['\u2019]est\b",
@@ -91,7 +91,7 @@ LANGUAGES: dict[str, Forms] = {
         thousands=(("mille", 3), ("millions?", 6), ("milliards?", 9)),
     ),
     "it": Forms(
-        answer="risposta|opzione corretta|soluzione",
+        answer="risposta|risultato finale|opzione corretta|soluzione",
         choose="scelgo|scelta",
         right=r"(?:è|e'|sarebbe) (?:la |l['\u2019])?(?:risposta|corrett[ao]|giust[ao]|esatt[ao]|ver[ao])\b",
         wrong=r"(?:è|e'|sono|sarebbe) (?:sbagliat[ao]|errat[ao]|scorrett[ao]|fals[ao])\b|non è\b",
@@ -100,7 +100,7 @@ LANGUAGES: dict[str, Forms] = {
         thousands=(("mila", 3), ("milion[ei]", 6), ("miliard[oi]", 9)),
     ),
     "es": Forms(
-        answer="respuesta|opción correcta|opcion correcta|alternativa correcta|solución",
+        answer="respuesta|resultado final|opción correcta|opcion correcta|alternativa correcta|solución",
         choose="elijo|escojo|selecciono|elegimos",
         right=r"(?:es|sería) (?:la |el )?(?:correct[ao]|respuesta|verdader[ao]|adecuad[ao])\b",
         wrong=r"(?:es|son|sería) (?:incorrect[ao]|fals[ao]|erróne[ao])\b|no (?:es|puede|son)\b",
@@ -118,7 +118,7 @@ LANGUAGES: dict[str, Forms] = {
         thousands=(("mil", 0), ("milh(?:ão|ões)", 6), ("bilh(?:ão|ões)", 9)),
     ),
     "de": Forms(
-        answer="antwort|richtige option|richtig ist|lösung",
+        answer="antwort|endergebnis|ergebnis:|richtige option|richtig ist|lösung",
         choose="wähle|wählen|nehme|entscheide mich für",
         right=r"(?:ist|wäre|stimmt)(?: (?:also |die |eindeutig )*(?:richtige?|korrekt|wahr|antwort))?\b"
         r"(?! (?:falsch|nicht|unrichtig|inkorrekt|es|kein))",
@@ -128,7 +128,7 @@ LANGUAGES: dict[str, Forms] = {
         thousands=(("tausend|tsd", 3), ("million(?:en)?|mio", 6), ("milliarden?|mrd", 9)),
     ),
     "ru": Forms(
-        answer="ответ|ответом|правильный вариант|верный вариант|решение",
+        answer="ответ|итоговый результат|ответом|правильный вариант|верный вариант|решение",
         choose="выбираю|выберу|выбираем",
         right=r"(?:[-\u2013\u2014]\s?)?(?:это )?(?:является )?(?:верн\w+|правильн\w+|подходит)",
         wrong=r"(?:[-\u2013\u2014]\s?)?(?:это )?(?:является )?(?:неверн\w+|неправильн\w+|не\s|ошибочн\w+)",
