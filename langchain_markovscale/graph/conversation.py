@@ -17,7 +17,7 @@ from langchain_markovscale._messages import as_messages, question_in
 from langchain_markovscale._text import logger_of, valid
 from langchain_markovscale.graph.metering import UsageByPurpose
 from langchain_markovscale.graph.state import Run
-from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale.theory.criterion import Criterion, new_decision
 from langchain_markovscale.types import Attempt, Decision, Reason, Usage, add_usage
 
 logger = logger_of(__name__)
@@ -169,16 +169,7 @@ def _decision_without_criterion(attempts: Sequence[Attempt], last: Decision | No
         usable = [score if score is not None and 0 <= score <= 1 else -1.0 for score in scores]
         belief = max(usable)
         best, belief = usable.index(belief), max(belief, 0.0)
-    return {
-        "action": "stop",
-        "best": best,
-        "parent": None,
-        "belief": belief,
-        "expected_gain": 0.0,
-        "cost": 0.0,
-        "attempts": len(attempts),
-        "reason": "error",
-    }
+    return new_decision("stop", best, len(attempts), "error", belief)
 
 
 def final_update(

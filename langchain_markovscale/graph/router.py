@@ -31,11 +31,11 @@ from langchain_markovscale.graph.settings import (
     loop_measured_by,
 )
 from langchain_markovscale.graph.state_reader import Answers, AttemptsReader, Source
-from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale.theory.criterion import Criterion, new_decision
 from langchain_markovscale.theory.latest_answer import decide_on_latest
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.traces.provenance import Loop
-from langchain_markovscale.types import Decision, Step
+from langchain_markovscale.types import Decision, Reason, Step
 
 _INSTEAD: ContextVar[Callable[[int], Step] | None] = ContextVar("step_instead", default=None)
 
@@ -303,16 +303,9 @@ def _decision_by_schedule(step: Step, made: int) -> Decision:
         step: The step.
         made: How many attempts there are; the latest is revised.
     """
-    return {
-        "action": step,
-        "best": made - 1 if made else None,
-        "parent": made - 1 if step == "revise" else None,
-        "belief": 0.5,
-        "expected_gain": 0.0,
-        "cost": 0.0,
-        "attempts": made,
-        "reason": "max_rounds" if step == "stop" else "gain_exceeds_cost",
-    }
+    latest = made - 1 if made else None
+    reason: Reason = "max_rounds" if step == "stop" else "gain_exceeds_cost"
+    return new_decision(step, latest, made, reason, belief=0.5, parent=latest)
 
 
 def _check_is_calibration(given: object) -> None:

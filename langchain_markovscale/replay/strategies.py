@@ -11,7 +11,7 @@ from math import nan
 from typing import ClassVar
 
 from langchain_markovscale.replay.replay import Strategy
-from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale.theory.criterion import Criterion, new_decision
 from langchain_markovscale.theory.validation import TOLERANCE
 from langchain_markovscale.types import Action, Attempt, Decision, Reason, Step
 
@@ -326,16 +326,7 @@ def revising(attempts: Sequence[Attempt], done: bool, best: int) -> Decision:
 def _decision(action: Step, best: int | None, n: int, parent: int | None = None) -> Decision:
     """Return a decision of a rule that has no beliefs and weighs no gain."""
     reason: Reason = "gain_below_cost" if action == "stop" else "gain_exceeds_cost"
-    return {
-        "action": action,
-        "best": best,
-        "parent": parent,
-        "belief": nan,
-        "expected_gain": nan,
-        "cost": nan,
-        "attempts": n,
-        "reason": reason,
-    }
+    return new_decision(action, best, n, reason, nan, nan, nan, parent)
 
 
 def _accepted(attempts: Sequence[Attempt], threshold: float) -> bool:

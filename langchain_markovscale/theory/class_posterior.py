@@ -185,7 +185,7 @@ class KeyedByClass(KeyedPosterior):
         constant, slope = spread.reshape(2, 6, -1)
         lines = slope * self._accepted[1].ravel()
         lines += constant
-        lines[:3] *= self.full.ravel()
+        np.multiply(lines[:3], self.full.ravel(), out=lines[:3])
         weights, accepted = lines.reshape(2, 1, -1).repeat(actions, axis=1)
         return weights, accepted
 

@@ -265,14 +265,12 @@ class Criterion:
         situation, plan = self._considered(attempts, class_weights, wait, pattern)
         _, best, belief, parent, _ = situation.hand
         if not isinstance(plan, Plan):
-            return _decision("stop", best, belief, len(attempts), plan)
+            return new_decision("stop", best, len(attempts), plan, belief)
         pays = self._pays(plan)
         action: Step = plan.action if pays else "stop"
         reason: Reason = "gain_exceeds_cost" if pays else "gain_below_cost"
         gain, cost = self.phi * plan.gain, self._stretch * plan.cost
-        decision = _decision(action, best, belief, len(attempts), reason, gain, cost)
-        if action == "revise":
-            decision["parent"] = parent
+        decision = new_decision(action, best, len(attempts), reason, belief, gain, cost, parent)
         if action == "generate" and self.waiting.draws_at_once != 1:
             decision["draws"] = plan.draws
         return decision
@@ -314,7 +312,7 @@ class Criterion:
         cost, draws = self.cost_per_round.get("generate", 0.0) + wait, 1
         if (plan := self._first_draws(class_weights, wait)) is not None:
             gain, cost, draws = plan.gain, self._stretch * plan.cost, plan.draws
-        decision = _decision("generate", None, 0.0, 0, "gain_exceeds_cost", gain, cost)
+        decision = new_decision("generate", None, 0, "gain_exceeds_cost", gain=gain, cost=cost)
         if self.waiting.draws_at_once != 1:
             decision["draws"] = draws
         return decision
@@ -353,19 +351,21 @@ class Criterion:
         return self.phi > 0 and worth_of(plan) > TOLERANCE
 
 
-def _decision(
+def new_decision(
     action: Step,
     best: int | None,
-    belief: float,
     attempts: int,
     reason: Reason,
+    belief: float = 0.0,
     gain: float = 0.0,
     cost: float = 0.0,
+    parent: int | None = None,
 ) -> Decision:
+    """Return a decision, see `Decision`; its parent counts where it is to revise."""
     return {
         "action": action,
         "best": best,
-        "parent": None,
+        "parent": parent if action == "revise" else None,
         "belief": belief,
         "expected_gain": gain,
         "cost": cost,

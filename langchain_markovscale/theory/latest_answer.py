@@ -18,12 +18,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.theory.criterion import Criterion
+from langchain_markovscale.theory.criterion import Criterion, new_decision
 from langchain_markovscale.theory.in_hand import in_hand
-from langchain_markovscale.theory.plans import Commitments, Plan, as_they_come, best_of, worth_of
+from langchain_markovscale.theory.plans import Commitments, as_they_come, best_of, worth_of
 from langchain_markovscale.theory.posterior import Candidates, KeyedPosterior
 from langchain_markovscale.theory.validation import TOLERANCE
-from langchain_markovscale.types import Attempt, Decision, Reason
+from langchain_markovscale.types import Attempt, Decision, Reason, Step
 
 _FARTHEST = 64  # rounds that a plan looks ahead
 
@@ -52,9 +52,9 @@ def decide_on_latest(
     silent = attempt["score"] is None
     says_nothing = criterion.rates.verdicts_say_nothing
     if left <= 0:
-        return _decision(criterion, None, "max_rounds", hand.belief, lost)
+        return new_decision("stop", lost, lost + 1, "max_rounds", hand.belief)
     if silent and not says_nothing and not isinstance(posterior, KeyedPosterior):
-        return _decision(criterion, None, "no_evidence", hand.belief, lost)
+        return new_decision("stop", lost, lost + 1, "no_evidence", hand.belief)
     phi = criterion.phi or 1.0
     wait = criterion.waiting.price(None)
     costs = {action: (cost + wait) / phi for action, cost in criterion.cost_per_round.items()}
@@ -66,8 +66,10 @@ def decide_on_latest(
     plans = best_of(commitments, costs)
     best = max(plans, key=worth_of)
     pays = criterion.phi > 0 and worth_of(best) > TOLERANCE
+    action: Step = best.action if pays else "stop"
     reason: Reason = "gain_exceeds_cost" if pays else "gain_below_cost"
-    return _decision(criterion, best, reason, hand.belief, lost)
+    gain, cost = criterion.phi * best.gain, phi * best.cost
+    return new_decision(action, lost, lost + 1, reason, hand.belief, gain, cost, lost)
 
 
 def until_accepted(cases: Candidates, most: int) -> Commitments:
@@ -95,19 +97,3 @@ def until_accepted(cases: Candidates, most: int) -> Commitments:
 def _by_action(cases: NDArray[np.float64]) -> list[float]:
     totals: list[float] = cases.reshape(len(cases), -1).sum(axis=1).tolist()
     return totals
-
-
-def _decision(
-    criterion: Criterion, plan: Plan | None, reason: Reason, belief: float, lost: int
-) -> Decision:
-    action = plan.action if plan is not None and reason == "gain_exceeds_cost" else "stop"
-    return {
-        "action": action,
-        "best": lost,
-        "parent": lost if action == "revise" else None,
-        "belief": belief,
-        "expected_gain": 0.0 if plan is None else criterion.phi * plan.gain,
-        "cost": 0.0 if plan is None else (criterion.phi or 1.0) * plan.cost,
-        "attempts": lost + 1,
-        "reason": reason,
-    }

@@ -25,7 +25,7 @@ from langchain_markovscale.theory.plans import (
 )
 from langchain_markovscale.theory.posterior import Candidates, KeyedPosterior
 from langchain_markovscale.theory.prior import PriorBelief
-from langchain_markovscale.theory.situation import Situation, Vote
+from langchain_markovscale.theory.situation import Situation
 from langchain_markovscale.theory.validation import TOLERANCE
 from langchain_markovscale.theory.vote import vote_at_most, vote_on
 from langchain_markovscale.types import Action
@@ -102,14 +102,21 @@ class Planner:
         if self._trip(wait) != 1:
             plans[-1] = self._in_batches(commitments, outlook)
         if votes:
-
-            def vote(chances: Vote) -> Plan:
-                return self._in_batches(situation.votes(chances, min(most, _MOST_VOTES)), outlook)
-
-            # Most votes need not be counted: what they can't pass is known, and less than others.
-            if worth_of(vote(vote_at_most)) > max(map(worth_of, plans)) - TOLERANCE:
-                plans[-1] = max(plans[-1], vote(vote_on), key=worth_of)
+            vote = self._vote(situation, outlook, least=max(map(worth_of, plans)))
+            plans[-1] = plans[-1] if vote is None else max(plans[-1], vote, key=worth_of)
         return plans
+
+    def _vote(self, situation: Situation, outlook: Outlook, least: float) -> Plan | None:
+        """Return the best commitment to vote; None where none is worth more than others are.
+
+        Most votes need not be counted: what they can't pass is known, and less than that.
+        """
+        most, cost = min(outlook.left, _MOST_VOTES), self._costs["generate"]
+        gains = situation.votes(vote_at_most, most).gains[0]
+        worth = max([gain - cost * draws for draws, gain in enumerate(gains, 1)])
+        if worth - outlook.wait <= least - TOLERANCE:
+            return None
+        return self._in_batches([situation.votes(vote_on, most)], outlook)
 
     def _in_batches(self, commitments: Sequence[Commitments], outlook: Outlook) -> Plan:
         """Return the best commitment of fresh draws, which are the last row."""

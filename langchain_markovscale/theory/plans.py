@@ -99,18 +99,15 @@ def best_of(commitments: Sequence[Commitments], costs: Mapping[Action, float]) -
     """
     plans = []
     for row, (action, cost) in enumerate(costs.items()):
-        best, most = None, -inf
-        for gains, rounds, kind in commitments:
-            worths = [
-                gain - cost * taken for gain, taken in zip(gains[row], rounds[row], strict=True)
-            ]
+        best, at, most = commitments[0], 0, -inf
+        for each in commitments:
+            pairs = zip(each.gains[row], each.rounds[row], strict=True)
+            worths = [gain - cost * taken for gain, taken in pairs]
             worth = max(worths)
-            if best is None or worth > most:
-                at, most = worths.index(worth), worth
-                taken = rounds[row][at]
-                best = Plan(action, gains[row][at], taken, kind, at + 1, cost * taken)
-        assert best is not None
-        plans.append(best)
+            if worth > most:
+                best, at, most = each, worths.index(worth), worth
+        taken = best.rounds[row][at]
+        plans.append(Plan(action, best.gains[row][at], taken, best.kind, at + 1, cost * taken))
     return plans
 
 

@@ -9,7 +9,6 @@ Where no attempt has a key, each draft is right or wrong on its own, see `theory
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,17 +26,17 @@ from langchain_markovscale.theory.optimum import DrawModel
 from langchain_markovscale.theory.posterior import Posterior, Urns
 from langchain_markovscale.theory.prior_drafts import drafts_posterior
 from langchain_markovscale.theory.prior_evidence import (
+    ScoredNodes,
     chances_given,
     event_logs,
     levels_of,
-    node_chances_given,
     read_draws,
+    scored_nodes,
 )
 from langchain_markovscale.theory.prior_factors import (
     ACCEPT_THRESHOLD,
     AT_CONCENTRATION,
     AT_INITIAL,
-    AT_NODE,
     AT_RETENTION,
     CONCENTRATION,
     INITIAL,
@@ -149,13 +148,11 @@ class PriorBelief:
             run = self._read(steps, answers, levels, before)
         log_run, given_run, urns = run
         # The last hypothesis is that none of the answers is right.
-        log_scores, verdicts = _score_logs(seen.scores, answers + 1)
-        log_nodes, nodes = node_chances_given(log_scores + before[AT_NODE])
-        log_chances = log_run + log_nodes
+        scored, verdicts = _read_scores(seen.scores, answers + 1)
+        log_chances = log_run + scored.log_chances
         chances = np.exp(log_chances - np.maximum.reduce(log_chances))
         chances /= np.add.reduce(chances)
-        given = np.concatenate([given_run, nodes], axis=1)
-        return KeysPosterior(chances, given, verdicts, seen.votes, urns, seen.latest, seen.depths)
+        return KeysPosterior(chances, given_run, scored, verdicts, urns, seen)
 
     def _read(
         self, steps: list[Step], answers: int, levels: int, before: Floats
@@ -173,27 +170,17 @@ class PriorBelief:
         return log_chances, given, urns
 
 
-def _score_logs(scores: dict[int, list[float]], hypotheses: int) -> tuple[Floats, list[int | None]]:
-    """Return ln of the chance of all scores, (H, Z), and whether each answer was accepted."""
-    verdicts: list[int | None] = [None] * (hypotheses - 1)
-    if not scores:
-        return np.zeros((hypotheses, len(NODE_WEIGHTS))), verdicts
-    means = [sum(each) / len(each) for each in scores.values()]
-    ranking = rank(means, ACCEPT_THRESHOLD)
-    wrong, ratios = _one_right(ranking.sizes, ranking.rejected)
-    logs = np.empty((hypotheses, len(NODE_WEIGHTS)))
-    logs[:] = wrong
+def _read_scores(
+    scores: dict[int, list[float]], hypotheses: int
+) -> tuple[ScoredNodes, list[int | None]]:
+    """Return what all scores say under each hypothesis, and whether each answer was accepted."""
     numbers = list(scores)
+    ranking = rank([sum(each) / len(each) for each in scores.values()], ACCEPT_THRESHOLD)
+    places = [len(numbers)] * hypotheses
+    verdicts: list[int | None] = [None] * (hypotheses - 1)
     for place, index in enumerate(ranking.order):
         answer = numbers[index]
         if answer >= 0:
-            logs[answer] += ratios[place]
+            places[answer] = place
             verdicts[answer] = int(place >= ranking.rejected)
-    return logs, verdicts
-
-
-@lru_cache(maxsize=1024)
-def _one_right(sizes: tuple[int, ...], rejected: int) -> tuple[Floats, Floats]:
-    """Return ln of the chance if all are wrong, (Z,), and what a right one adds, (m, Z)."""
-    wrong, right = SCORES.log_places(sizes, rejected)[:, :, 0]
-    return wrong.sum(axis=0), right - wrong
+    return scored_nodes(ranking.sizes, ranking.rejected).at(places), verdicts

@@ -32,7 +32,7 @@ from langchain_markovscale.theory.prior_evidence import (
     levels_of,
     revision_gains,
     revisions_at,
-    source_of,
+    sources_of,
 )
 from langchain_markovscale.theory.prior_factors import (
     ACCEPT_THRESHOLD,
@@ -113,16 +113,11 @@ class DraftsPosterior(Posterior):
 
     def candidates(self, actions: Sequence[Action], answer: int | None, depth: int) -> Candidates:
         """Return what candidates depend on, each of them verified."""
-        sources = [source_of(each, depth) for each in actions]
-        values = max(len(source.chances[0]) for source in sources)
-        # The factors of revisions have fewer values than that of draws; the rest stays at 0.
-        weights = np.zeros((len(actions), 2, values, _ACCEPTED_RIGHT.size))
-        candidate = np.zeros((len(actions), 2, values, 1))
-        for row, (factors, chances) in enumerate(sources):
-            size = len(chances[0])
-            candidate[row, :, :size, 0] = chances
-            for side, at in enumerate(factors):
-                weights[row, side, :size] = self._pair(answer, at, AT_NODE)[side]
+        factors, candidate = sources_of(tuple(actions), depth)
+        weights = np.zeros((*candidate.shape[:3], _ACCEPTED_RIGHT.size))
+        for row, sides in zip(weights, factors, strict=True):
+            for side, at in enumerate(sides):
+                row[side, : at.stop - at.start] = self._pair(answer, at, AT_NODE)[side]
         return Candidates(weights, _RIGHT, candidate, _ACCEPTED_RIGHT, _ACCEPTED_WRONG)
 
     def _pair(self, draft: int | None, one: slice, other: slice) -> Floats:

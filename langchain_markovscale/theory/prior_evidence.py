@@ -27,6 +27,7 @@ from langchain_markovscale.theory.posterior import chain_gains
 from langchain_markovscale.theory.prior_factors import (
     AT_CORRUPTION,
     AT_INITIAL,
+    AT_NODE,
     AT_REPAIR,
     AT_RETENTION,
     CORRUPTION,
@@ -35,9 +36,11 @@ from langchain_markovscale.theory.prior_factors import (
     INITIAL,
     REPAIR,
     RETENTION,
+    SCORES,
     SETTLING,
     STARTS,
     Factor,
+    log_weights,
 )
 from langchain_markovscale.theory.urn import Draw, Drawn, Urn
 from langchain_markovscale.types import Action
@@ -127,33 +130,76 @@ def chances_given(logs: Floats) -> tuple[Floats, Floats]:
     return np.add.reduce(np.log(sums) + most, axis=1), shares
 
 
-def node_chances_given(logs: Floats) -> tuple[Floats, Floats]:
-    """Sum the nodes out, given a hypothesis: as `chances_given`, of the last factor alone."""
-    most = np.maximum.reduce(logs, axis=1, keepdims=True)
-    shares = np.exp(logs - most)
-    sums = np.add.reduce(shares, axis=1, keepdims=True)
-    shares /= sums
-    return (np.log(sums) + most)[:, 0], shares
-
-
-class Source(NamedTuple):
-    """Where candidates come from, and on what it depends whether they are right.
+class ScoredNodes(NamedTuple):
+    """What all scores say, by which answer is right.
 
     Attributes:
-        factors: The factor that counts where the answer in hand is wrong, and where it is right.
-        chances: P(a candidate is right | wrong or right in hand, value), shape (2, V).
+        log_chances: ln of their chance, nodes summed out, shape (H,).
+        nodes: P(node | scores), shape (H, Z).
+        verdicts: P(the right one's verdict, rejected or accepted, and node | scores), (H, 2Z). A
+            right answer has one verdict: that which it got or, where it has none yet, that which it
+            will get at first.
     """
 
-    factors: tuple[slice, slice]
+    log_chances: Floats
+    nodes: Floats
+    verdicts: Floats
+
+    def at(self, rows: Sequence[int]) -> "ScoredNodes":
+        """Return the same of some of the rows, in their order."""
+        return ScoredNodes(*[each.take(rows, axis=0) for each in self])
+
+
+@lru_cache(maxsize=256)
+def scored_nodes(sizes: tuple[int, ...], rejected: int) -> ScoredNodes:
+    """Return what scores say if the answer at each place is right, and last if none of them is.
+
+    Args:
+        sizes: How many scores are equal, see `Ranking`; m in all.
+        rejected: How many reject.
+
+    Returns:
+        For H = m + 1; do not change it.
+    """
+    wrong, right = SCORES.log_places(sizes, rejected)[:, :, 0]
+    ratios = np.vstack([right - wrong, np.zeros(wrong.shape[1])])
+    logs = wrong.sum(axis=0) + ratios + log_weights()[AT_NODE]
+    most = logs.max(axis=1, keepdims=True)
+    shares = np.exp(logs - most)
+    sums = shares.sum(axis=1, keepdims=True)
+    nodes = shares / sums
+    accepted = nodes * (1 - SCORES.rejected()[1])
+    accepted[:-1] = nodes[:-1] * (np.arange(len(nodes) - 1) >= rejected)[:, None]
+    verdicts = np.concatenate([nodes - accepted, accepted], axis=1)
+    return ScoredNodes((np.log(sums) + most)[:, 0], nodes, verdicts)
+
+
+class Sources(NamedTuple):
+    """Where candidates of X actions come from, and on what it depends whether they are right.
+
+    Attributes:
+        factors: By action, the factor that counts where the answer in hand is wrong, and where it
+            is right.
+        chances: P(a candidate is right | wrong or right in hand, value), shape (X, 2, V, 1); those
+            of revisions have fewer values than those of draws, and 0 for the rest.
+    """
+
+    factors: list[tuple[slice, slice]]
     chances: Floats
 
 
 @lru_cache(maxsize=64)
-def source_of(action: Action, depth: int) -> Source:
-    """Return the source of fresh draws, or of revisions at a depth."""
-    if action == "generate":
-        return Source((AT_INITIAL, AT_INITIAL), np.array([INITIAL.values] * 2))
-    return Source((AT_REPAIR, AT_CORRUPTION), revisions_at(depth))
+def sources_of(actions: tuple[Action, ...], depth: int) -> Sources:
+    """Return the sources of fresh draws, or of revisions at a depth; do not change them."""
+    known = {
+        "generate": ((AT_INITIAL, AT_INITIAL), np.array([INITIAL.values] * 2)),
+        "revise": ((AT_REPAIR, AT_CORRUPTION), revisions_at(depth)),
+    }
+    factors, chances = zip(*(known[each] for each in actions), strict=True)
+    table = np.zeros((len(actions), 2, max(each.shape[1] for each in chances), 1))
+    for row, each in zip(table, chances, strict=True):
+        row[:, : each.shape[1], 0] = each
+    return Sources(list(factors), table)
 
 
 @lru_cache(maxsize=256)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langchain_markovscale.theory.lattice import Mark
+from langchain_markovscale.theory.likelihood import SeenAnswers
 from langchain_markovscale.theory.posterior import (
     Ballot,
     Candidates,
@@ -14,11 +15,10 @@ from langchain_markovscale.theory.posterior import (
     NextDraw,
     Urns,
 )
-from langchain_markovscale.theory.prior_evidence import revision_gains, source_of
+from langchain_markovscale.theory.prior_evidence import ScoredNodes, revision_gains, sources_of
 from langchain_markovscale.theory.prior_factors import (
     AT_CORRUPTION,
     AT_INITIAL,
-    AT_NODE,
     AT_REPAIR,
     AT_RETENTION,
     INITIAL,
@@ -32,9 +32,8 @@ Floats = NDArray[np.float64]
 _INITIAL = np.array(INITIAL.values)
 _RETENTION = np.array(RETENTION.values)
 _REJECTED_WRONG, _REJECTED_RIGHT = SCORES.rejected()
-_ACCEPTED_WRONG, _ACCEPTED_RIGHT = 1 - _REJECTED_WRONG, 1 - _REJECTED_RIGHT
 _TINY = 1e-300
-_ACCEPTED_WRONG_TWICE = np.concatenate([_ACCEPTED_WRONG, _ACCEPTED_WRONG])
+_ACCEPTED_WRONG_TWICE = np.tile(1 - _REJECTED_WRONG, 2)
 _RIGHT = np.array([0.0, 1.0])[:, None, None]  # whether the answer in hand is
 _ACCEPTED = np.repeat([0.0, 1.0], len(_REJECTED_WRONG))  # whether a right candidate is
 
@@ -44,27 +43,25 @@ class KeysPosterior(KeyedPosterior):
 
     Args:
         chances: P(h), shape (H,).
-        given: P(value of a factor | h), shape (H, 33).
+        given: P(value of a factor but the nodes | h), shape (H, 18).
+        scored: What the scores say.
         verdicts: Whether each answer was accepted; None where it has no score.
-        votes: Fresh draws of each answer.
         urns: What is in the urn of each θ under each hypothesis.
-        latest: For each answer, the index of the latest attempt that carries it.
-        depths: For each attempt, how many revisions lie between it and its fresh draw.
+        seen: The answers themselves.
     """
 
     def __init__(
         self,
         chances: Floats,
         given: Floats,
+        scored: ScoredNodes,
         verdicts: list[int | None],
-        votes: list[int],
         urns: Urns,
-        latest: list[int],
-        depths: list[int],
+        seen: SeenAnswers,
     ) -> None:
-        self._chances, self._given = chances, given
-        self._verdicts, self.votes, self._urns = verdicts, votes, urns
-        self.latest, self.depths = latest, depths
+        self._chances, self._given, self._scored = chances, given, scored
+        self._verdicts, self._urns = verdicts, urns
+        self.votes, self.latest, self.depths = seen.votes, seen.latest, seen.depths
 
     @property
     def beliefs(self) -> Floats:
@@ -94,44 +91,38 @@ class KeysPosterior(KeyedPosterior):
         new = new_wrong.sum() + new_right
         if not scored:
             return NextDraw(again[:, None], np.array([new]))
-        nodes = self._given[:, AT_NODE]
+        nodes = self._scored.nodes
         rejected = new_wrong.dot(nodes).dot(_REJECTED_WRONG)
         rejected += new_right * nodes[-1].dot(_REJECTED_RIGHT)
         return NextDraw(again[:, None], np.array([rejected, new - rejected]))
 
     def candidates(self, actions: Sequence[Action], answer: int | None, depth: int) -> Candidates:
         """Return what candidates depend on, each of them verified."""
-        hypotheses, sources = self._by_hand(answer), [source_of(each, depth) for each in actions]
-        values = max(len(source.chances[0]) for source in sources)
-        # The factors of revisions have fewer values than that of draws; the rest stays at 0.
-        weights = np.zeros((len(actions), 2, values, _ACCEPTED.size))
-        candidate = np.zeros((len(actions), 2, values, 1))
-        mistaken = np.empty((len(actions), 2, 1, _ACCEPTED.size))
-        known = np.ones((len(hypotheses[0]), 3))
-        for row, (action, source) in enumerate(zip(actions, sources, strict=True)):
-            size = len(source.chances[0])
-            candidate[row, :, :size, 0] = source.chances
-            for side, (at, each) in enumerate(zip(source.factors, hypotheses, strict=True)):
-                np.dot((self._given[:, at].T * each), self._nodes, out=weights[row, side, :size])
-            known[:, 0], known[:, 1] = self._repeated(action, answer)
-            whole = hypotheses.dot(known)
-            judged = (whole[:, :2] / np.maximum(whole[:, 2:], _TINY))[..., None]
-            mistaken[row, :, 0] = judged[:, 0] + judged[:, 1] * _ACCEPTED_WRONG_TWICE
+        factors, candidate = sources_of(tuple(actions), depth)
+        by_hand = self._by_hand(answer)
+        pairs = [(self._given.T * each).dot(self._scored.verdicts) for each in by_hand]
+        weights = np.zeros((*candidate.shape[:3], _ACCEPTED.size))
+        for row, sides in zip(weights, factors, strict=True):
+            for weight, pair, at in zip(row, pairs, sides, strict=True):
+                weight[: at.stop - at.start] = pair[at]
+        judged = np.concatenate([self._judged_before(each, answer) for each in actions], axis=1)
+        chances = by_hand.dot(judged) / np.maximum(by_hand.sum(axis=1, keepdims=True), _TINY)
+        known, accepted = chances.reshape(2, -1, 2).transpose(2, 1, 0)[..., None, None]
+        mistaken = accepted + (1 - known) * _ACCEPTED_WRONG_TWICE
         return Candidates(weights, _RIGHT, candidate, _ACCEPTED, mistaken)
 
-    def _repeated(self, action: Action, answer: int | None) -> tuple[Floats, Floats]:
-        """Return P(a wrong candidate is known to be accepted | h), and that it is not known yet."""
+    def _judged_before(self, action: Action, answer: int | None) -> Floats:
+        """Return P(a wrong candidate was judged before | h), and that it was accepted, (H, 2)."""
         if action == "generate":
             # A wrong draw that was seen before has its verdict already.
-            accepted, judged = self._urns.shares[0].dot(self._judged).T
-            return accepted, 1 - judged
-        nothing = np.zeros(len(self._chances))
-        if answer is None or (verdict := self._verdicts[answer]) is None:
-            return nothing, 1 - nothing
-        # What comes back unchanged has its verdict already.
-        same = self._given[:, AT_RETENTION].dot(_RETENTION)
-        same[answer] = 0.0
-        return same if verdict else nothing, 1 - same
+            return np.asarray(self._urns.shares[0].dot(self._judged))
+        judged = np.zeros((len(self._chances), 2))
+        if answer is not None and (verdict := self._verdicts[answer]) is not None:
+            # What comes back unchanged has its verdict already.
+            judged[:, 0] = self._given[:, AT_RETENTION].dot(_RETENTION)
+            judged[answer] = 0.0
+            judged[:, 1] = judged[:, 0] * verdict
+        return judged
 
     def unverified(
         self, actions: Sequence[Action], answer: int | None, depth: int, most: int
@@ -163,26 +154,12 @@ class KeysPosterior(KeyedPosterior):
 
     @property
     def _judged(self) -> Floats:
-        """Whether each answer was accepted, and whether it was judged, shape (A, 2)."""
-        verdicts = [(verdict == 1, verdict is not None) for verdict in self._verdicts]
+        """Whether each answer was judged, and whether it was accepted, shape (A, 2)."""
+        verdicts = [(verdict is not None, verdict == 1) for verdict in self._verdicts]
         return np.array(verdicts, dtype=np.float64)
 
     @cached_property
     def _plain_level(self) -> int:
-        nodes = self._chances.dot(self._given[:, AT_NODE])
+        nodes = self._chances.dot(self._scored.nodes)
         wrong, right = nodes.dot(_REJECTED_WRONG), nodes.dot(_REJECTED_RIGHT)
         return int(abs(np.log((1 - right) / (1 - wrong))) < abs(np.log(right / wrong)))
-
-    @cached_property
-    def _nodes(self) -> Floats:
-        """P(the right one's verdict, rejected or accepted, and node | h), shape (H, 30).
-
-        A right answer has one verdict: that which it got or, where it has none yet, that which it
-        will get at first.
-        """
-        nodes = self._given[:, AT_NODE]
-        accepted = nodes * _ACCEPTED_RIGHT
-        for row, verdict in enumerate(self._verdicts):
-            if verdict is not None:
-                accepted[row] = nodes[row] if verdict else 0.0
-        return np.concatenate([nodes - accepted, accepted], axis=1)

@@ -44,7 +44,7 @@ class Situation:
         self.posterior, self.hand = posterior, hand
         self._commitments: dict[_Ahead, list[Commitments]] = {}
         self._ballots: dict[int, Ballot] = {}
-        self._votes: dict[tuple[Vote, int], list[Commitments]] = {}
+        self._votes: dict[tuple[Vote, int], Commitments] = {}
         self._draws: dict[bool, NextDraw] = {}
 
     def commitments(
@@ -66,14 +66,14 @@ class Situation:
             self._commitments[ahead] = found
         return self._commitments[ahead]
 
-    def votes(self, chances: Vote, most: int) -> list[Commitments]:
+    def votes(self, chances: Vote, most: int) -> Commitments:
         """Return the commitments to draw up to so many more and to vote; answers have keys."""
         if (chances, most) not in self._votes:
             assert isinstance(self.posterior, KeyedPosterior)
             if most not in self._ballots:
                 self._ballots[most] = self.posterior.ballot(most)
             gains = chances(self._ballots[most], self.hand.answer) - self.hand.belief
-            self._votes[chances, most] = [as_they_come(gains[None], "vote")]
+            self._votes[chances, most] = as_they_come(gains[None], "vote")
         return self._votes[chances, most]
 
     def next_draw(self, *, scored: bool) -> NextDraw:

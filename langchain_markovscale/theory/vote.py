@@ -123,10 +123,11 @@ def _wins(
     np.divide(weights + step * sizes[:-1], sizes[1:], out=series[..., 1:])
     np.multiply.accumulate(series, axis=-1, out=series)
     allowed, rows = _room(votes, answer, most)
-    factors = np.empty((len(laws), *rows.shape, answers + 1, most + 1))
-    np.multiply(series[:, :, None, :-1], allowed, out=factors[..., :-1, :])
+    factors = np.empty((answers + 1, len(laws), *rows.shape, most + 1))
+    each = series[:, :, :-1].transpose(2, 0, 1, 3)
+    np.multiply(each[:, :, :, None], allowed[:, None], out=factors[:-1])
     different = np.frombuffer(distinct, np.int64)[:, None]
-    factors[..., -1, :] = _unseen_by_count(laws, answers, most)[:, different, rows]
+    factors[-1] = _unseen_by_count(laws, answers, most)[:, different, rows]
     # w!/(n_w+θ)^(w) is 1 over the series of everything.
     wins = _product(factors, float(weights[:, :, -1].max())) / series[:, :, None, -1]
     return np.asarray(wins)
@@ -144,27 +145,27 @@ def _room(
         most: N.
 
     Returns:
-        1 at [h, R, j, J] where answer j may be drawn J times more, J ≤ t_j, else 0; t₀ + 1 at
+        1 at [j, h, R, J] where answer j may be drawn J times more, J ≤ t_j, else 0; t₀ + 1 at
         [h, R], which is a row of `_unseen`.
     """
     sizes = np.arange(most + 1)
     own = [many - (index != answer) for index, many in enumerate(votes)]
     level = np.array([*own, -1])[:, None] + sizes
-    room = level[..., None] - np.array(votes)
+    room = level - np.array(votes)[:, None, None]
     for right in range(len(votes)):
-        room[right, :, right] = most  # what is right is not in the urn
+        room[right, right] = most  # what is right is not in the urn
     return (sizes <= room[..., None]).astype(np.float64), np.minimum(level, most) + 1
 
 
 def _product(factors: Floats, whole: float) -> Floats:
-    """Return products of D polynomials, (..., D, N + 1), cut at degree N: (..., N + 1).
+    """Return products of D polynomials, (D, ..., N + 1), cut at degree N: (..., N + 1).
 
     By their values on a circle, so small that high powers, which are cut, weigh little.
     """
-    *shape, count, length = factors.shape
+    count, *shape, length = factors.shape
     there, back = _circle(count, length, round(log2(length / (length + whole))))
     values = factors.reshape(-1, length).dot(there).view(np.complex128)
-    product = np.multiply.reduce(values.reshape(-1, count, values.shape[1]), axis=1)
+    product = np.multiply.reduce(values.reshape(count, -1, values.shape[1]))
     return np.asarray(product.view(np.float64).dot(back).reshape(*shape, length))
 
 
