@@ -89,10 +89,11 @@ class CallLog(BaseCallbackHandler):
         self, serialized: dict[str, Any] | None, messages: Any, *, run_id: UUID, **kwargs: Any
     ) -> None:
         """Note a call."""
-        if run_id not in self._meters:  # a log around is also told by LangChain, or only through us
-            meter = Meter()
+        meter, _ = self._meters.setdefault(run_id, (Meter(), monotonic()))
+        if (
+            meter.usage is None
+        ):  # a log around hears of a call from LangChain and from the inner one
             meter.on_chat_model_start()
-            self._meters[run_id] = meter, monotonic()
         if self._around is not None:
             self._around.on_chat_model_start(serialized, messages, run_id=run_id)
 

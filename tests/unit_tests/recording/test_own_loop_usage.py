@@ -19,6 +19,7 @@ from langchain_markovscale import (
     record_traces,
     watch,
 )
+from langchain_markovscale.recording.call_log import CallLog
 
 
 def asking(prompt, key, *, reports=True):
@@ -124,8 +125,16 @@ def test_the_calls_of_a_function_are_seen_wherever_it_makes_them(path):
 
 def test_two_that_watch_see_the_same_calls_once_each(path):
     inner = path.with_name("inner.jsonl")
-    watch(lambda question: watch(drafting_twice, inner)(question), path)("Q?")
+    watch(RunnableLambda(watch(drafting_twice, inner)).invoke, path)("Q?")
     assert [calls(trace) for trace in (*read_traces(path), *read_traces(inner))] == [TWICE, TWICE]
+
+
+def test_a_log_hears_of_calls_until_it_stops():
+    writer = model("One.", "Two.")
+    with CallLog() as log:
+        writer.invoke("?")
+    writer.invoke("?")
+    assert [call.reply for call in log.calls] == ["One."]
 
 
 def test_drafts_made_at_once_are_each_verified_by_their_own_calls(path):
