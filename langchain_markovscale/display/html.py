@@ -96,6 +96,7 @@ _STYLE = """
   & table { font-size: .8rem; }
   & th, & td { padding: .2rem; white-space: normal; }
   & .named tbody th { min-width: 5.5rem; }
+  & .prose { min-width: 6rem; }
 }
 & .small { font-size: .85rem; }
 & blockquote { max-width: 46rem; margin: .3rem 0 1rem; padding: .1rem 0 .1rem 1rem;
