@@ -290,11 +290,11 @@ def _check_files(
     """See that what is read can be read, and what is written is written over none of it."""
     from langchain_markovscale.recording.recording_file import unfinished_file
 
-    written = (output, unfinished_file(output))
-    check_outputs([("--output", path) for path in written], [("DATASET", dataset), *models])
     check_input("DATASET", dataset, "questions")
     if like is not None:
         check_input("--like", like, "traces")
+    written = (output, unfinished_file(output))
+    check_outputs([("--output", path) for path in written], [("DATASET", dataset), *models])
 
 
 def _goes_on(expected: "RecordingEstimate", *, asks: bool) -> bool:
