@@ -48,11 +48,12 @@ def read_document(path: str | Path, kind: str, version: int, remedy: str) -> dic
         ValueError: If it holds no JSON, something else, or another version.
     """
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        document = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:  # numbers may be too long, lists too deep
+        found = "no text" if isinstance(error, UnicodeDecodeError) else f"no JSON ({error})"
         raise ValueError(
-            f"{path} is not a {kind}: it holds no JSON ({error}). Give the path of another file; "
-            "tables and logs are what `markovscale calibrate` and `markovscale check` read."
+            f"{path} is not a {kind}: it holds {found}. Give the path of another file; tables and "
+            "logs are what `markovscale calibrate` and `markovscale check` read."
         ) from None
     if not isinstance(document, dict) or document.pop("format", None) != _format(kind):
         raise ValueError(

@@ -48,6 +48,7 @@ def check(
     from langchain_markovscale.calibration.calibration import Calibration
     from langchain_markovscale.comparison.answer import rule_is_worse
     from langchain_markovscale.comparison.compare import compare_strategies
+    from langchain_markovscale.comparison.report import Check
 
     questions = list(recorded)
     with remarks().status("Calibrating and replaying …"):
@@ -62,13 +63,14 @@ def check(
         fitted = Calibration.fit(questions, seed=seed, delivery=False)
         report = fitted.report(cost_per_round=cost_per_round, max_rounds=max_rounds, seed=seed)
     worse = rule_is_worse(comparison.findings)
+    page = Check(comparison.findings, report.document)
     if as_json:
         write_json({"loop": report.verdict, "worse": worse, **comparison.as_dict()})
     else:
-        results().print(f"{report.verdict} {' '.join(comparison.document.summary)}", markup=False)
-        for warning in comparison.document.warnings:
+        results().print(" ".join(page.document.summary), markup=False)
+        for warning in page.document.warnings:
             say(f"warning: {warning}", style="yellow")
-    write_pages(comparison, html, markdown)
+    write_pages(page, html, markdown)
     if fail_if_worse and worse:
         say(f"Worse: {worse}", style="red")
         raise typer.Exit(FAILED)

@@ -6,7 +6,7 @@ A parameter is called as the library calls it, so that an error about it can nam
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, cast, get_args
 
 import typer
 
@@ -168,36 +168,50 @@ MarkdownFile = Annotated[
 ]
 
 
-def of_shard(
-    shard: str | None, questions: "Sequence[Question]", output: Path | None
-) -> "tuple[list[Question], Path | None]":
-    """Return the questions of `--shard`, and the file that is written for them.
+class Part(NamedTuple):
+    """One part of the questions, as `record_dataset` makes them by their ids.
 
-    Parts are by the questions' ids, as `record_dataset` makes them.
+    Attributes:
+        number: Which part, from 1.
+        parts: How many there are.
+    """
 
-    Args:
-        shard: The option, None for all questions.
-        questions: All questions.
-        output: The file, whose name may have `{shard}` in it.
+    number: int
+    parts: int
+
+    def of(self, questions: "Sequence[Question]") -> "list[Question]":
+        """Return the questions of the part."""
+        from langchain_markovscale.distributed.shards import in_shards
+
+        return in_shards(questions, self.parts)[self.number - 1]
+
+    def file(self, output: Path | None) -> Path:
+        """Return the file that is written for the part.
+
+        Raises:
+            ValueError: If the name has no `{shard}`, so that several parts would share the file.
+        """
+        from langchain_markovscale.distributed.shards import shard_name
+
+        if output is None or "{shard}" not in str(output):
+            raise ValueError(
+                f"--shard {self.number}/{self.parts} needs an --output of its own for each part: "
+                "write {shard} into its name, as in --output 'out/{shard}.jsonl'."
+            )
+        return Path(str(output).replace("{shard}", shard_name(self.number - 1, self.parts)))
+
+
+def part_named(shard: str) -> Part:
+    """Return the part that `--shard` names.
 
     Raises:
-        ValueError: If it is no part, or several parts would be written to one file.
+        ValueError: If it names none.
     """
-    if shard is None:
-        return list(questions), output
-    from langchain_markovscale.distributed.shards import in_shards, shard_name
-
     found = _PART.fullmatch(shard.strip())
-    part, parts = map(int, found.groups()) if found else (0, 0)
-    if not 1 <= part <= parts:
+    part = Part(*map(int, found.groups())) if found else Part(0, 0)
+    if not 1 <= part.number <= part.parts:
         raise ValueError(f"--shard must be a part such as 3/16, got {shard!r}.")
-    if output is None or "{shard}" not in str(output):
-        raise ValueError(
-            f"--shard {shard} needs an --output of its own for each part: write {{shard}} into "
-            "its name, as in --output 'out/{shard}.jsonl'."
-        )
-    own = Path(str(output).replace("{shard}", shard_name(part - 1, parts)))
-    return in_shards(questions, parts)[part - 1], own
+    return part
 
 
 def at_once(given: str) -> int | Literal["auto"]:

@@ -2,10 +2,10 @@
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -112,13 +112,9 @@ def record(
     its edge or --fixed is given it stops by its own rule, for which `markovscale calibrate`
     corrects.
     """
-    from langchain_markovscale.cli.loop import build_loop, check_names, local_models
-    from langchain_markovscale.recording.power import recording_outlook
+    from langchain_markovscale.cli.loop import check_names, local_models
     from langchain_markovscale.recording.questions import read_questions
-    from langchain_markovscale.recording.record import key_of, record_traces
-    from langchain_markovscale.recording.recording_file import unfinished
     from langchain_markovscale.recording.schedule import Schedule
-    from langchain_markovscale.traces.trace import read_traces
 
     if rounds is not None:
         say(f"warning: --rounds is now called --revisions: write --revisions {rounds}.", "yellow")
@@ -133,85 +129,136 @@ def record(
     }
     own: dict[str, Any] = {name: value for name, value in keys.items() if value is not None}
     _check_loop(context, loop, own)
-    read = [("DATASET", dataset), *(local_models(model, verifier) if loop is None else ())]
-    if shard is None:
-        _check_written(output, read)
-    check_input("DATASET", dataset, "questions")
-    if like is not None:
-        check_input("--like", like, "traces")
+    part = None if shard is None else options.part_named(shard)
+    output = output if part is None else part.file(output)
+    models = [] if loop is not None else local_models(model, verifier)
+    _check_files(dataset, like, output, models)
     paid = options.token_prices(prices)
     if loop is None:
         check_names(model, verifier)
     schedule = Schedule(revisions, fresh_starts)
-    questions = read_questions(
+    questions: Sequence[Question] = read_questions(
         dataset, question_field=question_field, reference_field=reference_field
     )
-    if shard is not None:
-        questions, part = options.of_shard(shard, questions, output)
-        output = part or output
-        _check_written(output, read)
-        if not questions:
-            say(f"No question is in part {shard}.")
-            return
-    references = [question.reference for question in questions]
-    settings: dict[str, Any] = {"answer_key": answer_key, "grader": grader or "exact"}
+    questions = questions if part is None else part.of(questions)
+    if not questions:
+        say(f"No question is in part {shard}.")
+        return
     if loop is not None:
-        graph = named_loop.loop_named(loop)
-        settings = {"own_loop": loop, **own, **settings}
-        if fixed is not None:
-            own["fixed"] = named_loop.fixed_named(fixed)
-        if answer_key is not None:
-            own["answer_key"] = answer_key
-        grading = _grading(grader, answer_key or key_of(graph), references)
+        recorded = _own_loop(loop, own, answer_key, grader, questions)
     else:
-        grading = _grading(grader, answer_key, references)
-        graph = build_loop(
-            model_name=model,
-            verifier_name=verifier,
-            answer_key=answer_key,
-            cost_per_round=0.0,
-            max_rounds=1,
-            actions=("revise", "generate"),
-            temperature=temperature,
-            max_tokens=max_tokens,
-            seed=seed,
-            calls_made=None if seed is None else unfinished(output),
-        ).graph
-        settings |= {
+        made = {
             "model": model,
             "verifier": verifier,
             "temperature": temperature,
             "max_tokens": max_tokens,
             **({} if seed is None else {"seed": seed}),
         }
-    # A loop of one's own may be written for an event loop alone, and one of ours for either.
-    run = record_traces if loop is None else _on_an_event_loop
+        recorded = _made_loop(made, answer_key, grader, questions, output)
     try:
-        recording = run(
-            graph,
+        recording = recorded.run(
+            recorded.loop,
             questions,
             path=output,
-            grader=grading,
+            grader=recorded.grading,
             revisions=schedule.revisions,
             fresh_starts=schedule.fresh_starts,
             max_concurrency=max_concurrency,
-            metadata=settings,
+            metadata=recorded.settings,
             progress=True,
             confirm=partial(_goes_on, asks=not yes and sys.stdin.isatty()),
             like=like,
             prices=paid,
-            **own,
+            **recorded.own,
         )
     except KeyboardInterrupt:
         say(f"What was recorded is in {name_of(output)}; the same command goes on from there.")
         raise
-    results().print(continued(str(recording)), markup=False, soft_wrap=True)
-    made = own["fixed"] if isinstance(own.get("fixed"), int) else schedule.revisions
-    known = recording_outlook(read_traces(output), made) if made else None
-    if known is not None:
-        results().print(str(known), markup=False, soft_wrap=True)
+    fixed_revisions = recorded.own.get("fixed")
+    depth = fixed_revisions if isinstance(fixed_revisions, int) else schedule.revisions
+    _say_what_it_tells(recording, output, depth)
     if recording.failed:
         raise typer.Exit(FAILED)
+
+
+class _Recorded(NamedTuple):
+    """The loop that is recorded, and how.
+
+    Attributes:
+        loop: The graph or function.
+        run: Records it.
+        grading: Labels its answers.
+        settings: What is kept with every trace, and must be the same to add to a file.
+        own: Options for a loop of one's own.
+    """
+
+    loop: Any
+    run: "Callable[..., Recording]"
+    grading: "Grader"
+    settings: dict[str, Any]
+    own: dict[str, Any]
+
+
+def _own_loop(
+    name: str,
+    own: Mapping[str, Any],
+    answer_key: str | None,
+    grader: str | None,
+    questions: "Sequence[Question]",
+) -> _Recorded:
+    """Return the loop that `--loop` names."""
+    from langchain_markovscale.recording.record import key_of
+
+    loop = named_loop.loop_named(name)
+    settings = {"own_loop": name, **own, "answer_key": answer_key, "grader": grader or "exact"}
+    given = dict(own)
+    if "fixed" in own:
+        given["fixed"] = named_loop.fixed_named(own["fixed"])
+    if answer_key is not None:
+        given["answer_key"] = answer_key
+    grading = _grading(grader, answer_key or key_of(loop), questions)
+    # It may be written for an event loop alone.
+    return _Recorded(loop, _on_an_event_loop, grading, settings, given)
+
+
+def _made_loop(
+    made: dict[str, Any],
+    answer_key: str | None,
+    grader: str | None,
+    questions: "Sequence[Question]",
+    output: Path,
+) -> _Recorded:
+    """Return a loop of this package's, of a model and a verifier."""
+    from langchain_markovscale.cli.loop import build_loop
+    from langchain_markovscale.recording.record import record_traces
+    from langchain_markovscale.recording.recording_file import unfinished
+
+    grading = _grading(grader, answer_key, questions)
+    seed = made.get("seed")
+    loop = build_loop(
+        model_name=made["model"],
+        verifier_name=made["verifier"],
+        answer_key=answer_key,
+        cost_per_round=0.0,
+        max_rounds=1,
+        actions=("revise", "generate"),
+        temperature=made["temperature"],
+        max_tokens=made["max_tokens"],
+        seed=seed,
+        calls_made=None if seed is None else unfinished(output),
+    )
+    settings = {"answer_key": answer_key, "grader": grader or "exact", **made}
+    return _Recorded(loop.graph, record_traces, grading, settings, {})
+
+
+def _say_what_it_tells(recording: "Recording", output: Path, revisions: int) -> None:
+    from langchain_markovscale.recording.power import recording_outlook
+    from langchain_markovscale.traces.trace import read_traces
+
+    results().print(continued(str(recording)), markup=False, soft_wrap=True)
+    known = recording_outlook(read_traces(output), revisions) if revisions else None
+    if known is not None:
+        results().print(str(known), markup=False, soft_wrap=True)
 
 
 def _check_loop(context: typer.Context, loop: str | None, own: Mapping[str, Any]) -> None:
@@ -237,11 +284,17 @@ def _on_an_event_loop(loop: Any, questions: "Sequence[Question]", **options: Any
     return asyncio.run(arecord_traces(loop, questions, **options))
 
 
-def _check_written(output: Path, read: "Sequence[tuple[str, Path]]") -> None:
+def _check_files(
+    dataset: Path, like: Path | None, output: Path, models: "Sequence[tuple[str, Path]]"
+) -> None:
+    """See that what is read can be read, and what is written is written over none of it."""
     from langchain_markovscale.recording.recording_file import unfinished_file
 
+    check_input("DATASET", dataset, "questions")
+    if like is not None:
+        check_input("--like", like, "traces")
     written = (output, unfinished_file(output))
-    check_outputs([("--output", path) for path in written], read)
+    check_outputs([("--output", path) for path in written], [("DATASET", dataset), *models])
 
 
 def _goes_on(expected: "RecordingEstimate", *, asks: bool) -> bool:
@@ -255,14 +308,14 @@ def _goes_on(expected: "RecordingEstimate", *, asks: bool) -> bool:
 def _grading(
     grader: str | None,
     answer_key: "AnswerKey | str | None",
-    references: Sequence[str | None],
+    questions: "Sequence[Question]",
 ) -> "Grader":
     """Return the grader, after checking every reference with it."""
     from langchain_markovscale.recording.graders import check_reference, resolve_grader
 
     if grader == _UNLABELLED:
         return resolve_grader(lambda answer, reference: None)
-    given = [reference for reference in references if reference is not None]
+    given = [each.reference for each in questions if each.reference is not None]
     if not given:
         raise ValueError(
             "no question has a reference, and no attempt would get a label to calibrate from: add "

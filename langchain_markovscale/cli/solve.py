@@ -72,7 +72,9 @@ def solve(
     asked = _questions(questions or [], file)
     if resume and output is None:
         raise ValueError("--resume needs --output, the file of the answers that are there.")
-    asked, output = options.of_shard(shard, asked, output)
+    if shard is not None:
+        part = options.part_named(shard)
+        asked, output = part.of(asked), part.file(output)
     if not asked:
         say(f"No question is in part {shard}.")
         return

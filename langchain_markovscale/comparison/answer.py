@@ -92,10 +92,11 @@ def at_even_cost(findings: ComparisonFindings, rule: str | None = None) -> str:
     amounts = [row.spent(unit) for row in findings.curve(findings.variants[0])]
     nearest = min(max(spent, min(amounts)), max(amounts))
     if number(nearest) != number(spent):
-        return (
-            f"MarkovScale takes {'fewer' if nearest < spent else 'more'} {unit} than "
-            f"{that} at every cost that was tried; with {number(nearest)} it {words}."
-        )
+        takes = f"MarkovScale takes {'fewer' if nearest < spent else 'more'} {unit} than {that}"
+        at_all = f"{takes} at every cost that was tried"
+        if rule is None and number(nearest) == number(switch.ours.spent(unit)):
+            return f"{at_all}."  # the sentence before has said what it gets with them
+        return f"{at_all}; with {number(nearest)} it {words}."
     where = _elsewhere(findings, spent)
     return f"For as many {unit} as {that} takes{where}, MarkovScale {words}."
 
@@ -126,7 +127,11 @@ def outlook(findings: ComparisonFindings) -> str:
             "Where a round costs so much that MarkovScale stops after the first answer, it is a "
             "single pass too, and right as often."
         )
-    return f"{at_even_cost(findings)} {as_accurate(findings)}"
+    even = at_even_cost(findings)
+    shown = number(switch.ours.spent(findings.budget))
+    if switch.finding in ("more", "same") and number(switch.needed.value) == shown:
+        return even  # the verdict has said the rest
+    return f"{even} {as_accurate(findings)}"
 
 
 def _that(findings: ComparisonFindings) -> str:
@@ -134,9 +139,11 @@ def _that(findings: ComparisonFindings) -> str:
 
 
 def _elsewhere(findings: ComparisonFindings, spent: float) -> str:
-    """Say that MarkovScale spends this at another cost than the one that is shown, if so."""
+    """Say at which other cost than the one that is shown MarkovScale spends this, if so."""
     shown = findings.switch.ours.spent(findings.budget)
-    return "" if number(spent) == number(shown) else ", at another cost of a round"
+    if number(spent) == number(shown):
+        return ""
+    return f", with a {'higher' if spent < shown else 'lower'} cost of a round"
 
 
 def switch_section(findings: ComparisonFindings) -> Section:

@@ -110,7 +110,8 @@ def switch(findings: ComparisonFindings, ax: "Axes | None" = None) -> "Axes":
             spent, right = zip(*(_place(findings, row) for row in others), strict=True)
             axes.plot(spent, right, "o", color=GREY, mfc="none", ms=4, label="other rules")
         x, y = zip(*_curve(findings, findings.variants[0]), strict=True)
-        axes.plot(x, y, "-", color=BLUE, label="MarkovScale, by cost of a round")
+        if len({*x}) > 1:
+            axes.plot(x, y, "-", color=BLUE, label="MarkovScale, by cost of a round")
         for row, colour, mark, name in (
             (mine, VERMILION, "s", label_of(mine.rule.name)),
             (ours, BLUE, "o", "MarkovScale in its place"),

@@ -66,6 +66,24 @@ class Comparison(Display):
         return figure
 
 
+@dataclass(frozen=True, repr=False)
+class Check(Comparison):
+    """A comparison that says first whether revising helps.
+
+    Attributes:
+        loop: The report of the loop that was recorded.
+    """
+
+    loop: Document
+
+    @cached_property
+    def document(self) -> Document:
+        """The verdict on the loop, and then all that the comparison says."""
+        compared = sections.document(self.findings)
+        summary = (self.loop.summary[0], *compared.summary)
+        return compared._replace(title="Does the loop help?", tone=self.loop.tone, summary=summary)
+
+
 def _plain(value: Any) -> Any:
     if hasattr(value, "_asdict"):
         value = value._asdict()

@@ -27,6 +27,7 @@ PALETTE = {
 _NOT_REFERRED_TO = re.compile(r' id="[A-Za-z0-9]+(?:_\d+)+"')
 _CODE = re.compile(r"`([^`]+)`")
 _WITHIN = re.compile(r"(?<=,) (?=[^\[\]]*\])")  # an interval, which stays on one line
+_SHORT = 9  # letters of a first column that needs no room for more than one word
 _FONT = re.compile(r"(?<=px )'[^;\"]+")
 
 
@@ -94,7 +95,8 @@ _STYLE = """
 @media (max-width: 32rem) {
   & table { font-size: .8rem; }
   & th, & td { padding: .2rem; white-space: normal; }
-  & tbody th { min-width: 5.5rem; }
+  & .named tbody th { min-width: 5.5rem; }
+  & .prose { min-width: 6rem; }
 }
 & .small { font-size: .85rem; }
 & blockquote { max-width: 46rem; margin: .3rem 0 1rem; padding: .1rem 0 .1rem 1rem;
@@ -217,8 +219,9 @@ def _table(table: Table, title: str) -> str:
     )
     head = f"<thead><tr>{head}</tr></thead>" if any(table.headings) else ""
     rows = "".join(f"<tr>{_cells(table, row)}</tr>" for row in table.rows)
+    wide = ' class="named"' if any(len(row[0]) > _SHORT for row in table.rows) else ""
     return (
-        f'<div class="scroll"><table aria-label="{escape(title)}">{head}'
+        f'<div class="scroll"><table{wide} aria-label="{escape(title)}">{head}'
         f"<tbody>{rows}</tbody></table></div>"
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import ceil
 from pathlib import Path
-from statistics import fmean, variance
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from langchain_markovscale.display.wording import counted, points
@@ -14,6 +14,7 @@ from langchain_markovscale.recording.power import (
     ENOUGH,
     assumed_variance,
     differences,
+    found_variance,
     half_width,
 )
 from langchain_markovscale.recording.questions import as_questions
@@ -123,15 +124,15 @@ class RecordingEstimate:
     def _worth(self) -> str:
         if self.half_width is None:
             return ""
-        source = (
-            "as much as those recorded so far differ"
-            if self.measured
-            else "by general rates, not measured"
-        )
+        if self.measured:
+            half, source = f"± {points(self.half_width)}", "as much as those recorded so far differ"
+        else:
+            half = f"about ± {points(self.half_width, 0)}"
+            source = "in a loop with general rates; yours is not measured yet"
         return (
             f"With labels, {counted(self.labelled, 'question')} can tell the accuracy after "
             f"{counted(self.revisions, 'revision')} from that of the first answer to "
-            f"± {points(self.half_width)} (95% interval; {source})."
+            f"{half} (95% interval; {source})."
         )
 
 
@@ -319,10 +320,10 @@ def estimate(
     if left.verifies is not None:
         verifications = attempts + left.unverified if left.verifies else 0
     found = differences(past, revisions) if revisions else []
-    measured = len(found) >= ENOUGH and variance(found) > 0
+    measured = len(found) >= ENOUGH
     half = None
     if revisions and labelled and left.revisions is not None:
-        spread = variance(found) if measured else assumed_variance(revisions, fresh_starts)
+        spread = found_variance(found) if measured else assumed_variance(revisions, fresh_starts)
         half = half_width(spread, labelled)
     return RecordingEstimate(
         questions=left.questions,

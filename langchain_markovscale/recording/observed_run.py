@@ -8,17 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langgraph.types import Command
 from typing_extensions import TypedDict
 
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.graph.conversation import values_of
 from langchain_markovscale.graph.state_reader import AttemptsReader
+from langchain_markovscale.recording.call_log import ModelCall
+from langchain_markovscale.recording.usage_by_attempt import UsageByAttempt
 from langchain_markovscale.traces.messages import read_messages
 from langchain_markovscale.traces.trace import LabelledAttempt
-from langchain_markovscale.traces.usage import AttemptUsage, add_timed
-from langchain_markovscale.types import Attempt, Usage, new_attempt
+from langchain_markovscale.types import Attempt, new_attempt
 
 _OF_AN_AGENT = "markovscale"  # where our middleware keeps the attempts of a turn
 _QUESTION = "question"
@@ -108,6 +109,8 @@ class StateView:
 
     def has_draft(self, update: Mapping[str, Any]) -> bool:
         """Return whether what a node wrote has a draft in it, and not only scores of one."""
+        if _OF_AN_AGENT in update:  # our middleware puts back a draft that the agent wrote
+            return False
         if self._told and self._messages_key is None:
             return bool(update.get(self.answers_key or self._attempts_key))
         return bool(update.get(self._attempts_key)) or _reply_in(update) is not None
@@ -153,7 +156,7 @@ class ObservedRun:
         scores: Their scores.
         turn: The turn of our middleware, with its attempts so far.
         reply: What the agent has answered since.
-        steps: What its nodes took that have called models, in order.
+        usage: What it took.
     """
 
     taken: Any
@@ -162,31 +165,28 @@ class ObservedRun:
     scores: list[Any] = field(default_factory=list)
     turn: Mapping[str, Any] | None = None
     reply: str | None = None
-    steps: list[tuple[bool, Usage | None, float]] = field(default_factory=list)
+    usage: UsageByAttempt = field(default_factory=UsageByAttempt)
 
-    def took(self, update: Any, view: StateView, usage: Usage | None, seconds: float) -> None:
-        """Note the model calls of a node, and whether it wrote a draft.
+    def wrote(
+        self, node: str, update: Any, view: StateView, calls: list[ModelCall], seconds: float
+    ) -> None:
+        """Note a node that has ended.
 
         Args:
+            node: Its name.
             update: What it wrote.
             view: Tells where drafts are.
-            usage: Its calls; None without any.
+            calls: Its model calls.
             seconds: How long it took.
         """
-        written = update.update if isinstance(update, Command) else update
-        drafted = isinstance(written, Mapping) and view.has_draft(written)
-        self.steps.append((drafted, usage, seconds))
+        updates = _updates(update)
+        drafted = any(map(view.has_draft, updates))
+        for_next = not drafted and any(map(_uses_tools, updates))
+        self.usage.add_node(node, calls, seconds, drafted=drafted, for_next=for_next)
+        for each in updates:
+            self._wrote(each, view)
 
-    def wrote(self, update: Any, view: StateView) -> None:
-        """Note what a node wrote."""
-        if isinstance(update, Command):
-            update = update.update
-        if isinstance(update, (list, tuple)):
-            for each in update:
-                self.wrote(each, view)
-            return
-        if not isinstance(update, Mapping):
-            return
+    def _wrote(self, update: Mapping[str, Any], view: StateView) -> None:
         turn = update.get(_OF_AN_AGENT)
         if isinstance(turn, Mapping) and (turn.get("attempts") or self.turn is None):
             self.turn, self.reply = turn, None
@@ -196,7 +196,12 @@ class ObservedRun:
         if isinstance(draft, str) and not self._repeats(draft, update):
             self.drafts.append(draft)
             self.scores.append(None)
-        if view.scores_key in update and self.drafts and not isinstance(draft, list):
+        if (
+            view.scores_key is not None
+            and view.scores_key in update
+            and self.drafts
+            and not isinstance(draft, list)
+        ):
             self.scores[-1] = update[view.scores_key]
         self.known |= update.keys()
 
@@ -212,7 +217,7 @@ class ObservedRun:
             ValueError: If there are none to be read.
         """
         if self.turn is not None:
-            return self._of_agent(self.turn)
+            return self.usage.added_to(self._of_agent(self.turn))
         values = values_of(result) if _is_state(result) else {}
         if view.answers_key and isinstance(values.get(view.answers_key), str):
             last = values[view.answers_key]
@@ -222,28 +227,7 @@ class ObservedRun:
                 view.answers_key: drafts,
                 **({view.scores_key: scores} if view.scores_key else {}),
             }
-        return self._with_usage(view.attempts(result))
-
-    def _with_usage(self, attempts: list[LabelledAttempt]) -> list[LabelledAttempt]:
-        """Return attempts with what they took, where as many nodes wrote a draft as there are.
-
-        A node that writes a draft makes an attempt; one that writes none prepares the first, or
-        verifies the latest.
-        """
-        if sum(drafted for drafted, _, _ in self.steps) != len(attempts):
-            return attempts
-        spent: list[AttemptUsage] = [{} for _ in attempts]
-        made = 0
-        for drafted, usage, seconds in self.steps:
-            made += drafted
-            at = max(made - 1, 0)
-            purpose = attempts[at]["action"] if drafted or not made else "verify"
-            if usage is not None:
-                spent[at][purpose] = add_timed(spent[at].get(purpose), usage, seconds)
-        return [
-            {**each, "usage": usage} if each["action"] in usage else each
-            for each, usage in zip(attempts, spent, strict=True)
-        ]
+        return self.usage.added_to(view.attempts(result))
 
     def _of_agent(self, turn: Mapping[str, Any]) -> list[LabelledAttempt]:
         """Return the attempts of a turn; when it ends it forgets them, and the last one's score."""
@@ -253,6 +237,24 @@ class ObservedRun:
             last = new_attempt(self.reply, parent=parent)
             found.append(cast("LabelledAttempt", last))
         return found
+
+
+def _updates(update: Any) -> list[Mapping[str, Any]]:
+    """Return what a node wrote as updates of the state."""
+    if isinstance(update, Command):
+        update = update.update
+    if isinstance(update, (list, tuple)):
+        return [one for each in update for one in _updates(each)]
+    return [update] if isinstance(update, Mapping) else []
+
+
+def _uses_tools(update: Mapping[str, Any]) -> bool:
+    """Whether a node called for tools, or wrote what they returned."""
+    messages = update.get("messages")
+    return any(
+        isinstance(each, ToolMessage) or (isinstance(each, AIMessage) and bool(each.tool_calls))
+        for each in (messages if isinstance(messages, list) else ())
+    )
 
 
 def _reply_in(update: Mapping[str, Any]) -> str | None:

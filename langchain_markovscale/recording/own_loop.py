@@ -18,6 +18,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langchain_markovscale.answers.keys import AnswerKey
 from langchain_markovscale.answers.reading import joined_key
 from langchain_markovscale.graph.router import MarkovScaleRouter, router_of, stepping_by
+from langchain_markovscale.recording.call_log import CallLog
 from langchain_markovscale.recording.observed_run import ObservedRun, StateKeys, StateView
 from langchain_markovscale.recording.run_tap import RunTap
 from langchain_markovscale.recording.schedule import OwnDepth, Schedule
@@ -103,7 +104,7 @@ class OwnLoop:
         attempts = list(state["attempts"])
         while not self._is_over(attempts):
             seen = _Seen()
-            with self._stepping():
+            with self._stepping(), seen.log:
                 result = self._loop.invoke(self._input(state), self._config(config, seen))
             attempts = self._with_chain(attempts, seen.attempts(result, self._view))
             yield {"attempts": attempts}
@@ -115,7 +116,7 @@ class OwnLoop:
         attempts = list(state["attempts"])
         while not self._is_over(attempts):
             seen = _Seen()
-            with self._stepping():
+            with self._stepping(), seen.log:
                 result = await self._loop.ainvoke(self._input(state), self._config(config, seen))
             attempts = self._with_chain(attempts, seen.attempts(result, self._view))
             yield {"attempts": attempts}
@@ -164,6 +165,7 @@ class _Seen:
     """The one run that a tap of its own has seen."""
 
     def __init__(self) -> None:
+        self.log = CallLog()
         self._run: ObservedRun | None = None
 
     def note(self, name: Any, run: ObservedRun, result: Any) -> None:
@@ -174,6 +176,7 @@ class _Seen:
 
     def attempts(self, result: Any, view: StateView) -> list[LabelledAttempt]:
         run = self._run or ObservedRun(None)
+        run.usage.calls = self.log.calls
         return run.attempts(result, view)
 
 

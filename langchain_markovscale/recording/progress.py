@@ -28,7 +28,8 @@ class Progress:
         self._bar: Any = None
         is_terminal = sys.stderr.isatty()
         self._lines = bool(show) and not is_terminal
-        self._attempts = self._all_attempts = self._questions = self._all_questions = 0
+        self._attempts = self._questions = self._all_questions = 0
+        self._all_attempts: int | None = None
         self._failed = 0
         self._began = monotonic()
         if is_terminal and show is not False:
@@ -40,8 +41,13 @@ class Progress:
             else:
                 self._make = tqdm
 
-    def begin(self, attempts: int, questions: int) -> None:
-        """Show that so many attempts are to be made at so many questions."""
+    def begin(self, attempts: int | None, questions: int) -> None:
+        """Show that so many attempts are to be made at so many questions.
+
+        Args:
+            attempts: How many; None where a loop of one's own decides that.
+            questions: How many.
+        """
         self._all_attempts, self._all_questions = attempts, questions
         if self._make is not None:
             self._bar = self._make(total=attempts, desc="recording", unit="attempt", smoothing=0.05)
@@ -65,10 +71,11 @@ class Progress:
     def give_up(self, attempts: int, failed: int) -> None:
         """Take off attempts that will not be made, and show how many questions failed."""
         with self._lock:
-            self._all_attempts -= attempts
             self._failed = failed
+            if self._all_attempts is not None:
+                self._all_attempts -= attempts
             if self._bar is not None:
-                self._bar.total -= attempts
+                self._bar.total = self._all_attempts
                 self._bar.set_postfix(failed=failed)
 
     def close(self) -> None:
@@ -78,8 +85,9 @@ class Progress:
 
     def _write_line(self) -> None:
         failed = f", {self._failed} failed" if self._failed else ""
+        of_all = "" if self._all_attempts is None else f"/{self._all_attempts}"
         sys.stderr.write(
             f"recording: {self._questions}/{self._all_questions} questions{failed}, "
-            f"{self._attempts}/{self._all_attempts} attempts, {monotonic() - self._began:.0f} s\n"
+            f"{self._attempts}{of_all} attempts, {monotonic() - self._began:.0f} s\n"
         )
         sys.stderr.flush()

@@ -35,7 +35,7 @@ from langchain_markovscale.recording.progress import Progress
 from langchain_markovscale.recording.question_run import QuestionRun
 from langchain_markovscale.recording.questions import Question
 from langchain_markovscale.recording.recording_file import RecordingFile
-from langchain_markovscale.recording.schedule import Schedule, scheduled
+from langchain_markovscale.recording.schedule import OwnDepth, Schedule, scheduled
 from langchain_markovscale.recording.settings_check import warn_of_other_loops_traces
 from langchain_markovscale.traces.attempt_counts import AttemptCounts
 from langchain_markovscale.traces.provenance import LOOP, NONE, Loop, as_judged
@@ -193,7 +193,7 @@ class Recorder:
         self._already_there = len(questions) - len(self.todo)
         prior = sum(len(self._file.prior(question.id)) for question in self.todo)
         left = max(schedule.attempts * len(self.todo) - prior, 0)
-        self._progress.begin(left, len(self.todo))
+        self._progress.begin(None if isinstance(schedule, OwnDepth) else left, len(self.todo))
         self._failed: dict[str, str] = {}
         self._recorded = self._attempts = 0
         self._watch = Watch(self._metadata.get("verifier"))

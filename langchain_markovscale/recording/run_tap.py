@@ -7,13 +7,12 @@ writes, which calls of models it makes, and what comes out.
 import threading
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.outputs import LLMResult
 
-from langchain_markovscale._meter import Meter
+from langchain_markovscale.recording.call_log import CallLog
 from langchain_markovscale.recording.observed_run import ObservedRun, StateView
 
 
@@ -37,8 +36,7 @@ class RunTap(BaseCallbackHandler):
         self._view, self._done, self._trouble = view, done, trouble
         self._runs: dict[UUID, ObservedRun] = {}
         self._inside: dict[UUID, UUID] = {}  # of every chain below a run, that run
-        self._within: dict[UUID, UUID] = {}  # of everything below a step, that step
-        self._meters: dict[UUID, tuple[Meter, float]] = {}  # of each step, and when it began
+        self._steps: dict[UUID, _Open] = {}
         self._lock = threading.Lock()
 
     def on_chain_start(
@@ -59,65 +57,42 @@ class RunTap(BaseCallbackHandler):
                 self._inside[run_id] = run_id
                 return
             self._inside[run_id] = above
-            if parent_run_id == above and "langgraph_node" in (metadata or {}):
-                self._within[run_id] = run_id
-                self._meters[run_id] = Meter(), monotonic()
-            elif parent_run_id in self._within:
-                self._within[run_id] = self._within[parent_run_id]
-
-    def on_chat_model_start(
-        self,
-        serialized: dict[str, Any] | None,
-        messages: Any,
-        *,
-        run_id: UUID,
-        parent_run_id: UUID | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Count a call for the step that it is part of."""
-        with self._lock:
-            step = None if parent_run_id is None else self._within.get(parent_run_id)
-            if step is not None and step in self._meters:
-                self._within[run_id] = step
-                self._meters[step][0].on_chat_model_start()
-
-    def on_llm_start(
-        self, serialized: dict[str, Any] | None, prompts: Any, *, run_id: UUID, **kwargs: Any
-    ) -> None:
-        """Count a call of a completion model."""
-        self.on_chat_model_start(serialized, prompts, run_id=run_id, **kwargs)
-
-    def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        """Forget a call that failed; what it used is not known."""
-        with self._lock:
-            self._within.pop(run_id, None)
-
-    def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
-        """Add what a call used."""
-        with self._lock:
-            step = self._within.pop(run_id, None)
-            if step in self._meters:
-                self._meters[step][0].on_llm_end(response)
+            node = (metadata or {}).get("langgraph_node")
+            if parent_run_id == above and node is not None:
+                self._steps[run_id] = _Open(self._runs[above], node, CallLog(), monotonic())
+                self._steps[run_id].log.listen()
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """Take over what a step wrote, or hand on a run that is finished."""
-        with self._lock:
-            above = self._inside.pop(run_id, None)
-            run = self._runs.pop(run_id, None)
-            self._within.pop(run_id, None)
-            step = self._meters.pop(run_id, None)
+        run, step = self._closed(run_id)
         try:
             if run is not None:
                 self._done(run_id, run, outputs)
-            elif step is not None and above in self._runs:
-                meter, began = step
-                self._runs[above].took(outputs, self._view, meter.usage, monotonic() - began)
-                self._runs[above].wrote(outputs, self._view)
+            elif step is not None:
+                seconds = monotonic() - step.began
+                step.run.wrote(step.node, outputs, self._view, step.log.calls, seconds)
         except Exception as error:
             self._trouble(error)
 
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        """Forget a run, or a step of one, that failed."""
+        """Forget a run that failed; of a step of one, keep its calls for the next try."""
+        _, step = self._closed(run_id)
+        if step is not None:
+            step.run.usage.add_failed(step.node, step.log.calls)
+
+    def _closed(self, run_id: UUID) -> "tuple[ObservedRun | None, _Open | None]":
         with self._lock:
-            for noted in (self._inside, self._runs, self._within, self._meters):
-                noted.pop(run_id, None)
+            self._inside.pop(run_id, None)
+            run, step = self._runs.pop(run_id, None), self._steps.pop(run_id, None)
+        if step is not None:
+            step.log.stop()
+        return run, step
+
+
+class _Open(NamedTuple):
+    """A step that has not ended."""
+
+    run: ObservedRun
+    node: str
+    log: CallLog
+    began: float

@@ -21,6 +21,7 @@ from typing_extensions import Unpack
 from langchain_markovscale._text import logger_of
 from langchain_markovscale.answers.keys import AnswerKey, resolve_answer_key
 from langchain_markovscale.graph.router import MarkovScaleRouter, router_of
+from langchain_markovscale.recording.call_log import CallLog
 from langchain_markovscale.recording.observed_run import (
     ObservedRun,
     StateKeys,
@@ -29,6 +30,7 @@ from langchain_markovscale.recording.observed_run import (
 )
 from langchain_markovscale.recording.record import key_of
 from langchain_markovscale.recording.run_tap import RunTap
+from langchain_markovscale.recording.usage_by_attempt import UsageByAttempt
 from langchain_markovscale.traces.appending import append_trace
 from langchain_markovscale.traces.provenance import LOOP, RETURNED, RUN_ID
 from langchain_markovscale.traces.trace import Trace
@@ -98,12 +100,13 @@ def watch(
 
 
 def _watched_function(function: Any, writer: "_Writer") -> Any:
-    def note(args: Any, kwargs: Any, result: Any) -> None:
+    def note(args: Any, kwargs: Any, result: Any, log: CallLog) -> None:
         given = {name: value for name, value in kwargs.items() if name != _LANGSMITH}
         taken = args[0] if args else next(iter(given.values()), None)
         try:
             # A traced run may call the loop several times, so that its id names no trace.
-            writer.write(_run_id(kwargs), ObservedRun(taken), result, name=uuid4())
+            run = ObservedRun(taken, usage=UsageByAttempt(log.calls))
+            writer.write(_run_id(kwargs), run, result, name=uuid4())
         except Exception as error:
             writer.trouble(error)
 
@@ -112,8 +115,9 @@ def _watched_function(function: Any, writer: "_Writer") -> Any:
         @functools.wraps(function)
         async def awatched(*args: Any, **kwargs: Any) -> Any:
             kwargs = _with_run_id(function, kwargs)
-            result = await function(*args, **kwargs)
-            note(args, kwargs, result)
+            with CallLog() as log:
+                result = await function(*args, **kwargs)
+            note(args, kwargs, result, log)
             return result
 
         return awatched
@@ -121,8 +125,9 @@ def _watched_function(function: Any, writer: "_Writer") -> Any:
     @functools.wraps(function)
     def watched(*args: Any, **kwargs: Any) -> Any:
         kwargs = _with_run_id(function, kwargs)
-        result = function(*args, **kwargs)
-        note(args, kwargs, result)
+        with CallLog() as log:
+            result = function(*args, **kwargs)
+        note(args, kwargs, result, log)
         return result
 
     return watched

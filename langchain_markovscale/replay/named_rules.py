@@ -136,22 +136,16 @@ def _restart(n: int) -> NamedRule:
     )
 
 
-def _early(n: int) -> NamedRule:
-    name = "early-stopping consistency" + ("" if n == _MOST else f", {n}")
-    return NamedRule(
-        name,
-        lambda _: EarlyStoppingSelfConsistency(draws=n),
-        draws=n,
-        keyed=True,
-        open_ended=True,
-    )
+def _stopping(
+    name: str, rule: Callable[..., EarlyStoppingSelfConsistency | AdaptiveConsistency]
+) -> Callable[[int], NamedRule]:
+    """Return what makes a rule that draws until the votes are clear."""
 
+    def named(n: int) -> NamedRule:
+        called = name if n == _MOST else f"{name}, {n}"
+        return NamedRule(called, lambda _: rule(draws=n), draws=n, keyed=True, open_ended=True)
 
-def _adaptive(n: int) -> NamedRule:
-    name = "adaptive consistency" + ("" if n == _MOST else f", {n}")
-    return NamedRule(
-        name, lambda _: AdaptiveConsistency(draws=n), draws=n, keyed=True, open_ended=True
-    )
+    return named
 
 
 _KEEP = r",?\s*(?:(?:return|keep|take|and)\s+)*(?:the\s+)?"
@@ -184,8 +178,14 @@ _PATTERNS: tuple[tuple[str, Callable[[int], NamedRule]], ...] = (
     ),
     (rf"(?:revise\s+)?until\s+(?:the\s+)?critic\s+is\s+silent{_UP_TO}", _until_silent),
     (rf"(?:restart|retry|redraw)\s+until\s+(?:it\s+is\s+)?accepted{_UP_TO}", _restart),
-    (rf"early[\s-]+stopping\s+(?:self[\s-]*)?consistency{_UP_TO}", _early),
-    (rf"adaptive\s+(?:self[\s-]*)?consistency{_UP_TO}", _adaptive),
+    (
+        rf"early[\s-]+stopping\s+(?:self[\s-]*)?consistency{_UP_TO}",
+        _stopping("early-stopping consistency", EarlyStoppingSelfConsistency),
+    ),
+    (
+        rf"adaptive\s+(?:self[\s-]*)?consistency{_UP_TO}",
+        _stopping("adaptive consistency", AdaptiveConsistency),
+    ),
 )
 
 KNOWN = (

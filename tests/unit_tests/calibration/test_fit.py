@@ -279,9 +279,17 @@ def test_a_broken_calibration_file_names_the_file_and_the_field(tmp_path, change
 
 def test_a_file_that_is_no_json_is_named(tmp_path):
     path = tmp_path / "calibration.json"
-    path.write_text("{")
-    with pytest.raises(ValueError, match="holds no JSON"):
-        Calibration.load(path)
+    for content, found in ((b"{", "holds no JSON"), (b"\x80", "holds no text")):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=found):
+            Calibration.load(path)
+
+
+def test_a_file_that_an_editor_has_marked_as_utf_8_is_read(tmp_path):
+    path = tmp_path / "calibration.json"
+    Calibration.training_free().save(path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert Calibration.load(path) == Calibration.training_free()
 
 
 def test_a_rate_of_which_nothing_was_seen_is_not_known():

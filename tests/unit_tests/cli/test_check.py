@@ -56,6 +56,7 @@ def test_a_table_of_right_and_wrong_is_enough(run, tmp_path):
         result.stdout
     )
     assert "rounds.csv was read as table" in result.stderr
+    assert "with a higher cost of a round" in flat(result.stdout)
 
 
 def test_a_table_is_read_wherever_traces_are(run, calibrations, tmp_path):
@@ -81,7 +82,10 @@ def test_json_and_a_page_are_written(run, harmful, tmp_path):
     assert values["worse"].startswith("3 rounds, last answer is less often right")
     assert values["loop"].startswith("Revising hurts")
     assert values["switch"]["mine"]["rule"]["name"] == "3 rounds, last answer"
-    assert "<details>" in page.read_text()
+    shown = page.read_text()
+    assert "<details>" in shown
+    assert shown.index("Does the loop help?") < shown.index(values["loop"].split(",")[0])
+    assert "at every cost that was tried." in shown  # what it gets with them was said before
 
 
 @pytest.mark.parametrize(

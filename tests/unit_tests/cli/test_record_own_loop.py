@@ -77,6 +77,7 @@ def test_a_graph_is_run_as_it_stops_also_one_for_an_event_loop_alone(record, nam
     result = record("--loop", name, *STATE)
     assert result.exit_code == 0, result.output
     assert "at least 2 attempts" in result.stderr
+    assert "1/1 questions, 4 attempts, " in result.stderr  # nobody knew of how many
     found, trace = labels()
     assert found == [False, True] * 2
     assert trace["censored"]

@@ -1,4 +1,4 @@
-from statistics import fmean, pvariance, variance
+from statistics import fmean, pvariance
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from langchain_markovscale.recording.forecast import Left, estimate
 from langchain_markovscale.recording.power import (
     assumed_variance,
     differences,
+    found_variance,
     half_width,
     recording_outlook as outlook,
 )
@@ -69,13 +70,25 @@ def test_the_assumed_variance_is_that_of_simulated_questions(fresh_starts):
     assert assumed_variance(3, fresh_starts, EASY_AND_HARD) == pytest.approx(found, rel=0.04)
 
 
+def test_the_interval_holds_a_difference_that_few_questions_make():
+    generator = np.random.default_rng(7)
+    for shares in ([0.006, 0.0, 0.994], [0.03, 0.0, 0.97], [0.1, 0.02, 0.88], [0.3, 0.1, 0.6]):
+        drawn = generator.choice([1.0, -1.0, 0.0], size=(300, 60), p=shares).tolist()
+        held = [
+            abs(fmean(found) - shares[0] + shares[1]) <= half_width(found_variance(found), 60)
+            for found in drawn
+        ]
+        assert fmean(held) >= 0.92
+    assert outlook([one_revision(True, True)] * 60, 1).half_width == pytest.approx(0.032, abs=0.001)
+
+
 def test_the_interval_holds_the_true_difference_in_95_of_100_recordings():
     generator = np.random.default_rng(11)
     truth = EASY_AND_HARD.accuracy(3) - EASY_AND_HARD.accuracy(0)
     held = 0
     for _ in range(400):
         found = differences(simulated(generator, 60, 3, 2), 3)
-        held += abs(fmean(found) - truth) <= half_width(variance(found), 60)
+        held += abs(fmean(found) - truth) <= half_width(found_variance(found), 60)
     assert 0.92 <= held / 400 <= 0.975
 
 
