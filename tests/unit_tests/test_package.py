@@ -1,7 +1,7 @@
 """The package as a whole: what importing it costs, what it offers, and who may import whom."""
 
 import ast
-import importlib
+import importlib.util
 import json
 import subprocess
 import sys
@@ -16,6 +16,7 @@ from typing import NamedTuple
 import pytest
 
 import langchain_markovscale
+from langchain_markovscale import _MODULE_OF, _NEEDED
 from langchain_markovscale._extras import extra_with, naming_the_extra
 
 ROOT = Path(__file__).parents[2]
@@ -130,7 +131,7 @@ def test_star_import_brings_every_public_name():
 
 
 def test_star_import_without_extras_brings_the_names_that_need_none():
-    missing = ["torch", "transformers", "langchain", "matplotlib", "math_verify", "rich", "typer"]
+    missing = ["transformers", "langchain", "matplotlib", "math_verify", "rich", "typer", "tqdm"]
     script = f"""
 import json
 from importlib.machinery import PathFinder
@@ -146,11 +147,25 @@ print(json.dumps(sorted(globals())))
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     brought = set(json.loads(done.stdout))
     lost = set(langchain_markovscale.__all__) - brought
-    assert {langchain_markovscale._MODULE_OF[name].partition(".")[0] for name in lost} == {
+    assert {_MODULE_OF[name].partition(".")[0] for name in lost} == {
         "agents",
         "local",
     }
     assert {"Calibration", "create_markovscale_graph", "JudgeVerifier", "show"} <= brought
+
+
+@pytest.mark.parametrize(
+    ("folder", "library"),
+    [(folder, each) for folder, all_of in _NEEDED.items() for each in all_of],
+)
+def test_star_import_leaves_out_what_needs_a_library_that_is_missing(monkeypatch, folder, library):
+    every = {*_MODULE_OF, "__version__"}
+    lost = {name for name in every if _MODULE_OF.get(name, "").startswith(f"{folder}.")}
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == library else found(name)
+    )
+    assert set(langchain_markovscale.__all__) == every - lost
 
 
 def test_dir_lists_every_public_name():
@@ -180,7 +195,7 @@ def test_type_checkers_see_the_names_that_load():
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert seen == langchain_markovscale._MODULE_OF
+    assert seen == _MODULE_OF
 
 
 @pytest.mark.parametrize(
@@ -207,7 +222,7 @@ def test_public_name_without_its_extra_says_what_to_install(monkeypatch, tmp_pat
     monkeypatch.setattr(
         langchain_markovscale, "__path__", [*langchain_markovscale.__path__, str(tmp_path)]
     )
-    monkeypatch.setitem(langchain_markovscale._MODULE_OF, "Name", "needs_torch")
+    monkeypatch.setitem(_MODULE_OF, "Name", "needs_torch")
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(
         ModuleNotFoundError, match=r"'torch'.*pip install 'langchain-markovscale\[huggingface\]'"
