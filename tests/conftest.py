@@ -51,7 +51,7 @@ def one_torch_thread():
 def pytest_collection():
     """Look at no library and no test for garbage: they stay, and looking takes a tenth of a run.
 
-    Afterwards it is looked for seldom: as often as in a program, it takes 7 % of all tests.
+    Afterwards it is looked for seldom: as often as in a program, it took 7 % of agents' tests.
     """
     gc.disable()
     result = yield
