@@ -10,6 +10,7 @@ assert model.texts_asked(1) == ["What is 2 + 2?"]
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
 from typing import Any
@@ -200,6 +201,24 @@ def rejecting(feedback: str | None = None) -> Callable[[str], tuple[float, str |
         return 0.05, feedback
 
     return verify
+
+
+def stored(kept: Any) -> Iterator[bytes]:
+    """Everything in an entry of an `InMemorySaver`, or in several."""
+    if isinstance(kept, bytes):
+        yield kept
+    elif isinstance(kept, dict | tuple):
+        for part in kept.values() if isinstance(kept, dict) else kept:
+            yield from stored(part)
+
+
+class Clock:
+    """The time that a graph's nodes see, which passes only where it is told to."""
+
+    def __init__(self, monkeypatch: Any) -> None:
+        self.now = 1_000.0
+        monkeypatch.setattr(time, "time", lambda: self.now)
+        monkeypatch.setattr("langchain_markovscale.graph.paid_call.time", lambda: self.now)
 
 
 _LOCK = Lock()  # a call and its number, together

@@ -49,3 +49,6 @@ HOSTILE = {
     for way, claim in itertools.product(WAYS_OUT, CLAIMS)
 }
 LONG = {f"long-{claim}": f"{text}\n" + "x " * 500_000 + text for claim, text in CLAIMS.items()}
+
+# All that take one way out are one case of a test: a case costs more than most of them.
+BY_WAY_OUT = {way: [HOSTILE[f"{way}-{claim}"] for claim in CLAIMS] for way in WAYS_OUT}

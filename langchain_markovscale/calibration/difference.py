@@ -111,11 +111,7 @@ class Difference(Display):
         return changes(self.rows, ax)
 
     def _draw(self, name: str) -> "Figure":
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=plotting.WIDE)
-        self.plot(figure.subplots())
-        return figure
+        return plotting.figure_of(self.plot)
 
     @property
     def _rates(self) -> tuple[RateChange, ...]:

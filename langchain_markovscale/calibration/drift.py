@@ -132,11 +132,7 @@ class DriftReport(Display):
         return by_depth(self.corrected, self.broken, ax)
 
     def _draw(self, name: str) -> "Figure":
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=plotting.WIDE)
-        self.plot(figure.subplots())
-        return figure
+        return plotting.figure_of(self.plot)
 
     def _verdict(self) -> str:
         changed = [each for each in self.rates if each.changed]

@@ -55,15 +55,9 @@ class Comparison(Display):
         return plots.switch(self.findings, ax)
 
     def _draw(self, name: str) -> "Figure":
-        from matplotlib.figure import Figure
-
         if name == "switch":
-            figure = Figure(figsize=plotting.WIDE)
-            plots.switch(self.findings, figure.subplots())
-            return figure
-        figure = Figure(figsize=plots.size(self.findings))
-        plots.frontier(self.findings, figure.subplots())
-        return figure
+            return plotting.figure_of(self.plot_switch)
+        return plotting.figure_of(self.plot, plots.size(self.findings))
 
 
 @dataclass(frozen=True, repr=False)

@@ -3,7 +3,7 @@
 Colours are those of Okabe and Ito, which the colour-blind can tell apart.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from langchain_markovscale._text import harmless
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 BLUE, VERMILION, GREEN, ORANGE = "#0072b2", "#d55e00", "#009e73", "#e69f00"
 INK, GREY = "#1a1b1c", "#7f7f7f"  # words; background
@@ -61,6 +62,15 @@ def pyplot_module() -> Any:
     except ModuleNotFoundError as error:
         raise naming_the_extra(error) from None
     return pyplot
+
+
+def figure_of(plot: Callable[["Axes"], object], size: tuple[float, float] = WIDE) -> "Figure":
+    """Return a figure with one plot, of which pyplot knows nothing: nobody has to close it."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size)
+    plot(figure.subplots())
+    return figure
 
 
 @contextmanager

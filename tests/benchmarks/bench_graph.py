@@ -11,6 +11,7 @@ from statistics import median
 from time import process_time
 
 import pytest
+from fakes import stored
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import Runnable, RunnableLambda
@@ -222,14 +223,6 @@ def test_overhead_with_a_conversation_that_the_verifier_is_given(kind, benchmark
     figure(f"graph over a loop by hand, 21 messages, {kind}", times, "×", at_most=1.35)
 
 
-def bytes_in(kept):
-    """Bytes of all that is in the storage of an `InMemorySaver`."""
-    if isinstance(kept, bytes):
-        return len(kept)
-    parts = kept.values() if isinstance(kept, dict) else kept if isinstance(kept, tuple) else ()
-    return sum(map(bytes_in, parts))
-
-
 def kept_of_200_questions(check):
     saver = InMemorySaver()
     generate, revise, verifier = parts("bare Runnables", check)
@@ -238,7 +231,7 @@ def kept_of_200_questions(check):
     for number in range(200):
         asked = HumanMessage(f"What is {number} + 6?", id=str(number))
         graph.invoke({"messages": [asked]}, {"configurable": {"thread_id": "1"}})
-    return bytes_in((saver.storage, saver.blobs, saver.writes))
+    return sum(map(len, stored((saver.storage, saver.blobs, saver.writes))))
 
 
 def test_checkpoints_of_200_questions_on_a_thread(benchmark, figure):

@@ -10,6 +10,7 @@ import sqlite3
 from statistics import mean
 
 import pytest
+from fakes import stored
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
@@ -55,7 +56,7 @@ class InMemory:
     def added(self):
         """Bytes of the last question's entries, without the conversations in them."""
         beside = {key: blob for key, blob in self.saver.blobs.items() if key[2] != "messages"}
-        return bytes_in((self.saver.storage, self.saver.writes, beside))
+        return sum(map(len, stored((self.saver.storage, self.saver.writes, beside))))
 
     def drop(self):
         """Drop all but the last checkpoint, from which the next question goes on."""
@@ -67,14 +68,6 @@ class InMemory:
             del self.saver.writes[key]
         for key in [key for key in self.saver.blobs if versions.get(key[2]) != key[3]]:
             del self.saver.blobs[key]
-
-
-def bytes_in(kept):
-    """Bytes of all that is in an entry of an `InMemorySaver`."""
-    if isinstance(kept, bytes):
-        return len(kept)
-    parts = kept.values() if isinstance(kept, dict) else kept if isinstance(kept, tuple) else ()
-    return sum(map(bytes_in, parts))
 
 
 def loop(saver):

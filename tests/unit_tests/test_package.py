@@ -1,7 +1,7 @@
 """The package as a whole: what importing it costs, what it offers, and who may import whom."""
 
 import ast
-import importlib
+import importlib.util
 import json
 import subprocess
 import sys
@@ -16,6 +16,7 @@ from typing import NamedTuple
 import pytest
 
 import langchain_markovscale
+from langchain_markovscale import _MODULE_OF, _NEEDED
 from langchain_markovscale._extras import extra_with, naming_the_extra
 
 ROOT = Path(__file__).parents[2]
@@ -130,37 +131,41 @@ def test_star_import_brings_every_public_name():
 
 
 def test_star_import_without_extras_brings_the_names_that_need_none():
-    cases = [
-        (["torch", "matplotlib", "rich", "typer", "tqdm"], {"local"}),
-        (["transformers", "langchain", "math_verify"], {"agents", "local"}),
-    ]
-    # One process after the other, each with what none of them lacks.
+    missing = ["transformers", "langchain", "matplotlib", "math_verify", "rich", "typer", "tqdm"]
     script = f"""
-import json, os, langgraph.graph
+import json
 from importlib.machinery import PathFinder
 
 find_spec = PathFinder.find_spec
-for missing in {[missing for missing, _ in cases]}:
-    if os.fork():
-        os.wait()
-        continue
-    PathFinder.find_spec = lambda name, path=None, target=None: (
-        None if name.partition(".")[0] in missing else find_spec(name, path, target)
-    )
-    from langchain_markovscale import *
-    print(json.dumps(sorted(globals())), flush=True)
-    os._exit(0)
+PathFinder.find_spec = lambda name, path=None, target=None: (
+    None if name.partition(".")[0] in {missing} else find_spec(name, path, target)
+)
+from langchain_markovscale import *
+print(json.dumps(sorted(globals())))
 """
     command = [sys.executable, "-W", "ignore", "-c", script]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    every = set(langchain_markovscale.__all__)
-    for (_, lost), line in zip(cases, done.stdout.splitlines(), strict=True):
-        brought = set(json.loads(line))
-        folders = {
-            langchain_markovscale._MODULE_OF[name].partition(".")[0] for name in every - brought
-        }
-        assert folders == lost
-        assert {"Calibration", "create_markovscale_graph", "JudgeVerifier", "show"} <= brought
+    brought = set(json.loads(done.stdout))
+    lost = set(langchain_markovscale.__all__) - brought
+    assert {_MODULE_OF[name].partition(".")[0] for name in lost} == {
+        "agents",
+        "local",
+    }
+    assert {"Calibration", "create_markovscale_graph", "JudgeVerifier", "show"} <= brought
+
+
+@pytest.mark.parametrize(
+    ("folder", "library"),
+    [(folder, each) for folder, all_of in _NEEDED.items() for each in all_of],
+)
+def test_star_import_leaves_out_what_needs_a_library_that_is_missing(monkeypatch, folder, library):
+    every = {*_MODULE_OF, "__version__"}
+    lost = {name for name in every if _MODULE_OF.get(name, "").startswith(f"{folder}.")}
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == library else found(name)
+    )
+    assert set(langchain_markovscale.__all__) == every - lost
 
 
 def test_dir_lists_every_public_name():
@@ -190,7 +195,7 @@ def test_type_checkers_see_the_names_that_load():
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert seen == langchain_markovscale._MODULE_OF
+    assert seen == _MODULE_OF
 
 
 @pytest.mark.parametrize(
@@ -217,7 +222,7 @@ def test_public_name_without_its_extra_says_what_to_install(monkeypatch, tmp_pat
     monkeypatch.setattr(
         langchain_markovscale, "__path__", [*langchain_markovscale.__path__, str(tmp_path)]
     )
-    monkeypatch.setitem(langchain_markovscale._MODULE_OF, "Name", "needs_torch")
+    monkeypatch.setitem(_MODULE_OF, "Name", "needs_torch")
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(
         ModuleNotFoundError, match=r"'torch'.*pip install 'langchain-markovscale\[huggingface\]'"
@@ -263,22 +268,7 @@ def imports_of(file: Path) -> tuple[Import, ...]:
 
 
 def _imports_of(file: Path) -> Iterator[Import]:
-    tree = ast.parse(file.read_text())
-    for_types = {
-        id(node)
-        for block in ast.walk(tree)
-        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
-        for node in ast.walk(block)
-    }
-    inside = {
-        id(node)
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        for node in ast.walk(function)
-    }
-    for node in ast.walk(tree):
-        if id(node) in for_types:
-            continue
+    for node, at_top in _statements(ast.parse(file.read_text()).body):
         if isinstance(node, ast.Import):
             modules = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -290,7 +280,21 @@ def _imports_of(file: Path) -> Iterator[Import]:
         else:
             continue
         for module in modules:
-            yield Import(file, node.lineno, module, at_top=id(node) not in inside)
+            yield Import(file, node.lineno, module, at_top)
+
+
+def _statements(body: list[ast.stmt], at_top: bool = True) -> Iterator[tuple[ast.stmt, bool]]:
+    """Every statement that runs, and whether it does so when the file is imported."""
+    for node in body:
+        yield node, at_top
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        outside = at_top and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.stmt):
+                yield from _statements([child], outside)
+            elif isinstance(child, ast.ExceptHandler | ast.match_case):
+                yield from _statements(child.body, outside)
 
 
 def files_of(room: str) -> list[Path]:

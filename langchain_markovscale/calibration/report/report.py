@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from langchain_markovscale.calibration.report import plots
@@ -99,14 +99,13 @@ class Report(Display):
         return plots.cost_accuracy(self.findings, axes)
 
     def _draw(self, name: str) -> "Figure":
+        if name != "cost":
+            size = plotting.SQUARE if name == "map" else plotting.WIDE
+            return plotting.figure_of(partial(_ON_ONE[name], self.findings), size)
         from matplotlib.figure import Figure
 
-        if name == "cost":
-            figure = Figure(figsize=plotting.TALL)
-            plots.cost_accuracy(self.findings, figure.subplots(2, 1, sharex=True))
-        else:
-            figure = Figure(figsize=plotting.SQUARE if name == "map" else plotting.WIDE)
-            _ON_ONE[name](self.findings, figure.subplots())
+        figure = Figure(figsize=plotting.TALL)
+        plots.cost_accuracy(self.findings, figure.subplots(2, 1, sharex=True))
         return figure
 
 

@@ -1,6 +1,6 @@
 """The verifier of an agent's answers is given what its model saw, however others edit messages."""
 
-from fakes import SURE, ScriptedModel, always, reply
+from fakes import SURE, ScriptedModel, always, reply, stored
 from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, SummarizationMiddleware, dynamic_prompt
 from langchain_core.messages import AIMessage, HumanMessage
@@ -111,13 +111,6 @@ def test_events_of_an_agent_have_the_verdicts_on_single_criteria():
     assert [each["score"] for each in first["criteria"]] == [0.9, 0.9]
 
 
-def times_kept(kept, text):
-    if isinstance(kept, bytes):
-        return kept.count(text)
-    parts = kept.values() if isinstance(kept, dict) else kept if isinstance(kept, tuple) else ()
-    return sum(times_kept(part, text) for part in parts)
-
-
 def times_of(text, verifier):
     """How often a thread keeps a text after three questions with two attempts each."""
     saver = InMemorySaver()
@@ -129,7 +122,8 @@ def times_of(text, verifier):
     )
     for question in ("Who wrote Faust?", "And when was he born?", "And where?"):
         agent.invoke(asked(question), {"configurable": {"thread_id": "1"}})
-    return times_kept((saver.storage, saver.blobs, saver.writes), text.encode())
+    kept = stored((saver.storage, saver.blobs, saver.writes))
+    return sum(each.count(text.encode()) for each in kept)
 
 
 def test_no_checkpoint_has_a_message_more_often_because_the_verifier_is_given_it():

@@ -3,7 +3,6 @@ import json
 from collections import Counter
 
 import pytest
-from anthropic import Anthropic
 from batch_apis import BatchApis
 from openai import AsyncOpenAI, OpenAI
 
@@ -59,6 +58,8 @@ def _no_wait_for_more_calls(monkeypatch):
 def client(apis):
     if apis.kind == "openai":
         return OpenAI(api_key="none", base_url=f"{apis.url}/v1", max_retries=2)
+    from anthropic import Anthropic  # it takes a second, which one worker of all has to spend
+
     return Anthropic(api_key="none", base_url=apis.url, max_retries=2)
 
 

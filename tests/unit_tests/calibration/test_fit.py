@@ -118,7 +118,7 @@ def test_verdicts_that_repeat_are_recognised():
 def test_missing_labels_are_made_up_for_by_agreement(labelled):
     loop = Loop(initial=(0.9, 0.4), repair=(0.6, 0.15), corruption=(0.05, 0.15))
     traces = loop.traces(300, 3, 2, seed=10, labelled=labelled)
-    calibration = Calibration.fit(traces, n_bootstrap=0)
+    calibration = Calibration.fit(traces, n_classes=2, n_bootstrap=0, delivery=False)
     warned = any(
         "assume that answers which agree are right" in w for w in calibration.fitted.warnings
     )
@@ -141,7 +141,7 @@ def test_unlabelled_traces_whose_wrong_answers_agree_are_refused(labelled):
     # Of two possible answers each could be the right one. The fit missed accuracy by .2 and more.
     traces = Loop(wrong_answers=1).traces(150, 2, 2, seed=1, labelled=labelled)
     with pytest.raises(ValueError, match=r"labels.*two wrong answers are the same.*at least 50"):
-        Calibration.fit(traces, n_bootstrap=0)
+        Calibration.fit(traces, n_classes=2, n_bootstrap=0)
 
 
 def test_real_traces_without_their_labels_are_refused():
@@ -249,8 +249,7 @@ def test_traces_that_hold_nothing_are_named():
 
 def test_a_fitted_calibration_survives_its_file(tmp_path):
     traces = Loop().traces(60, 2, 2, seed=19)
-    calibration = Calibration.fit(traces, n_bootstrap=20, metadata={"model": "m"})
-    assert calibration.delivery
+    calibration = Calibration.fit(traces, n_bootstrap=20, metadata={"model": "m"}, delivery=False)
     calibration.save(tmp_path / "calibration.json")
     assert Calibration.load(tmp_path / "calibration.json") == calibration
 

@@ -40,8 +40,8 @@ def without_labels(traces, labelled):
     return traces
 
 
-def accuracies(traces, **options):
-    rates = Calibration.fit(traces, delivery=False, **{"n_bootstrap": 0, **options}).rates
+def accuracies(traces):
+    rates = Calibration.fit(traces, n_classes=2, n_bootstrap=0, delivery=False).rates
     return [float(rates.mixture.accuracy(t)) for t in range(4)]
 
 
@@ -50,7 +50,7 @@ def test_intervals_of_later_rounds_cover_the_truth_as_often_as_they_say():
     covered, errors = [], []
     for seed in range(100, 105):
         traces = stopped_where_accepted(LOOP.traces(300, 2, 3, seed))
-        made = Calibration.fit(traces, n_bootstrap=60, delivery=False)
+        made = Calibration.fit(traces, n_classes=2, n_bootstrap=60, delivery=False)
         for revisions, (low, high) in enumerate(made.fitted.band):
             truth = float(TRUTH.accuracy(revisions))
             covered.append(low <= truth <= high)
@@ -78,8 +78,10 @@ def test_stopping_without_a_score_is_evidence_for_answers_without_labels():
 
 def test_unlabelled_traces_narrow_what_labelled_ones_say():
     traces = LOOP.traces(360, 2, 2, seed=11)
-    few = Calibration.fit(traces[:60], n_bootstrap=100, delivery=False).fitted.band
-    more = Calibration.fit(without_labels(traces, 60), n_bootstrap=100, delivery=False).fitted.band
+    few, more = (
+        Calibration.fit(some, n_classes=2, n_bootstrap=100, delivery=False).fitted.band
+        for some in (traces[:60], without_labels(traces, 60))
+    )
     for revisions, ((low, high), (lowest, highest)) in enumerate(zip(more, few, strict=True)):
         assert high - low < highest - lowest
         assert low - 0.03 <= TRUTH.accuracy(revisions) <= high + 0.03

@@ -38,7 +38,7 @@ def test_the_rates_are_those_of_all_runs_and_most_intervals_hold_them(labelling)
         for seed in SEEDS:
             traces = loop.traces(160, 3, 2, seed)
             labelling(traces)
-            fitted = Calibration.fit(traces, n_bootstrap=40, seed=seed, delivery=False)
+            fitted = Calibration.fit(traces, n_classes=2, n_bootstrap=40, seed=seed, delivery=False)
             rows = {row.name: row for row in fitted.summary(0.9)}
             for name, truth in zip(NAMES, truths, strict=True):
                 row = rows[f"mean_{name}"]

@@ -33,30 +33,26 @@ def flat(words):
     return " ".join(words.split())
 
 
-def test_one_paragraph_answers_and_the_exit_code_is_for_ci(run, harmful):
+def test_one_paragraph_answers(run, harmful):
     result = run("check", harmful, "--mine", "2 revisions")
     assert result.exit_code == 0
     words = flat(result.stdout)
     assert words.startswith("Revising hurts here")
     assert "Your rule, 3 rounds, last answer, is right 4.8% of the time, −90 points" in words
     assert "\n\n" not in result.stdout
-    failed = run("check", harmful, "--mine", "2 revisions", "--fail-if-worse")
-    assert failed.exit_code == 1
-    assert failed.stdout == result.stdout
-    assert "Worse: 3 rounds, last answer is less often right than a single pass" in failed.stderr
-    assert run("check", harmful, "--mine", "one pass", "--fail-if-worse").exit_code == 0
 
 
 def test_a_table_of_right_and_wrong_is_enough(run, tmp_path):
     path = tmp_path / "rounds.csv"
     path.write_text("r1,r2,r3\n" + "1,1,0\n0,1,1\n0,0,1\n1,1,1\n" * 5)
-    result = run("check", path)
+    result = run("check", path, "--fail-if-worse")
     assert result.exit_code == 0
     assert "The usual rule, 3 rounds, last answer, is right 75.0% of the time" in flat(
         result.stdout
     )
     assert "rounds.csv was read as table" in result.stderr
     assert "with a higher cost of a round" in flat(result.stdout)
+    assert "prices cannot" not in flat(result.stderr)
 
 
 def test_a_table_is_read_wherever_traces_are(run, calibrations, tmp_path):
@@ -72,12 +68,14 @@ def test_prices_without_tokens_are_not_passed_over(run, tmp_path):
     path = tmp_path / "rounds.csv"
     path.write_text("r1,r2\n" + "1,0\n0,1\n" * 4)
     assert "prices cannot be applied" in flat(run("check", path, "--prices", "3,15").stderr)
-    assert "prices cannot" not in flat(run("check", path).stderr)
 
 
-def test_json_and_a_page_are_written(run, harmful, tmp_path):
+def test_the_exit_code_is_for_ci_when_json_and_a_page_are_written(run, harmful, tmp_path):
     page = tmp_path / "check.html"
-    result = run("check", harmful, "--mine", "3 rounds", "--json", "--html", page)
+    output = ("--json", "--html", page)
+    result = run("check", harmful, "--mine", "3 rounds", *output, "--fail-if-worse")
+    assert result.exit_code == 1
+    assert "Worse: 3 rounds, last answer is less often right than a single pass" in result.stderr
     values = json.loads(result.stdout)
     assert values["worse"].startswith("3 rounds, last answer is less often right")
     assert values["loop"].startswith("Revising hurts")

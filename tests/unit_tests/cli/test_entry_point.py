@@ -1,4 +1,3 @@
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,17 +8,7 @@ from typer.testing import CliRunner
 from langchain_markovscale import __version__, cli
 from langchain_markovscale.cli.app import app
 
-TESTS = Path(__file__).parents[2]
-
-
-def python(code: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=TESTS.parent,
-    )
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])
@@ -43,14 +32,14 @@ def test_without_the_extra_one_line_says_what_to_install(
 
 
 def test_the_command_line_loads_nothing_heavy_before_it_is_needed() -> None:
-    process = python(
+    code = (
         "import sys\n"
         "from langchain_markovscale.cli import app\n"
         "heavy = {'langgraph', 'langchain_core', 'torch', 'transformers', 'scipy', 'numpy'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    out, err = process.communicate()
-    assert out.strip() == "[]", err
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 def test_every_subcommand_explains_itself() -> None:
@@ -62,48 +51,3 @@ def test_every_subcommand_explains_itself() -> None:
 
 def test_the_version_is_that_of_the_package() -> None:
     assert CliRunner().invoke(app, ["--version"]).stdout.strip() == __version__
-
-
-def solving(*arguments: str) -> subprocess.Popen[str]:
-    """Start `markovscale solve` with a scripted model that takes its time."""
-    return python(
-        f"import sys; sys.path.insert(0, {str(TESTS)!r})\n"
-        "from fakes import ScriptedModel\n"
-        "from langchain_markovscale.cli import loop, main\n"
-        "model = ScriptedModel(script=['It is 8.', 'It is 7.'], repeat=True, wait=0.3)\n"
-        "loop.chat_model = lambda name, **options: model\n"
-        "sys.argv = ['markovscale', 'solve', 'What is 3 + 4?', 'What is 1 + 1?', 'What is 2 + 2?',"
-        " '--verifier', 'nines', '--answer-key', 'last_number', '--cost', '.3', '--model', 'a:b',"
-        f" *{arguments!r}]\n"
-        "main()"
-    )
-
-
-def test_ctrl_c_in_a_terminal_prints_what_is_done_and_exits_with_130() -> None:
-    process = solving()
-    assert process.stdout is not None
-    shown = ""
-    while "[2/3]" not in shown:
-        line = process.stdout.readline()
-        assert line, process.communicate()[1]
-        shown += line
-    process.send_signal(signal.SIGINT)
-    rest, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    assert "Answer: It is" in shown
-    assert "[3/3]" not in rest
-    assert "of 3 questions" in rest
-    assert "Interrupted: " in err
-    assert "Traceback" not in err
-
-
-@pytest.mark.parametrize("arguments", [(), ("--json",)])
-def test_a_reader_that_leaves_ends_it_quietly(arguments: tuple[str, ...]) -> None:
-    with solving(*arguments) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.readline()
-        process.stdout.close()
-        err = process.stderr.read()
-    assert process.returncode == 1
-    assert "Traceback" not in err

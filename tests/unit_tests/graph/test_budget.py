@@ -1,9 +1,7 @@
 """A budget ends a run before the call that would go beyond it, and the best answer is returned."""
 
-import time
-
 import pytest
-from fakes import REPAIRING, PowerCut, Scripted, ScriptedModel, accepts, rejecting, reply
+from fakes import REPAIRING, Clock, PowerCut, Scripted, ScriptedModel, accepts, rejecting, reply
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
@@ -183,13 +181,8 @@ def test_a_resumed_run_goes_on_with_what_is_left(run):
     assert state["decision"]["reason"] == "budget"
 
 
-class Clock:
-    """Time passes only where it is told to, also between a node's tries."""
-
-    def __init__(self, monkeypatch):
-        self.now = 1_000.0
-        monkeypatch.setattr(time, "time", lambda: self.now)
-        monkeypatch.setattr("langchain_markovscale.graph.paid_call.time", lambda: self.now)
+class CallClock(Clock):
+    """Time passes in calls of models alone, and not between a node's tries."""
 
     def taking(self, seconds, *said):
         script = iter(said)
@@ -219,13 +212,13 @@ def timed_graph(clock, seconds, verifier=None, **options):
 
 @pytest.mark.parametrize(("seconds", "calls"), [(5, 1), (19, 1), (20, 2), (39, 3)])
 def test_a_deadline_ends_a_run(seconds, calls, run, monkeypatch):
-    state = run(timed_graph(Clock(monkeypatch), seconds), QUESTION)
+    state = run(timed_graph(CallClock(monkeypatch), seconds), QUESTION)
     assert len(state["attempts"]) == calls
     assert state["decision"]["reason"] == "budget"
 
 
 def test_failed_tries_take_time(run, monkeypatch):
-    clock = Clock(monkeypatch)
+    clock = CallClock(monkeypatch)
     policy = RetryPolicy(initial_interval=0.0, jitter=False, retry_on=ConnectionError)
     draw = clock.taking(10, ConnectionError("1"), "a")
     graph = timed_graph(clock, 29, generate=draw, retry_policy=policy)
@@ -233,7 +226,7 @@ def test_failed_tries_take_time(run, monkeypatch):
 
 
 def test_waiting_for_a_human_does_not_count_and_a_resumed_run_adds_up(run, monkeypatch):
-    clock = Clock(monkeypatch)
+    clock = CallClock(monkeypatch)
     saver = InMemorySaver()
     graph = timed_graph(clock, 29, lambda answer: interrupt(answer), checkpointer=saver)
     run(graph, QUESTION, THREAD)
@@ -246,7 +239,7 @@ def test_waiting_for_a_human_does_not_count_and_a_resumed_run_adds_up(run, monke
 
 
 def test_time_of_the_last_question_is_forgotten(run, monkeypatch):
-    clock = Clock(monkeypatch)
+    clock = CallClock(monkeypatch)
     draw = clock.taking(10, "a", "b")
     graph = timed_graph(clock, 5, generate=draw, checkpointer=InMemorySaver())
     for _ in range(2):

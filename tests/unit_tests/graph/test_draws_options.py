@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
-import time
 from functools import partial
 
 import cloudpickle
 import drawing
 import pytest
 from drawing import QUESTION, texts
-from fakes import REPAIRING, ByIndex, ScriptedModel, rejecting, reply
+from fakes import REPAIRING, ByIndex, Clock, ScriptedModel, rejecting, reply
 from langchain_core.callbacks import UsageMetadataCallbackHandler
 from langchain_core.runnables import RunnableLambda
 from langgraph.cache.memory import InMemoryCache
@@ -140,15 +139,6 @@ def test_class_weights_are_predicted_once_and_weigh_the_first_draws(run):
     assert texts(state) == list("abcd")
     assert asked == [QUESTION["question"]]
     assert graph.get_state(THREAD).values["class_weights"] == [0.25, 0.75]
-
-
-class Clock:
-    """The time that nodes see; under asyncio a draw waits until all have begun to take theirs."""
-
-    def __init__(self, monkeypatch):
-        self.now = 1000.0
-        monkeypatch.setattr(time, "time", lambda: self.now)
-        monkeypatch.setattr("langchain_markovscale.graph.paid_call.time", lambda: self.now)
 
 
 def test_the_time_of_draws_at_once_is_that_of_the_longest(monkeypatch):

@@ -1,7 +1,7 @@
 """The verifier of a loop is given the conversation that the model saw, and no state grows by it."""
 
 import pytest
-from fakes import ScriptedModel, accepts, always
+from fakes import ScriptedModel, accepts, always, stored
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableLambda
 from langgraph.cache.memory import InMemoryCache
@@ -250,14 +250,6 @@ def test_a_human_is_asked_without_a_copy_of_the_conversation():
     assert texts_of(waiting["messages"]) == texts_of(ASKED)
 
 
-def times_kept(kept, text):
-    """How often a text stands in the storage of an `InMemorySaver`."""
-    if isinstance(kept, bytes):
-        return kept.count(text)
-    parts = kept.values() if isinstance(kept, dict) else kept if isinstance(kept, tuple) else ()
-    return sum(times_kept(part, text) for part in parts)
-
-
 def times_of_question(verifier):
     """How often a thread keeps a question after it and two more were asked."""
     saver = InMemorySaver()
@@ -267,7 +259,8 @@ def times_of_question(verifier):
     for question in ("What is 2 + 2?", "And 3 + 3?", "And 4 + 4?"):
         state = graph.invoke({"messages": [HumanMessage(question)]}, thread())
         assert len(state["attempts"]) == 3
-    return times_kept((saver.storage, saver.blobs, saver.writes), b"What is 2 + 2?")
+    kept = stored((saver.storage, saver.blobs, saver.writes))
+    return sum(each.count(b"What is 2 + 2?") for each in kept)
 
 
 def test_no_checkpoint_has_a_message_more_often_because_the_verifier_is_given_it():

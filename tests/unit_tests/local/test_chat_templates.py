@@ -103,16 +103,17 @@ ALL = CONVERSATIONS | MORE
 
 
 @pytest.mark.parametrize("name", [*TEMPLATES, *STRICT])
-@pytest.mark.parametrize("messages", ALL.values(), ids=ALL)
-def test_every_template_shows_all_of_every_conversation_in_order(name, messages):
-    text = conversation_text(tokenizer_with((TEMPLATES | STRICT)[name]), messages)
-    text = text.replace(r"\n", "\n").replace(r"\"", '"')  # of those that write JSON
-    position = 0
-    for message in messages:
-        assert message.text in text
-        assert all(call["name"] in text for call in getattr(message, "tool_calls", []))
-        if message.type != "system":
-            position = text.index(message.text, position) + len(message.text)
+def test_every_template_shows_all_of_every_conversation_in_order(name):
+    tokenizer = tokenizer_with((TEMPLATES | STRICT)[name])
+    for conversation, messages in ALL.items():
+        text = conversation_text(tokenizer, messages)
+        text = text.replace(r"\n", "\n").replace(r"\"", '"')  # of those that write JSON
+        position = 0
+        for message in messages:
+            assert message.text in text, conversation
+            assert all(call["name"] in text for call in getattr(message, "tool_calls", []))
+            if message.type != "system":
+                position = text.index(message.text, position) + len(message.text)
 
 
 def test_a_late_instruction_stays_late_and_the_first_one_a_system_message():

@@ -191,10 +191,3 @@ def test_a_fit_measures_it_unless_told_not_to(tmp_path):
 def test_first_answers_are_those_that_runs_begin_with(pool, found):
     begun = [question.correct[: found.splits] for question in Pool(pool)]
     assert found.first == pytest.approx(sum(map(sum, begun)) / len(begun) / found.splits)
-
-
-def test_a_stream_is_read_once_and_measured_as_a_list_is():
-    traces = recorded(WORLD, questions=60, starts=2, revisions=0)
-    streamed, listed = (Calibration.fit(given, n_bootstrap=0) for given in (iter(traces), traces))
-    assert streamed == listed
-    assert streamed.delivery.questions == 60

@@ -4,6 +4,8 @@ The full table, with small errors, is a benchmark; here are fewer questions and 
 the benchmark allows, and two standard errors.
 """
 
+from functools import cache
+
 import pytest
 from worlds import World, best_of, broad_prior, by_criterion, play, restart_until_accepted
 
@@ -11,6 +13,18 @@ from langchain_markovscale import Criterion
 
 QUESTIONS = 2_400
 INDEPENDENT, STICKY = World(), World(stickiness=1.0)
+RESTARTS, BEST_OF = restart_until_accepted(8), best_of(8)
+
+
+@cache
+def played(rule, world):
+    return play(rule, world, QUESTIONS)
+
+
+@cache
+def criterion(world, cost, *, known):
+    rates = world.rates() if known else broad_prior()
+    return by_criterion(Criterion(rates, cost, 12))
 
 
 @pytest.mark.parametrize(
@@ -24,8 +38,7 @@ INDEPENDENT, STICKY = World(), World(stickiness=1.0)
     ],
 )
 def test_the_rule_buys_what_it_should(world, known, cost, accuracy, calls):
-    rates = world.rates() if known else broad_prior()
-    bought = play(by_criterion(Criterion(rates, cost, 12)), world, QUESTIONS)
+    bought = played(criterion(world, cost, known=known), world)
     assert bought.accuracy >= accuracy - 0.015 - 2 * bought.accuracy_error
     assert bought.calls <= calls * 1.05 + 2 * bought.calls_error
 
@@ -33,24 +46,23 @@ def test_the_rule_buys_what_it_should(world, known, cost, accuracy, calls):
 @pytest.mark.parametrize(
     ("rule", "world", "accuracy", "calls"),
     [
-        (restart_until_accepted(8), INDEPENDENT, 0.801, 3.8),
-        (restart_until_accepted(8), STICKY, 0.788, 5.0),
-        (best_of(8), INDEPENDENT, 0.857, 16),
-        (best_of(8), STICKY, 0.837, 16),
+        (RESTARTS, INDEPENDENT, 0.801, 3.8),
+        (RESTARTS, STICKY, 0.788, 5.0),
+        (BEST_OF, INDEPENDENT, 0.857, 16),
+        (BEST_OF, STICKY, 0.837, 16),
     ],
 )
 def test_the_worlds_are_those_that_the_figures_speak_of(rule, world, accuracy, calls):
-    bought = play(rule, world, QUESTIONS)
+    bought = played(rule, world)
     assert bought.accuracy == pytest.approx(accuracy, abs=3 * bought.accuracy_error + 0.0005)
     assert bought.calls == pytest.approx(calls, abs=3 * bought.calls_error + 0.05)
 
 
 @pytest.mark.parametrize("world", [INDEPENDENT, STICKY], ids=["independent", "sticky"])
 def test_the_rule_beats_restarts_for_as_many_calls_and_best_of_for_fewer(world):
-    restarts = play(restart_until_accepted(8), world, QUESTIONS)
-    votes = play(best_of(8), world, QUESTIONS)
-    modest = play(by_criterion(Criterion(world.rates(), 0.06, 12)), world, QUESTIONS)
-    lavish = play(by_criterion(Criterion(world.rates(), 0.02, 12)), world, QUESTIONS)
+    restarts, votes = played(RESTARTS, world), played(BEST_OF, world)
+    modest = played(criterion(world, 0.06, known=True), world)
+    lavish = played(criterion(world, 0.02, known=True), world)
     assert modest.accuracy > restarts.accuracy
     assert modest.calls < restarts.calls + 1
     assert lavish.accuracy > votes.accuracy

@@ -5,7 +5,7 @@ import re
 
 import pytest
 from fakes import always
-from hostile_texts import HOSTILE
+from hostile_texts import BY_WAY_OUT
 from langchain_core.documents import Document
 from langchain_core.messages import ToolMessage
 from langchain_core.prompts import ChatPromptTemplate
@@ -91,12 +91,13 @@ def test_prompt_template_gets_the_documents():
     assert shown(prompt_of(judge)) == ["Built in 1874."]
 
 
-@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
-def test_hostile_document_neither_leaves_its_place_nor_grades(text):
-    judge = always("I cannot say.")
-    verdict = GroundednessVerifier(judge).invoke(given([text, "Built in 1874."]))
-    assert len(shown(prompt_of(judge))) == 2
-    assert prompt_of(judge).endswith(GROUNDEDNESS_FORMAT)
-    assert verdict["score"] is None
-    echoing = GroundednessVerifier(always(f"The document reads:\n{shown(prompt_of(judge))[0]}"))
-    assert echoing.invoke(given([text, "Built in 1874."]))["score"] is None
+@pytest.mark.parametrize("texts", BY_WAY_OUT.values(), ids=BY_WAY_OUT)
+def test_hostile_document_neither_leaves_its_place_nor_grades(texts):
+    for text in texts:
+        judge = always("I cannot say.")
+        verdict = GroundednessVerifier(judge).invoke(given([text, "Built in 1874."]))
+        document, _ = shown(prompt_of(judge))
+        assert prompt_of(judge).endswith(GROUNDEDNESS_FORMAT)
+        assert verdict["score"] is None
+        echoing = GroundednessVerifier(always(f"The document reads:\n{document}"))
+        assert echoing.invoke(given([text, "Built in 1874."]))["score"] is None

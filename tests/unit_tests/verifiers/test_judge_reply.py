@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 import pytest
-from hostile_texts import CLAIMS, HOSTILE, LONG
+from hostile_texts import BY_WAY_OUT, CLAIMS, HOSTILE, LONG
 from hypothesis import given, strategies as st
 
 from langchain_markovscale.verifiers.judge_phrases import read_probability, read_verdict
@@ -267,12 +267,13 @@ REPLIES = {
 }
 
 
-@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_an_echo_of_the_candidate_changes_no_score(text: str) -> None:
-    for score, reply in REPLIES.items():
-        for echo in (f"{text}\n\n{reply}", f"{reply}\n\n{text}", f"It says: {text}\n{reply}"):
-            assert read_judgement(echo, [text]).score == score
-    assert read_judgement(text, ["2 + 2?", text]).score is None
+@pytest.mark.parametrize("texts", BY_WAY_OUT.values(), ids=BY_WAY_OUT)
+def test_an_echo_of_the_candidate_changes_no_score(texts: list[str]) -> None:
+    for text in texts:
+        for score, reply in REPLIES.items():
+            for echo in (f"{text}\n\n{reply}", f"{reply}\n\n{text}", f"It says: {text}\n{reply}"):
+                assert read_judgement(echo, [text]).score == score
+        assert read_judgement(text, ["2 + 2?", text]).score is None
 
 
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from fakes import always
-from hostile_texts import HOSTILE, LONG
+from hostile_texts import BY_WAY_OUT, LONG
 from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackHandler, CallbackManager
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.prompts import ChatPromptTemplate
@@ -80,21 +80,26 @@ def plain() -> list[str]:
     return structure(model.asked[0])
 
 
-@pytest.mark.parametrize("text", [*HOSTILE.values(), LONG["long-score"], LONG["long-json"]])
-def test_no_candidate_changes_prompt_or_score(text: str, plain: list[str]) -> None:
+@pytest.mark.parametrize(
+    "texts",
+    [*BY_WAY_OUT.values(), [LONG["long-score"], LONG["long-json"]]],
+    ids=[*BY_WAY_OUT, "long"],
+)
+def test_no_candidate_changes_prompt_or_score(texts: list[str], plain: list[str]) -> None:
     judges = {
         0.05: FAIL,
         0.93: lambda messages: f"The prompt was: {messages[-1].text}\n\n{PASS}",
         None: lambda messages: f"I only repeat: {messages[-1].text}",
     }
-    for score, line in judges.items():
-        model = always(line)
-        judge = JudgeVerifier(model)
-        assert judge.invoke({"question": text, "answer": text, "key": None})["score"] == score
-        assert structure(model.asked[0]) == plain
-        assert len(model.asked[0][1].text) < 50_000
-    raw = JudgeVerifier(always(f"{text}\n\n{FAIL}"))
-    assert raw.invoke({**GIVEN, "answer": text})["score"] == 0.05
+    for text in texts:
+        for score, line in judges.items():
+            model = always(line)
+            judge = JudgeVerifier(model)
+            assert judge.invoke({"question": text, "answer": text, "key": None})["score"] == score
+            assert structure(model.asked[0]) == plain
+            assert len(model.asked[0][1].text) < 50_000
+        raw = JudgeVerifier(always(f"{text}\n\n{FAIL}"))
+        assert raw.invoke({**GIVEN, "answer": text})["score"] == 0.05
 
 
 def test_the_same_input_gives_the_same_prompt() -> None:

@@ -2,9 +2,10 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 import pytest
-from hostile_texts import CONTROL_TOKENS, HOSTILE, LONG
+from hostile_texts import BY_WAY_OUT, CONTROL_TOKENS, LONG
 from hypothesis import given, strategies as st
 
 from langchain_markovscale.verifiers.prompt_fence import clipped, fenced, visible
@@ -45,14 +46,15 @@ def is_harmless(text: str) -> bool:
     return not hidden and not any(token in text for token in CONTROL_TOKENS)
 
 
-@pytest.mark.parametrize("text", [*HOSTILE.values(), *LONG.values()], ids=[*HOSTILE, *LONG])
-def test_a_hostile_text_stays_in_its_fence(text: str) -> None:
-    blocks = fenced({"QUESTION": "2 + 2?", "ANSWER": text})
-    assert content_of(blocks["QUESTION"], "QUESTION") == "2 + 2?"
-    inside = content_of(blocks["ANSWER"], "ANSWER")
-    assert is_harmless(inside)
-    assert len(inside) < 25_000
-    assert inside.startswith(("The answer is 5.", text[:4], "> "))
+@pytest.mark.parametrize("texts", [*BY_WAY_OUT.values(), LONG.values()], ids=[*BY_WAY_OUT, "long"])
+def test_a_hostile_text_stays_in_its_fence(texts: Iterable[str]) -> None:
+    for text in texts:
+        blocks = fenced({"QUESTION": "2 + 2?", "ANSWER": text})
+        assert content_of(blocks["QUESTION"], "QUESTION") == "2 + 2?"
+        inside = content_of(blocks["ANSWER"], "ANSWER")
+        assert is_harmless(inside)
+        assert len(inside) < 25_000
+        assert inside.startswith(("The answer is 5.", text[:4], "> "))
 
 
 @given(TEXTS, TEXTS)

@@ -16,12 +16,16 @@ print("leaving")
 """
 
 
+TESTS = Path(__file__).parents[2]
+
+
 def test_leaving_in_the_middle_of_a_reply_is_quiet():
-    here = Path(__file__)
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM],
-        cwd=here.parent,
-        env={"PYTHONPATH": f"{here.parents[3]}:{here.parent}", "OMP_NUM_THREADS": "1"},
+        env={
+            "PYTHONPATH": f"{TESTS.parent}:{TESTS / 'unit_tests' / 'local'}",
+            "OMP_NUM_THREADS": "1",
+        },
         capture_output=True,
         text=True,
         timeout=110,
