@@ -7,7 +7,9 @@ from hostile_texts import CONTROL_TOKENS
 
 _BEGIN = re.compile("----- BEGIN (.+) -----")
 _TOKEN = re.compile(
-    "|".join(re.escape(unicodedata.normalize("NFKC", token)) for token in CONTROL_TOKENS),
+    r"(?=[<\[\]])(?:"  # for speed
+    + "|".join(re.escape(unicodedata.normalize("NFKC", token)) for token in CONTROL_TOKENS)
+    + ")",
     re.IGNORECASE,
 )
 _SPEAKER = re.compile(
