@@ -27,6 +27,7 @@ def test_the_attacks_are_many():
 @pytest.mark.parametrize("first", [0, 1])
 def test_a_share_of_them_has_each_text_and_each_carrier_and_payload_in_each_place(first):
     names = [attack.name.split("-") for attack in ALL[first::SHARE]]
+    assert {at for *_, at in names} == {*PLACES, *IN_CONVERSATION}
     parts = [(*text, "turn" if at in IN_CONVERSATION else at) for *text, at in names]
     pairs = [
         {(part[one], part[other]) for part in parts} for one, other in ((0, 1), (0, 2), (1, 2))
