@@ -72,10 +72,10 @@ def fenced(
 def visible(text: str) -> str:
     """Return a text in which everything that could act as control is written out.
 
-    Invisible characters become `[U+202E]`, and runs of one are counted, `[U+0000 x512]`; so do
-    joiners between characters of ASCII;
-    control tokens get a space inside, `< |im_start|>` and `[ INST]`; a line that opens like a
-    role, a verdict or a marker is quoted, `> Assistant: …`. A second pass changes nothing.
+    Invisible characters, and joiners between characters of ASCII, become `[U+202E]`, and runs of
+    one are counted, `[U+0000 x512]`; control tokens get a space inside, `< |im_start|>` and
+    `[ INST]`; a line that opens like a role, a verdict or a marker is quoted, `> Assistant: …`. The
+    last two are seen in whatever letters and signs look like them. A second pass changes nothing.
     """
     text = _INVISIBLE.sub(_written_out, text.replace("\r\n", "\n"))
     text = _JOINERS_IN_ASCII.sub(lambda run: _RUN.sub(_written_out, run[0]), text)
