@@ -8,8 +8,10 @@ from inspect import signature
 from typing import Annotated, Any, ParamSpec
 
 import typer
+from typer.core import TyperGroup
 from typer.models import OptionInfo
 
+from langchain_markovscale._text import harmless
 from langchain_markovscale.cli.calibrate import calibrate
 from langchain_markovscale.cli.check import check
 from langchain_markovscale.cli.compare import compare
@@ -26,7 +28,32 @@ from langchain_markovscale.types import ArgumentError
 
 _Parameters = ParamSpec("_Parameters")
 
+
+@contextmanager
+def _said_harmlessly() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if hasattr(error, "format_message"):  # what typer shows of an error about arguments
+            shown = harmless(error.format_message())
+            error.format_message = lambda: shown
+        raise
+
+
+class _Commands(TyperGroup):
+    """The subcommands. Errors about arguments repeat them, and are made harmless."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        with _said_harmlessly():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _said_harmlessly():
+            return super().invoke(ctx)
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Reflect-and-revise loops that stop when another round is not worth its cost.",
     no_args_is_help=True,
     add_completion=False,

@@ -1,5 +1,6 @@
 """A document as plain text, in which nothing steers a terminal."""
 
+import re
 from itertools import zip_longest
 from textwrap import fill, indent
 
@@ -8,6 +9,9 @@ from langchain_markovscale.display.document import Document, Quote, Table
 from langchain_markovscale.display.interval import unbroken
 
 _GAP = "  "
+# For every line what is left of a word is copied, so that neither it nor a gap may be a whole book.
+_ENDLESS = re.compile(r"\S{10000}(?=\S)")
+_BLANK = re.compile(r"[ \t\n]{100,}+")
 
 
 def as_text(document: Document, width: int) -> str:
@@ -40,7 +44,8 @@ def wrapped(words: str, width: int, indent: str = "") -> str:
         width: The longest line, in characters.
         indent: What lines after the first begin with.
     """
-    lines = fill(unbroken(words), width, subsequent_indent=indent, break_on_hyphens=False)
+    words = _ENDLESS.sub(r"\g<0> ", _BLANK.sub(" ", unbroken(words)))
+    lines = fill(words, width, subsequent_indent=indent, break_on_hyphens=False)
     return lines.replace("\u00a0", " ")
 
 

@@ -86,7 +86,7 @@ def view_of(given: VerifierInput, longest: int, *, pictures: bool) -> Conversati
     unseen = sum(len(turn.attachments) for turn in turns) > len(shown)
     return ConversationView(
         text=_text(kept, marks, len(turns) - len(kept), longest),
-        said=tuple(clipped(each, longest) for each in said if each),
+        said=tuple(clipped(each, 2 * longest) for each in said if each),  # cut elsewhere than shown
         pictures=tuple(_captioned(shown)),
         unseen=unseen,
         holds=tuple(_holdings(kept, bool(shown), unseen)),

@@ -271,8 +271,8 @@ class JudgeVerifier(Verifier):
                 f"the model of {self.get_name()} returned {type(reply).__name__}; it must return a "
                 "message or a str (without with_structured_output: the reply is parsed here)."
             )
-        raw = (*self._texts(given).values(), given["key"] or "", *view.said)
-        verdict = self._read(text, (*raw, *blocks.values()))
+        material = (*self._texts(given).values(), *view.said, *blocks.values())
+        verdict = self._read(text, material)
         counted = reply.usage if isinstance(reply, AgentReply) else None
         verdict["usage"] = counted or usage_of(reply)
         if (version := view.version) is not None:

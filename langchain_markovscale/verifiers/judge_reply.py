@@ -128,7 +128,9 @@ def _judgement(spoken: str, material: list[str]) -> Judgement:
 
 def _claims(material: Iterable[str]) -> set[Claim]:
     """Return what the material states, read as a reply and after every label in it."""
-    plain = {unhidden(part) for text in material for part in (text, without_thoughts(text))}
+    # Whoever repeats a part of a code block may leave its fence out, in which no tag counts.
+    thought = ((text, without_thoughts(text.replace("```", ""))) for text in material)
+    plain = {unhidden(part) for parts in thought for part in parts}
     texts = {folded(each) for text in plain for each in (text, unjoined(text))}
     return set().union(*map(claims_of, texts))
 

@@ -329,7 +329,7 @@ _BARE_LINE = re.compile(
 _SCALED = re.compile(r".*(?:%|\D(?:5|10|100)(?:\s(?:points?|stars?))?)[\s*_.]*", re.IGNORECASE)
 _ITEM = re.compile(
     rf"^[ \t]*+(?:[-*\u2022][ \t]++)?{_MARKUP}{{0,3}}(?:criterion[ ])?(?:[A-Z]|\d{{1,2}})[.):]"
-    rf"{_MARKUP}{{0,3}}[ \t]++{_MARKUP}{{0,3}}(?P<word>{_WORD})[.!*_ \t]*+$",
+    rf"{_MARKUP}{{0,3}}[ \t]++{_MARKUP}{{0,3}}(?P<word>{_WORD})(?:[^\w\n?]*+$|(?=</))",
     re.IGNORECASE | re.MULTILINE,
 )
 _ITEMS = re.compile(rf"\s*+(?:{_ITEM.pattern}\s*+){{2,40}}", re.IGNORECASE | re.MULTILINE)

@@ -12,15 +12,19 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from langchain_markovscale._text import HIDDEN
+from langchain_markovscale._text import HIDDEN, folded
 
 _INVISIBLE = re.compile(rf"([{HIDDEN}])\1*")
+# Joiners, fillers and variation selectors, which scripts and emoji need and ASCII does not.
+_JOINER = "[\u034f\u115f\u1160\u17b4\u17b5\u200c\u200d\u3164\ufe00-\ufe0f\uffa0]"
+_JOINERS_IN_ASCII = re.compile(rf"(?<=[!-~]){_JOINER}++(?=[!-~])")
+_RUN = re.compile(r"(.)\1*")
 # The control tokens of chat templates: ChatML, Llama 2 to 4, Mistral, Gemma, Phi, Command R,
-# DeepSeek, EXAONE, Ling, Seed, MiniMax, T5, BERT.
-_BAR = "[|\uff5c\u00a6]"
+# DeepSeek, EXAONE, Ling, Seed, MiniMax, GLM, T5, BERT; in the plain signs that others look like.
+_BAR = "[|\u00a6]"
 _CONTROL_TOKEN = re.compile(
-    rf"[<\uff1c](?=/?{_BAR}|/?(?:s|bos|eos|eot|pad|unk|mask|cls|sep|think|turn"
-    r"|role|seed:[a-z_]{1,40}|[a-z]{1,20}(?:_[a-z0-9]{1,20}){1,4})[>\uff1e])"
+    rf"<(?=/?{_BAR}|/?(?:s|bos|eos|eot|sop|eop|pad|unk|mask|cls|sep|think|turn"
+    r"|role|seed:[a-z_]{1,40}|[a-z]{1,20}(?:_[a-z0-9]{1,20}){1,4})>)"
     rf"|<(?=</?SYS>>)|\[(?=/?{_BAR}|/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS"
     r"|TOOL_RESULTS|TOOL_CONTENT|ARGS|THINK|CLS|SEP|MASK|PAD|UNK|BOS|EOS|gMASK|sMASK)\])"
     r"|\](?=~!?b[\[\]])|\[(?=e~\[)",
@@ -68,12 +72,23 @@ def fenced(
 def visible(text: str) -> str:
     """Return a text in which everything that could act as control is written out.
 
-    Invisible characters become `[U+202E]`, and runs of one are counted, `[U+0000 x512]`;
-    control tokens get a space inside, `< |im_start|>` and `[ INST]`; a line that opens like a
-    role, a verdict or a marker is quoted, `> Assistant: …`. A second pass changes nothing.
+    Invisible characters, and joiners between characters of ASCII, become `[U+202E]`, and runs of
+    one are counted, `[U+0000 x512]`; control tokens get a space inside, `< |im_start|>` and
+    `[ INST]`; a line that opens like a role, a verdict or a marker is quoted, `> Assistant: …`. The
+    last two are seen in whatever letters and signs look like them. A second pass changes nothing.
     """
     text = _INVISIBLE.sub(_written_out, text.replace("\r\n", "\n"))
-    return _ROLE_LINE.sub("> ", _CONTROL_TOKEN.sub(r"\g<0> ", text))
+    text = _JOINERS_IN_ASCII.sub(lambda run: _RUN.sub(_written_out, run[0]), text)
+    return _after_each(_ROLE_LINE, "> ", _after_each(_CONTROL_TOKEN, " ", text))
+
+
+def _after_each(pattern: re.Pattern[str], inserted: str, text: str) -> str:
+    """Insert something after each match, where letters and signs that look alike are the same."""
+    ends = [match.end() for match in pattern.finditer(folded(text))]
+    if not ends:
+        return text
+    parts = map(text.__getitem__, map(slice, [0, *ends], [*ends, None]))
+    return inserted.join(parts)
 
 
 def _written_out(match: re.Match[str]) -> str:

@@ -31,8 +31,8 @@ def test_attacks_on_a_small_model(figure):
 
 def test_every_attack_on_judges_with_a_verdict_of_their_own(figure):
     """The unit tests play one attack of five."""
-    quoted = [name for name, score in scores([*QUOTING.values()], attacks()) if score != 0.05]
-    repeated = [score for _, score in scores(REPEATING, attacks()) if score is not None]
+    quoted = [name for name, score in scores(QUOTING.values(), attacks()) if score != 0.05]
+    repeated = [score for _, score in scores(REPEATING.values(), attacks()) if score is not None]
     figure(
         "attacks of all that turn the verdict of a judge that quotes them",
         len(quoted),

@@ -108,6 +108,10 @@ def test_what_cannot_be_read_is_named_harmlessly(run, name):
         ("check", TRACES, "--mine", NAMED),
         (NAMED, name),
         ("plan", "--cost", NAMED),
+        ("plan", f"--{NAMED}"),
+        (f"--{NAMED}",),
+        ("plan", f"--cost{NAMED}=1"),
+        ("report", CALIBRATION, NAMED),
     ):
         assert run(*command).exit_code in (0, 1, 2), command
 

@@ -12,6 +12,7 @@ from langchain_markovscale._text import logger_of
 from langchain_markovscale.display.document import Document, Section
 from langchain_markovscale.display.markdown import as_markdown
 from langchain_markovscale.display.plotting import label_of, legend_below, report_axes
+from langchain_markovscale.display.text import wrapped
 
 HIDDEN = "\x1b\x07\u202e\u200b\r"
 HOSTILE = f"x{HIDDEN}[2J"
@@ -67,3 +68,15 @@ def test_a_name_is_a_label_as_it_is(name):
 
 def test_a_verifier_shows_its_name_harmlessly():
     assert not set(HIDDEN) & set(repr(FunctionVerifier(len, name=HOSTILE)))
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("a" + "\t \n" * 400_000 + "b", "a b"),
+        ("a" * 25_000, "\n".join(["a" * 10_000, "a" * 10_000, "a" * 5_000])),
+        ("a" * 20_000 + "\n\n" + "b", "\n".join(["a" * 10_000, "a" * 10_000, "b"])),
+    ],
+)
+def test_gaps_and_words_without_end_are_wrapped(words, expected):
+    assert wrapped(words, 10_000) == expected

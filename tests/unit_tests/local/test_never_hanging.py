@@ -168,7 +168,7 @@ async def test_a_model_that_breaks_off_answers_every_kind_of_call(broken, error)
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_logits_that_are_no_numbers_are_an_error_that_names_the_model(broken, temperature, dtype):
     chat = broken(dtype=dtype)
     message = rf"The model .*\(LlamaForCausalLM\).*{dtype}: load it in another number format"
