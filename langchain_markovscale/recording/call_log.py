@@ -90,9 +90,8 @@ class CallLog(BaseCallbackHandler):
     ) -> None:
         """Note a call."""
         meter, _ = self._meters.setdefault(run_id, (Meter(), monotonic()))
-        if (
-            meter.usage is None
-        ):  # a log around hears of a call from LangChain and from the inner one
+        # A log around hears of a call twice: from LangChain, and from the log within.
+        if meter.usage is None:
             meter.on_chat_model_start()
         if self._around is not None:
             self._around.on_chat_model_start(serialized, messages, run_id=run_id)

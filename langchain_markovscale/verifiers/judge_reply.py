@@ -33,7 +33,9 @@ from langchain_markovscale.verifiers.judge_statements import (
     claims_of,
     read_statements,
 )
+from langchain_markovscale.verifiers.prompt_fence import clipped
 
+_LONGEST = 16_000  # characters that are read, half of them from the end; nobody judges in more
 PASS_SCORE = 0.9
 """The score of a PASS without a probability: a verdict alone does not claim certainty."""
 FAIL_SCORE = 0.1
@@ -107,7 +109,7 @@ _REPEATED = 40  # characters that thoughts have in common with the material only
 
 
 def _judgement(spoken: str, material: list[str]) -> Judgement:
-    text = unhidden(spoken)
+    text = unhidden(clipped(spoken, _LONGEST))
     reading = read_statements(text)
     if reading.flooded:
         return Judgement(None, None, None)

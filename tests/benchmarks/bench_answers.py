@@ -40,9 +40,8 @@ ANSWERS = {
 }
 LONG = 32_000  # characters
 MIXES = 600
-TWICE = {  # read as a number and as a text, as JSON and as lines, or two texts
-    *("a list of choices", "a list of numbers", "a judge's reply"),
-    "particulars of 1,000 characters",
+TWICE = {  # read as a number and as a text, or two texts
+    *("a list of choices", "a list of numbers", "particulars of 1,000 characters"),
 }
 CUT_OFF = AIMessage("", response_metadata={"finish_reason": "length"})
 

@@ -403,6 +403,13 @@ def test_a_mere_echo_is_never_a_pass(text: str) -> None:
     assert score is None or score < 0.5
 
 
+@pytest.mark.parametrize("verdict", ["PASS", "FAIL"])
+def test_a_verdict_at_either_end_of_a_long_reply_counts(verdict: str) -> None:
+    words = "The sum was checked once more. " * 2000
+    for reply in (f"VERDICT: {verdict}\n{words}", f"{words}\nVERDICT: {verdict}"):
+        assert read_judgement(reply).passed is (verdict == "PASS")
+
+
 @pytest.mark.parametrize(
     "unit",
     [
