@@ -46,6 +46,7 @@ _BRACES_OUTSIDE_STRINGS = _braces(
 )
 _MOST_PARSED_IN_VAIN = 8  # lengths of the text
 _LEAST_IN_VAIN = 25  # a span that is parsed in vain counts as this part of the text at least
+_MOST_STEPS = 4000  # from brace to brace, of which runs count as one: more of them are a flood
 _MOST_OBJECTS = 200
 _MOST_BROKEN_FIELDS = 200
 
@@ -225,7 +226,7 @@ def _spans(text: str) -> Iterator[list[tuple[int, int]]]:
     yield outside
     everywhere: list[tuple[int, int]] = []
     opened = []
-    for match in _ALL_BRACES.finditer(text):
+    for match in islice(_ALL_BRACES.finditer(text), _MOST_STEPS):
         _step(match, opened, everywhere)
     if everywhere != outside:
         yield everywhere
@@ -235,7 +236,7 @@ def _step_through(
     text: str, position: int, opened: list[int], spans: list[tuple[int, int]]
 ) -> int | None:
     """Go through a text up to a string outside all objects, and return where to go on."""
-    for match in _BRACES_OUTSIDE_STRINGS.finditer(text, position):
+    for match in islice(_BRACES_OUTSIDE_STRINGS.finditer(text, position), _MOST_STEPS):
         if match.lastgroup != "string":
             _step(match, opened, spans)
         elif not opened:

@@ -91,7 +91,8 @@ def _plain_run(match: re.Match[str]) -> str:
 
 
 def _plain_tex_fraction(match: re.Match[str]) -> str:
-    is_mixed = match.string[: match.start()][-1:].isdigit()
+    begin = match.start()
+    is_mixed = match.string[max(begin - 1, 0) : begin].isdigit()
     return f"{' ' * is_mixed}{match[1] or match[3]}/{match[2] or match[4]}"
 
 
