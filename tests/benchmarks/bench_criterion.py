@@ -153,7 +153,8 @@ def test_how_far_the_commitments_fall_short_of_the_best_rule(
             rule = Criterion(known, cost, 4, actions, choices=answers)
             short.append(played.best_value(actions) - played.value_of(rule))
         name = f"short of the best rule, {' and '.join(actions)}, {verdicts}"
-        figure(name, max(short), "", at_most=1e-6 if actions == ("generate",) else 0.011)
+        # .011 of it before attempts were not revised twice; in real loops that is worth more.
+        figure(name, max(short), "", at_most=1e-6 if actions == ("generate",) else 0.012)
 
 
 @pytest.mark.parametrize("kind", ["default prior", "demo", "seven classes"])
