@@ -64,7 +64,8 @@ _TEX_SPACE = re.compile(  # what stands before comes last, for speed
 _TEX_COMMA = re.compile(r"\{,\}(?<=\d...)(?=(\d{3}(?!\d))?)")
 _SIMPLE = r"[-+]?\d+(?:[.,]\d+)*"
 _TEX_FRACTION = re.compile(
-    rf"\\[dtc]?frac\s?(?:\{{\s?({_SIMPLE})\s?\}}\s?\{{\s?({_SIMPLE})\s?\}}|(\d)\s?(\d))"
+    r"\\(?:(?<=\d\\)(?P<mixed>))?[dtc]?frac\s?"
+    rf"(?:\{{\s?({_SIMPLE})\s?\}}\s?\{{\s?({_SIMPLE})\s?\}}|(\d)\s?(\d))"
 )
 
 
@@ -91,9 +92,9 @@ def _plain_run(match: re.Match[str]) -> str:
 
 
 def _plain_tex_fraction(match: re.Match[str]) -> str:
-    begin = match.start()
-    is_mixed = match.string[max(begin - 1, 0) : begin].isdigit()
-    return f"{' ' * is_mixed}{match[1] or match[3]}/{match[2] or match[4]}"
+    mixed, *braced, over, under = match.groups()
+    space = "" if mixed is None else " "
+    return f"{space}{braced[0] or over}/{braced[1] or under}"
 
 
 _EXPONENT = (
