@@ -38,7 +38,7 @@ class Forms(NamedTuple):
 
 LANGUAGES: dict[str, Forms] = {
     "en": Forms(
-        answer="answer|final result|end result|result:",
+        answer="answer|final result|result:",
         choose="choose|choosing|chose|pick|picked|select|selected|going with|go with|correct option|correct choice|correct one|correct letter"
         "|actually|make that|i meant|correction",
         right=r"(?:is|would be|must be|seems|looks) (?:the )?"

@@ -131,7 +131,7 @@ def test_what_a_judge_is_shown_is_read_in_milliseconds(figure):
 
     worst, text = slowest(read, LONG)
     what = f"the material of a judge, {LONG} characters, the worst is {text[:12]!r}"
-    figure(what, 1e3 * worst, "ms", at_most=12)  # read in several spellings
+    figure(what, 1e3 * worst, "ms", at_most=20)  # read in several spellings
     reply = f"CRITIQUE: {REASONING}\nVERDICT: FAIL\nPROBABILITY: 0.1"
     usual = min(seconds(read_judgement, reply) for _ in range(20))
     figure(f"read_judgement, {len(reply)} characters", 1e6 * usual, "\u00b5s", at_most=500)
