@@ -64,7 +64,7 @@ test-lowest:  ## the tests with the lowest versions that pyproject.toml allows, 
 EVALUATORS := tests/integration_tests/evaluators
 UNTRACKED := DEEPEVAL_TELEMETRY_OPT_OUT=YES RAGAS_DO_NOT_TRACK=true LANGSMITH_TRACING=false
 
-test-evaluators:  ## the evaluators of other libraries as verifiers, in an environment of its own
+test-evaluators:  ## other libraries' evaluators as verifiers, and deepagents, in an environment of its own
 	@$(PYTHON) -m venv $(VENV)-evaluators
 	@$(VENV)-evaluators/bin/python -m pip -qq install uv
 	@$(VENV)-evaluators/bin/uv pip install --quiet --python $(VENV)-evaluators -e . -r $(EVALUATORS)/requirements.txt

@@ -2,6 +2,6 @@
 
 from importlib.util import find_spec
 
-LIBRARIES = ("deepeval", "openevals", "ragas")
+LIBRARIES = ("deepagents", "deepeval", "openevals", "ragas")
 
 collect_ignore_glob = [] if all(map(find_spec, LIBRARIES)) else ["test_*.py"]
