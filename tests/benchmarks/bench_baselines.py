@@ -115,8 +115,8 @@ def ours_at(fold: Fold, attempts: float) -> Outcome:
         rule = fold.criterion.replace(cost_per_round=cost)
         return float(replay(rule, fold.learned, (fold.start,)).attempts.mean())
 
-    low, high = log(1e-5), log(2.0)  # many attempts, and a single one
-    most, least = taken(exp(low)), 1.0
+    low, high = log(1e-5), log(0.499)  # many attempts, and few: half of what an answer is worth
+    most, least = taken(exp(low)), taken(exp(high))
     while high - low > 0.01 and most > attempts + NEAR:
         middle = (low + high) / 2
         found = taken(exp(middle))
