@@ -35,13 +35,13 @@ def in_hand(posterior: Posterior, attempts: Sequence[Attempt]) -> InHand:
     if not beliefs:
         scores = [attempt["score"] or 0.0 for attempt in attempts]
         attempt = max(range(len(attempts)), key=lambda index: (scores[index], index))
-        parent = _to_revise(attempts, attempt, [0.0] * len(attempts))
+        parent = _to_revise(attempts, attempt, posterior, beliefs)
         return InHand(None, attempt, 0.0, parent, posterior.depths[parent])
     most = max(beliefs)
     alike = [answer for answer, each in enumerate(beliefs) if each >= most - TOLERANCE]
     answer = alike[0] if len(alike) == 1 else _best_scored(attempts, posterior, alike)
     attempt = posterior.latest[answer]
-    parent = _to_revise(attempts, attempt, _by_attempt(attempts, posterior, beliefs))
+    parent = _to_revise(attempts, attempt, posterior, beliefs)
     return InHand(answer, attempt, _clipped(beliefs[answer]), parent, posterior.depths[parent])
 
 
@@ -56,7 +56,9 @@ def without_repeated(attempts: Sequence[Attempt]) -> tuple[list[Attempt], list[i
     return others, kept
 
 
-def _to_revise(attempts: Sequence[Attempt], best: int, beliefs: Sequence[float]) -> int:
+def _to_revise(
+    attempts: Sequence[Attempt], best: int, posterior: Posterior, beliefs: Sequence[float]
+) -> int:
     """Return the best attempt or, where it was revised before, a nearly as good one that was not.
 
     A model that leaves little to chance answers the same request in the same way again, and a
@@ -65,9 +67,10 @@ def _to_revise(attempts: Sequence[Attempt], best: int, beliefs: Sequence[float])
     revised = {attempt["parent"] for attempt in attempts}
     if best not in revised:
         return best
-    enough = beliefs[best] - NEARLY
-    others = [at for at in range(len(attempts)) if at not in revised and beliefs[at] >= enough]
-    return max(others, key=lambda at: (beliefs[at], attempts[at]["score"] or 0.0, at), default=best)
+    chances = _by_attempt(attempts, posterior, beliefs)
+    enough = chances[best] - NEARLY
+    others = [at for at in range(len(attempts)) if at not in revised and chances[at] >= enough]
+    return max(others, key=lambda at: (chances[at], attempts[at]["score"] or 0.0, at), default=best)
 
 
 def _by_attempt(

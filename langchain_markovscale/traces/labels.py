@@ -17,19 +17,8 @@ _RIGHT = (
     *("benar", "ya", "σωστό", "ναι", "juste", "exact", "goed", "rätt", "accurate", "juist"),
     *("sant", "sand", "rigtigt", "rigtig", "riktig", "oikein", "tosi", "kyllä", "dobrze"),
     *("poprawne", "poprawna", "helyes", "igaz", "igen", "správně", "pravda", "ano", "corect"),
-    *(
-        "adevărat",
-        "правда",
-        "верный",
-        "так",
-        "правильний",
-        "對",
-        "正確",
-        "맞음",
-        "참",
-        "真的",
-        "ถูก",
-    ),
+    *("adevărat", "правда", "верный", "так", "правильний", "對"),
+    *("正確", "맞음", "참", "真的", "ถูก"),
 )
 _WRONG = (
     *("0", "false", "f", "no", "n", "i", "incorrect", "wrong", "fail", "failed", "failure"),

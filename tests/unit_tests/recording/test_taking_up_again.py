@@ -49,6 +49,24 @@ def test_a_question_is_in_the_file_as_soon_as_it_is_finished(record, parts, path
         assert seen == [0, 0, 1, 1, 2, 2]
 
 
+@pytest.fixture
+def noted(path, monkeypatch):
+    """What the journal holds of a question after each time that something is written down."""
+    note, attempts = AttemptJournal.note, []
+
+    def noting(journal, trace, first=0):
+        note(journal, trace, first)
+        (read,) = AttemptJournal(partial(path)).traces.values()
+        attempts.append(read["attempts"])
+
+    monkeypatch.setattr(AttemptJournal, "note", noting)
+    return attempts
+
+
+def each_of(noted, field):
+    return [[attempt[field] for attempt in attempts] for attempts in noted]
+
+
 UNPAID = {"calls": 1, "input_tokens": 0, "output_tokens": 0, "unknown": 0}
 
 
@@ -61,27 +79,17 @@ UNPAID = {"calls": 1, "input_tokens": 0, "output_tokens": 0, "unknown": 0}
     ],
     ids=["at once", "tokens", "unknown"],
 )
-def test_all_that_is_paid_for_is_written_down_at_once(
-    record, path, monkeypatch, usage, scores_noted
-):
-    note, noted = AttemptJournal.note, []
-
-    def noting(journal, trace, first=0):
-        note(journal, trace, first)
-        (read,) = AttemptJournal(partial(path)).traces.values()
-        noted.append([attempt["score"] for attempt in read["attempts"]])
-
-    monkeypatch.setattr(AttemptJournal, "note", noting)
+def test_all_that_is_paid_for_is_written_down_at_once(record, path, noted, usage, scores_noted):
     verdict = {"score": 0.5, "feedback": None, "usage": usage}
     graph = create_markovscale_graph(
         generate=lambda request: "4", revise=lambda request: "5", verifier=lambda answer: verdict
     )
     record(graph, QUESTIONS[:1], path=path, revisions=1, fresh_starts=1, grader="exact")
-    assert noted == scores_noted
+    assert each_of(noted, "score") == scores_noted
     assert [attempt["score"] for attempt in next(read_traces(path))["attempts"]] == [0.5, 0.5]
 
 
-def test_a_verdict_that_took_its_time_is_written_down_at_once(path, monkeypatch):
+def test_a_verdict_that_took_its_time_is_written_down_at_once(path, noted, monkeypatch):
     clock = count()
     monkeypatch.setattr(
         "langchain_markovscale.recording.question_run.monotonic", lambda: next(clock)
@@ -89,12 +97,8 @@ def test_a_verdict_that_took_its_time_is_written_down_at_once(path, monkeypatch)
     graph = create_markovscale_graph(
         generate=lambda request: "4", revise=lambda request: "5", verifier=lambda answer: 0.5
     )
-    note, noted = AttemptJournal.note, []
-    monkeypatch.setattr(
-        AttemptJournal, "note", lambda *args: noted.append(args[1]["attempts"]) or note(*args)
-    )
     record_traces(graph, QUESTIONS[:1], path=path, revisions=0, fresh_starts=1, grader="exact")
-    assert [attempts[-1]["score"] for attempts in noted] == [None, 0.5]
+    assert each_of(noted, "score") == [[None], [0.5]]
 
 
 def test_a_half_written_line_is_recorded_again(record, parts, path):
@@ -193,22 +197,14 @@ def test_half_a_chain_whose_documents_are_lost_is_made_again(record, path):
     assert record(graph, QUESTIONS[:1], path=path, revisions=2, grader="exact").attempts == 3
 
 
-def test_chains_with_documents_are_written_down_whole(record, path, monkeypatch):
+def test_chains_with_documents_are_written_down_whole(record, path, noted):
     graph = create_markovscale_graph(
         generate=lambda request: {"answer": "4", "documents": ["a sum"]},
         revise=lambda request: "5",
         verifier=lambda answer: 0.5,
     )
-    note, noted = AttemptJournal.note, []
-
-    def noting(journal, trace, first=0):
-        note(journal, trace, first)
-        (read,) = AttemptJournal(partial(path)).traces.values()
-        noted.append([attempt["parent"] for attempt in read["attempts"]])
-
-    monkeypatch.setattr(AttemptJournal, "note", noting)
     record(graph, QUESTIONS[:1], path=path, revisions=1, fresh_starts=3, grader="exact")
-    assert noted == [[None, 0], [None, 0, None, 2], [None, 0, None, 2, None, 4]]
+    assert each_of(noted, "parent") == [[None, 0], [None, 0, None, 2], [None, 0, None, 2, None, 4]]
 
 
 def test_the_retry_policy_of_the_graph_holds(record, parts, path):
