@@ -130,7 +130,8 @@ def verified_threshold(
         return 0.0
     # Revisions, then fresh draws.
     repair, corruption = [[chain.repair], [initial]], [[chain.corruption], [1 - initial]]
-    gains = chain_gains(np.array(repair), np.array(corruption), most)[:, 0].reshape(2, 2, most)
+    rates = [np.array([each] * most) for each in (repair, corruption)]
+    gains = chain_gains(*rates)[:, 0].reshape(2, 2, most)
 
     def worths(in_hand: int) -> list[float]:
         """The worth of every commitment while the answer in hand is right (1) or wrong (0)."""
@@ -139,7 +140,7 @@ def verified_threshold(
         right = np.array([[float(in_hand)]])
         plans = [
             as_they_come(gains[in_hand], "blind"),
-            verified(Candidates(np.ones((1, 1)), right, found, *accepted), most),
+            verified(Candidates(np.ones((1, 1)), right, found[None], *accepted), most),
         ]
         return [
             gain - cost * taken

@@ -49,8 +49,18 @@ class CandidateTables:
 
         return self._chances.get((*actions, depth), make)
 
+    def by_round(self, actions: Sequence[Action], depth: int, most: int) -> Floats:
+        """Return the chances of up to n candidates, each revision being one of the one before.
+
+        Returns:
+            As `chances` has them, with rounds first: one where they are the same in each, else n.
+        """
+        settles = self.rates.settling < 1 and "revise" in actions
+        rounds = range(most if settles else 1)
+        return np.array([self.chances(actions, depth + at) for at in rounds])
+
     def in_hand(
-        self, actions: Sequence[Action], answer: int | None, depth: int, hypotheses: int
+        self, actions: Sequence[Action], answer: int | None, depth: int, most: int, hypotheses: int
     ) -> tuple[Floats, Floats]:
         """Return whether the answer in hand is right, and P(a candidate is right), by case.
 
@@ -61,22 +71,23 @@ class CandidateTables:
             actions: Where candidates come from, X of them.
             answer: The hypothesis under which the answer in hand is right, None where none is.
             depth: Revisions between that and its fresh draw.
+            most: The most candidates.
             hypotheses: H, how many there are.
 
         Returns:
-            Each of shape (X, 3HK); do not change them.
+            Shape (X, 3HK), and by round (T, X, 3HK), see `by_round`; do not change them.
         """
 
         def make() -> tuple[Floats, Floats]:
-            if_wrong, if_right = self.chances(actions, depth)
+            if_wrong, if_right = self.by_round(actions, depth, most).swapaxes(0, 1)
             right = np.zeros((len(actions), 3, hypotheses, self.rates.n_classes))
             if answer is not None:
                 right[:, :, answer] = 1.0
             candidate = np.where(right > 0, if_right, if_wrong)
             shape = len(actions), -1
-            return right.reshape(shape), candidate.reshape(shape)
+            return right.reshape(shape), candidate.reshape(len(candidate), *shape)
 
-        return self._in_hand.get((*actions, answer, depth, hypotheses), make)
+        return self._in_hand.get((*actions, answer, depth, most, hypotheses), make)
 
     def unverified(
         self,
@@ -97,8 +108,9 @@ class CandidateTables:
         """
 
         def make() -> Floats:
-            repair, kept = self.chances(actions, depth)[:, :, 0, 0]
-            return chain_gains(repair, 1 - kept, most)
+            rounds = [self.chances(actions, depth + at)[:, :, 0, 0] for at in range(most)]
+            repair, kept = np.array(rounds).swapaxes(0, 1)
+            return chain_gains(repair, 1 - kept)
 
         if_wrong, if_right = self._gains.get((*actions, depth, most), make)
         if right is None:

@@ -111,15 +111,17 @@ class KeyedByClass(KeyedPosterior):
             np.stack([again - accepted, accepted], axis=1), np.array([whole - new, new])
         )
 
-    def candidates(self, actions: Sequence[Action], answer: int | None, depth: int) -> Candidates:
+    def candidates(
+        self, actions: Sequence[Action], answer: int | None, depth: int, most: int
+    ) -> Candidates:
         """Return what candidates depend on, each of them verified.
 
         Every array has a number for each action, case, hypothesis and class: on arrays this small,
         shapes that only broadcast cost more than the numbers that they save.
         """
-        right, candidate = self._tables.in_hand(actions, answer, depth, len(self.full))
+        right, candidate = self._tables.in_hand(actions, answer, depth, most, len(self.full))
         weights, accepted = self._right_cases(len(actions))
-        mistaken = self._mistaken(actions, answer).repeat(3, axis=0).reshape(candidate.shape)
+        mistaken = self._mistaken(actions, answer).repeat(3, axis=0).reshape(right.shape)
         return Candidates(weights, right, candidate, accepted, mistaken)
 
     def _mistaken(self, actions: Sequence[Action], answer: int | None) -> Floats:
@@ -257,14 +259,16 @@ class TreeByClass(Posterior):
         """P(attempt i is right), shape (A,)."""
         return np.asarray(self._right.sum(axis=(1, 2)))
 
-    def candidates(self, actions: Sequence[Action], answer: int | None, depth: int) -> Candidates:
+    def candidates(
+        self, actions: Sequence[Action], answer: int | None, depth: int, most: int
+    ) -> Candidates:
         """Return what candidates depend on, each of them verified."""
         right = self._right_cases(answer)
         of_wrong, of_right = self._model.accepted
         return Candidates(
             np.stack([right, self._cases - right])[None],
             np.array([1.0, 0.0])[:, None, None],
-            self._tables.chances(actions, depth)[::-1, :, 0].transpose(1, 0, 3, 2),
+            self._tables.by_round(actions, depth, most)[:, ::-1, :, 0].transpose(0, 2, 1, 4, 3),
             of_right,
             of_wrong,
         )

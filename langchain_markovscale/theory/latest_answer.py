@@ -59,8 +59,8 @@ def decide_on_latest(
     wait = criterion.waiting.price(None)
     costs = {action: (cost + wait) / phi for action, cost in criterion.cost_per_round.items()}
     scored = not (silent or says_nothing)
-    at = tuple(costs), hand.answer, hand.depth
-    commitments = [as_they_come(posterior.unverified(*at, left), "blind")]
+    at = tuple(costs), hand.answer, hand.depth, left
+    commitments = [as_they_come(posterior.unverified(*at), "blind")]
     if scored:
         commitments.append(until_accepted(posterior.candidates(*at), left))
     plans = best_of(commitments, costs)
@@ -81,16 +81,16 @@ def until_accepted(cases: Candidates, most: int) -> Commitments:
     """
     weights, right, candidate, accepted, mistaken = cases
     found = candidate * accepted
-    rejected = 1 - found - (1 - candidate) * mistaken
-    reached = np.ones_like(rejected)
-    taken, took = np.zeros_like(rejected), np.zeros_like(rejected)
+    ends = found + (1 - candidate) * mistaken
+    reached, taken, took = np.ones_like(ends[0]), np.zeros_like(ends[0]), np.zeros_like(ends[0])
     gains, rounds = [], []
-    for _ in range(most):
-        taken, took = taken + reached * found, took + reached
-        last = reached * (candidate - found)
+    for at in range(most):
+        told = min(at, len(ends) - 1)
+        taken, took = taken + reached * found[told], took + reached
+        last = reached * (candidate[told] - found[told])
         gains.append(_by_action(weights * (taken + last - right)))
         rounds.append(_by_action(weights * took))
-        reached = reached * rejected
+        reached = reached * (1 - ends[told])
     return Commitments(np.transpose(gains).tolist(), np.transpose(rounds).tolist())
 
 

@@ -214,4 +214,4 @@ def _before_any(model: DrawModel) -> Candidates:
     rejected = missed + (1 - candidate) * (1 - mistaken)
     right = np.divide(missed, rejected, out=np.zeros_like(missed), where=rejected > 0)
     weights = model.weights[:, None] * nodes
-    return Candidates(weights[None], right, candidate[None], accepted, mistaken)
+    return Candidates(weights[None], right, candidate[None, None], accepted, mistaken)

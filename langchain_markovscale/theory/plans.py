@@ -9,6 +9,9 @@ With y the correctness of the answer in hand and p the chance that a candidate i
     blind, n rounds      revise n times and take what comes; one round for a fresh draw
     vote on, n rounds    draw n more and return what has most votes, see `theory/vote.py`
 
+Where rates settle, p falls from round to round, and the powers of R are products: a revision that
+was rejected is revised next, not the same answer once more.
+
 A commitment's worth is linear in the belief. For verdicts that are independent it is one that a
 plan attains, so it bounds the optimum from below, and deciding again each round can only raise it.
 """
@@ -20,7 +23,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.theory.posterior import Candidates, powers_of
+from langchain_markovscale.theory.posterior import Candidates
 from langchain_markovscale.types import Action
 
 Floats = NDArray[np.float64]
@@ -115,21 +118,24 @@ def verified(cases: Candidates, most: int) -> Commitments:
     """Return the commitments to take candidates until one is accepted.
 
     Args:
-        cases: What candidates depend on.
+        cases: What candidates depend on, the same in each round or told for each of them.
         most: The most rounds, at least 1.
     """
     weights, right, candidate, accepted, mistaken = cases
     found = candidate * accepted  # A
     ends = found + (1 - candidate) * mistaken  # 1 − R
-    # V − y = (A − (1 − R) y) L: what a round brings, times the rounds.
+    # V − y = Σ (A − (1 − R) y) times the chance that a round is reached.
     gains = weights * (found - right * ends)
-    actions = len(gains)
-    powers = powers_of(1 - ends.reshape(actions, -1), most)
-    each = np.empty((actions, 2, powers.shape[2]))
-    each[:, 0] = gains.reshape(actions, -1)
-    each[:, 1] = weights.reshape(len(weights), -1)
-    by_round = np.matmul(each, powers.transpose(1, 2, 0))
-    return Commitments(*np.add.accumulate(by_round, axis=2).swapaxes(0, 1).tolist())
+    told, actions = gains.shape[:2]
+    rejected = 1 - ends.reshape(told, actions, -1)
+    reached = np.empty((most, *rejected.shape[1:]))
+    reached[0] = 1.0
+    for n in range(1, most):  # `accumulate` takes several times as long
+        np.multiply(reached[n - 1], rejected[min(n, told) - 1], out=reached[n])
+    by_round = np.empty((2, most, actions))
+    np.vecdot(gains.reshape(told, actions, -1), reached, out=by_round[0])
+    np.vecdot(weights.reshape(len(weights), -1), reached, out=by_round[1])
+    return Commitments(*np.add.accumulate(by_round, axis=1).transpose(0, 2, 1).tolist())
 
 
 def as_they_come(gains: Floats, kind: Kind) -> Commitments:

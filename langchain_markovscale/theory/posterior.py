@@ -41,7 +41,8 @@ class Candidates(NamedTuple):
     Attributes:
         weights: P(case), X or 1 rows of any shape, each of which sums to 1.
         right: 1 where the answer in hand is right, else 0.
-        candidate: P(a candidate is right).
+        candidate: P(a candidate is right), by round, an axis before that of the actions; one row
+            where it is the same in each.
         accepted: P(a right candidate is accepted).
         mistaken: P(a wrong candidate is accepted).
     """
@@ -154,13 +155,17 @@ class Posterior(ABC):
         """P(answer i is right), shape (A,)."""
 
     @abstractmethod
-    def candidates(self, actions: Sequence[Action], answer: int | None, depth: int) -> Candidates:
+    def candidates(
+        self, actions: Sequence[Action], answer: int | None, depth: int, most: int
+    ) -> Candidates:
         """Return what candidates depend on if each of them is verified.
 
         Args:
-            actions: Where they come from: fresh draws, or revisions of the answer in hand.
+            actions: Where they come from: fresh draws, or revisions, which start at the answer in
+                hand and go on from what was rejected, one level deeper each.
             answer: Which is in hand.
             depth: Revisions between that and its fresh draw.
+            most: The most candidates.
         """
 
     @abstractmethod
@@ -194,33 +199,22 @@ class KeyedPosterior(Posterior):
         """Return what a vote after up to so many more fresh draws depends on."""
 
 
-def powers_of(factors: Floats, most: int) -> Floats:
-    """Return 1, f, … fⁿ⁻¹, shape (most, …).
-
-    Args:
-        factors: f, of any shape.
-        most: How many powers, n.
-    """
-    powers = np.empty((most, *factors.shape))
-    powers[0] = 1.0
-    for n in range(1, most):  # `accumulate` takes several times as long
-        np.multiply(powers[n - 1], factors, out=powers[n])
-    return powers
-
-
-def chain_gains(repair: Floats, corruption: Floats, most: int) -> Floats:
+def chain_gains(repair: Floats, corruption: Floats) -> Floats:
     """Return what n revisions add where the answer in hand is wrong, and where it is right.
 
-    a_{t+1} = λ a_t + α, so that a_n − a_0 is α or −β times 1 + λ + … + λⁿ⁻¹.
+    a_{t+1} = a_t (1 − β_t) + (1 − a_t) α_t, with a_t the chance that the answer is right.
 
     Args:
-        repair: α, shape (X, N).
-        corruption: β, shape (X, N).
-        most: The most revisions.
+        repair: α of each revision, shape (T, X, N).
+        corruption: β of each, shape (T, X, N).
 
     Returns:
-        Shape (2, N, X · most), for X rows of gains.
+        Shape (2, N, X · T), for X rows of gains.
     """
-    rounds = powers_of(1 - repair - corruption, most).cumsum(axis=0)
-    gains = np.array([repair * rounds, -corruption * rounds])
-    return np.ascontiguousarray(gains.transpose(0, 3, 2, 1).reshape(2, repair.shape[1], -1))
+    gains = np.empty((2, *repair.shape))
+    for start, row in enumerate(gains):
+        right = np.full(repair.shape[1:], float(start))
+        for gain, repaired, corrupted in zip(row, repair, corruption, strict=True):
+            right = right * (1 - corrupted) + (1 - right) * repaired
+            gain[:] = right - start
+    return np.ascontiguousarray(gains.transpose(0, 3, 2, 1).reshape(2, repair.shape[2], -1))

@@ -111,10 +111,12 @@ class DraftsPosterior(Posterior):
         """P(draft i is right), shape (A,)."""
         return self._joint.beliefs
 
-    def candidates(self, actions: Sequence[Action], answer: int | None, depth: int) -> Candidates:
+    def candidates(
+        self, actions: Sequence[Action], answer: int | None, depth: int, most: int
+    ) -> Candidates:
         """Return what candidates depend on, each of them verified."""
-        factors, candidate = sources_of(tuple(actions), depth)
-        weights = np.zeros((*candidate.shape[:3], _ACCEPTED_RIGHT.size))
+        factors, candidate = sources_of(tuple(actions), depth, most)
+        weights = np.zeros((*candidate.shape[1:4], _ACCEPTED_RIGHT.size))
         for row, sides in zip(weights, factors, strict=True):
             for side, at in enumerate(sides):
                 row[side, : at.stop - at.start] = self._pair(answer, at, AT_NODE)[side]

@@ -180,8 +180,9 @@ class Sources(NamedTuple):
     Attributes:
         factors: By action, the factor that counts where the answer in hand is wrong, and where it
             is right.
-        chances: P(a candidate is right | wrong or right in hand, value), shape (X, 2, V, 1); those
-            of revisions have fewer values than those of draws, and 0 for the rest.
+        chances: P(a candidate is right | wrong or right in hand, value), by round, one where it is
+            the same in each, shape (T, X, 2, V, 1); those of revisions have fewer values than
+            those of draws, and 0 for the rest.
     """
 
     factors: list[tuple[slice, slice]]
@@ -189,16 +190,21 @@ class Sources(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def sources_of(actions: tuple[Action, ...], depth: int) -> Sources:
-    """Return the sources of fresh draws, or of revisions at a depth; do not change them."""
+def sources_of(actions: tuple[Action, ...], depth: int, most: int) -> Sources:
+    """Return the sources of fresh draws, or of up to n revisions from a depth on.
+
+    Do not change them.
+    """
+    rounds = range(depth, depth + (most if "revise" in actions else 1))
     known = {
-        "generate": ((AT_INITIAL, AT_INITIAL), np.array([INITIAL.values] * 2)),
-        "revise": ((AT_REPAIR, AT_CORRUPTION), revisions_at(depth)),
+        "generate": ((AT_INITIAL, AT_INITIAL), np.array([[INITIAL.values] * 2])),
+        "revise": ((AT_REPAIR, AT_CORRUPTION), np.array([revisions_at(at) for at in rounds])),
     }
     factors, chances = zip(*(known[each] for each in actions), strict=True)
-    table = np.zeros((len(actions), 2, max(each.shape[1] for each in chances), 1))
-    for row, each in zip(table, chances, strict=True):
-        row[:, : each.shape[1], 0] = each
+    widest = max(each.shape[2] for each in chances)
+    table = np.zeros((len(rounds), len(actions), 2, widest, 1))
+    for column, each in enumerate(chances):
+        table[:, column, :, : each.shape[2], 0] = each
     return Sources(list(factors), table)
 
 
@@ -213,6 +219,6 @@ def revision_gains(depth: int, most: int) -> Floats:
     Returns:
         At [wrong or right in hand, α, β] as one axis, and n, shape (18, most).
     """
-    repair, kept = revisions_at(depth)
-    pairs = np.repeat(repair, len(kept))[None], 1 - np.tile(kept, len(repair))[None]
-    return chain_gains(*pairs, most).reshape(-1, most)
+    repair, kept = np.array([revisions_at(depth + at) for at in range(most)]).swapaxes(0, 1)
+    pairs = np.repeat(repair, kept.shape[1], axis=1), 1 - np.tile(kept, repair.shape[1])
+    return chain_gains(*[each[:, None] for each in pairs]).reshape(-1, most)

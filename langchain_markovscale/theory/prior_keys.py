@@ -96,12 +96,14 @@ class KeysPosterior(KeyedPosterior):
         rejected += new_right * nodes[-1].dot(_REJECTED_RIGHT)
         return NextDraw(again[:, None], np.array([rejected, new - rejected]))
 
-    def candidates(self, actions: Sequence[Action], answer: int | None, depth: int) -> Candidates:
+    def candidates(
+        self, actions: Sequence[Action], answer: int | None, depth: int, most: int
+    ) -> Candidates:
         """Return what candidates depend on, each of them verified."""
-        factors, candidate = sources_of(tuple(actions), depth)
+        factors, candidate = sources_of(tuple(actions), depth, most)
         by_hand = self._by_hand(answer)
         pairs = [(self._given.T * each).dot(self._scored.verdicts) for each in by_hand]
-        weights = np.zeros((*candidate.shape[:3], _ACCEPTED.size))
+        weights = np.zeros((*candidate.shape[1:4], _ACCEPTED.size))
         for row, sides in zip(weights, factors, strict=True):
             for weight, pair, at in zip(row, pairs, sides, strict=True):
                 weight[: at.stop - at.start] = pair[at]

@@ -59,8 +59,8 @@ class Situation:
         """
         ahead = _Ahead(tuple(actions), most, scored)
         if ahead not in self._commitments:
-            at = ahead.actions, self.hand.answer, self.hand.depth
-            found = [as_they_come(self.posterior.unverified(*at, most), "blind")]
+            at = ahead.actions, self.hand.answer, self.hand.depth, most
+            found = [as_they_come(self.posterior.unverified(*at), "blind")]
             if scored:
                 found.append(verified(self.posterior.candidates(*at), most))
             self._commitments[ahead] = found

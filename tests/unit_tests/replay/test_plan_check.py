@@ -134,5 +134,8 @@ def test_it_is_measured_with_delivery_by_question():
         else:
             assert row.plan_check is None
     chains = recorded(questions=90, seed=5, starts=1, revisions=3)
-    rows = measure_delivery(chains, lambda _: rates).rows
+    for row in measure_delivery(chains, lambda _: rates).rows:
+        assert (row.plan_check is None) == (not row.at_its_word.went_on)
+    cut = [each | {"attempts": each["attempts"][:2]} for each in chains[30:]]
+    rows = measure_delivery([*chains[:30], *cut], lambda _: rates).rows
     assert any(row.at_its_word.went_on and row.plan_check is None for row in rows)

@@ -109,8 +109,9 @@ def revised_until_accepted(
 ) -> tuple[float, float]:
     """(V, L) of revisions of the answer in hand until one is accepted, at most n, else itself.
 
-    Each is a revision of the answer in hand, and what it comes to is forgotten where it is
-    rejected: all answers but the one in hand and the right one are new.
+    Each has the rates of a depth more, and what it comes to is forgotten where it is rejected: it
+    is as likely right as a revision of the answer in hand, and all answers but that and the right
+    one are new.
     """
     worth = rounds = 0.0
     for hypothesis, row in over_keys(rates, attempts)[0].items():
@@ -140,7 +141,8 @@ def _revised(rates, k, right, judged, in_hand, factor, n):
         known = judged.get(answer, (0, 0))
         accepted = accepts_next(rates, k, answer == right, known)
         rejected = {**judged, answer: (known[0], known[1] + 1)}
-        later, length = _revised(rates, k, right, rejected, in_hand, factor, n - 1)
+        settled = factor * rates.settling
+        later, length = _revised(rates, k, right, rejected, in_hand, settled, n - 1)
         worth += chance * (accepted * (answer == right) + (1 - accepted) * later)
         rounds += chance * (1 - accepted) * length
     return worth, rounds

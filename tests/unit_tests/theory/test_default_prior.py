@@ -84,21 +84,24 @@ def test_what_plans_depend_on_is_that_of_every_class(attempts, data):
     depth = posterior.depths[posterior.latest[answer]]
     settled = 0.5**depth
     for cases, chance in (
-        (posterior.candidates(("generate",), answer, depth), (right * P).sum() + (wrong * P).sum()),
         (
-            posterior.candidates(("revise",), answer, depth),
+            posterior.candidates(("generate",), answer, depth, 1),
+            (right * P).sum() + (wrong * P).sum(),
+        ),
+        (
+            posterior.candidates(("revise",), answer, depth, 1),
             (right * (1 - B * settled)).sum() + (wrong * A * settled).sum(),
         ),
     ):
         assert cases.weights.sum() == pytest.approx(1)
-        in_hand, candidate = cases.weights * cases.right, cases.weights * cases.candidate
+        in_hand, candidate = cases.weights * cases.right, cases.weights * cases.candidate[0]
         assert in_hand.sum() == pytest.approx(right.sum(), abs=1e-7)
         assert candidate.sum() == pytest.approx(chance, abs=1e-7)
         assert ((cases.accepted >= 0) & (cases.accepted <= 1)).all()
         assert ((cases.mistaken >= -1e-12) & (cases.mistaken <= 1 + 1e-12)).all()
     revising, drawing = posterior.unverified(("revise", "generate"), answer, depth, 2)
     gains = wrong * A * settled - right * B * settled
-    again = gains * (1 - A * settled - B * settled)
+    again = 0.5 * gains * (1 - A * settled - B * settled)
     assert revising == pytest.approx([gains.sum(), gains.sum() + again.sum()], abs=1e-7)
     drawn = ((right + wrong) * P).sum() - right.sum()
     assert drawing == pytest.approx([drawn, drawn], abs=1e-7)

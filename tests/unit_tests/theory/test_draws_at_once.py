@@ -317,7 +317,11 @@ def test_what_batches_gain_and_take_is_that_of_playing_them(classes, right, at_o
     cost, share = 0.01, 1 / len(classes)
     chance, accepted, mistaken = np.array(classes).T[:, None]
     cases = Candidates(
-        np.full((1, len(classes)), share), right * np.ones(len(classes)), chance, accepted, mistaken
+        np.full((1, len(classes)), share),
+        right * np.ones(len(classes)),
+        chance[None],
+        accepted,
+        mistaken,
     )
     plan = best_in_batches([verified(cases, left)], cost, wait, at_once, left)
     played = {}

@@ -48,17 +48,17 @@ def test_what_plans_depend_on_is_that_of_every_labelling(attempts, data):
     settled = 0.5 ** posterior.depths[draft]
     revised = (right * (1 - B * settled) + wrong * A * settled).sum()
     for cases, chance in (
-        (posterior.candidates(("generate",), draft, 0), (whole * P).sum()),
-        (posterior.candidates(("revise",), draft, posterior.depths[draft]), revised),
+        (posterior.candidates(("generate",), draft, 0, 1), (whole * P).sum()),
+        (posterior.candidates(("revise",), draft, posterior.depths[draft], 1), revised),
     ):
         assert cases.weights.sum() == pytest.approx(1)
-        in_hand, candidate = cases.weights * cases.right, cases.weights * cases.candidate
+        in_hand, candidate = cases.weights * cases.right, cases.weights * cases.candidate[0]
         assert in_hand.sum() == pytest.approx(right.sum(), abs=1e-7)
         assert candidate.sum() == pytest.approx(chance, abs=1e-7)
     actions, depth = ("revise", "generate"), posterior.depths[draft]
     revising, drawing = posterior.unverified(actions, draft, depth, 2)
     gains = wrong * A * settled - right * B * settled
-    again = gains * (1 - A * settled - B * settled)
+    again = 0.5 * gains * (1 - A * settled - B * settled)
     assert revising == pytest.approx([gains.sum(), gains.sum() + again.sum()], abs=1e-7)
     assert drawing == pytest.approx([(whole * P).sum() - right.sum()] * 2, abs=1e-7)
 
@@ -71,7 +71,7 @@ def test_beyond_eight_fresh_drafts_are_exact():
     assert found == pytest.approx([chance.sum() for chance in right], abs=1e-6)
     posterior = BELIEF.posterior(attempts)
     for draft in range(9):
-        cases = posterior.candidates(("revise", "generate"), draft, 0)
+        cases = posterior.candidates(("revise", "generate"), draft, 0, 1)
         in_hand = (cases.weights * cases.right).sum(axis=(1, 2, 3))
         assert in_hand == pytest.approx([found[draft]] * 2)
 

@@ -33,17 +33,20 @@ def cases_of(draw, n, rows):
     return [np.array(draw(per_case)) for _ in range(rows)]
 
 
-@given(st.data(), st.integers(1, 6))
-def test_a_verified_plan_is_worth_what_following_it_round_by_round_brings(data, most):
+@given(st.data(), st.integers(1, 6), st.booleans())
+def test_a_verified_plan_is_worth_what_following_it_round_by_round_brings(data, most, falling):
     candidates = Candidates(*cases(data.draw, 3))
     other = Candidates(candidates.weights, *cases_of(data.draw, len(candidates.right), 4))
-    stacked = (np.array(each) for each in zip(candidates, other, strict=True))
-    found = verified(Candidates(*stacked), most)
+    stacked = Candidates(*(np.array(each) for each in zip(candidates, other, strict=True)))
+    settled = np.array([0.7**at if falling else 1.0 for at in range(most if falling else 1)])
+    by_round = settled[:, None, None] * stacked.candidate
+    found = verified(stacked._replace(candidate=by_round), most)
 
     def follow(right, candidate, accept, mistaken, n):
         if n == 0:
             return right, 0.0
-        later, rounds = follow(right, candidate, accept, mistaken, n - 1)
+        below = candidate * 0.7 if falling else candidate
+        later, rounds = follow(right, below, accept, mistaken, n - 1)
         rejected = candidate * (1 - accept) + (1 - candidate) * (1 - mistaken)
         return candidate * accept + rejected * later, 1 + rejected * rounds
 
@@ -58,15 +61,18 @@ def test_a_verified_plan_is_worth_what_following_it_round_by_round_brings(data, 
 
 
 @given(st.data(), st.integers(1, 6))
-def test_a_blind_plan_is_worth_what_powers_of_the_chain_say(data, most):
+def test_a_blind_plan_is_worth_what_products_of_the_chains_say(data, most):
     weights, rights, *rates = cases(data.draw, 2)
-    if_wrong, if_right = chain_gains(*(each[None] for each in rates), most)
+    settled = 0.7 ** np.arange(most)
+    if_wrong, if_right = chain_gains(*(settled[:, None, None] * each for each in rates))
     found = (weights * (1 - rights)).dot(if_wrong) + (weights * rights).dot(if_right)
     for n in range(1, most + 1):
         gain = 0.0
         for weight, right, repair, corruption in zip(weights, rights, *rates, strict=True):
-            step = np.array([[1 - corruption, corruption], [repair, 1 - repair]])
-            after = np.array([right, 1 - right]) @ np.linalg.matrix_power(step, n)
+            after = np.array([right, 1 - right])
+            for factor in settled[:n]:
+                moves = np.array([[-corruption, corruption], [repair, -repair]])
+                after = after @ (np.eye(2) + factor * moves)
             gain += weight * (after[0] - right)
         assert found[n - 1] == pytest.approx(gain, abs=1e-12)
 
@@ -108,7 +114,7 @@ def test_where_verdicts_are_drawn_anew_drawing_until_accepted_is_exact(known, at
     posterior = Belief(known).posterior(attempts)
     belief = 0.0 if answer is None else posterior.beliefs[answer]
     expected = [drawn_until_accepted(known, attempts, in_hand, n) for n in (1, 2, 3)]
-    check(verified(posterior.candidates(DRAW, answer, 0), 3), belief, expected)
+    check(verified(posterior.candidates(DRAW, answer, 0, 3), 3), belief, expected)
     gain = sum(np.dot(row, known.initial) for row in over_keys(known, attempts)[0].values())
     found = posterior.unverified(DRAW, answer, 0, 3)
     assert found + belief == pytest.approx(np.full((1, 3), gain), abs=1e-9)
@@ -124,7 +130,7 @@ def test_where_verdicts_are_drawn_anew_revising_until_accepted_is_exact(
     posterior = Belief(known).posterior(attempts)
     belief = 0.0 if answer is None else posterior.beliefs[answer]
     expected = [revised_until_accepted(known, attempts, in_hand, depth, n) for n in (1, 2, 3)]
-    check(verified(posterior.candidates(REVISE, answer, depth), 3), belief, expected)
+    check(verified(posterior.candidates(REVISE, answer, depth, 3), 3), belief, expected)
 
 
 @settings(max_examples=30, deadline=None)
@@ -138,7 +144,7 @@ def test_blind_revisions_start_from_the_answer_in_hand(known, attempts, depth, d
     repair, corruption = np.array(known.repair) * factor, np.array(known.corruption) * factor
     found = Belief(known).posterior(attempts).unverified(REVISE, answer, depth, 2)[0]
     gains = wrong * repair - right * corruption
-    again = gains * (1 - repair - corruption)
+    again = known.settling * gains * (1 - repair - corruption)
     assert found == pytest.approx([gains.sum(), gains.sum() + again.sum()], abs=1e-9)
 
 
@@ -170,12 +176,12 @@ def test_verdicts_that_repeat_themselves_are_allowed_for_within_small_errors():
         for name, candidates, expected in (
             (
                 "drawn",
-                posterior.candidates(DRAW, answer, 0),
+                posterior.candidates(DRAW, answer, 0, 3),
                 drawn_until_accepted(known, attempts, key, 3),
             ),
             (
                 "revised",
-                posterior.candidates(REVISE, answer, 0),
+                posterior.candidates(REVISE, answer, 0, 3),
                 revised_until_accepted(known, attempts, key, 0, 3),
             ),
         ):
@@ -189,7 +195,7 @@ def test_a_rejected_answer_that_gets_its_verdict_again_promises_nothing():
     # The right answer was seen and rejected for good: nothing that comes will be accepted.
     sticky = replace(ONE, verdict_correlation=1.0, specificity=1.0, coincidence=1.0)
     posterior = Belief(sticky).posterior([attempt("a", REJECT), attempt("b", REJECT)])
-    found = verified(posterior.candidates(DRAW, 0, 0), 8)
+    found = verified(posterior.candidates(DRAW, 0, 0, 8), 8)
     assert found.gains[0] == pytest.approx(np.zeros(8), abs=1e-9)
     assert found.rounds[0][-1] == pytest.approx(8)
 
@@ -197,7 +203,7 @@ def test_a_rejected_answer_that_gets_its_verdict_again_promises_nothing():
 def test_following_a_verified_plan_brings_what_it_says():
     random, played, right, rounds = Random(3), 40_000, 0, 0
     posterior = Belief(ONE).posterior([attempt("a", REJECT)])
-    found, belief = verified(posterior.candidates(DRAW, 0, 0), 4), posterior.beliefs[0]
+    found, belief = verified(posterior.candidates(DRAW, 0, 0, 4), 4), posterior.beliefs[0]
     for _ in range(played):
         answer = random.random() < belief
         for _ in range(4):
