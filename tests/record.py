@@ -155,9 +155,9 @@ def summary(record: dict[str, list[list[Row]]]) -> str:
     ]
     ahead, behind = (sum(sign * lead > 0 for lead in leads) for sign in (1, -1))
     return (
-        f"Net of cost it was ahead {ahead} times of {len(leads)}, behind {behind} times, and equal "
-        f"{len(leads) - ahead - behind} times; by {np.mean(leads):+.1f} points on average, between "
-        f"{min(leads):+.1f} and {max(leads):+.1f}."
+        f"Of {len(leads)} comparisons net of cost, it was ahead in {ahead}, behind in {behind}, "
+        f"and equal in {len(leads) - ahead - behind}; by {np.mean(leads):+.1f} points on average, "
+        f"between {min(leads):+.1f} and {max(leads):+.1f}."
     ).replace("-", "−")
 
 

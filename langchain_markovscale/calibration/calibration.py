@@ -145,7 +145,8 @@ class Calibration:
             delivery: Whether to replay the criterion on the traces, fitted on one half of the
                 questions and played on the other, so that decisions count on what it delivered and
                 not on what it promised. Needs labelled traces of at least 30 questions, 60 or
-                more, with several draws or revisions; of fewer nothing is measured.
+                more, with several draws or revisions; of fewer nothing is measured, and decisions
+                count on .85 of what is promised.
 
         Raises:
             ValueError: If there are no attempts, an option makes no sense, or nothing identifies

@@ -74,8 +74,8 @@ class RuleOptions(TypedDict, total=False):
             less wrong; the run then ends at the first such score. By default what the verifier
             says of itself, see `FunctionVerifier`; a router, which sees scores alone, is told.
         delivery: Whether to count only on that part of a promised gain that the rule has delivered
-            on the traces of the calibration, where that was measured, which is the default; see
-            `Criterion`.
+            on the traces of the calibration, or on .85 of it where that was not measured, which is
+            the default; see `Criterion`.
         draws_at_once: How many fresh draws are made side by side: one, which is the default, a
             number k, or `"auto"`: as many as are worth most, where waiting has a price.
         cost_per_second: What a second of waiting costs, in units of accuracy: its price as a share

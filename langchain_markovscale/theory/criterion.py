@@ -15,14 +15,13 @@ from typing import Any
 
 from langchain_markovscale.theory.belief import Belief
 from langchain_markovscale.theory.decision_cache import Cache, Pattern, pattern_of
-from langchain_markovscale.theory.delivery import Delivery
+from langchain_markovscale.theory.delivery import UNMEASURED, Delivery
 from langchain_markovscale.theory.draws_at_once import AtOnce, Waiting
 from langchain_markovscale.theory.in_hand import without_repeated
 from langchain_markovscale.theory.planner import Planner
 from langchain_markovscale.theory.plans import Outlook, Plan, worth_of
 from langchain_markovscale.theory.posterior import KeyedPosterior
 from langchain_markovscale.theory.prior import PriorBelief
-from langchain_markovscale.theory.prior_factors import DELIVERED
 from langchain_markovscale.theory.rates import (
     HasRates,
     Rates,
@@ -74,10 +73,10 @@ class Criterion:
             less wrong: .8 of the tests is a rejection, and only says which draft is nearer. It is
             exact for what it checks: tests that it does not see may still fail.
         delivery: Whether to count only on that part φ of a promised gain that the rule has
-            delivered on the traces of the calibration, where that was measured: it then goes on
-            iff some plan has φ·G − c·L > 0, G its gain and L its rounds. A `Delivery` is used in
-            place of the calibration's. The training-free variant, whose rates were not fitted,
-            counts on the whole gain.
+            delivered on the traces of the calibration, or on .85 of it where that could not be
+            measured: it then goes on iff some plan has φ·G − c·L > 0, G its gain and L its rounds.
+            A `Delivery` is used in place of the calibration's. Rates that were stated and not
+            fitted keep their promises: φ is 1.
         draws_at_once: How many fresh draws a round trip makes, side by side: one, which is the
             default; k of them, or as many as are left; or `"auto"`, as many as are worth most. That
             is one where waiting costs nothing, or where its time is not known.
@@ -89,8 +88,7 @@ class Criterion:
 
     Attributes:
         waiting: How draws are made at once, and the price of time.
-        phi: φ in [0, 1] of the actions and the cost; 1 where it was not measured, or is not used,
-            and a little less for the untouched default prior, of which nothing was measured.
+        phi: φ in [0, 1] of the actions and the cost.
 
     Raises:
         ValueError: If an argument leaves its range.
@@ -129,9 +127,7 @@ class Criterion:
         if delivery is True:
             delivery = getattr(calibration, "delivery", None) or True
         self.delivery = delivery
-        self.phi = 1.0 if self.belief.measured or not delivery else DELIVERED
-        if isinstance(delivery, Delivery) and variant != "training_free":
-            self.phi = delivery.at(self.actions, self.cost_per_round)
+        self.phi = self._delivered()
         # Deciding by φ·G − c·L is deciding at a cost of c/φ.
         self._stretch = self.phi or 1.0
         costs = self.cost_per_round
@@ -346,6 +342,16 @@ class Criterion:
         left = self.max_rounds - 1
         outlook = Outlook(left, scored, True, class_weights, wait / self._stretch)
         return self._planner.best(situation_of(self.belief, [first], class_weights), outlook)
+
+    def _delivered(self) -> float:
+        """Return φ, see `Delivery`; rates that were stated and not fitted keep their promises."""
+        if not self.delivery:
+            return 1.0
+        own = self.variant != "training_free"
+        if own and isinstance(self.delivery, Delivery):
+            return self.delivery.at(self.actions, self.cost_per_round)
+        fitted = own and getattr(self._calibration, "fitted", None) is not None
+        return UNMEASURED if fitted or not self.belief.measured else 1.0
 
     def _pays(self, plan: Plan) -> bool:
         return self.phi > 0 and worth_of(plan) > TOLERANCE

@@ -60,14 +60,6 @@ SETTLING = 0.5
 DEEPEST = 40  # by then settled rates are 1e-12 of the first
 ACCEPT_THRESHOLD = 0.5
 
-DELIVERED = 0.85
-"""φ, what is counted of a promised gain.
-
-The prior's promises have been kept in the mean, not in each loop: a first answer that a weak
-verifier rejects is worth another draw only just. Between .8 and .9 nothing changes on the pools of
-other people's loops, at 1 a loop lost 1.8 points to one pass.
-"""
-
 _NODES = tuple(product(zip(*LENIENCY, strict=True), zip(*SEPARATION, strict=True)))
 SCORES = ScoreOrder(tuple(z for (z, _), _ in _NODES), tuple(delta for _, (delta, _) in _NODES))
 """The likelihood of scores at each (z, δ), the nodes."""

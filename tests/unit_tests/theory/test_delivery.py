@@ -8,10 +8,18 @@ from statistics import fmean, variance
 import numpy as np
 import pytest
 from hypothesis import assume, given, strategies as st
+from pools import recorded
 from runs import runs
 
 from langchain_markovscale import Calibration, Criterion, Rates
-from langchain_markovscale.theory.delivery import COSTS, Delivered, Delivery, Played, phi_of
+from langchain_markovscale.theory.delivery import (
+    COSTS,
+    UNMEASURED,
+    Delivered,
+    Delivery,
+    Played,
+    phi_of,
+)
 
 BOTH = ("revise", "generate")
 RATES = Rates((0.5, 0.5), (0.8, 0.3), (0.5, 0.2), (0.05, 0.1), 0.8, 0.7, coincidence=0.3)
@@ -97,9 +105,14 @@ def test_between_two_costs_phi_is_interpolated_in_the_logarithm_and_held_beyond(
     assert delivery.at(BOTH, {"revise": 0.03, "generate": 0.07}) == delivery.at(BOTH, 0.05)
 
 
-def test_actions_that_were_not_measured_are_taken_at_their_word():
-    assert table((0.2,) * 5).at(("revise",), 0.01) == 1.0
-    assert Delivery(40, 80, 2, 0.9, 0.5, ()).at(BOTH, 0.01) == 1.0
+def test_what_was_not_measured_is_counted_on_a_little_less_than_it_promises():
+    assert table((0.2,) * 5).at(("revise",), 0.01) == UNMEASURED
+    assert Delivery(40, 80, 2, 0.9, 0.5, ()).at(BOTH, 0.01) == UNMEASURED
+    traces = recorded(questions=25, starts=3, revisions=0)
+    few = Calibration.fit(traces, n_bootstrap=0)
+    assert few.delivery is None
+    assert Criterion(few).phi == UNMEASURED
+    assert Criterion(few.rates).phi == Criterion(few, delivery=False).phi == 1
 
 
 def test_a_table_goes_to_json_and_comes_back_with_the_calibration(tmp_path):
@@ -162,7 +175,7 @@ def test_delivery_is_counted_on_unless_that_is_not_wanted_or_the_rates_are_the_p
     assert Criterion(calibration, variant="gate").phi == 0.5
     assert Criterion(calibration, delivery=False).phi == 1
     assert Criterion(calibration, variant="training_free").phi == 1
-    assert Criterion(calibration, actions=("revise",)).phi == 1
+    assert Criterion(calibration, actions=("revise",)).phi == UNMEASURED
     assert Criterion(RATES).phi == 1
     assert Criterion(RATES, delivery=calibration.delivery).phi == 0.5
 
