@@ -71,10 +71,12 @@ def _mention_key(choices: Sequence[str]) -> AnswerKey:
     non_numbers = {name: choice for name, choice in names.items() if name not in numbers}
     by_spelling = non_numbers | {_folded_spelling(choice): choice for choice in choices}
     pattern = re.compile("|".join(map(_as_word, sorted(filter(None, by_spelling), key=len)[::-1])))
+    longest = max(map(len, choices), default=0) + _MOST_AROUND
 
     def key(text: str) -> str | None:
         text = without_thoughts(text)
-        if (choice := names.get(in_one_spelling(text) or "")) is not None:
+        alone = in_one_spelling(text) if len(text) <= longest else None
+        if (choice := names.get(alone or "")) is not None:
             return choice
         number = numbers.get(last_numeral(text) or "")
         if number is not None and not non_numbers:
@@ -83,6 +85,9 @@ def _mention_key(choices: Sequence[str]) -> AnswerKey:
         return by_spelling[mentions[-1]] if mentions else number
 
     return key
+
+
+_MOST_AROUND = 1_000  # characters of space and punctuation around a choice that stands alone
 
 
 def _folded_spelling(text: str) -> str:

@@ -250,17 +250,21 @@ def chosen_options(text: str) -> Iterator[re.Match[str]]:
 
 
 def _found(field: str, text: str) -> Iterator[re.Match[str]]:
-    words = words_in(text, _words_by_letter(field))
+    words = words_in(text, _words_by_letter(field, text.isascii()))
+    if not words:
+        return
     found = [place for word in words for place in _places(text, word)]
     for position, word in sorted(found, reverse=True)[:MOST_FORMS]:
         if match := _form(word).match(text, position):
             yield match
 
 
-@lru_cache(maxsize=2)
-def _words_by_letter(field: str) -> dict[str, list[str]]:
+@lru_cache(maxsize=4)
+def _words_by_letter(field: str, ascii_only: bool) -> dict[str, list[str]]:
     words = "|".join(filter(None, (getattr(forms, field) for forms in LANGUAGES.values())))
-    return by_letter(dict.fromkeys(words.split("|")))
+    return by_letter(
+        [word for word in dict.fromkeys(words.split("|")) if word.isascii() or not ascii_only]
+    )
 
 
 def by_letter(words: Collection[str]) -> dict[str, list[str]]:
@@ -279,7 +283,11 @@ _FREQUENT = "qjxzkvbpygfwmucldrhsinoate "  # in English, from rare to frequent
 def words_in(text: str, by_letter: dict[str, list[str]]) -> list[str]:
     """Return the words that stand anywhere in a text; those without their letter are not tried."""
     return [
-        word for letter in by_letter if letter in text for word in by_letter[letter] if word in text
+        word
+        for letter, words in by_letter.items()
+        if letter in text
+        for word in words
+        if word in text
     ]
 
 

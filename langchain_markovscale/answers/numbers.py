@@ -89,7 +89,7 @@ _SEVERAL = re.compile(
     r"(?:[a-z][ ]?=[ ]?)?"
     r"(?:\\boxed\{)?-?\d"
 )
-_HASHES = re.compile(r"^[ \t]*####(?!#)[ \t]*", re.MULTILINE)
+_HASHES = re.compile(r"####(?<!#####)(?!#)[ \t]*")
 _BOX = re.compile(r"\\(?:f?boxed|fbox|framebox)[ ]?(?:\{(?!\s*\})|(?=-?\d|\\[dtc]?frac))")
 _MARKS_OF_RESULTS = {"####": _HASHES, "box": _BOX}
 _BOLD = re.compile(r"\*\*([^*\n]{1,60})\*\*")
@@ -162,7 +162,7 @@ def _last_after(
         if COPULA.search(text, end, begin):
             stop = _SENTENCE_END.search(text, begin, begin + 400)
             sentence = text[begin : stop.start() if stop else begin + 400]
-            if not _DENIED.search(sentence) or " but " in sentence:
+            if _DIGIT.search(sentence) and (not _DENIED.search(sentence) or " but " in sentence):
                 matches = list(NUMERAL.finditer(plain_digits(raw[begin : begin + len(sentence)])))
                 if matches:
                     part = _WITHIN_OPERATION.search(matches[-1].string[: matches[-1].start()])
@@ -261,7 +261,6 @@ _POWERS = re.compile(r"[A-Za-z)}]\^?\{?-?\d")
 # ---- The last number
 
 _DIGIT = re.compile("[\\d\u00bc-\u00be\u2150-\u215e]")
-_TO_LAST_DIGIT = re.compile(f".*{_DIGIT.pattern}", re.DOTALL)
 _LABEL_LINE = re.compile(r"^[ \t>*_-]{0,8}\d{1,2}[.)][ \t]+[^\s\d]", re.MULTILINE)
 _PRECISION = re.compile(r"[ -]?(?:decimals?|significant|sig\.?|s\.?f\.?|d\.?p\.?)(?![A-Za-z])")
 _LABEL_AFTER = re.compile(r"[.)][ \t]+[^\s\d]")
@@ -274,12 +273,13 @@ _ENDLESS = re.compile(r"[\d.,]+")  # what a numeral of thousands of characters c
 
 def _last(text: str) -> str | None:
     """Return the value of the last numeral, which is seldom far from the last digit."""
-    to_last_digit = _TO_LAST_DIGIT.match(text)
-    if to_last_digit is None:
+    from_the_end = _DIGIT.search(text[::-1])
+    if from_the_end is None:
         return None
-    begin = end = min(len(text), to_last_digit.end() + FARTHEST_AFTER)
-    for size, margin in ((56, 20), (160, 40), (1_000, 60), (_FARTHEST, 60), (0, 60)):
-        begin = max(0, end - size if size else _before_endless(text, begin) - margin)
+    last = len(text) - from_the_end.start()
+    begin, end = last, last + FARTHEST_AFTER
+    for size, margin in ((32, 20), (136, 40), (1_000, 60), (_FARTHEST, 60), (0, 60)):
+        begin = max(0, last - size if size else _before_endless(text, begin) - margin)
         window = plain_digits(text[begin:end])
         matches = list(NUMERAL.finditer(window))
         for _ in range(_MOST_PASSED):

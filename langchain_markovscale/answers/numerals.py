@@ -50,6 +50,9 @@ def _plain_characters() -> dict[int, str]:
 
 _SUPERSCRIPTS = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207b\u207a"
 _PLAIN = _plain_characters() | str.maketrans(_SUPERSCRIPTS, "0123456789-+")
+_PLAIN_ALONE = {
+    char: "^" * (char in _SUPERSCRIPTS) + char.translate(_PLAIN) for char in map(chr, _PLAIN)
+}
 _NOT_PLAIN = re.compile(  # most characters are refused here, for speed
     "["
     + re.escape("".join(chr(code) for code in _PLAIN if code < 0x10000))
@@ -86,15 +89,16 @@ def plain_digits(text: str) -> str:
 
 def _plain_run(match: re.Match[str]) -> str:
     run = match[0]
+    if len(run) == 1:  # for speed
+        return _PLAIN_ALONE.get(run, run)
     if _POWER_SIGN.search(run):
         run = _POWER_BEGINS.sub("^", run)
     return run.translate(_PLAIN)
 
 
 def _plain_tex_fraction(match: re.Match[str]) -> str:
-    mixed, *braced, over, under = match.groups()
-    space = "" if mixed is None else " "
-    return f"{space}{braced[0] or over}/{braced[1] or under}"
+    over, under = match.group(2, 3) if match[2] else match.group(4, 5)
+    return f"{over}/{under}" if match["mixed"] is None else f" {over}/{under}"
 
 
 _EXPONENT = (
@@ -121,8 +125,7 @@ NUMERAL = re.compile(
 
 _FORMS = re.compile(
     r"""
-    (?P<plain>\d*(?:\.\d+)?)
-    |(?P<decimal_comma>0,\d+ | \d{5,},\d{1,2})
+    (?P<decimal_comma>0,\d+ | \d{5,},\d{1,2})
     |(?P<comma>\d{1,3}(?:,\d{3})+ | \d{1,2}(?:,\d{2})+,\d{3})(?:\.(?P<comma_decimals>\d+))?
     |(?P<space>\d{1,3}(?:[ \u00a0]\d{3})+)(?:[.,](?P<space_decimals>\d+))?
     |(?P<mark>\d{1,3}(?:'\d{3})+ | \d{1,3}(?:_\d{3})+)(?:[.,](?P<mark_decimals>\d+))?
@@ -196,13 +199,14 @@ def _decimal(run: str, *, decimal_comma: bool = False) -> str | None:
     """Write a numeral as plain digits: no separators, leading or trailing zeros."""
     if run.isdigit():
         return run.lstrip("0") or "0"
+    integer, point, decimals = run.partition(".")
+    if (integer + decimals).isdigit() and bool(point) == bool(decimals):
+        return _written(integer, decimals)
     form = _FORMS.fullmatch(run)
     if form is None:
         integer, comma, decimals = run.partition(",")
         if not (decimal_comma and comma and integer.isdigit() and decimals.isdigit()):
             return None
-    elif form["plain"] is not None:
-        integer, _, decimals = run.partition(".")
     elif form["decimal_comma"] is not None:
         integer, _, decimals = run.partition(",")
     else:

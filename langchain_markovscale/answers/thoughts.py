@@ -38,7 +38,10 @@ _TAG = re.compile(
     "(?:[|\uff5c]?>|[\u25b7\\]])?)",
     re.IGNORECASE,
 )
-_MAY_HOLD_TAG = re.compile(r"<[/|\uff5c]?\s?[A-Za-z]|\u25c1/?[Tt]|\[/?[Tt]")
+_MAY_HOLD_TAG = (  # one pattern for each bracket, for speed
+    *(re.compile(r"<[/|\uff5c]?\s?[A-Za-z]"), re.compile(r"\u25c1/?[Tt]")),
+    re.compile(r"\[/?[Tt]"),
+)
 _MOST_TAGS = 200
 _TALK = "`'\"\u201c\u201d\u2018\u2019\u00ab"  # before a tag that is quoted
 _TALKED_OF = re.compile(
@@ -98,7 +101,7 @@ def split_thoughts(text: str) -> Spoken:
         Answer and thoughts. A reply without thoughts is returned as it is.
     """
     marked = "<" in text or "[" in text or "\u25c1" in text  # for speed
-    if not marked or _MAY_HOLD_TAG.search(text) is None:
+    if not marked or not any(form.search(text) for form in _MAY_HOLD_TAG):
         bare = _BARE_CHANNELS.match(text) if "assistant" in text else None
         return _spoken([text[bare.end() :]], [bare["thoughts"]]) if bare else _silent(text)
     if "<|channel|>" in text and (channels := _channels(text)) is not None:
