@@ -3,12 +3,13 @@ r"""The content of LaTeX's `\boxed{…}`, which marks a final answer, and its no
 import re
 
 from langchain_markovscale.answers.numerals import canonical_number
+from langchain_markovscale.answers.run_on import run_on
+from langchain_markovscale.answers.statements import BOX
 from langchain_markovscale.answers.surroundings import number_with_unit
 
-_BOX = r"\\(?:f?boxed|fbox|framebox|Boxed)"
-_BOX_TOKEN = re.compile(rf"{_BOX}\s*+\{{|\\[\\{{}}]|[{{}}]")
+_BOX_TOKEN = re.compile(rf"{BOX}\s*+\{{|\\[\\{{}}]|[{{}}]")
 _BARE_BOX = re.compile(  # a box without braces, of what is one thing
-    rf"{_BOX}(?![A-Za-z{{])[ ]?(-?(?:\\[dtc]?frac(?:\s?\{{[^{{}}]{{1,40}}\}}|\s?\d){{2}}"
+    rf"{BOX}(?!\{{)[ ]?(-?(?:\\[dtc]?frac(?:\s?\{{[^{{}}]{{1,40}}\}}|\s?\d){{2}}"
     r"|\\(?:text|textbf|mathrm|mathbf|sqrt)\s?(?:\{[^{}]{1,40}\}|\d)"
     r"|\$?\d+(?:[.,]\d+)*%?|[A-Z](?![A-Za-z])))"
 )
@@ -31,13 +32,18 @@ def last_box(text: str) -> str | None:
 
     Empty boxes, as in "put it in `\boxed{}`", do not count.
     """
-    begin = text.find("box")
-    if begin < 0:
+    if "box" not in text and "Boxed" not in text:
         return None
+    going_on = run_on(text)
+    inner = None if going_on is None else _last_box(going_on.before)
+    return _last_box(text) if inner is None else inner
+
+
+def _last_box(text: str) -> str | None:
     text = _BARE_BOX.sub(r"\\boxed{\1}", text)
     opened: list[int] = []  # where the content of each open brace starts; -1 if it opens no box
     last, content = -1, None
-    for match in _BOX_TOKEN.finditer(text, max(0, begin - len("\\frame"))):
+    for match in _BOX_TOKEN.finditer(text):
         token = match[0]
         if token == "}" and opened:
             start = opened.pop()

@@ -2,13 +2,10 @@
 
 Everything is in lower case. To add a language, add its entry: the words that name an answer or
 choose an option, and regular expressions without groups for what follows an option that is right or
-wrong and what stands before one that is denied. Between a word and its option or number there may be
-space, punctuation, markup and copulas ("is therefore option"), which `FILL` skips.
+wrong and what stands before one that is denied.
 """
 
 import re
-from collections import Counter
-from collections.abc import Collection, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -25,6 +22,9 @@ class Forms(NamedTuple):
         alternative: Stands between two options of which neither is chosen: "or".
         thousands: Words that multiply the number before them, with their power of ten; 0 where the
             word may mean something else.
+        question: Words that open a question, before a colon.
+        bound: What makes a bound of the number that follows: "at least"; no regular expressions.
+        bounded: What makes a bound of the number before, alike: "or more".
     """
 
     answer: str
@@ -34,6 +34,9 @@ class Forms(NamedTuple):
     denial: str = ""
     alternative: str = ""
     thousands: tuple[tuple[str, int], ...] = ()
+    question: str = ""
+    bound: str = ""
+    bounded: str = ""
 
 
 LANGUAGES: dict[str, Forms] = {
@@ -57,6 +60,9 @@ LANGUAGES: dict[str, Forms] = {
             ("lakhs?|lac", 5),
             ("crores?", 7),
         ),
+        question="question|q|problem|exercise|example",
+        bound="at least|at most|more than|less than|fewer than|greater than|larger than|smaller than|higher than|lower than|over|under|above|below|is up to|exceeds|exceed|a minimum of|a maximum of",
+        bounded="or more|or less|or fewer|or higher|or lower|or greater|or above|or below|or over|or under|at least|at most",
     ),
     "zh": Forms(
         answer="答案|最终结果|最終結果|正解|正确选项|正確選項|正确的选项|正確的選項",
@@ -66,6 +72,9 @@ LANGUAGES: dict[str, Forms] = {
         denial="(?:不是|不选|不選|而非|并非|並非|非|排除)",
         alternative="或者?|还是|還是",
         thousands=(("百", 2), ("千", 3), ("万|萬", 4), ("亿|億", 8)),
+        question="问题|問題|问|問|题目|題目",
+        bound="第|至少|最少|最多|超过|超過|大于|大於|小于|小於|多于|多於|少于|少於|不低于|不足|不到",
+        bounded="以上|以下|以内|个以上|个以下|個以上|個以下|多个|多個",
     ),
     "ja": Forms(
         answer="正解|答え|答|解答|正答|回答",
@@ -73,6 +82,9 @@ LANGUAGES: dict[str, Forms] = {
         wrong="(?:が|は|も)?(?:間違|誤り|誤って|不正解|正しくな|違い|ではな|ではあり|不適切)",
         alternative="または|か|もしくは",
         thousands=(("千", 3), ("万", 4), ("億", 8)),
+        question="質問|問題|問",
+        bound="少なくとも|最大|最低",
+        bounded="以上|以下|未満|を超え|個以上|個以下|人以上|人以下",
     ),
     "ko": Forms(
         answer="정답|답|해답",
@@ -80,6 +92,9 @@ LANGUAGES: dict[str, Forms] = {
         wrong="(?:번)?(?:는|은|가|이|도)?\\s?(?:틀|오답|아니|아닙|아닌|잘못)",
         alternative="또는|혹은|이나",
         thousands=(("백", 2), ("천", 3), ("만", 4), ("억", 8)),
+        question="질문|문제",
+        bound="최소|최대|적어도",
+        bounded="이상|이하|미만|초과|개 이상|개 이하|명 이상|명 이하",
     ),
     "fr": Forms(
         answer="réponse|reponse|résultat final|option correcte|bonne option",
@@ -89,6 +104,9 @@ LANGUAGES: dict[str, Forms] = {
         denial=r"\b(?:non|pas|ni|sauf)(?: pas)?(?: la| l['\u2019]option)?",
         alternative=r"\bou\b",
         thousands=(("mille", 3), ("millions?", 6), ("milliards?", 9)),
+        question="question",
+        bound="au moins|au plus|plus de|moins de|supérieur à|inférieur à",
+        bounded="au moins|au plus|ou plus|ou moins",
     ),
     "it": Forms(
         answer="risposta|risultato finale|opzione corretta|soluzione",
@@ -98,6 +116,9 @@ LANGUAGES: dict[str, Forms] = {
         denial=r"\b(?:non|né|tranne)(?: la| è)?",
         alternative=r"\bo(?:ppure)?\b",
         thousands=(("mila", 3), ("milion[ei]", 6), ("miliard[oi]", 9)),
+        question="domanda|problema",
+        bound="almeno|al massimo|più di|meno di|maggiore di|minore di|oltre",
+        bounded="o più|o meno",
     ),
     "es": Forms(
         answer="respuesta|resultado final|opción correcta|opcion correcta|alternativa correcta|solución",
@@ -107,6 +128,9 @@ LANGUAGES: dict[str, Forms] = {
         denial=r"\b(?:no|ni|excepto)(?: es)?(?: la)?",
         alternative=r"\bo\b",
         thousands=(("mil", 0), ("mill[oó]n(?:es)?", 6)),
+        question="pregunta|problema",
+        bound="al menos|por lo menos|como mínimo|como máximo|más de|menos de|mayor que|menor que",
+        bounded="o más|o menos|como mínimo|como máximo",
     ),
     "pt": Forms(
         answer="resposta|opção correta|alternativa correta|opção certa|solução",
@@ -116,6 +140,9 @@ LANGUAGES: dict[str, Forms] = {
         denial=r"\b(?:não|nem|exceto)(?: é)?(?: a)?",
         alternative=r"\bou\b",
         thousands=(("mil", 0), ("milh(?:ão|ões)", 6), ("bilh(?:ão|ões)", 9)),
+        question="pergunta|questão|problema",
+        bound="pelo menos|no mínimo|no máximo|mais de|menos de|mais que|menos que|maior que|menor que",
+        bounded="ou mais|ou menos|no mínimo|no máximo",
     ),
     "de": Forms(
         answer="antwort|endergebnis|ergebnis:|richtige option|richtig ist|lösung",
@@ -126,6 +153,9 @@ LANGUAGES: dict[str, Forms] = {
         denial=r"\b(?:nicht|weder|noch|statt|außer)",
         alternative=r"\boder\b",
         thousands=(("tausend|tsd", 3), ("million(?:en)?|mio", 6), ("milliarden?|mrd", 9)),
+        question="frage|aufgabe",
+        bound="mindestens|höchstens|mehr als|weniger als|größer als|kleiner als|maximal|über|unter",
+        bounded="oder mehr|oder weniger",
     ),
     "ru": Forms(
         answer="ответ|итоговый результат|ответом|правильный вариант|верный вариант|решение",
@@ -139,6 +169,9 @@ LANGUAGES: dict[str, Forms] = {
             ("млн|миллион(?:а|ов)?", 6),
             ("млрд|миллиард(?:а|ов)?", 9),
         ),
+        question="вопрос|задача",
+        bound="не менее|не более|не больше|не меньше|более|менее|больше|меньше|больше чем|меньше чем|по крайней мере|как минимум|максимум|минимум",
+        bounded="или более|или менее|или больше|или меньше",
     ),
     "el": Forms(
         answer="απάντηση|απαντηση|σωστή επιλογή|λύση",
@@ -148,6 +181,9 @@ LANGUAGES: dict[str, Forms] = {
         denial=r"\b(?:όχι|ούτε|δεν είναι)(?: η| το)?",
         alternative=r"\bή\b",
         thousands=(("χιλιάδες", 3), ("εκατομμύρι(?:ο|α)", 6)),
+        question="ερώτηση|πρόβλημα",
+        bound="τουλάχιστον|το πολύ|περισσότερα από|λιγότερα από|πάνω από|κάτω από|μεγαλύτερο από|μικρότερο από",
+        bounded="ή περισσότερ|ή λιγότερ|ή παραπάνω",
     ),
     "ar": Forms(
         answer="إجابة|اجابة|جواب|الحل|الخيار الصحيح",
@@ -157,6 +193,9 @@ LANGUAGES: dict[str, Forms] = {
         denial=r"(?:ليس|ليست|وليس|لا)(?: ال\w+)?",
         alternative=r"\bأو\b",
         thousands=(("ألف|آلاف", 3), ("مليون|ملايين", 6), ("مليار", 9)),
+        question="سؤال|السؤال",
+        bound="أكثر من|أقل من|لا يقل عن|لا يزيد عن|على الأقل",
+        bounded="على الأقل|على الأكثر|أو أكثر|أو أقل",
     ),
     "hi": Forms(
         answer="उत्तर|जवाब|सही विकल्प",
@@ -165,6 +204,9 @@ LANGUAGES: dict[str, Forms] = {
         wrong=r"(?:भी )?(?:गलत|ग़लत|सही नहीं|नहीं)",
         alternative=r"या",
         thousands=(("हज़ार|हजार", 3), ("लाख", 5), ("करोड़", 7)),
+        question="प्रश्न|सवाल",
+        bound="कम से कम|अधिक से अधिक|ज़्यादा से ज़्यादा",
+        bounded="से अधिक|से ज़्यादा|से ज्यादा|से कम|या अधिक|या कम",
     ),
     "tr": Forms(
         answer="cevap|cevabı|cevabımız|yanıt|yanıtı|sonuç|doğru seçenek|doğru şık",
@@ -173,6 +215,9 @@ LANGUAGES: dict[str, Forms] = {
         wrong=r"(?:seçeneği|şıkkı)?\s?(?:yanlış|hatalı|doğru değil|değil)",
         alternative=r"\b(?:veya|ya da)\b",
         thousands=(("bin", 0), ("milyon", 6), ("milyar", 9)),
+        question="soru|problem",
+        bound="en az|en fazla|en çok",
+        bounded="'den fazla|'dan fazla|'ten fazla|'tan fazla|'den az|'dan az|'ten az|'tan az|veya daha",
     ),
     "vi": Forms(
         answer="đáp án|câu trả lời|trả lời|phương án đúng",
@@ -182,6 +227,9 @@ LANGUAGES: dict[str, Forms] = {
         denial=r"\b(?:không phải|không|chứ không)(?: là)?",
         alternative=r"\bhoặc\b",
         thousands=(("nghìn|ngàn", 3), ("triệu", 6), ("tỷ|tỉ", 9)),
+        question="câu hỏi|bài toán",
+        bound="ít nhất|nhiều nhất|tối thiểu|tối đa|hơn|trên|dưới",
+        bounded="trở lên|trở xuống",
     ),
     "id": Forms(
         answer="jawaban|jawabannya|pilihan yang benar|opsi yang benar",
@@ -191,6 +239,9 @@ LANGUAGES: dict[str, Forms] = {
         denial=r"\b(?:bukan|tidak|selain)",
         alternative=r"\batau\b",
         thousands=(("ribu", 3), ("juta", 6), ("miliar", 9)),
+        question="pertanyaan|soal",
+        bound="setidaknya|paling sedikit|paling banyak|lebih dari|kurang dari|minimal|maksimal",
+        bounded="atau lebih|atau kurang",
     ),
 }
 
@@ -207,104 +258,12 @@ COPULAS = (
 )
 """Words that may stand between the naming of an answer and the answer: "is therefore option"."""
 
-
-_LETTER = r"a-z\u00c0-\u024f\u0370-\u052f\u0620-\u065f\u0671-\u06d3\u0900-\u0963"
-_ABOUT_WORDS = (
+ABOUT = (
     r"about|approximately|approx\.?|around|roughly|exactly|only|just|simply|a total of|total of|at"
     r"|to be|comes? to|ca\.?|etwa|environ|circa|aproximadamente|unos|cerca de|примерно|около"
     r"|约|大约|約|usd|eur|gbp|chf|inr|cad|aud|jpy|us|rs\.?|rp\.?|r(?=\$)|a(?=\$)|c(?=\$)"
 )
-_MARKUP = (
-    r"[\s\u00a0*_:=`\"'\u201c\u201d\u2018\u2019\u00ab\u00bb\u201e(\[\]{\u2248~\uff1a\uff1d\u2014>|"
-    r"\uff08\u300c\u300e\u3010]"
-)
-FILL = re.compile(
-    rf"(?:{_MARKUP}|\\(?:boxed|fbox|text|textbf|mathbf|mathrm|bf|approx|quad|displaystyle)\b"
-    r"[ ]?\{?"
-    rf"|\\[(\[,;!: ]|\$(?=[\\{_LETTER}])|(?:{COPULAS}|{_ABOUT_WORDS})(?:(?<![{_LETTER}])|(?![{_LETTER}]))"
-    rf"|\\?[a-z]{{1,12}}(?:_\{{?\w{{1,3}}\}}?|\([a-z]\))?[ ]?=(?!=)){{0,40}}+",
-)
-"""What may stand between the word for an answer and the answer: markup, copulas, a left side."""
-
-COPULA = re.compile(rf"[:=\uff1a\uff1d]|(?:{COPULAS})")
-
-_ANSWER = re.compile(
-    r"(?:[ ](?:to|for|of)[ ][^.:=\n]{1,80}?(?:[ ](?=is\b)|(?=:)))?"  # the question
-)
-_WORD_BEFORE = re.compile(r"[a-z\u00c0-\u024f\\]")
-MOST_FORMS = 30
-"""How many forms of one kind are looked at, from the end of a text."""
-
-
-def named_answers(text: str) -> Iterator[re.Match[str]]:
-    """Yield where a text in lower case names its answer, the last first.
-
-    The matches, at most `MOST_FORMS`, end before `FILL`.
-    """
-    return _found("answer", text)
-
-
-def chosen_options(text: str) -> Iterator[re.Match[str]]:
-    """Yield where a text in lower case chooses an option, as `named_answers`."""
-    return _found("choose", text)
-
-
-def _found(field: str, text: str) -> Iterator[re.Match[str]]:
-    words = words_in(text, _words_by_letter(field, text.isascii()))
-    if not words:
-        return
-    found = [place for word in words for place in _places(text, word)]
-    for position, word in sorted(found, reverse=True)[:MOST_FORMS]:
-        if match := _form(word).match(text, position):
-            yield match
-
-
-@lru_cache(maxsize=4)
-def _words_by_letter(field: str, ascii_only: bool) -> dict[str, list[str]]:
-    words = "|".join(filter(None, (getattr(forms, field) for forms in LANGUAGES.values())))
-    return by_letter(
-        [word for word in dict.fromkeys(words.split("|")) if word.isascii() or not ascii_only]
-    )
-
-
-def by_letter(words: Collection[str]) -> dict[str, list[str]]:
-    """Return words in lower case by a letter in each that is rare in other texts, for `words_in`."""
-    shared = Counter(letter for word in words for letter in set(word))
-    found: dict[str, list[str]] = {}
-    for word in words:
-        letter = min(word, key=lambda each: (_FREQUENT.find(each), -shared[each]))
-        found.setdefault(letter, []).append(word)
-    return found
-
-
-_FREQUENT = "qjxzkvbpygfwmucldrhsinoate "  # in English, from rare to frequent
-
-
-def words_in(text: str, by_letter: dict[str, list[str]]) -> list[str]:
-    """Return the words that stand anywhere in a text; those without their letter are not tried."""
-    return [
-        word
-        for letter, words in by_letter.items()
-        if letter in text
-        for word in words
-        if word in text
-    ]
-
-
-def _places(text: str, word: str) -> Iterator[tuple[int, str]]:
-    position = text.rfind(word)
-    for _ in range(MOST_FORMS):
-        if position < 0:
-            break
-        if not (position and word.isascii() and _WORD_BEFORE.match(text, position - 1)):
-            yield position, word
-        position = text.rfind(word, 0, position)
-
-
-@lru_cache(maxsize=256)
-def _form(word: str) -> re.Pattern[str]:
-    return re.compile(re.escape(word) + _ANSWER.pattern)
-
+"""Words that may stand before the number of an answer, which stays the answer: "about", a currency."""
 
 DECIMAL_COMMA = re.compile(
     "|".join(
@@ -320,6 +279,22 @@ def any_of(field: str) -> str:
     """Return one regular expression for a field of all languages, without groups."""
     forms = (getattr(each, field) for each in LANGUAGES.values())
     return "(?:" + "|".join(form for form in forms if form) + ")"
+
+
+def words_by_end(field: str, index: int) -> dict[str, tuple[str, ...]]:
+    """Return the words of a field of all languages by their first (0) or last (-1) character.
+
+    Words before a number open with a space where a space sets words apart.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for forms in LANGUAGES.values():
+        for word in filter(None, getattr(forms, field).split("|")):
+            spaced = f" {word}" if index and not _IDEOGRAPHS.match(word) else word
+            found[word[index]] = (*found.get(word[index], ()), spaced)
+    return found
+
+
+_IDEOGRAPHS = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 
 
 @lru_cache(maxsize=1)

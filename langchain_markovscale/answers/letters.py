@@ -12,10 +12,12 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from langchain_markovscale.answers.languages import (
+from langchain_markovscale.answers.languages import any_of
+from langchain_markovscale.answers.run_on import run_on
+from langchain_markovscale.answers.statements import (
+    BOX,
     FILL,
     MOST_FORMS,
-    any_of,
     chosen_options,
     named_answers,
 )
@@ -80,6 +82,13 @@ class Choice(NamedTuple):
 
 def chosen_letter(text: str, patterns: ChoicePatterns) -> Choice:
     """Return the letter that a text chooses; among statements the last."""
+    going_on = run_on(text)
+    if going_on is not None and (chosen := _chosen(going_on.before, patterns)).letter is not None:
+        return chosen
+    return _chosen(text, patterns)
+
+
+def _chosen(text: str, patterns: ChoicePatterns) -> Choice:
     if not text.isascii() and _HAS_COMPATIBLE.search(text):
         text = text.translate(_COMPATIBLE)
     whole, text = text, _without_alternatives(text[-_READ_CLOSELY:], patterns)
@@ -217,7 +226,7 @@ def choice_patterns(letters: str) -> ChoicePatterns:
     upper = f"{before}([{options}]){after}{no_article}"
     either = f"{before}({any_case}){after}{no_article}"
     set_off = (
-        rf"\\f?box(?:ed)?(?:[ ]|\{{(?:\\(?:text|textbf|mathrm)\{{)?[(\[]?){either}(?:[)\]]?\}}|\b)",
+        rf"{BOX}(?:[ ]|\{{(?:\\(?:text|textbf|mathrm)\{{)?[(\[]?){either}(?:[)\]]?\}}|\b)",
         rf"^[ \t>*_(\[]{{0,8}}{upper}[ \t*_.)\]]{{0,8}}$",
         rf"\*{upper}[.):]?\*",
         rf"(?<![{word}])[(\[\u3010\u300c]{either}[)\]\u3011\u300d]"

@@ -11,21 +11,23 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from langchain_markovscale.answers.languages import (
+from langchain_markovscale.answers.languages import DECIMAL_COMMA
+from langchain_markovscale.answers.numerals import (
+    CURRENCY,
+    NUMERAL,
+    plain_digits,
+)
+from langchain_markovscale.answers.run_on import run_on
+from langchain_markovscale.answers.statements import (
+    BOX,
     COPULA,
-    DECIMAL_COMMA,
     FILL,
     MOST_FORMS,
     by_letter,
     named_answers,
     words_in,
 )
-from langchain_markovscale.answers.numerals import (
-    CURRENCY,
-    NUMERAL,
-    plain_digits,
-)
-from langchain_markovscale.answers.surroundings import FARTHEST_AFTER, read_numeral
+from langchain_markovscale.answers.surroundings import FARTHEST_AFTER, is_bounded, read_numeral
 
 
 def last_numeral(text: str) -> str | None:
@@ -36,9 +38,12 @@ def last_numeral(text: str) -> str | None:
     """
     if "onfidence" in text or "ertainty" in text:
         text = _CONFIDENCE.sub("", text)
-    run_on = _RUN_ON.search(text) if "\n" in text else None
-    if run_on is not None and (stated := _stated(text[: run_on.start()])) is not None:
-        return stated.value
+    if (going_on := run_on(text)) is not None:
+        if (stated := _stated(going_on.before)) is not None:
+            return stated.value
+        if going_on.asks and (number := _last(going_on.before)) is not None:
+            later = _stated(text)  # perhaps the answer, after the question was repeated
+            return number if later is None or later.value == number else None
     if (stated := _stated(text)) is not None:
         return stated.value
     return _last(text)
@@ -50,12 +55,6 @@ class _Stated(NamedTuple):
     position: int
     value: str | None
 
-
-# The model goes on with a question of its own after it has answered.
-_RUN_ON = re.compile(
-    r"\n[ \t]*(?:[#*_]{0,4}[ \t]?)(?:Question|Q|Problem|User|Human|Instruction|Exercise|Example)"
-    r"[ \t]?\d{0,3}[ \t]?[:\uff1a]|<\|(?:im_start|start_header_id|user|eot_id)\|>|\[INST\]"
-)
 
 _CONFIDENCE = re.compile(  # a line that opens with it, up to the end of its sentence
     r"^[^\w\n]{0,8}(?:my |overall )?(?:confidence|certainty)\b(?:[^.!?\n]|[.](?=\d))*",
@@ -89,8 +88,11 @@ _SEVERAL = re.compile(
     r"(?:[a-z][ ]?=[ ]?)?"
     r"(?:\\boxed\{)?-?\d"
 )
+_FACTORIAL = re.compile(  # "5!", where it is no exclamation
+    r"(?:\A|[:=#{$(+\n])[ ]?(?:[1-9]|1\d|20)![ $})]*(?:\.?$|[=+*/^-])", re.MULTILINE
+)
 _HASHES = re.compile(r"####(?<!#####)(?!#)[ \t]*")
-_BOX = re.compile(r"\\(?:f?boxed|fbox|framebox)[ ]?(?:\{(?!\s*\})|(?=-?\d|\\[dtc]?frac))")
+_BOX = re.compile(rf"{BOX}[ ]?(?:\{{(?!\s*\}})|(?=-?\d|\\[dtc]?frac))")
 _MARKS_OF_RESULTS = {"####": _HASHES, "box": _BOX}
 _BOLD = re.compile(r"\*\*([^*\n]{1,60})\*\*")
 _LEADS_TO_BOLD = re.compile(
@@ -152,6 +154,8 @@ def _last_after(
         fill = _SHORT_FILL.match(text, end) or FILL.match(text, end, end + _LONGEST_LEAD)
         begin = fill.end() if fill else end
         number = _numeral_at(raw, begin)
+        if number is not None and _is_factorial(number, raw, begin):
+            return _Stated(position, None)
         if number is not None and not _is_label(number, raw, begin):
             decimal_comma = DECIMAL_COMMA.match(form[0]) is not None
             grouped = decimal_comma and _POINT.fullmatch(number["run"])
@@ -163,7 +167,8 @@ def _last_after(
             stop = _SENTENCE_END.search(text, begin, begin + 400)
             sentence = text[begin : stop.start() if stop else begin + 400]
             if _DIGIT.search(sentence) and (not _DENIED.search(sentence) or " but " in sentence):
-                matches = list(NUMERAL.finditer(plain_digits(raw[begin : begin + len(sentence)])))
+                whole = plain_digits(raw[position : begin + len(sentence)])
+                matches = list(NUMERAL.finditer(whole))
                 if matches:
                     part = _WITHIN_OPERATION.search(matches[-1].string[: matches[-1].start()])
                     return _Stated(position, None if part else read_numeral(matches[-1]))
@@ -184,6 +189,13 @@ def _numeral_at(text: str, begin: int) -> re.Match[str] | None:
         if match is None or match.end() < len(window) - 40 or begin + length >= len(text):
             return match
     return None
+
+
+def _is_factorial(match: re.Match[str], text: str, begin: int) -> bool:
+    """Whether a numeral that begins at a position of a text stands in mathematics as "5!"."""
+    if not match.string.startswith("!", match.end()):
+        return False
+    return _FACTORIAL.search(text, max(0, begin - 2), begin + 8) is not None
 
 
 def _is_label(match: re.Match[str], text: str, begin: int) -> bool:
@@ -245,7 +257,8 @@ def _bold(text: str) -> _Stated | None:
             continue
         rest = number.string[number.end() :]
         if not re.search(r"\d", _POWERS.sub("", rest)) or _OPERATION.match(rest):
-            found.append((match, _equation(number)))
+            bounded = is_bounded(text[max(0, match.start() - 40) : match.start()])
+            found.append((match, None if bounded else _equation(number)))
     if not found or _GOES_ON.search(text.lower(), found[-1][0].end()):
         return None
     last, value = found[-1]
@@ -286,7 +299,8 @@ def _last(text: str) -> str | None:
             if not matches or (begin and matches[-1].start() < margin):
                 break  # a numeral near the beginning of the window may begin before it
             if not _passed_over(match := matches.pop(), text, end):
-                return read_numeral(match)
+                factorial = _is_factorial(match, window, match.start())
+                return None if factorial else read_numeral(match)
         else:
             return None
         ends = size == _FARTHEST and not any(_ENDLESS.fullmatch(each["run"]) for each in matches)

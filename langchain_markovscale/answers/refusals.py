@@ -9,7 +9,7 @@ counts: it opens with one, is short, and gives no result. "I can't use the formu
 import re
 from typing import NamedTuple
 
-from langchain_markovscale.answers.languages import COPULA, FILL, named_answers
+from langchain_markovscale.answers.statements import COPULA, FILL, named_answers
 
 
 class Refusal(NamedTuple):

@@ -6,7 +6,7 @@ million" and "Rp 50.000" are more than they look, and the comma of "12,5 kg" is 
 
 import re
 
-from langchain_markovscale.answers.languages import multipliers
+from langchain_markovscale.answers.languages import multipliers, words_by_end
 from langchain_markovscale.answers.numerals import (
     CURRENCY,
     NUMERAL,
@@ -43,7 +43,7 @@ _SPOILED_BEFORE = re.compile(
     rf"|\d[ ]?(?:{_CLOCK}|h)[ ]?"
     # Ratios, remainders, bounds and dates.
     r"|\d[ ]:[ ]|\d[ ](?:R|(?:with[ ])?(?:a[ ])?remainder(?:[ ]of)?)[ ]"
-    r"|\S[ ][<>\u2264\u2265][ ]?|\\(?:geq?|leq?|gt|lt)[ ]"
+    r"|[<\u2264\u2265]=?[ ]?|(?:\A|>)[^<>]*(?<![=\n-])>=?[ ]?|\\(?:[gl]eq?(?:slant)?|gt|lt)[ ]?"
     rf"|\b{_MONTH}(?:\d{{1,2}},?[ ])?"
     r"|(?P<word>\b(?:minus|negative|plus|times)[ ])"
     r"|\d-[A-Za-z]{1,9}[-.]|\d[ ]?[xX\u00d7][ ]?|[\d)][ ]\d{1,6}[ ]"
@@ -53,9 +53,13 @@ _SPOILED_AFTER = re.compile(
     r"[ \u00a0]?(?:\\(?:pi|sqrt|pm)\b|[\u03c0\u221a\u00b1]|\\?dozen|[\u2013~\u2014][ ]?\d)"
     r"|[abejoruvwxyzinpqDkKMB](?![A-Za-z\u00c0-\u024f])|[xX\u00d7][ ]?\d|[boh]\d|[a-z]{0,2}-\d"
     r"|[eE][-+]?\d|-[A-Za-z]{1,9}[-.]\d|\u00b0\d|\u0305"
+    r"|(?:st|nd|rd|th|er|\u00e8re|\u00e8me)(?!\w)|-[\u0430-\u044f]{1,3}(?!\w)|\+(?!\d)"
     r"|[ ](?:R|(?:with[ ])?(?:a[ ])?remainder(?:[ ]of)?)[ ]\d"
     rf"|[ \u00a0]?(?:[AaPp](?:\.[ ]?[Mm]\.|[Mm]\b(?! Tag\b))|[Oo]'[Cc]lock|{_CLOCK}|h[ ]?\d)"
 )
+_BOUND_BEFORE = words_by_end("bound", -1)
+_BOUND_AFTER = words_by_end("bounded", 0)
+_MARKUP = " \u00a0*_`($\\{"
 _NEGATED = re.compile(r"(?:\A|\b(?:is|was|be|to|of|and)[ ]|[=:][ ])(?:minus|negative)[ ]\Z")
 _TERM_BEFORE = re.compile(r"[\d)][ ]\Z")
 _CLOSES = ".,;:!?)*\"'\u201d\u2019\u3002" + CURRENCY  # after which nothing spoils a numeral
@@ -73,8 +77,9 @@ _LARGER_BEFORE = re.compile(rf"\d[ ]?{_UNIT_OF_SEVERAL}\Z")
 _SMALLER_FOLLOWS = re.compile(rf"[ ]?{_UNIT_OF_SEVERAL}\d{{1,3}}{_SMALLER_UNIT}")
 _SUSPICIOUS = re.compile(  # before what may be spoiled
     r"[{(\]\u221a\u00b1\u2013\u2014~tg+\u00b0xX\u00d7*\u00b7\u00f7-][ ]?\Z|[.\u2026]\Z|\d[ ]\Z"
-    r"|(?:mes|dot|div|hr|\dh|[ ]h|[\u70b9\u9ede\u65f6\u6642\uc2dc])[ ]?\Z|[<>\u2264\u2265][ ]?\Z"
-    r"|(?:[:R]|der|nus|lus|ive|mes|[bnrylgptv]\.?|eq?|[gl]t|,)[ ]\Z"
+    r"|(?:mes|dot|div|hr|\dh|[ ]h|[\u70b9\u9ede\u65f6\u6642\uc2dc])[ ]?\Z|[<>\u2264\u2265]=?[ ]?\Z"
+    r"|(?:[gl]eq?|[gl]t|ant)[ ]?\Z"
+    r"|(?:[:R]|der|nus|lus|ive|mes|[bnrylgptv]\.?|,)[ ]\Z"
     r"|(?:pm|and|or|of|to|in|bis|\u00e0|\u0434\u043e|\u03c9\u03c2|\u1ebfn|pai|gga)[ ]\Z"
     r"|[\u5230\u81f3\u3089\uc11c][ ]?\Z"
 )
@@ -101,14 +106,19 @@ def read_numeral(match: re.Match[str], *, decimal_comma: bool = False) -> str | 
     run: str = match["run"]
     if match["sign"] and _TERM_BEFORE.search(before):
         return None  # "10 -12"
-    if _SUSPICIOUS.search(before[-4:]):
+    if before and is_bounded(before):
+        return None
+    if before and _SUSPICIOUS.search(before[-4:]):
         spoiled = _SPOILED_BEFORE.search(before)
         negative = spoiled and spoiled["word"] and _NEGATED.search(before)
         if spoiled and not negative and not (spoiled["range"] or "").startswith("from"):
             return None
     if "." in run and _ENDLESS_AFTER.match(after):
         return None
-    if after.lstrip()[:1] not in _CLOSES:
+    follows = after.lstrip()
+    if follows[:1] not in _CLOSES:
+        if (bounds := _BOUND_AFTER.get(follows[:1])) and follows.startswith(bounds):
+            return None
         if " " in run and after[0] == " " and after[1:2].isdigit():
             return None  # groups of a telephone number or of a card's
         if match["currency"] and (short := _SHORT_SCALE.match(after)):
@@ -130,6 +140,13 @@ def read_numeral(match: re.Match[str], *, decimal_comma: bool = False) -> str | 
     comma = match["currency"] is not None or _UNIT_AFTER.match(after) is not None
     value = value_of(match, scale=scale, decimal_comma=decimal_comma or comma)
     return value if value is not None or scale else _last_of_list(match, before, after)
+
+
+def is_bounded(before: str) -> bool:
+    """Whether what stands before a number makes it a bound: "at least", "more than"."""
+    lead = before.rstrip(_MARKUP)
+    words = _BOUND_BEFORE.get(lead[-1:])
+    return words is not None and f" {lead.lower()}".endswith(words)
 
 
 def _is_part(before: str, after: str) -> bool:
