@@ -61,8 +61,8 @@ LANGUAGES: dict[str, Forms] = {
             ("crores?", 7),
         ),
         question="question|q|problem|exercise|example",
-        bound="at least|at most|more than|less than|fewer than|greater than|larger than|smaller than|higher than|lower than|over|under|above|below|is up to|exceeds|exceed|a minimum of|a maximum of",
-        bounded="or more|or less|or fewer|or higher|or lower|or greater|or above|or below|or over|or under|at least|at most",
+        bound="at least|at most|at the least|at the most|at the very least|at the very most|or equal to|more than|less than|fewer than|greater than|larger than|smaller than|higher than|lower than|over|under|above|below|is up to|be up to|of up to|: up to|exceeds|exceed|a minimum of|a maximum of",
+        bounded="or more|or less|or fewer|or higher|or lower|or greater|or above|or below|or over|or under|and above|and over|and up|and more|and below|and under|at least|at most|at the least|at the most|at the very",
     ),
     "zh": Forms(
         answer="答案|最终结果|最終結果|正解|正确选项|正確選項|正确的选项|正確的選項",
@@ -73,8 +73,8 @@ LANGUAGES: dict[str, Forms] = {
         alternative="或者?|还是|還是",
         thousands=(("百", 2), ("千", 3), ("万|萬", 4), ("亿|億", 8)),
         question="问题|問題|问|問|题目|題目",
-        bound="第|至少|最少|最多|超过|超過|大于|大於|小于|小於|多于|多於|少于|少於|不低于|不足|不到",
-        bounded="以上|以下|以内|个以上|个以下|個以上|個以下|多个|多個",
+        bound="第|至少|至多|最少|最多|超过|超過|大于|大於|小于|小於|多于|多於|少于|少於|不低于|不足|不到",
+        bounded="余|餘|以上|以下|以内|个以上|个以下|個以上|個以下|多个|多個",
     ),
     "ja": Forms(
         answer="正解|答え|答|解答|正答|回答",

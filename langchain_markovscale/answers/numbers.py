@@ -73,8 +73,8 @@ _NUMBER_WORD = re.compile(
 )
 _IS_THE_ANSWER = re.compile(r"[ ]is (?:the|my|our) (?:final |correct |right )?\Z")
 _POINT = re.compile(r"[1-9]\d{0,2}\.\d{3}")
-_DENIED = re.compile(r"\b(?:not|never)\b|n['\u2019]t\b")
-_DENIED_NUMBER = re.compile(r"(?:not|never)[ ](?:equal to[ ])?[$(]?[-+]?\d")
+_DENIED = re.compile(r"\b(?:not|never|no longer)\b|n['\u2019]t\b")
+_DENIED_NUMBER = re.compile(r"(?:not|never|no longer)[ ](?:equal to[ ])?[$(]?[-+]?\d")
 _WITHIN_OPERATION = re.compile(
     r"(?:\w[ ]?[+*/^\u00d7\u00b7\u00f7\u2212-]|\b(?:log|ln|sin|cos|tan)\S{0,6})[ ]?\Z"
 )
@@ -84,16 +84,18 @@ _OPERATION = re.compile(
     rf"[ \u00a0]?[$(]?[{CURRENCY}]?\d"
 )
 _SEVERAL = re.compile(
-    r"[ ]?(?:,|\band\b|&|\bor\b|\bto\b|\bou\b|\boder\b|\bund\b|或|[\u2013\u2014])[ ]?\$?"
+    r"(?:[ ]?\\(?:text|mathrm)\{)?[ ]?"
+    r"(?:,|\band\b|&|\bor\b|\bto\b|\bou\b|\boder\b|\bund\b|或|[\u2013\u2014])[ ]?\}?[ ]?\$?"
     r"(?:[a-z][ ]?=[ ]?)?"
     r"(?:\\boxed\{)?-?\d"
 )
+_CLOSING = re.compile(r"</\w{0,20}\Z")
 _FACTORIAL = re.compile(  # "5!", where it is no exclamation
     r"(?:\A|[:=#{$(+\n])[ ]?(?:[1-9]|1\d|20)![ $})]*(?:\.?$|[=+*/^-])", re.MULTILINE
 )
 _HASHES = re.compile(r"####(?<!#####)(?!#)[ \t]*")
 _BOX = re.compile(rf"{BOX}[ ]?(?:\{{(?!\s*\}})|(?=-?\d|\\[dtc]?frac))")
-_MARKS_OF_RESULTS = {"####": _HASHES, "box": _BOX}
+_MARKS_OF_RESULTS = (("#", "####", _HASHES), ("\\", "box", _BOX))  # one character first, for speed
 _BOLD = re.compile(r"\*\*([^*\n]{1,60})\*\*")
 _LEADS_TO_BOLD = re.compile(
     r"(?:[=:\u2248]|\b(?:is|are|was|costs?|totals?|has|have|makes?|equals?|gives?|needs?|got|gets?|of|left"
@@ -104,12 +106,12 @@ _CORRECTION = re.compile(
     r"\b(?:wait|actually|correction|sorry|oops|scratch that|i mean|i meant|make that|rather"
     r"|no(?=[,:!\u2014]))(?!\w)[\s,.!:;\u2014\u2026-]{0,6}"
     r"(?:(?:it|that|this|i|it['\u2019]s|that['\u2019]s|a|my|mistake|made|one|number|value|result|sum"
-    r"|amount|total|no|wrong|incorrect|actually|wait|sorry|recheck|so)[\s,.!:\u2014]{1,3}){0,8}+"
+    r"|amount|total|no|wrong|incorrect|actually|wait|sorry|recheck|so|meant?)[\s,.!:\u2014]{1,3}){0,8}+"
 )
 _CORRECTION_STEMS = by_letter(
     [
         *("wait", "actually", "correction", "sorry", "oops", "scratch", "i mean", "make that"),
-        *("no,", "rather"),
+        *("no, ", "rather"),
     ]
 )
 _RESULT = re.compile(
@@ -123,8 +125,8 @@ def _stated(text: str) -> _Stated | None:
     if len(raw) != len(text):  # some letters have no lower case of the same length
         raw = text
     last = _last_after(raw, text, named_answers(text))
-    for mark, form in _MARKS_OF_RESULTS.items():
-        if mark in text:
+    for sign, mark, form in _MARKS_OF_RESULTS:
+        if sign in text and mark in text:
             found = _last_after(raw, text, _latest(form, text), sure=form is _BOX)
             last = max(filter(None, (last, found)), default=None)
     unmended = text if last is None else text[last.position + 1 :]
@@ -151,6 +153,8 @@ def _last_after(
     """
     for form in forms:
         position, end = form.span()
+        if text.startswith(">", end) and _CLOSING.search(text, max(0, position - 22), position):
+            continue
         fill = _SHORT_FILL.match(text, end) or FILL.match(text, end, end + _LONGEST_LEAD)
         begin = fill.end() if fill else end
         number = _numeral_at(raw, begin)
@@ -274,8 +278,12 @@ _POWERS = re.compile(r"[A-Za-z)}]\^?\{?-?\d")
 # ---- The last number
 
 _DIGIT = re.compile("[\\d\u00bc-\u00be\u2150-\u215e]")
-_LABEL_LINE = re.compile(r"^[ \t>*_-]{0,8}\d{1,2}[.)][ \t]+[^\s\d]", re.MULTILINE)
+_LABEL_LINE = re.compile(r"^[ \t>*_-]{0,8}\d{1,2}[.)][ \t]+\S", re.MULTILINE)
 _PRECISION = re.compile(r"[ -]?(?:decimals?|significant|sig\.?|s\.?f\.?|d\.?p\.?)(?![A-Za-z])")
+_REJECTED = (  # before a number that is named only to say that it is another
+    *(", not ", "(not ", "and not ", "rather than ", "instead of ", ", nicht ", ", pas ", ", non "),
+    *(", no ", ", não ", ", не ", "\u800c\u4e0d\u662f", "\u800c\u975e"),
+)
 _LABEL_AFTER = re.compile(r"[.)][ \t]+[^\s\d]")
 
 
@@ -316,9 +324,9 @@ def _before_endless(text: str, position: int) -> int:
 
 
 def _passed_over(match: re.Match[str], text: str, end: int) -> bool:
-    """Whether a numeral near a position of a text labels an item, or says how exact another is."""
+    """Whether a numeral near a position labels an item, is rejected, or says how exact one is."""
     window, start = match.string, match.start()
-    if _PRECISION.match(window, match.end()):
+    if _PRECISION.match(window, match.end()) or window.endswith(_REJECTED, 0, start):
         return True
     if len(match[0]) > 2 or not _LABEL_AFTER.match(window, match.end()):
         return False

@@ -4,12 +4,20 @@ What follows is about something else: its numbers, letters and boxes are no answ
 """
 
 import re
+from itertools import islice
 from typing import NamedTuple
 
-from langchain_markovscale.answers.languages import any_of
+from langchain_markovscale.answers.languages import LANGUAGES
 
-_MARKED = rf"\n[ \t]*[#*_>]{{0,4}}[ \t]?(?i:{any_of('question')}|user|human|instruction)"
-_NEW_QUESTION = re.compile(rf"{_MARKED}[ \t]?\d{{0,3}}[ \t]?\**[:\uff1a]")
+_LABEL = re.compile(  # what opens a line before a colon
+    r"\n[ \t]*[#*_>]{0,4}[ \t]?(?P<words>[^\W\d_][^\n:\uff1a\d*_.,;!?()=]{0,20}?)"
+    r"[ \t]?\d{0,3}[ \t]?\*{0,2}[:\uff1a]"
+)
+_MOST_LABELS = 200
+_OF_QUESTIONS = {
+    *("user", "human", "instruction"),
+    *(word for forms in LANGUAGES.values() for word in forms.question.split("|")),
+}
 _NEW_TURN = re.compile(r"<\|(?:im_start|start_header_id|user|eot_id)\|>|\[INST\]")
 _QUESTION_MARK = re.compile(r"[?\uff1f\u061f]")
 _LONGEST_QUESTION = 600  # characters
@@ -29,7 +37,10 @@ class RunOn(NamedTuple):
 
 def run_on(text: str) -> RunOn | None:
     """Return where a text goes on with a new question, or None; nothing precedes the first one."""
-    asked = _NEW_QUESTION.search(text) if "\n" in text else None
+    asked = None
+    if "\n" in text and (":" in text or "\uff1a" in text):
+        labels = islice(_LABEL.finditer(text), _MOST_LABELS)
+        asked = next((each for each in labels if each["words"].lower() in _OF_QUESTIONS), None)
     may_turn = "<" in text or ("[" in text and "[INST]" in text)  # for speed
     turn = _NEW_TURN.search(text) if may_turn else None
     if asked is None and turn is None:

@@ -31,6 +31,7 @@ FILL = re.compile(
 COPULA = re.compile(rf"[:=\uff1a\uff1d]|(?:{COPULAS})")
 
 _ANSWER = re.compile(
+    r"(?:[ ]\([^()\n]{1,40}\))?"  # its unit
     r"(?:[ ](?:to|for|of)[ ][^.:=\n]{1,80}?(?:[ ](?=is\b)|(?=:)))?"  # the question
 )
 _WORD_BEFORE = re.compile(r"[a-z\u00c0-\u024f\\]")

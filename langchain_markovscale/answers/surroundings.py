@@ -31,9 +31,11 @@ _MONTH = (
     r"(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec|January|February|March|April|August"
     r"|September|October|November|December)\.?[ ]"
 )
+_TENS = "\u767e\u5343\u4e07\u842c\u4ebf\u5104\ubc31\ucc9c\ub9cc\uc5b5"  # "3\u4e075\u5343"
 _SPOILED_BEFORE = re.compile(
     r"(?:\\sqrt[ ]?(?:\[\d*\])?[ ]?\{?|\u221a[({]?|\bsqrt\(?|\u00b1[ ]?|\\pm[ ]?|\\log[ ]?"
-    r"|\d[ ]?[\u2013~][ ]?|\bbetween[ ]\S{1,20}[ ]and[ ]|\d[ ](?:or|out of)[ ]|\b1[ ]in[ ]"
+    r"|\d[%\u00b0]?[ ]?[\u2013~][ ]?"
+    r"|\bbetween[ ]\S{1,20}[ ]and[ ]|\d[ ](?:or|out of)[ ]|\b1[ ]in[ ]"
     rf"|\d[ ](?:{_RANGE_WORDS})[ ]|\d[ ]?(?:[\u5230\u81f3]|\u304b\u3089|\uc5d0\uc11c)[ ]?"
     # Joined to a numeral or a letter: a range, a date, a telephone number, a piece of a sum.
     r"|\d(?:[a-z]{0,2}|[%\u00b0])-|[\dA-Za-z]\+|\d(?:\.{2,3}|\u2026)|\d\.?\(|\d\u00b0"
@@ -42,18 +44,19 @@ _SPOILED_BEFORE = re.compile(
     r"|[\d)][ ]?(?:[*\u00b7\u00f7]|\\(?:times|cdot|div))[ ]?"
     rf"|\d[ ]?(?:{_CLOCK}|h)[ ]?"
     # Ratios, remainders, bounds and dates.
+    rf"|\d\$?[ ](?:or|and)[ ]\$?[A-Za-z][ ]?=[ ]?|\d[{_TENS}][ ]?"
     r"|\d[ ]:[ ]|\d[ ](?:R|(?:with[ ])?(?:a[ ])?remainder(?:[ ]of)?)[ ]"
     r"|[<\u2264\u2265]=?[ ]?|(?:\A|>)[^<>]*(?<![=\n-])>=?[ ]?|\\(?:[gl]eq?(?:slant)?|gt|lt)[ ]?"
     rf"|\b{_MONTH}(?:\d{{1,2}},?[ ])?"
     r"|(?P<word>\b(?:minus|negative|plus|times)[ ])"
-    r"|\d-[A-Za-z]{1,9}[-.]|\d[ ]?[xX\u00d7][ ]?|[\d)][ ]\d{1,6}[ ]"
+    r"|\d-[A-Za-z]{1,9}[-.]|\d(?:[ ]?[a-z]{1,2})?[ ]?[xX\u00d7][ ]?|[\d)][ ]\d{1,6}[ ]"
     r"|(?P<range>(?:\bfrom[ ])?\d[\d.,]{0,20}[ ]to[ ]))\Z"
 )
 _SPOILED_AFTER = re.compile(
     r"[ \u00a0]?(?:\\(?:pi|sqrt|pm)\b|[\u03c0\u221a\u00b1]|\\?dozen|[\u2013~\u2014][ ]?\d)"
-    r"|[abejoruvwxyzinpqDkKMB](?![A-Za-z\u00c0-\u024f])|[xX\u00d7][ ]?\d|[boh]\d|[a-z]{0,2}-\d"
+    r"|[abejoruvwxyzinpqDGkKMB](?![A-Za-z\u00c0-\u024f])|[xX\u00d7][ ]?\d|[boh]\d|[a-z]{0,2}-\d"
     r"|[eE][-+]?\d|-[A-Za-z]{1,9}[-.]\d|\u00b0\d|\u0305"
-    r"|(?:st|nd|rd|th|er|\u00e8re|\u00e8me)(?!\w)|-[\u0430-\u044f]{1,3}(?!\w)|\+(?!\d)"
+    r"|(?:st|nd|rd|th|er|\u00e8re|\u00e8me)(?!\w)|\u00aa|-[\u0430-\u044f]{1,3}(?!\w)|\+(?!\d)"
     r"|[ ](?:R|(?:with[ ])?(?:a[ ])?remainder(?:[ ]of)?)[ ]\d"
     rf"|[ \u00a0]?(?:[AaPp](?:\.[ ]?[Mm]\.|[Mm]\b(?! Tag\b))|[Oo]'[Cc]lock|{_CLOCK}|h[ ]?\d)"
 )
@@ -81,8 +84,10 @@ _SUSPICIOUS = re.compile(  # before what may be spoiled
     r"|(?:[gl]eq?|[gl]t|ant)[ ]?\Z"
     r"|(?:[:R]|der|nus|lus|ive|mes|[bnrylgptv]\.?|,)[ ]\Z"
     r"|(?:pm|and|or|of|to|in|bis|\u00e0|\u0434\u043e|\u03c9\u03c2|\u1ebfn|pai|gga)[ ]\Z"
-    r"|[\u5230\u81f3\u3089\uc11c][ ]?\Z"
+    rf"|[\u5230\u81f3\u3089\uc11c{_TENS}][ ]?\Z"
 )
+_JOINED = re.compile(r"[ ](?:or|and)[ ]\$?[A-Za-z][ ]?=[ ]?\Z")  # "x = 3 or x = 5"
+_EURO_AFTER = re.compile(r"[ \u00a0]?(?:\u20ac|euros?\b|eur\b)", re.IGNORECASE)
 _MULTIPLIER, _POWERS_OF_TEN = multipliers()
 _SHORT_SCALE = re.compile(r"[ ]?(?:(k|K)|(M|m|mm|MM)|(B|b|bn)|(T|tn))(?![A-Za-z])")
 _POINT = re.compile(r"\d{1,3}\.\d{3}")  # that may group digits
@@ -108,7 +113,8 @@ def read_numeral(match: re.Match[str], *, decimal_comma: bool = False) -> str | 
         return None  # "10 -12"
     if before and is_bounded(before):
         return None
-    if before and _SUSPICIOUS.search(before[-4:]):
+    joined = before.endswith(("=", "= ")) and _JOINED.search(before[-11:])
+    if before and (joined or _SUSPICIOUS.search(before[-4:])):
         spoiled = _SPOILED_BEFORE.search(before)
         negative = spoiled and spoiled["word"] and _NEGATED.search(before)
         if spoiled and not negative and not (spoiled["range"] or "").startswith("from"):
@@ -135,9 +141,9 @@ def read_numeral(match: re.Match[str], *, decimal_comma: bool = False) -> str | 
     if _POINT.fullmatch(run):
         if _UNGROUPED_CURRENCY.search(before) or _UNGROUPED_AFTER.match(after):
             scale += 3  # "Rp 50.000" are fifty thousand
-        elif after.lstrip("\u00a0 ").startswith("\u20ac") or match["currency"] == "\u20ac":
+        elif match["currency"] == "\u20ac" or _EURO_AFTER.match(after):
             return None
-    comma = match["currency"] is not None or _UNIT_AFTER.match(after) is not None
+    comma = bool(scale or match["currency"] or _UNIT_AFTER.match(after))  # "2,5 million"
     value = value_of(match, scale=scale, decimal_comma=decimal_comma or comma)
     return value if value is not None or scale else _last_of_list(match, before, after)
 

@@ -17,6 +17,7 @@ from langchain_markovscale.answers.keys import last_number
         *("La réponse est plus de 42", "au moins 42", "almeno 42", "Al menos 42", "pelo menos 42"),
         *("Die Antwort ist mehr als 42", "Höchstens 42", "не менее 42", "Ответ: более 42"),
         *("τουλάχιστον 42", "أكثر من 42", "कम से कम 42", "en az 42", "ít nhất 42"),
+        *("x is greater than or equal to 42", "at the very least 42", "42 at the most", "42余"),
         *("setidaknya 42", "42 oder mehr", "42 o más", "42 trở lên"),
     ],
 )
