@@ -31,7 +31,7 @@ _MONTH = (
     r"(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec|January|February|March|April|August"
     r"|September|October|November|December)\.?[ ]"
 )
-_TENS = "\u767e\u5343\u4e07\u842c\u4ebf\u5104\ubc31\ucc9c\ub9cc\uc5b5"  # "3\u4e075\u5343"
+_SCALES = "\u767e\u5343\u4e07\u842c\u4ebf\u5104\ubc31\ucc9c\ub9cc\uc5b5"  # "3\u4e075\u5343"
 _SPOILED_BEFORE = re.compile(
     r"(?:\\sqrt[ ]?(?:\[\d*\])?[ ]?\{?|\u221a[({]?|\bsqrt\(?|\u00b1[ ]?|\\pm[ ]?|\\log[ ]?"
     r"|\d[%\u00b0]?[ ]?[\u2013~][ ]?"
@@ -44,7 +44,7 @@ _SPOILED_BEFORE = re.compile(
     r"|[\d)][ ]?(?:[*\u00b7\u00f7]|\\(?:times|cdot|div))[ ]?"
     rf"|\d[ ]?(?:{_CLOCK}|h)[ ]?"
     # Ratios, remainders, bounds and dates.
-    rf"|\d\$?[ ](?:or|and)[ ]\$?[A-Za-z][ ]?=[ ]?|\d[{_TENS}][ ]?"
+    rf"|\d\$?[ ](?:or|and)[ ]\$?[A-Za-z][ ]?=[ ]?|\d[{_SCALES}][ ]?"
     r"|\d[ ]:[ ]|\d[ ](?:R|(?:with[ ])?(?:a[ ])?remainder(?:[ ]of)?)[ ]"
     r"|[<\u2264\u2265]=?[ ]?|(?:\A|>)[^<>]*(?<![=\n-])>=?[ ]?|\\(?:[gl]eq?(?:slant)?|gt|lt)[ ]?"
     rf"|\b{_MONTH}(?:\d{{1,2}},?[ ])?"
@@ -84,7 +84,7 @@ _SUSPICIOUS = re.compile(  # before what may be spoiled
     r"|(?:[gl]eq?|[gl]t|ant)[ ]?\Z"
     r"|(?:[:R]|der|nus|lus|ive|mes|[bnrylgptv]\.?|,)[ ]\Z"
     r"|(?:pm|and|or|of|to|in|bis|\u00e0|\u0434\u043e|\u03c9\u03c2|\u1ebfn|pai|gga)[ ]\Z"
-    rf"|[\u5230\u81f3\u3089\uc11c{_TENS}][ ]?\Z"
+    rf"|[\u5230\u81f3\u3089\uc11c{_SCALES}][ ]?\Z"
 )
 _JOINED = re.compile(r"[ ](?:or|and)[ ]\$?[A-Za-z][ ]?=[ ]?\Z")  # "x = 3 or x = 5"
 _EURO_AFTER = re.compile(r"[ \u00a0]?(?:\u20ac|euros?\b|eur\b)", re.IGNORECASE)
