@@ -191,8 +191,10 @@ def fit(
         once, _ = _step(events, weights, current, pseudo, fixed)
         twice, _ = _step(events, weights, once, pseudo, fixed)
         leap = _extrapolate(current, once, twice)
-        landed, reached = _step(events, weights, leap, pseudo, fixed)
-        fallback, plain = _step(events, weights, twice, pseudo, fixed)
+        landed, by_leap = _step(events, weights, leap, pseudo, fixed)
+        fallback, by_steps = _step(events, weights, twice, pseudo, fixed)
+        reached = _density(by_leap, weights, leap, pseudo)
+        plain = _density(by_steps, weights, twice, pseudo)
         # A leap may overshoot; the plain steps never lose.
         better = reached >= plain
         moved = Parameters(
@@ -220,8 +222,7 @@ def log_density(
     events: Events, questions: Floats, parameters: Parameters, prior: Prior = WEAK
 ) -> Floats:
     """Return the log likelihood of all questions plus the log priors, shape (B,)."""
-    likelihood = (questions * log_likelihood(events, parameters)).sum(axis=1)
-    return np.asarray(likelihood + _log_prior(parameters, prior))
+    return _density(log_likelihood(events, parameters), questions, parameters, prior)
 
 
 def responsibilities(events: Events, parameters: Parameters) -> Floats:
@@ -239,9 +240,8 @@ class _Fixed(NamedTuple):
 def _step(
     events: Events, questions: Floats, now: Parameters, prior: Prior, fixed: _Fixed
 ) -> tuple[Parameters, Floats]:
-    """One plain step, and the log density at the point that it starts from."""
+    """One plain step, and the log likelihood of each group where it starts from, (B, G)."""
     total, shares = _weighed(events, _row_scores(events, now))
-    density = (questions * total).sum(axis=1) + _log_prior(now, prior)
     shares *= _spread(events, questions)[:, :, None]
     expected = np.matmul(events.counts.T, shares)  # (B, 4 + 4T, K)
 
@@ -252,21 +252,19 @@ def _step(
         initial = _share(expected[:, DRAWN_RIGHT], expected[:, DRAWN_WRONG], prior.initial)
     after = now._replace(weights=weights, initial=initial)
     if not events.depths:
-        return after, density
+        return after, total
 
     retention = _share(expected[:, STUCK], expected[:, MOVED], prior.retention)
     moves = expected[:, REVISED:].reshape(len(shares), events.depths, DEPTH, -1)
     survival = _survival(now.settling, events.depths)
-    repair, repaired, repair_trials = _thin(
-        now.repair, survival, moves[:, :, REPAIRED], moves[:, :, UNREPAIRED], prior.repair
-    )
-    corruption, corrupted, corruption_trials = _thin(
-        now.corruption, survival, moves[:, :, BROKEN], moves[:, :, KEPT], prior.corruption
-    )
+    repaired, broken = moves[:, :, REPAIRED], moves[:, :, BROKEN]
+    missed, kept = moves[:, :, UNREPAIRED], moves[:, :, KEPT]
+    repair, unrepaired = _thin(now.repair, survival, repaired, missed, prior.repair)
+    corruption, unbroken = _thin(now.corruption, survival, broken, kept, prior.corruption)
     d = now.settling
     if not fixed.settling:
-        d = (repaired + corrupted + _SETTLING) / (repair_trials + corruption_trials + 2 * _SETTLING)
-    return _inside(Parameters(weights, initial, repair, corruption, retention, d)), density
+        d = _settling(survival, (repaired, unrepaired), (broken, unbroken))
+    return _inside(Parameters(weights, initial, repair, corruption, retention, d)), total
 
 
 def _share(happened: Floats, missed: Floats, prior: Floats) -> Floats:
@@ -277,7 +275,7 @@ def _share(happened: Floats, missed: Floats, prior: Floats) -> Floats:
 
 def _thin(
     rate: Floats, survival: Floats, happened: Floats, missed: Floats, prior: Floats
-) -> tuple[Floats, Floats, Floats]:
+) -> tuple[Floats, Floats]:
     """Update a rate whose event at depth t must also survive t trials of chance d.
 
     Args:
@@ -288,19 +286,30 @@ def _thin(
         prior: Pseudo-counts of both, shape (2, B or 1, K or 1).
 
     Returns:
-        The new rate, and the survivals and trials that it implies for d, summed over classes.
+        The new rate, and the expected counts of events that did not survive, shape (B, T, K).
     """
+    survives = survival[:, :, None]
+    lost = missed * rate[:, None] * (1 - survives) / (1 - rate[:, None] * survives)
+    n = _over_depths(happened + missed)
+    new = (_over_depths(happened + lost) + prior[0]) / (n + prior[0] + prior[1])
+    return new, lost
+
+
+def _settling(survival: Floats, *thinned: tuple[Floats, Floats]) -> Floats:
+    """Return d from the events that survived and those that did not, each of shape (B, T, K)."""
     t = np.arange(survival.shape[1])[None, :, None]
     survives = survival[:, :, None]
-    tried = missed * rate[:, None] * (1 - survives) / (1 - rate[:, None] * survives)
-    n = (happened + missed).sum(axis=1)
-    new = ((happened + tried).sum(axis=1) + prior[0]) / (n + prior[0] + prior[1])
     d = survival[:, 1:2, None] if survival.shape[1] > 1 else np.ones_like(survives)
     with np.errstate(divide="ignore", invalid="ignore"):
         survived = np.where(survives < 1, t * (d - survives) / (1 - survives), 0.0)
-    survivals = (happened * t + tried * survived).sum(axis=(1, 2))
-    trials = ((happened + tried) * t).sum(axis=(1, 2))
-    return new, survivals, trials
+    survivals = sum((happened * t + lost * survived).sum(axis=(1, 2)) for happened, lost in thinned)
+    trials = sum(((happened + lost) * t).sum(axis=(1, 2)) for happened, lost in thinned)
+    return np.asarray((survivals + _SETTLING) / (trials + 2 * _SETTLING))
+
+
+def _over_depths(counts: Floats) -> Floats:
+    """Sum counts of shape (B, T, K) over depths, one after the other, as is quick."""
+    return np.asarray(reduce(np.add, counts.swapaxes(0, 1)))
 
 
 def _row_scores(events: Events, parameters: Parameters) -> Floats:
@@ -317,7 +326,7 @@ def _row_scores(events: Events, parameters: Parameters) -> Floats:
 def _weighed(events: Events, scores: Floats) -> tuple[Floats, Floats]:
     """Return ln P(group), shape (B, G), and P(class, row | group), shape (B, R, K)."""
     # By class, for numpy reduces a short last axis slowly.
-    highest = reduce(np.maximum, np.moveaxis(scores, 2, 0))
+    highest = reduce(np.maximum, scores.transpose(2, 0, 1))
     shares = np.exp(scores - highest[:, :, None])
     of_row = np.einsum("brk->br", shares)
     total = np.log(of_row) + highest
@@ -340,6 +349,11 @@ def _spread(events: Events, by_group: Floats) -> Floats:
 
 def _survival(settling: Floats, depths: int) -> Floats:
     return np.asarray(settling[:, None] ** np.arange(depths))
+
+
+def _density(total: Floats, questions: Floats, parameters: Parameters, prior: Prior) -> Floats:
+    """Return the log density, shape (B,), of log likelihoods of groups, shape (B, G)."""
+    return np.asarray((questions * total).sum(axis=1) + _log_prior(parameters, prior))
 
 
 def _log_prior(parameters: Parameters, prior: Prior) -> Floats:
@@ -377,15 +391,6 @@ def _flat(point: Parameters) -> Floats:
 
 def _inside(p: Parameters) -> Parameters:
     weights = np.maximum(p.weights, _EDGE)
-
-    def clipped(rate: Floats) -> Floats:
-        return np.clip(rate, _EDGE, 1 - _EDGE)
-
-    return Parameters(
-        weights / weights.sum(axis=1, keepdims=True),
-        clipped(p.initial),
-        clipped(p.repair),
-        clipped(p.corruption),
-        clipped(p.retention),
-        np.where(p.settling == 1, 1.0, clipped(p.settling)),
-    )
+    weights /= weights.sum(axis=1, keepdims=True)
+    *rates, settling = (np.minimum(np.maximum(rate, _EDGE), 1 - _EDGE) for rate in p[1:])
+    return Parameters(*(weights, *rates, np.where(p.settling == 1, 1.0, settling)))
