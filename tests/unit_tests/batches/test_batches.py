@@ -54,13 +54,20 @@ def _no_wait_for_more_calls(monkeypatch):
     monkeypatch.setattr("langchain_markovscale.batches.job_queue._TOGETHER", 0.002)
 
 
-@pytest.fixture
-def client(apis):
-    if apis.kind == "openai":
-        return OpenAI(api_key="none", base_url=f"{apis.url}/v1", max_retries=2)
+@pytest.fixture(scope="module")
+def clients():
+    """One of each: it reads the certificates of the web, which takes longer than a test."""
     from anthropic import Anthropic  # it takes a second, which one worker of all has to spend
 
-    return Anthropic(api_key="none", base_url=apis.url, max_retries=2)
+    return {
+        kind: new(api_key="none") for kind, new in (("openai", OpenAI), ("anthropic", Anthropic))
+    }
+
+
+@pytest.fixture
+def client(apis, clients):
+    path = "/v1" if apis.kind == "openai" else ""
+    return clients[apis.kind].with_options(base_url=f"{apis.url}{path}", max_retries=2)
 
 
 @pytest.fixture
