@@ -71,8 +71,9 @@ class ScriptedModel(BaseChatModel):
     repeat: bool = False
     wait: float = 0.0
     model_name: str = "scripted"
-    asked: list[list[BaseMessage]] = Field(default_factory=list)
-    options: list[dict[str, Any]] = Field(default_factory=list)
+    # Every trace of a call asks for the signature of a default_factory.
+    asked: list[list[BaseMessage]] = Field(default=[])
+    options: list[dict[str, Any]] = Field(default=[])
 
     @property
     def _llm_type(self) -> str:

@@ -10,6 +10,8 @@ from worlds import World
 from langchain_markovscale import Calibration, write_traces
 from langchain_markovscale.cli.app import app
 
+pytestmark = pytest.mark.usefixtures("few_simulated_questions")
+
 
 @pytest.fixture
 def run(monkeypatch):

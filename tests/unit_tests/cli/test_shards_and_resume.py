@@ -126,6 +126,7 @@ def shards(tmp_path):
     return folder
 
 
+@pytest.mark.usefixtures("few_simulated_questions")
 @pytest.mark.parametrize("command", ["calibrate", "check", "compare"])
 def test_shards_are_read_as_one_file(shards, command):
     quick = ["--bootstrap", "0", "--no-delivery"] if command == "calibrate" else []
