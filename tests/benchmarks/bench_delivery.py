@@ -29,7 +29,7 @@ ACTIONS = (("revise",), ("generate",), ("revise", "generate"))
 COST, FRESH, REVISIONS = 0.02, 50, 2
 KEPT, BROKEN = "promises are kept", "right answers are written in three ways"
 PHI_WORLDS = {
-    (KEPT, 60): {"sensitivity": 0.85, "specificity": 0.8},
+    (KEPT, 150): {"sensitivity": 0.85, "specificity": 0.8},
     (BROKEN, 60): {"sensitivity": 0.6, "specificity": 0.6},
     (BROKEN, 150): {"sensitivity": 0.6, "specificity": 0.6},
 }
