@@ -34,7 +34,9 @@ def last_number(text: str) -> str | None:
     `75`, `75.0`, `$75.00` and `+75.` have the key `75`; `1,000` and `1\,000` the key
     `1000`; `3/4`, `\frac{3}{4}` and `0.75` the key `0.75`; `1/3` the key `1/3`.
     Percent and currency signs are dropped: `50%` has the key `50`. The decimal sign is a point,
-    and digits glued to a letter (`m2`) are no number.
+    and digits glued to a letter (`m2`) are no number. Nor is a range (`10-12`), a bound (`at least
+    42`), a rank (`21st`) or a sum that is not worked out. Where a model goes on after its answer
+    with a question of its own (`Q: …`), the number is read before it.
 
     Args:
         text: The whole text of an answer.

@@ -91,7 +91,7 @@ _SEVERAL = re.compile(
 )
 _CLOSING = re.compile(r"</\w{0,20}\Z")
 _FACTORIAL = re.compile(  # "5!", where it is no exclamation
-    r"(?:\A|[:=#{$(+\n])[ ]?(?:[1-9]|1\d|20)![ $})]*(?:\.?$|[=+*/^-])", re.MULTILINE
+    r"[:=#{$(+][ ]?(?:[1-9]|1\d|20)![ $})]*(?:\.?$|[=+*/^-])", re.MULTILINE
 )
 _HASHES = re.compile(r"####(?<!#####)(?!#)[ \t]*")
 _BOX = re.compile(rf"{BOX}[ ]?(?:\{{(?!\s*\}})|(?=-?\d|\\[dtc]?frac))")
