@@ -18,7 +18,15 @@ from langchain_markovscale.replay.pool import Pool, PooledQuestion, QuestionSamp
 from langchain_markovscale.replay.replay import Outcome, replay
 from langchain_markovscale.replay.strategies import SinglePass
 from langchain_markovscale.theory.criterion import Criterion
-from langchain_markovscale.theory.delivery import COSTS, Delivered, Delivery, Mean, Played, phi_of
+from langchain_markovscale.theory.delivery import (
+    COSTS,
+    Delivered,
+    Delivery,
+    Mean,
+    Phi,
+    Played,
+    phi_of,
+)
 from langchain_markovscale.theory.rates import HasRates, Rates
 from langchain_markovscale.theory.validation import whole
 from langchain_markovscale.traces.trace import Trace
@@ -91,6 +99,20 @@ def measure_delivery(
             for row in halves.by_cost(actions, limit, level)[::-1]
         ),
     )
+
+
+def interval_of(phi: Phi, level: float) -> tuple[float, float]:
+    """Return the interval of φ within [0, 1], by Student's t.
+
+    Args:
+        phi: φ as measured.
+        level: Its coverage, in (0, 1).
+    """
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(phi.freedom, (1 + level) / 2)) * phi.error
+    low, high = (min(1.0, max(0.0, end)) for end in (phi.ratio - half, phi.ratio + half))
+    return min(low, phi.value), max(high, phi.value)
 
 
 def delivery_sample(seed: int) -> QuestionSample:
@@ -183,7 +205,7 @@ class _Halves:
             cost=cost,
             phi=phi.value,
             estimate=phi.value,
-            interval=phi.interval(level),
+            interval=interval_of(phi, level),
             at_its_word=believed,
             in_force=believed,
             plan_check=self._plan_check(rule, cost) if checked else None,

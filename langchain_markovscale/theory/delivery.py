@@ -15,7 +15,6 @@ it is measured at several of them.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf, log, sqrt
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -50,21 +49,13 @@ class Phi(NamedTuple):
         value: φ in [0, 1], drawn towards 1 where few questions say otherwise.
         ratio: 1 + E/P, which may lie outside of [0, 1]; 1 where nothing was promised.
         error: Its standard error, √(Q/(Q−1) Σ(e − (E/P)G)²)/P; infinite where nothing was promised.
+        freedom: How many questions tell of it, less one: (ΣG)²/ΣG² − 1, and at least 1.
     """
 
     value: float
     ratio: float
     error: float
-
-    def interval(self, level: float) -> tuple[float, float]:
-        """Return the interval of φ within [0, 1], by the normal distribution.
-
-        Args:
-            level: Its coverage, in (0, 1).
-        """
-        half = NormalDist().inv_cdf((1 + level) / 2) * self.error
-        low, high = (min(1.0, max(0.0, end)) for end in (self.ratio - half, self.ratio + half))
-        return min(low, self.value), max(high, self.value)
+    freedom: float
 
 
 def phi_of(promised: Floats, rounds: Floats, delivered: Floats, taken: Floats, cost: float) -> Phi:
@@ -80,14 +71,15 @@ def phi_of(promised: Floats, rounds: Floats, delivered: Floats, taken: Floats, c
     excess = (delivered - cost * taken) - (promised - cost * rounds)
     total, questions = float(promised.sum()), len(promised)
     if total <= _NOTHING:
-        return Phi(1.0, 1.0, inf)
+        return Phi(1.0, 1.0, inf, 1.0)
     unbiased = questions / (questions - 1)
     gap = float(excess.sum())
     noise = unbiased * float(((excess - excess.mean()) ** 2).sum())
     ratio = gap / total
     error = sqrt(unbiased * float(((excess - ratio * promised) ** 2).sum())) / total
+    freedom = max(1.0, total**2 / float((promised**2).sum()) - 1)
     shrunk = 1 + gap * total / (total**2 + noise / _SPREAD**2)
-    return Phi(min(1.0, max(0.0, shrunk)), 1 + ratio, error)
+    return Phi(min(1.0, max(0.0, shrunk)), 1 + ratio, error, freedom)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,10 @@ What is timed of `math` is this process: the worker has seconds of its own for w
 What is timed of `semantic` is all but its model, which reads at most 1,000 characters.
 """
 
+import timeit
 from collections.abc import Callable
 from heapq import nlargest
+from statistics import median
 from time import process_time
 
 import pytest
@@ -85,12 +87,15 @@ def no_worker(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
-def test_the_number_of_an_answer_is_read_in_microseconds(kind, benchmark, figure):
+def test_the_number_of_an_answer_is_read_in_microseconds(kind, figure):
     text = ANSWERS[kind]
     assert last_number(text) == "57"
-    benchmark.pedantic(last_number, args=(text,), rounds=2000, iterations=5, warmup_rounds=200)
+
+    def microseconds() -> float:
+        return 1e6 * median(timeit.repeat(lambda: last_number(text), number=5, repeat=2000)) / 5
+
     name = f"last_number, {len(text)} characters, {kind}"
-    figure(name, 1e6 * benchmark.stats.stats.median, "\u00b5s", at_most=20)
+    figure(name, microseconds, "\u00b5s", at_most=20)
 
 
 def seconds(reader: Callable[[str], object], text: str) -> float:
@@ -99,12 +104,16 @@ def seconds(reader: Callable[[str], object], text: str) -> float:
     return process_time() - began
 
 
-def slowest(reader: Callable[[str], object], length: int) -> tuple[float, str]:
-    """The least time of the slowest flood, and the flood: each once, the slowest again."""
+def least(reader: Callable[[str], object], text: str) -> float:
+    return min(seconds(reader, text) for _ in range(7))
+
+
+def slowest(reader: Callable[[str], object], length: int) -> str:
+    """The flood that takes longest: each once, the slowest again."""
     reader("9")  # its patterns are compiled
     texts = list(floods(length, mixes=MIXES))
     suspects = nlargest(12, texts, key=lambda text: seconds(reader, text))
-    return max((min(seconds(reader, text) for _ in range(7)), text) for text in suspects)
+    return max(suspects, key=lambda text: least(reader, text))
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -112,32 +121,31 @@ def test_a_hostile_text_is_read_in_milliseconds_and_one_twice_as_long_in_twice_t
     name, figure
 ):
     reader = READERS[name]
-    worst, text = slowest(reader, LONG)
+    text = slowest(reader, LONG)
     what = f"{name}, {LONG} characters, the worst is {text[:12]!r}"
-    figure(what, 1e3 * worst, "ms", at_most=10 if name == TWO_TEXTS else 5)
-    if worst < 5e-4:  # too short to compare
+    figure(what, lambda: 1e3 * least(reader, text), "ms", at_most=10 if name == TWO_TEXTS else 5)
+    if least(reader, text) < 5e-4:  # too short to compare
         return
     quarter = len(text) // 4
     longer = text[: 2 * quarter] + 2 * text[quarter : 3 * quarter] + text[2 * quarter :]
-    again = min(seconds(reader, longer) for _ in range(7))
-    figure(f"{name}, twice as long", again / worst, "times", at_most=2.6)
+    times = f"{name}, twice as long"
+    figure(times, lambda: least(reader, longer) / least(reader, text), "times", at_most=2.6)
 
 
 def test_what_a_judge_is_shown_is_read_in_milliseconds(figure):
     def read(text):
         return read_judgement("CRITIQUE: none\nVERDICT: PASS\nPROBABILITY: 0.9", [text])
 
-    worst, text = slowest(read, LONG)
+    text = slowest(read, LONG)
     what = f"the material of a judge, {LONG} characters, the worst is {text[:12]!r}"
-    figure(what, 1e3 * worst, "ms", at_most=20)  # read in several spellings
+    figure(what, lambda: 1e3 * least(read, text), "ms", at_most=20)  # read in several spellings
     reply = f"CRITIQUE: {REASONING}\nVERDICT: FAIL\nPROBABILITY: 0.1"
-    usual = min(seconds(read_judgement, reply) for _ in range(20))
-    figure(f"read_judgement, {len(reply)} characters", 1e6 * usual, "\u00b5s", at_most=500)
+    usual = f"read_judgement, {len(reply)} characters"
+    figure(usual, lambda: 1e6 * least(read_judgement, reply), "\u00b5s", at_most=500)
 
 
 def test_what_becomes_longer_in_one_spelling_is_read_as_so_long(figure):
     for unit, size in (("\u00bd", 3), ("\u00bd ", 2), ("\ufdfa", 18)):
         text = repeated(unit, LONG)
-        worst = min(seconds(READERS["text"], text) for _ in range(5))
         what = f"text, {LONG} characters, {size * LONG} of them in NFKC"
-        figure(what, 1e3 * worst, "ms", at_most=5 * size)
+        figure(what, lambda text=text: 1e3 * least(READERS["text"], text), "ms", at_most=5 * size)

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -34,6 +35,7 @@ class Figure(NamedTuple):
 
 
 FIGURES = pytest.StashKey[list[Figure]]()
+TRIES, PAUSE = 6, 5  # seconds: slow spells of a machine that others use as well last longer
 
 
 def pytest_configure(config):
@@ -45,17 +47,26 @@ def figure(request) -> Callable[..., None]:
     """Records a figure for the table, then fails where it breaks its limit.
 
     ``figure("import beyond Python's start", 4.1, "ms", at_most=30)``
+
+    In place of the value it takes what measures it, and then does so again, up to six times, while
+    the limit is broken: whatever else a machine does can only make a time longer.
     """
 
     def record(
         name: str,
-        value: float,
+        value: float | Callable[[], float],
         unit: str,
         *,
         at_most: float | None = None,
         at_least: float | None = None,
     ) -> None:
-        measured = Figure(name, float(value), unit, at_most, at_least)
+        taken = value() if callable(value) else value
+        measured = Figure(name, float(taken), unit, at_most, at_least)
+        for _ in range(TRIES - 1 if callable(value) else 0):
+            if measured.holds:
+                break
+            time.sleep(PAUSE)
+            measured = measured._replace(value=min(measured.value, float(value())))
         request.config.stash[FIGURES].append(measured)
         print(measured, flush=True)  # for whoever watches with pytest's -s
         assert measured.holds, str(measured)

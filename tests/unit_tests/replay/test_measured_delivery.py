@@ -7,7 +7,7 @@ from worlds import Band, World
 
 from langchain_markovscale import Calibration, Criterion
 from langchain_markovscale.replay import measured_delivery
-from langchain_markovscale.replay.measured_delivery import measure_delivery
+from langchain_markovscale.replay.measured_delivery import interval_of, measure_delivery
 from langchain_markovscale.replay.pool import Pool
 from langchain_markovscale.theory.delivery import COSTS, phi_of
 
@@ -64,7 +64,7 @@ def test_phi_is_that_of_a_replay_by_hand(pool, found):
         gains, rounds, delivered, taken = columns
         phi = phi_of(gains, rounds, delivered, taken, row.cost)
         assert row.estimate == pytest.approx(phi.value)
-        assert row.interval == pytest.approx(phi.interval(0.8))
+        assert row.interval == pytest.approx(interval_of(phi, 0.8))
         assert row.at_its_word.promised[0] == pytest.approx(gains.mean())
         net = delivered - row.cost * taken
         error = net.std(ddof=1) / 60**0.5

@@ -12,6 +12,7 @@ from pools import recorded
 from runs import runs
 
 from langchain_markovscale import Calibration, Criterion, Rates
+from langchain_markovscale.replay.measured_delivery import interval_of
 from langchain_markovscale.theory.delivery import (
     COSTS,
     UNMEASURED,
@@ -55,7 +56,7 @@ def test_phi_is_as_the_theory_writes_it(rows, cost):
     excess = [(a - cost * m) - (g - cost * n) for g, n, a, m in rows]
     total, gap, many = sum(gains), sum(excess), len(rows)
     if total <= 1e-9:
-        assert found == (1.0, 1.0, inf)
+        assert found[:3] == (1.0, 1.0, inf)
         return
     spread = many * variance(excess)  # Q/(Q−1) Σ(e − ē)²
     shrunk = 1 + gap * total / (total**2 + spread / 0.5**2)
@@ -64,20 +65,32 @@ def test_phi_is_as_the_theory_writes_it(rows, cost):
     residuals = [e - gap / total * g for e, (g, *_) in zip(excess, rows, strict=True)]
     squares = sum(each**2 for each in residuals)
     assert found.error == pytest.approx(sqrt(many / (many - 1) * squares) / total, rel=1e-6)
-    low, high = found.interval(0.9)
+    low, high = interval_of(found, 0.9)
     assert 0 <= low <= found.value <= high <= 1
+
+
+def test_few_questions_that_promise_something_make_the_interval_wide():
+    gain = np.array([0.2] * 11 + [0.0] * 49)
+    delivered = np.array([1.0] * 2 + [0.0] * 58)
+    found = phi_of(gain, gain, delivered, gain, 0.0)
+    assert found.freedom == pytest.approx(10)
+    low, high = interval_of(found, 0.9)
+    assert high == 1
+    assert low == pytest.approx(
+        max(0, found.ratio - 1.812461 * found.error), abs=1e-5
+    )  # a table's t
 
 
 def test_what_is_promised_and_delivered_alike_has_a_phi_of_one():
     gain, rounds = np.array([0.2, 0.1, 0.0]), np.array([2.0, 1.0, 0.0])
-    assert phi_of(gain, rounds, gain, rounds, 0.05) == (1.0, 1.0, 0.0)
+    assert phi_of(gain, rounds, gain, rounds, 0.05) == (1.0, 1.0, 0.0, 1.0)
 
 
 def test_where_nothing_is_promised_no_ratio_is_formed():
     nothing = np.zeros(30)
     found = phi_of(nothing, nothing, nothing, nothing, 0.01)
-    assert found == (1.0, 1.0, inf)
-    assert found.interval(0.9) == (0.0, 1.0)
+    assert found[:3] == (1.0, 1.0, inf)
+    assert interval_of(found, 0.9) == (0.0, 1.0)
 
 
 def test_intervals_cover_the_share_that_is_delivered():
@@ -85,7 +98,8 @@ def test_intervals_cover_the_share_that_is_delivered():
     for _ in range(400):
         gain = rng.uniform(0.05, 0.4, 200)
         delivered = (rng.random(200) < share * gain).astype(float)
-        low, high = phi_of(gain, np.ones(200), delivered, np.ones(200), 0.02).interval(0.9)
+        found = phi_of(gain, np.ones(200), delivered, np.ones(200), 0.02)
+        low, high = interval_of(found, 0.9)
         hits += low <= share <= high
     assert 0.85 <= hits / 400 <= 0.95
 
