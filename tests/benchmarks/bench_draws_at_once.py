@@ -27,7 +27,8 @@ SHARES = (1 / 8, 1 / 4, 1 / 2, 1)
 # Costs at which the rule makes three attempts and more one by one, and the price of waiting that
 # is held to the limits: dearer attempts are given up only for dearer waiting.
 HELD = {
-    ("dates", 0.01): 1 / 4, ("dates", 0.004): 1 / 4, ("math500", 0.05): 1, ("math500", 0.02): 1 / 2,
+    ("dates", 0.01): 1 / 4, ("dates", 0.004): 1 / 4,
+    ("math500", 0.05): 1 / 2, ("math500", 0.02): 1 / 2,
     ("math500", 0.01): 1 / 4, ("math500", 0.004): 1 / 4,
 }  # fmt: skip
 
