@@ -48,6 +48,7 @@ def _candidates(plan: Plan, question: PooledQuestion) -> Sequence[int] | None:
     """Return the attempts that a plan may take after the first; None where too few are recorded."""
     first, later = question.draws[0], question.draws[1:]
     if plan.action == "revise" and plan.kind == "verified":
+        # Several revisions of the first draw, or else the chain that a loop leaves.
         later = max(question.revisions[first], question.chain_of(first)[1:], key=len)
     elif plan.action == "revise" and plan.kind == "blind":
         later = question.chain_of(first)[1:]

@@ -108,8 +108,9 @@ class CandidateTables:
         """
 
         def make() -> Floats:
-            rounds = [self.chances(actions, depth + at)[:, :, 0, 0] for at in range(most)]
-            repair, kept = np.array(rounds).swapaxes(0, 1)
+            rounds = self.by_round(actions, depth, most)[..., 0, 0, :]
+            each = np.broadcast_to(rounds, (most, *rounds.shape[1:]))
+            repair, kept = each.swapaxes(0, 1)
             return chain_gains(repair, 1 - kept)
 
         if_wrong, if_right = self._gains.get((*actions, depth, most), make)

@@ -172,7 +172,7 @@ class Delivery:
             cost: c ≥ 0, of a round; where actions differ in it, their mean is taken.
 
         Returns:
-            φ in [0, 1].
+            φ in [0, 1]; `UNMEASURED` where these actions were not measured.
         """
         if isinstance(cost, Mapping):
             actions = tuple(actions)

@@ -7,10 +7,9 @@ answer in hand, p the chance that a candidate is right, and A, R as in `theory/p
     until accepted, n rounds  take candidates until the verifier accepts one, at most n; else the
                               last of them: V = A L + Rⁿ⁻¹ p(1−s)
 
-Draws are made one at a time, for of several at once all but one would be lost. As in
-`theory/plans.py`, every revision of a plan is of the answer in hand. Where nothing is scored and
-there is one class, this is the rule of MarkovScale: revise iff b < π − c/(α+β), with b the belief
-in the latest answer.
+Draws are made one at a time, for of several at once all but one would be lost. Rates settle with
+each round as in `theory/plans.py`. Where they do not, nothing is scored and there is one class,
+this is the rule of MarkovScale: revise iff b < π − c/(α+β), with b the belief in the latest answer.
 """
 
 from collections.abc import Sequence

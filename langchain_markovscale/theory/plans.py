@@ -9,8 +9,8 @@ With y the correctness of the answer in hand and p the chance that a candidate i
     blind, n rounds      revise n times and take what comes; one round for a fresh draw
     vote on, n rounds    draw n more and return what has most votes, see `theory/vote.py`
 
-Where rates settle, p falls from round to round, and the powers of R are products: a revision that
-was rejected is revised next, not the same answer once more.
+Where rates settle, p falls from round to round, and the powers of R are products: what was rejected
+is revised next, one level deeper, and counts as right or wrong as the answer in hand is.
 
 A commitment's worth is linear in the belief. For verdicts that are independent it is one that a
 plan attains, so it bounds the optimum from below, and deciding again each round can only raise it.

@@ -67,6 +67,11 @@ def revisions_at(depth: int) -> Floats:
     return np.array([settled(REPAIR, depth), 1 - settled(CORRUPTION, depth)])
 
 
+def _revisions_from(depth: int, most: int) -> Floats:
+    """Return the same for up to n revisions, each one level deeper, shape (n, 2, 3)."""
+    return np.array([revisions_at(depth + at) for at in range(most)])
+
+
 @lru_cache(maxsize=64)
 def event_logs(levels: int, only_one_wrong: bool = False) -> Floats:
     """Return what each event of `theory/likelihood.py` says of each value: ln of its chance.
@@ -195,14 +200,14 @@ def sources_of(actions: tuple[Action, ...], depth: int, most: int) -> Sources:
 
     Do not change them.
     """
-    rounds = range(depth, depth + (most if "revise" in actions else 1))
+    told = most if "revise" in actions else 1
     known = {
         "generate": ((AT_INITIAL, AT_INITIAL), np.array([[INITIAL.values] * 2])),
-        "revise": ((AT_REPAIR, AT_CORRUPTION), np.array([revisions_at(at) for at in rounds])),
+        "revise": ((AT_REPAIR, AT_CORRUPTION), _revisions_from(depth, told)),
     }
     factors, chances = zip(*(known[each] for each in actions), strict=True)
     widest = max(each.shape[2] for each in chances)
-    table = np.zeros((len(rounds), len(actions), 2, widest, 1))
+    table = np.zeros((told, len(actions), 2, widest, 1))
     for column, each in enumerate(chances):
         table[:, column, :, : each.shape[2], 0] = each
     return Sources(list(factors), table)
@@ -219,6 +224,6 @@ def revision_gains(depth: int, most: int) -> Floats:
     Returns:
         At [wrong or right in hand, α, β] as one axis, and n, shape (18, most).
     """
-    repair, kept = np.array([revisions_at(depth + at) for at in range(most)]).swapaxes(0, 1)
+    repair, kept = _revisions_from(depth, most).swapaxes(0, 1)
     pairs = np.repeat(repair, kept.shape[1], axis=1), 1 - np.tile(kept, repair.shape[1])
     return chain_gains(*[each[:, None] for each in pairs]).reshape(-1, most)

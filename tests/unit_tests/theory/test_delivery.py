@@ -76,9 +76,8 @@ def test_few_questions_that_promise_something_make_the_interval_wide():
     assert found.freedom == pytest.approx(10)
     low, high = interval_of(found, 0.9)
     assert high == 1
-    assert low == pytest.approx(
-        max(0, found.ratio - 1.812461 * found.error), abs=1e-5
-    )  # a table's t
+    of_a_table = 1.812461  # Student's t at 10 degrees of freedom
+    assert low == pytest.approx(max(0, found.ratio - of_a_table * found.error), abs=1e-5)
 
 
 def test_what_is_promised_and_delivered_alike_has_a_phi_of_one():
