@@ -22,6 +22,7 @@ from langchain_markovscale.theory.delivery import (
     COSTS,
     Delivered,
     Delivery,
+    Gains,
     Mean,
     Phi,
     Played,
@@ -180,11 +181,11 @@ class _Halves:
         rule: dict[str, Any] = {"actions": actions, "max_rounds": limit}
         costs: dict[float, Delivery | Literal[False]] = dict.fromkeys(sorted(COSTS), False)
         rows: list[Delivered] = []
-        for cost, plain in self._play(rule, costs).items():
+        for cost, halves in self._play(rule, costs).items():
             if rows and not rows[-1].at_its_word.went_on:  # nor does it then for a higher cost
                 rows.append(replace(rows[-1], cost=cost))
             else:
-                rows.append(self._believed(rule, cost, plain, level))
+                rows.append(self._believed(rule, cost, halves, level))
         counted_on: dict[float, Delivery | Literal[False]] = {
             row.cost: Delivery(len(self._pool), 0, self.splits, level, 0.0, (row,))
             for row in rows
@@ -194,10 +195,16 @@ class _Halves:
         return [self._in_force(row, found.get(row.cost)) for row in rows]
 
     def _believed(
-        self, rule: dict[str, Any], cost: float, plain: Outcome, level: float
+        self, rule: dict[str, Any], cost: float, halves: Sequence[Outcome], level: float
     ) -> Delivered:
         """Return how the rule fares that believes its own promise, and φ by that."""
-        phi = phi_of(plain.promised, plain.expected_cost / cost, plain.delivered, plain.taken, cost)
+        plain = self._over_splits(halves)
+        by_half = [
+            _gains(self._of_questions(half, tried), cost)
+            for half, (_, tried, _) in zip(halves, self._halves, strict=True)
+        ]
+        splits = list(zip(by_half[::2], by_half[1::2], strict=True))
+        phi = phi_of(_gains(plain, cost), splits)
         believed = _played(plain, cost)
         checked = self._checked and believed.went_on
         return Delivered(
@@ -211,11 +218,11 @@ class _Halves:
             plan_check=self._plan_check(rule, cost) if checked else None,
         )
 
-    def _in_force(self, row: Delivered, played: Outcome | None) -> Delivered:
+    def _in_force(self, row: Delivered, halves: Sequence[Outcome] | None) -> Delivered:
         """Return a row with how the rule fares that counts on φ alone, where that differs."""
         in_force = row.in_force
-        if played is not None:
-            in_force = _played(played, row.cost)
+        if halves is not None:
+            in_force = _played(self._over_splits(halves), row.cost)
         elif row.phi == 0:
             nothing = (0.0, 0.0)
             accuracy = float(self.first().mean())
@@ -227,14 +234,14 @@ class _Halves:
 
     def _play(
         self, rule: dict[str, Any], costs: Mapping[float, Delivery | Literal[False]]
-    ) -> dict[float, Outcome]:
-        """Return by cost how the rule fares by question, the mean over its traces and all splits.
+    ) -> dict[float, list[Outcome]]:
+        """Return by cost how the rule fares on the traces of each half.
 
         Args:
             rule: The actions and the most attempts.
             costs: What of its promise the rule counts on at each cost.
         """
-        totals = {cost: Outcome.zero(len(self._pool)) for cost in costs}
+        by_cost: dict[float, list[Outcome]] = {cost: [] for cost in costs}
         for base, tried, start in self._halves:
             rules = [
                 base.replace(**rule, cost_per_round=cost, delivery=delivery)
@@ -243,14 +250,21 @@ class _Halves:
             # One question after the other, for the rules go the same ways at it.
             questions = [self._pool[i] for i in tried for _ in rules]
             played = replay(rules * len(tried), questions, (start,))
-            for place, total in enumerate(totals.values()):
-                total.add(played.every(len(rules), place), tried)
-        return {
-            cost: Outcome(
-                *(self._by_question(values) / self.splits for values in vars(total).values())
-            )
-            for cost, total in totals.items()
-        }
+            for place, halves in enumerate(by_cost.values()):
+                halves.append(played.every(len(rules), place))
+        return by_cost
+
+    def _over_splits(self, halves: Sequence[Outcome]) -> Outcome:
+        """Return the means over the splits and the traces of each question."""
+        total = Outcome.zero(len(self._pool))
+        for half, (_, tried, _) in zip(halves, self._halves, strict=True):
+            total.add(half, tried)
+        means = Outcome(*(values / self.splits for values in vars(total).values()))
+        return self._of_questions(means)
+
+    def _of_questions(self, outcome: Outcome, traces: Sequence[int] | None = None) -> Outcome:
+        """Return the means over the traces of each question, see `_by_question`."""
+        return Outcome(*(self._by_question(values, traces) for values in vars(outcome).values()))
 
     def _plan_check(self, rule: dict[str, Any], cost: float) -> float | None:
         """Return ΣA/ΣG of plans that are carried out; None where few of them can be."""
@@ -266,9 +280,23 @@ class _Halves:
         promise = float(self._by_question(promised).sum())
         return float(self._by_question(delivered).sum()) / promise
 
-    def _by_question(self, values: Floats) -> Floats:
-        """Return the means over the traces of each question, shape (Q,)."""
-        return np.bincount(self._question_of, values) / np.bincount(self._question_of)
+    def _by_question(self, values: Floats, traces: Sequence[int] | None = None) -> Floats:
+        """Return the means over the traces of each question, shape (Q,).
+
+        Args:
+            values: Those of some traces.
+            traces: Which they are, all of each of Q questions; None for all there are.
+        """
+        numbers = self._question_of if traces is None else self._question_of[list(traces)]
+        many = np.bincount(numbers)
+        asked = many > 0
+        return np.bincount(numbers, values)[asked] / many[asked]
+
+
+def _gains(outcome: Outcome, cost: float) -> Gains:
+    """Return promise and delivery by question, see `langchain_markovscale.theory.delivery`."""
+    net = outcome.delivered - cost * outcome.taken
+    return Gains(outcome.promised, net - (outcome.promised - outcome.expected_cost))
 
 
 def _played(outcome: Outcome, cost: float) -> Played:

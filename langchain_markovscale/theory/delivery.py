@@ -8,13 +8,20 @@ e = (A − cL′) − (G − cL), P = ΣG, E = Σe and S² = Q/(Q−1) Σ(e − 
 
     φ = min(1, max(0, 1 + E·P / (P² + S²/v²))),  v = .5
 
-and the criterion goes on iff some plan has φ·G − c·L > 0. What is measured depends on the cost, so
+The variance of 1 + E/P is (Q/(Q−1) Σr² + B)/P² with r = e − (E/P)G, where B is what fits add: all
+questions of a half are played by one fit, whose luck they share. What is independent spreads a sum
+as it does a difference, so that the difference of halves shows it: R₁ and R₂ being Σr over either
+half of a split, and V₁ and V₂ what their own questions let them vary by, n/(n−1) Σ(r − r̄)², B is
+the mean over splits of (R₁ − R₂)² − V₁ − V₂, and at least 0.
+
+The criterion goes on iff some plan has φ·G − c·L > 0. What is measured depends on the cost, so
 it is measured at several of them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, log, sqrt
+from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
@@ -48,7 +55,7 @@ class Phi(NamedTuple):
     Attributes:
         value: φ in [0, 1], drawn towards 1 where few questions say otherwise.
         ratio: 1 + E/P, which may lie outside of [0, 1]; 1 where nothing was promised.
-        error: Its standard error, √(Q/(Q−1) Σ(e − (E/P)G)²)/P; infinite where nothing was promised.
+        error: Its standard error; infinite where nothing was promised.
         freedom: How many questions tell of it, less one: (ΣG)²/ΣG² − 1, and at least 1.
     """
 
@@ -58,28 +65,51 @@ class Phi(NamedTuple):
     freedom: float
 
 
-def phi_of(promised: Floats, rounds: Floats, delivered: Floats, taken: Floats, cost: float) -> Phi:
+class Gains(NamedTuple):
+    """What was promised and what came of it, by question.
+
+    Attributes:
+        promised: G, shape (Q,).
+        excess: e, shape (Q,).
+    """
+
+    promised: Floats
+    excess: Floats
+
+
+def phi_of(gains: Gains, splits: Sequence[tuple[Gains, Gains]] = ()) -> Phi:
     """Return φ and its standard error.
 
     Args:
-        promised: G of each question, shape (Q,), Q ≥ 2.
-        rounds: L, shape (Q,).
-        delivered: A, shape (Q,).
-        taken: L′, shape (Q,).
-        cost: c ≥ 0, of a round.
+        gains: Those of Q ≥ 2 questions, the means over their splits.
+        splits: Those of the questions of either half, at least 2, of each split.
     """
-    excess = (delivered - cost * taken) - (promised - cost * rounds)
-    total, questions = float(promised.sum()), len(promised)
+    promised, excess = gains
+    total = float(promised.sum())
     if total <= _NOTHING:
         return Phi(1.0, 1.0, inf, 1.0)
-    unbiased = questions / (questions - 1)
     gap = float(excess.sum())
-    noise = unbiased * float(((excess - excess.mean()) ** 2).sum())
     ratio = gap / total
-    error = sqrt(unbiased * float(((excess - ratio * promised) ** 2).sum())) / total
+    of_questions = _noise(excess - ratio * promised)
+    error = sqrt(of_questions + _of_fits(splits, ratio)) / total
     freedom = max(1.0, total**2 / float((promised**2).sum()) - 1)
-    shrunk = 1 + gap * total / (total**2 + noise / _SPREAD**2)
+    shrunk = 1 + gap * total / (total**2 + _noise(excess) / _SPREAD**2)
     return Phi(min(1.0, max(0.0, shrunk)), 1 + ratio, error, freedom)
+
+
+def _of_fits(splits: Sequence[tuple[Gains, Gains]], ratio: float) -> float:
+    """Return B, at E/P."""
+    more = []
+    for split in splits:
+        one, other = (half.excess - ratio * half.promised for half in split)
+        apart = float(one.sum() - other.sum())
+        more.append(apart**2 - _noise(one) - _noise(other))
+    return max(0.0, fmean(more)) if more else 0.0
+
+
+def _noise(values: Floats) -> float:
+    """Return the variance of the sum of independent values, by how they vary."""
+    return len(values) * float(values.var(ddof=1))
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,8 @@
 """What is measured of promise and delivery is what a replay by hand finds."""
 
+from math import sqrt
+from statistics import fmean, variance
+
 import numpy as np
 import pytest
 from pools import answer, recorded, trace
@@ -9,7 +12,7 @@ from langchain_markovscale import Calibration, Criterion
 from langchain_markovscale.replay import measured_delivery
 from langchain_markovscale.replay.measured_delivery import interval_of, measure_delivery
 from langchain_markovscale.replay.pool import Pool
-from langchain_markovscale.theory.delivery import COSTS, phi_of
+from langchain_markovscale.theory.delivery import COSTS, Gains, phi_of
 
 WORLD = World()
 OPTIMIST = World((Band(0.95, 0.9, 0.0), Band(0.9, 0.9, 0.0)), 0.95, 0.95).rates()
@@ -21,27 +24,37 @@ def known(rates):
 
 
 def by_hand(traces, rates, cost, most, splits, phi=1.0):
-    """(promise, rounds, delivered, taken) of each question, drawing alone; one trace each."""
-    rows = {}
-    for question in traces:
-        sums = [0.0] * 4
-        for split in range(splits):
-            draws = question["attempts"]
-            draws = draws[split % len(draws) :] + draws[: split % len(draws)]
-            criterion, made, first = Criterion(rates, cost / phi, most, ("generate",)), [], None
-            while True:
-                made.append(draws[len(made)])
-                decision = criterion.decide(made)
-                if decision["action"] == "stop" or len(made) == len(draws):
-                    break
-                first = first or (decision, len(made))
-            if first:
-                then, at = first
-                right = made[decision["best"]]["correct"] - made[then["best"]]["correct"]
-                found = (then["expected_gain"], then["cost"] * phi / cost, right, len(made) - at)
-                sums = [a + b for a, b in zip(sums, found, strict=True)]
-        rows[question["id"]] = [each / splits for each in sums]
-    return list(zip(*rows.values(), strict=True))
+    """(promise, rounds, delivered, taken) by split and question, drawing alone; one trace each."""
+    rows = np.zeros((splits, len(traces), 4))
+    for split, number in np.ndindex(rows.shape[:2]):
+        draws = traces[number]["attempts"]
+        draws = draws[split % len(draws) :] + draws[: split % len(draws)]
+        criterion, made, first = Criterion(rates, cost / phi, most, ("generate",)), [], None
+        while True:
+            made.append(draws[len(made)])
+            decision = criterion.decide(made)
+            if decision["action"] == "stop" or len(made) == len(draws):
+                break
+            first = first or (decision, len(made))
+        if first:
+            then, at = first
+            right = made[decision["best"]]["correct"] - made[then["best"]]["correct"]
+            gain, rounds = then["expected_gain"], then["cost"] * phi / cost
+            rows[split, number] = gain, rounds, right, len(made) - at
+    return rows
+
+
+def between_halves(traces, rests):
+    """By how much halves differ beyond what their questions explain, by split; at least 0."""
+    more = []
+    for split, rest in enumerate(rests):
+        sums, noise = [], 0.0
+        for half in Pool(traces).folds(0, split):
+            values = [rest[number] for number in half]
+            sums.append(sum(values))
+            noise += len(values) * variance(values)
+        more.append((sums[0] - sums[1]) ** 2 - noise)
+    return max(0.0, fmean(more))
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +73,17 @@ def test_phi_is_that_of_a_replay_by_hand(pool, found):
     assert {row.actions for row in found.rows} == {("generate",)}
     assert (found.questions, found.traces, found.level) == (60, 60, 0.8)
     for row in found.rows:
-        columns = map(np.array, by_hand(pool, rates, row.cost, 4, found.splits))
-        gains, rounds, delivered, taken = columns
-        phi = phi_of(gains, rounds, delivered, taken, row.cost)
-        assert row.estimate == pytest.approx(phi.value)
-        assert row.interval == pytest.approx(interval_of(phi, 0.8))
-        assert row.at_its_word.promised[0] == pytest.approx(gains.mean())
+        rows = by_hand(pool, rates, row.cost, 4, found.splits)
+        gains, rounds, delivered, taken = rows.mean(axis=0).T
         net = delivered - row.cost * taken
+        excess = net - (gains - row.cost * rounds)
+        phi = phi_of(Gains(gains, excess))
+        assert row.estimate == pytest.approx(phi.value)
+        rests = [(a - row.cost * m) - (g - row.cost * n) - (phi.ratio - 1) * g
+                 for g, n, a, m in rows.transpose(0, 2, 1)]  # fmt: skip
+        error = sqrt(phi.error**2 + between_halves(pool, rests) / gains.sum() ** 2)
+        assert row.interval == pytest.approx(interval_of(phi._replace(error=error), 0.8))
+        assert row.at_its_word.promised[0] == pytest.approx(gains.mean())
         error = net.std(ddof=1) / 60**0.5
         assert row.at_its_word.delivered_net == pytest.approx((net.mean(), error))
 
@@ -76,8 +93,8 @@ def test_with_phi_in_force_it_is_played_once_more(pool):
     parts = [row for row in found.rows if 0 < row.estimate < 1]
     assert parts
     for row in parts:
-        columns = map(np.array, by_hand(pool, OPTIMIST, row.cost, 4, found.splits, row.estimate))
-        gains, rounds, delivered, taken = columns
+        rows = by_hand(pool, OPTIMIST, row.cost, 4, found.splits, row.estimate)
+        gains, rounds, delivered, taken = rows.mean(axis=0).T
         assert row.in_force.promised[0] == pytest.approx(row.estimate * gains.mean())
         net = delivered - row.cost * taken
         assert row.in_force.delivered_net[0] == pytest.approx(net.mean())

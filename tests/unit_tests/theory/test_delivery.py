@@ -18,6 +18,7 @@ from langchain_markovscale.theory.delivery import (
     UNMEASURED,
     Delivered,
     Delivery,
+    Gains,
     Played,
     phi_of,
 )
@@ -51,9 +52,9 @@ def measured(delivery, rates=RATES):
     st.floats(0.001, 0.1),
 )
 def test_phi_is_as_the_theory_writes_it(rows, cost):
-    gains, rounds, delivered, taken = map(np.array, zip(*rows, strict=True))
-    found = phi_of(gains, rounds, delivered.astype(float), taken, cost)
+    gains = np.array([g for g, *_ in rows])
     excess = [(a - cost * m) - (g - cost * n) for g, n, a, m in rows]
+    found = phi_of(Gains(gains, np.array(excess)))
     total, gap, many = sum(gains), sum(excess), len(rows)
     if total <= 1e-9:
         assert found[:3] == (1.0, 1.0, inf)
@@ -72,7 +73,7 @@ def test_phi_is_as_the_theory_writes_it(rows, cost):
 def test_few_questions_that_promise_something_make_the_interval_wide():
     gain = np.array([0.2] * 11 + [0.0] * 49)
     delivered = np.array([1.0] * 2 + [0.0] * 58)
-    found = phi_of(gain, gain, delivered, gain, 0.0)
+    found = phi_of(Gains(gain, delivered - gain))
     assert found.freedom == pytest.approx(10)
     low, high = interval_of(found, 0.9)
     assert high == 1
@@ -81,26 +82,42 @@ def test_few_questions_that_promise_something_make_the_interval_wide():
 
 
 def test_what_is_promised_and_delivered_alike_has_a_phi_of_one():
-    gain, rounds = np.array([0.2, 0.1, 0.0]), np.array([2.0, 1.0, 0.0])
-    assert phi_of(gain, rounds, gain, rounds, 0.05) == (1.0, 1.0, 0.0, 1.0)
+    gain = np.array([0.2, 0.1, 0.0])
+    assert phi_of(Gains(gain, np.zeros(3))) == (1.0, 1.0, 0.0, 1.0)
 
 
 def test_where_nothing_is_promised_no_ratio_is_formed():
     nothing = np.zeros(30)
-    found = phi_of(nothing, nothing, nothing, nothing, 0.01)
+    found = phi_of(Gains(nothing, nothing), [(Gains(nothing, nothing),) * 2])
     assert found[:3] == (1.0, 1.0, inf)
     assert interval_of(found, 0.9) == (0.0, 1.0)
 
 
-def test_intervals_cover_the_share_that_is_delivered():
-    rng, share, hits = np.random.default_rng(0), 0.6, 0
+@pytest.mark.parametrize("luck", [0.0, 0.08], ids=["no luck", "the luck of fits"])
+def test_intervals_cover_the_share_that_is_delivered(luck):
+    """Fits to two halves are off by what all their questions make of it, and by opposite parts."""
+    rng, share, questions, splits = np.random.default_rng(0), 0.6, 200, 4
+    hits = dict.fromkeys(["known", "ignored"], 0)
     for _ in range(400):
-        gain = rng.uniform(0.05, 0.4, 200)
-        delivered = (rng.random(200) < share * gain).astype(float)
-        found = phi_of(gain, np.ones(200), delivered, np.ones(200), 0.02)
-        low, high = interval_of(found, 0.9)
-        hits += low <= share <= high
-    assert 0.85 <= hits / 400 <= 0.95
+        gain = rng.uniform(0.05, 0.4, questions)
+        common, own = luck * rng.normal(), luck * rng.normal(size=splits)
+        drawn, excess, halves = rng.random(questions), np.zeros(questions), []
+        for split in range(splits):
+            order = rng.permutation(questions)
+            two = order[: questions // 2], order[questions // 2 :]
+            found = []
+            for half, sign in zip(two, (1, -1), strict=True):
+                chance = (share + common + sign * own[split]) * gain[half]
+                off = (drawn[half] < chance) - gain[half]
+                excess[half] += off / splits
+                found.append(Gains(gain[half], off))
+            halves.append(found)
+        for name, known in zip(hits, (halves, ()), strict=True):
+            low, high = interval_of(phi_of(Gains(gain, excess), known), 0.9)
+            hits[name] += low <= share <= high
+    assert 0.85 <= hits["known"] / 400 <= 0.95
+    if luck:
+        assert hits["ignored"] / 400 < 0.85
 
 
 # Between costs
