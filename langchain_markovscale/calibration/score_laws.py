@@ -4,6 +4,9 @@ The law is that of `theory/intercept.py`, its likelihood that of `theory/scores.
 question's class averaged over what its labels say of it. With labels y known, a question is seen
 only through a few sums over its distinct scored answers, so that all questions are one array.
 
+Right and wrong answers have the same spread, s₁ = s₀ = s: with unequal ones the ratio of densities
+turns, and the lowest score becomes better evidence than a middling one.
+
 Priors are weak and normal: γ ~ N(0, .5²), μ₁−μ₀ ~ N(0, 2²), ln ω ~ N(−.5, 1), ln s ~ N(0, 1).
 What scores say *within* a question is seen only where both a right and a wrong answer were scored.
 Where few questions have both, μ₁−μ₀ is taken to be about half of what the labels show across
@@ -173,32 +176,27 @@ def knots(scores: Floats) -> tuple[Floats, Floats]:
 
 
 def graded_objective(answers: Answers, difference: _Normal) -> Objective:
-    """Return −ln of the posterior of (μ₀, μ₁−μ₀, γ, ln ω, ln s₁, ln s₀), and its gradient."""
-    # Sums over the answers of a question, by label: of e, ex, ex² and 1, e the weight; (Q, 2).
-    weight, pull, square, many = (
-        answers.sums(values)
-        for values in (
-            answers.weight,
-            answers.weight * answers.mean,
-            answers.weight * answers.mean**2,
-            np.ones_like(answers.mean),
-        )
+    """Return −ln of the posterior of (μ₀, μ₁−μ₀, γ, ln ω, ln s), and its gradient."""
+    # Sums over the answers of a question: of e and ex by label, (Q, 2), of ex² and 1, (Q, 1).
+    weight, pull = answers.sums(answers.weight), answers.sums(answers.weight * answers.mean)
+    square, many = (
+        answers.sums(values).sum(axis=1, keepdims=True)
+        for values in (answers.weight * answers.mean**2, np.ones_like(answers.mean))
     )
     eta, log_classes = answers.log_odds, log_chance(answers.classes)
-    priors = (difference, _DIFFICULTY, _LOG_INTERCEPT, _LOG_SPREAD, _LOG_SPREAD)
+    priors = (difference, _DIFFICULTY, _LOG_INTERCEPT, _LOG_SPREAD)
 
     def objective(point: Floats) -> tuple[float, Floats]:
         wrong, apart, difficulty = point[:3]
-        intercept, right_spread, wrong_spread = np.exp(point[3:])
-        precision = np.array([wrong_spread, right_spread]) ** -2.0
+        intercept, spread = np.exp(point[3:])
+        precision = spread**-2.0
         centres = np.array([wrong, wrong + apart])[:, None] + difficulty * eta  # (2, K)
-        pulled = precision[:, None] * centres
-        total = (pull @ precision)[:, None] - weight @ pulled  # T, (Q, K)
-        squares = weight @ (pulled * centres) - 2 * pull @ pulled + (square @ precision)[:, None]
-        counted = (weight @ precision)[:, None]  # S
+        total = precision * (pull.sum(axis=1, keepdims=True) - weight @ centres)  # T, (Q, K)
+        squares = precision * (weight @ centres**2 - 2 * pull @ centres + square)
+        counted = precision * weight.sum(axis=1, keepdims=True)  # S
         known = 1 + intercept**2 * counted
         z = intercept * total / known
-        logs = np.log(known) - (many @ np.log(precision))[:, None]
+        logs = np.log(known) - many * np.log(precision)
         log_joint = log_classes - 0.5 * (squares - z * z * known + logs)
         log_chances = np.logaddexp.reduce(log_joint, axis=1)
 
@@ -208,21 +206,20 @@ def graded_objective(answers: Answers, difference: _Normal) -> Objective:
         by_weight, weight_z = weight.T @ share, weight.T @ share_z  # (2, K)
         by_pull, pull_z = pull.T @ share, pull.T @ share_z
         residual = by_pull - centres * by_weight
-        by_mean = (residual - intercept * weight_z) * precision[:, None]
+        by_mean = precision * (residual - intercept * weight_z)
         by_intercept = (share_z * total).sum() - intercept * (share_zz * counted).sum()
         squared = (
-            (square.T @ share - centres * (by_pull + residual)).sum(axis=1)
-            - 2 * intercept * (pull_z - centres * weight_z).sum(axis=1)
-            + intercept**2 * (weight.T @ share_zz).sum(axis=1)
+            (square.T @ share).sum()
+            - (centres * (by_pull + residual)).sum()
+            - 2 * intercept * (pull_z - centres * weight_z).sum()
+            + intercept**2 * (weight.T @ share_zz).sum()
         )
-        by_spread = squared * precision - many.sum(axis=0)
         slopes = [
             by_mean.sum(),
             by_mean[1].sum(),
             (by_mean @ eta).sum(),
             intercept * by_intercept,
-            by_spread[1],
-            by_spread[0],
+            squared * precision - many.sum(),
         ]
         return _with_priors(log_chances.sum(), slopes, point, priors)
 
@@ -287,15 +284,15 @@ def _with_priors(
 def _fit_graded(answers: Answers, at: Floats, x: Floats) -> GradedScores:
     wrong, right = (answers.mean[answers.correct == label].mean() for label in (False, True))
     difference = answers.difference(right - wrong)
-    start = [wrong, (right - wrong) / 2, 0.1, _LOG_INTERCEPT.mean, -0.2, -0.2]
+    start = [wrong, (right - wrong) / 2, 0.1, _LOG_INTERCEPT.mean, -0.2]
     best = _best(graded_objective(answers, difference), start)
     wrong, apart, difficulty = best[:3]
-    intercept, right_spread, wrong_spread = np.exp(best[3:])
+    intercept, spread = np.exp(best[3:])
     return GradedScores(
         right=wrong + apart,
         wrong=wrong,
-        right_spread=right_spread,
-        wrong_spread=wrong_spread,
+        right_spread=spread,
+        wrong_spread=spread,
         difficulty=difficulty,
         intercept=intercept,
         scores=tuple(at.tolist()),

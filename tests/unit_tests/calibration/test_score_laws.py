@@ -8,6 +8,7 @@ from scipy.optimize import approx_fprime
 from scipy.special import logsumexp, ndtri
 from scored_questions import GRID, classes_of, scored_questions
 
+from langchain_markovscale import Belief, Rates
 from langchain_markovscale.calibration.score_laws import (
     ENOUGH_BOTH,
     Answers,
@@ -21,10 +22,10 @@ from langchain_markovscale.calibration.sufficient_statistics import Scores
 from langchain_markovscale.theory.graded_scores import GradedModel
 from langchain_markovscale.theory.intercept import GradedScores, TwoValuedScores
 from langchain_markovscale.theory.scores import SteppedModel
+from langchain_markovscale.types import new_attempt
 
 FLAT = _Normal(0.0, 1e9)
 THRESHOLD, CORRELATION = 0.5, 0.4
-PARAMETERS = ("wrong", "apart", "difficulty", "log_intercept", "log_right", "log_wrong")
 
 
 def fit(scores, classes, correlation=CORRELATION):
@@ -57,9 +58,9 @@ def log_likelihood(model, scores, classes):
 
 def graded_law(point, at, x):
     wrong, apart, difficulty, *logs = point
-    intercept, right_spread, wrong_spread = np.exp(logs)
+    intercept, spread = np.exp(logs)
     return GradedScores(
-        wrong + apart, wrong, right_spread, wrong_spread, difficulty, intercept, tuple(at), tuple(x)
+        wrong + apart, wrong, spread, spread, difficulty, intercept, tuple(at), tuple(x)
     )
 
 
@@ -73,14 +74,14 @@ def objective_of(kind, scores, classes, difference=FLAT):
     return make(answers, difference), answers
 
 
-POINTS = np.array([[-0.2, 0.7, 0.2, -0.4, -0.1, 0.2], [0.3, -0.4, 0.5, 0.6, 0.4, -0.5]])
+POINTS = np.array([[-0.2, 0.7, 0.2, -0.4, -0.1], [0.3, -0.4, 0.5, 0.6, 0.4]])
 
 
 def priors(point, kind):
-    """−ln of the priors of γ, ln ω, ln s₁ and ln s₀; for verdicts, of one of each kind each way."""
+    """−ln of the priors of γ, ln ω and ln s; for verdicts, of one of each kind each way."""
     penalty = 0.5 * (point[2] / 0.5) ** 2 + 0.5 * (point[3] + 0.5) ** 2
     if kind == "graded":
-        return penalty + 0.5 * (point[4:] ** 2).sum()
+        return penalty + 0.5 * point[4] ** 2
     levels = np.array([point[0], point[0] + point[1]])
     return penalty + (np.logaddexp(0, levels) + np.logaddexp(0, -levels)).sum()
 
@@ -88,14 +89,14 @@ def priors(point, kind):
 def test_what_is_maximised_for_graded_scores_is_what_the_model_says_of_them():
     scores, classes = scored_questions(40, seed=1)
     objective, answers = objective_of("graded", scores, classes)
-    of_wrong = sum(answers.sums(np.ones_like(answers.mean)).sum(axis=0))
     got, expected = [], []
     for point in POINTS:
         law = graded_law(point, *knots(scores.score))
         model = GradedModel(law, GRID, THRESHOLD, CORRELATION)
         got.append(objective(point)[0] - priors(point, "graded"))
-        # The model leaves out ln s₀ of each answer, which is the same under all hypotheses.
-        expected.append(of_wrong * point[5] - log_likelihood(model, scores, classes))
+        # The model leaves out ln s of each answer, which is the same under all hypotheses.
+        left_out = len(answers.mean) * point[4]
+        expected.append(left_out - log_likelihood(model, scores, classes))
     assert got[0] - got[1] == pytest.approx(expected[0] - expected[1], abs=1e-8)
 
 
@@ -120,11 +121,11 @@ def test_gradients_are_those_of_the_objective(kind):
 
 def test_graded_scores_give_back_the_law_they_were_drawn_by():
     """Up to the scale of x, on which the scores together have variance 1."""
-    scores, classes = scored_questions(4000, seed=4)
+    scores, classes = scored_questions(4000, spreads=(0.9, 0.9), seed=4)
     law = fit(scores, classes, 0.5)
     spread = law.wrong_spread
+    assert law.right_spread == spread
     assert (law.right - law.wrong) / spread == pytest.approx(0.9 / 0.9, abs=0.06)
-    assert law.right_spread / spread == pytest.approx(0.8 / 0.9, abs=0.03)
     assert law.intercept / spread == pytest.approx(0.7 / 0.9, abs=0.05)
     assert law.difficulty / spread == pytest.approx(0.3 / 0.9, abs=0.03)
 
@@ -192,6 +193,35 @@ def test_a_verifier_that_never_erred_is_not_believed_to_be_infallible():
     wrong, right = (model.accepted @ model.weights)[:, 3]
     assert 0.9 < right < 36 / 37
     assert 0.9 < 1 - wrong < 36 / 37
+
+
+@pytest.mark.parametrize("spreads", [(0.3, 0.9), (0.9, 0.3)])
+def test_a_higher_score_is_never_worse_evidence(spreads):
+    """Also where right answers are scored all over the place, or wrong ones are."""
+    scores, classes = scored_questions(300, spreads=spreads, seed=9)
+    law = fit(scores, classes, 0.5)
+    mixture = Rates([1 / 7] * 7, GRID, 0.2, 0.1, 0.7, 0.7, scores=law)
+    for others in ([], [("b", 0.0)], [("b", 0.3), ("c", 0.9)], [("a", 0.5), ("b", 1.0)]):
+        run = [new_attempt("", key=key, score=score) for key, score in others]
+        beliefs = [
+            Belief(mixture).posterior([new_attempt("", key="a", score=score), *run]).beliefs[0]
+            for score in np.linspace(0, 1, 41).tolist()
+        ]
+        assert np.diff(beliefs).min() >= 0
+        assert beliefs[-1] > 2 * beliefs[0]
+
+
+def test_a_score_nobody_got_is_not_impossible_where_right_answers_never_differ():
+    """Shares of tests: 1 for 35 right answers, 0 or .5 for 35 wrong ones."""
+    question, correct = np.arange(70), np.arange(70) < 35
+    scores = Scores(np.where(correct, 1.0, question % 2 / 2), correct, question, question)
+    law = fit(scores, classes_of(np.ones((70, 1))))
+    mixture = Rates([1.0], [0.5], 0.2, 0.1, 0.9, 0.9, scores=law)
+    nearly, fully = (
+        Belief(mixture).posterior([new_attempt("", key="a", score=score)]).beliefs[0]
+        for score in (0.95, 1.0)
+    )
+    assert 0.9 < nearly < fully
 
 
 def test_x_is_the_normal_quantile_of_the_middle_rank():
