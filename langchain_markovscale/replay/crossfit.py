@@ -195,14 +195,12 @@ class Fold(Generic[Fit]):
             cost: c, of a verified round.
             settings: The rest.
         """
-        criterion = self._criterion(self.fitted, variant, cost, settings)
+        criterion = self._criterion(variant, cost, settings)
         verifying = self._ready(criterion, self.tried)
         if not self.prices.verification:
             return verifying
-        rates = self.fitted.decision_rates.without_verifier()
-        bare = self._criterion(
-            rates, variant, cost * self.prices.attempt / self.prices.round, settings
-        )
+        unverified = cost * self.prices.attempt / self.prices.round
+        bare = self._criterion(variant, unverified, settings).without_verifier()
         if verifying.verifies:
             with_it, without = (self._ready(each, self.learned) for each in (criterion, bare))
             if self._worth(with_it, cost) >= self._worth(without, cost):
@@ -220,11 +218,9 @@ class Fold(Generic[Fit]):
             paid = paid + outcome.verified * self.prices.verification
         return float(outcome.belief.mean() - cost * paid.mean() / self.prices.round)
 
-    def _criterion(
-        self, source: HasRates | Rates, variant: Variant, cost: float, settings: CrossfitSettings
-    ) -> Criterion:
+    def _criterion(self, variant: Variant, cost: float, settings: CrossfitSettings) -> Criterion:
         return Criterion(
-            source,
+            self.fitted,
             cost,
             settings.max_rounds,
             settings.actions,

@@ -15,7 +15,7 @@ from typing import Any
 
 from langchain_markovscale.theory.belief import Belief
 from langchain_markovscale.theory.decision_cache import Cache, Pattern, pattern_of
-from langchain_markovscale.theory.delivery import UNMEASURED, Delivery
+from langchain_markovscale.theory.delivery import NOT_MEASURED, UNMEASURED, Delivery
 from langchain_markovscale.theory.draws_at_once import AtOnce, Waiting
 from langchain_markovscale.theory.in_hand import without_repeated
 from langchain_markovscale.theory.planner import Planner
@@ -118,14 +118,16 @@ class Criterion:
             draws_at_once, cost_per_second, seconds_per_round, self.actions
         )
         rates = rates_for(variant, calibration)
+        assumed = is_default_prior(rates)
         self.belief: Belief | PriorBelief
-        if is_default_prior(rates) and not exact_verifier:
+        if assumed and not exact_verifier:
             self.belief = PriorBelief(choices)
         else:
             rates = rates.with_exact_verifier() if exact_verifier else rates
             self.belief = Belief(rates, choices)
         if delivery is True:
-            delivery = getattr(calibration, "delivery", None) or True
+            stated = not assumed and getattr(calibration, "fitted", None) is None
+            delivery = getattr(calibration, "delivery", None) or stated or NOT_MEASURED
         self.delivery = delivery
         self.phi = self._delivered()
         # Deciding by φ·G − c·L is deciding at a cost of c/φ.
@@ -279,12 +281,16 @@ class Criterion:
         pattern: Pattern | None,
     ) -> tuple[Situation, Plan | Reason]:
         """Return where the run stands, and the plan to weigh or why there is none."""
-        make = partial(situation_of, self.belief, attempts, class_weights)
+        make = partial(
+            situation_of, self.belief, attempts, class_weights, exact=self.exact_verifier
+        )
         situation = self._situations.get(pattern, make) if pattern else make()
         posterior = situation.posterior
         left = self.max_rounds - len(attempts)
         if left <= 0:
             return situation, "max_rounds"
+        if self.exact_verifier and situation.hand.belief == 1.0:
+            return situation, "gain_below_cost"
         says_nothing = self.rates.verdicts_say_nothing
         silent = all(attempt["score"] is None for attempt in attempts)
         if silent and not isinstance(posterior, KeyedPosterior) and not says_nothing:
@@ -347,11 +353,11 @@ class Criterion:
         """Return φ, see `Delivery`; rates that were stated and not fitted keep their promises."""
         if not self.delivery:
             return 1.0
-        own = self.variant != "training_free"
-        if own and isinstance(self.delivery, Delivery):
-            return self.delivery.at(self.actions, self.cost_per_round)
-        fitted = own and getattr(self._calibration, "fitted", None) is not None
-        return UNMEASURED if fitted or not self.belief.measured else 1.0
+        if self.variant == "training_free":
+            return UNMEASURED
+        if self.delivery is True:
+            return 1.0
+        return self.delivery.at(self.actions, self.cost_per_round)
 
     def _pays(self, plan: Plan) -> bool:
         return self.phi > 0 and worth_of(plan) > TOLERANCE

@@ -213,3 +213,7 @@ class Delivery:
         least = rows[0].cost
         at, known = log(max(cost, least)), [log(row.cost) for row in rows]
         return float(np.interp(at, known, [row.phi for row in rows]))
+
+
+NOT_MEASURED = Delivery(questions=0, traces=0, splits=0, level=0.9, first=0.0, rows=())
+"""That of rates which were fitted or assumed, and with which nothing was replayed."""

@@ -29,16 +29,28 @@ class InHand(NamedTuple):
     depth: int
 
 
-def in_hand(posterior: Posterior, attempts: Sequence[Attempt]) -> InHand:
-    """Return the answer that is believed most."""
+def in_hand(posterior: Posterior, attempts: Sequence[Attempt], *, exact: bool = False) -> InHand:
+    """Return the answer that is believed most.
+
+    Args:
+        posterior: The belief.
+        attempts: What it is the belief after.
+        exact: Whether the verifier is exact: the first attempt with its full score is then right,
+            whatever else was said of the answer that it carries, and also without a key.
+    """
+    if exact:
+        for attempt, each in enumerate(attempts):
+            if (each["score"] or 0.0) >= 1.0:
+                return InHand(None, attempt, 1.0, attempt, posterior.depths[attempt])
     beliefs: list[float] = posterior.beliefs.tolist()
     if not beliefs:
         scores = [attempt["score"] or 0.0 for attempt in attempts]
         attempt = max(range(len(attempts)), key=lambda index: (scores[index], index))
         parent = _to_revise(attempts, attempt, posterior, beliefs)
         return InHand(None, attempt, 0.0, parent, posterior.depths[parent])
-    most = max(beliefs)
-    alike = [answer for answer, each in enumerate(beliefs) if each >= most - TOLERANCE]
+    rivals = _not_outscored(attempts, beliefs) if posterior.by_score else range(len(beliefs))
+    most = max(map(beliefs.__getitem__, rivals))
+    alike = [answer for answer in rivals if beliefs[answer] >= most - TOLERANCE]
     answer = alike[0] if len(alike) == 1 else _best_scored(attempts, posterior, alike)
     attempt = posterior.latest[answer]
     parent = _to_revise(attempts, attempt, posterior, beliefs)
@@ -82,6 +94,14 @@ def _by_attempt(
     keys = [attempts[at]["key"] for at in posterior.latest]
     carried = dict(zip(keys, beliefs, strict=True))
     return [carried.get(attempt["key"], 0.0) for attempt in attempts]
+
+
+def _not_outscored(attempts: Sequence[Attempt], beliefs: Sequence[float]) -> list[int]:
+    """Of attempts that are an answer each, return the best scored, and those without a score."""
+    scores = [attempt["score"] for attempt in attempts]
+    scored = [at for at, score in enumerate(scores) if score is not None]
+    best = max(scored, key=lambda at: (scores[at], beliefs[at]), default=None)
+    return [at for at, score in enumerate(scores) if score is None or at == best]
 
 
 def _best_scored(attempts: Sequence[Attempt], posterior: Posterior, alike: list[int]) -> int:

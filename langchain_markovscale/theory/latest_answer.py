@@ -45,13 +45,16 @@ def decide_on_latest(
     Returns:
         A decision that counts all attempts; its `best` is the latest.
     """
+    exact = criterion.exact_verifier
     posterior = criterion.belief.posterior([attempt], class_weights)
-    hand = in_hand(posterior, [attempt])
+    hand = in_hand(posterior, [attempt], exact=exact)
     left = min(criterion.max_rounds - lost - 1, _FARTHEST)
     silent = attempt["score"] is None
     says_nothing = criterion.rates.verdicts_say_nothing
     if left <= 0:
         return new_decision("stop", lost, lost + 1, "max_rounds", hand.belief)
+    if exact and hand.belief == 1.0:
+        return new_decision("stop", lost, lost + 1, "gain_below_cost", hand.belief)
     if silent and not says_nothing and not isinstance(posterior, KeyedPosterior):
         return new_decision("stop", lost, lost + 1, "no_evidence", hand.belief)
     phi = criterion.phi or 1.0

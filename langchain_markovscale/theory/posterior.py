@@ -144,10 +144,14 @@ class Posterior(ABC):
     Attributes:
         latest: For each answer, the index of the latest attempt that carries it.
         depths: For each attempt, how many revisions lie between it and its fresh draw.
+        by_score: Whether the answer to return is the one scored highest, and not the one believed
+            most: where nothing was measured, scores are all that tells drafts apart, and what is
+            assumed of revisions does not weigh against them.
     """
 
     latest: list[int]
     depths: list[int]
+    by_score = False
 
     @property
     @abstractmethod

@@ -101,6 +101,8 @@ class DraftsPosterior(Posterior):
         depths: For each attempt, how many revisions lie between it and its fresh draw.
     """
 
+    by_score = True
+
     def __init__(self, joint: _Joint, depths: list[int]) -> None:
         self._joint, self.depths = joint, depths
         self._pairs: dict[tuple[int | None, int, int], Floats] = {}

@@ -88,8 +88,10 @@ def situation_of(
     belief: Belief | PriorBelief,
     attempts: Sequence[Attempt],
     class_weights: Sequence[float] | None = None,
+    *,
+    exact: bool = False,
 ) -> Situation:
-    """Return the situation after some attempts, see `Belief.posterior`.
+    """Return the situation after some attempts, see `Belief.posterior`, and `in_hand`.
 
     Raises:
         ValueError: If an attempt lacks a field, or the belief cannot be had from them.
@@ -99,4 +101,4 @@ def situation_of(
     except (KeyError, TypeError, AttributeError):
         check_attempts(attempts)
         raise
-    return Situation(posterior, in_hand(posterior, attempts))
+    return Situation(posterior, in_hand(posterior, attempts, exact=exact))

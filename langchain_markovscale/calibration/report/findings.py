@@ -376,7 +376,8 @@ def _simulated(calibration: "Calibration", max_rounds: int, seed: int, keyed: bo
         else:  # how often each score comes is unknown: accept and reject are all that is left
             deciding = replace(deciding, score_cuts=(), score_log_ratios=())
             law = verdict_law(rates)
-    rule = Criterion(deciding, max_rounds=max_rounds, actions=actions)
+    rule = Criterion(calibration, max_rounds=max_rounds, actions=actions)
+    rule = rule.replace(calibration=deciding)  # which counts on as much of its promises
     given = {"questions": QUESTIONS, "seed": seed, "scores": law, "keyed": keyed}
     return partial(_played, rule, rates, given)
 

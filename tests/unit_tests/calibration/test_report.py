@@ -176,7 +176,7 @@ def test_it_says_whether_fresh_draws_pay(sensitivity, specificity, said):
 
 def test_the_recommendation_is_what_the_criterion_does(degrading, reports):
     rates = degrading.decision.without_verifier()  # its verifier says nothing
-    rule = Criterion(rates, 0.01, 8).decide
+    rule = Criterion(degrading, 0.01, 8).without_verifier().decide
     got = simulate(rule, rates, questions=findings.QUESTIONS, seed=0)
     assert reports["degrading"].findings.recommended == got
     assert f"{got.fresh_draws:.1f} fresh draws" in reports["degrading"].document.summary[2]

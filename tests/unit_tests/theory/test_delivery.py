@@ -145,6 +145,18 @@ def test_what_was_not_measured_is_counted_on_a_little_less_than_it_promises():
     assert Criterion(few.rates).phi == Criterion(few, delivery=False).phi == 1
 
 
+def test_it_is_so_too_where_there_is_no_verifier_or_no_key_and_where_rates_are_assumed():
+    few = Criterion(Calibration.fit(recorded(questions=25, starts=3), n_bootstrap=0))
+    assert few.without_verifier().phi == few.without_keys().phi == UNMEASURED
+    assert few.replace(variant="training_free").phi == UNMEASURED
+    free = Calibration.training_free()
+    exact = Criterion(free, exact_verifier=True)
+    assert Criterion(free).phi == exact.phi == exact.without_keys().phi == UNMEASURED
+    assert Criterion(RATES, variant="training_free").phi == UNMEASURED
+    assert Criterion(RATES).without_verifier().phi == 1
+    assert Criterion(RATES, exact_verifier=False).replace(max_rounds=3).phi == 1
+
+
 def test_a_table_goes_to_json_and_comes_back_with_the_calibration(tmp_path):
     delivery = table((0.2, 0.4, 0.6, 0.7, 1.0))
     assert json.loads(json.dumps(asdict(delivery)))["rows"][1]["phi"] == 0.4
@@ -199,12 +211,12 @@ def test_the_first_answer_is_always_drawn():
     assert Criterion(measured(table((0.0,) * 5)), 0.001).decide([])["action"] == "generate"
 
 
-def test_delivery_is_counted_on_unless_that_is_not_wanted_or_the_rates_are_the_priors():
+def test_delivery_is_counted_on_unless_that_is_not_wanted_or_the_rates_are_others():
     calibration = measured(table((0.5,) * 5))
     assert Criterion(calibration).phi == 0.5
     assert Criterion(calibration, variant="gate").phi == 0.5
     assert Criterion(calibration, delivery=False).phi == 1
-    assert Criterion(calibration, variant="training_free").phi == 1
+    assert Criterion(calibration, variant="training_free").phi == UNMEASURED
     assert Criterion(calibration, actions=("revise",)).phi == UNMEASURED
     assert Criterion(RATES).phi == 1
     assert Criterion(RATES, delivery=calibration.delivery).phi == 0.5

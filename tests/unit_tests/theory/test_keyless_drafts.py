@@ -117,6 +117,21 @@ def test_the_best_scored_draft_is_returned(actions):
     assert decision["belief"] == pytest.approx(found[0])
 
 
+@given(runs(keys=(None,), most=12), st.sampled_from([("generate",), ("revise",)]))
+@settings(deadline=None)
+def test_the_best_scored_draft_is_returned_also_of_revisions(attempts, actions):
+    """Whatever is assumed of revisions; a draft without a score competes by its belief."""
+    decision = Criterion(Calibration.training_free(), actions=actions).decide(attempts)
+    found, best = beliefs(attempts), decision["best"]
+    scores = [each["score"] for each in attempts if each["score"] is not None]
+    if attempts[best]["score"] is not None:
+        assert attempts[best]["score"] == max(scores)
+    for draft, each in enumerate(attempts):
+        if each["score"] is None or each["score"] == attempts[best]["score"]:
+            assert found[best] >= found[draft] - 1e-9
+    assert decision["belief"] == pytest.approx(found[best])
+
+
 def test_without_scores_the_first_answer_is_returned_for_want_of_evidence():
     criterion = Criterion(Calibration.training_free(), cost_per_round=0.0)
     for attempts in ([attempt(None)], [attempt(None), attempt(None, parent=0)]):

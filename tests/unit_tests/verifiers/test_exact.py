@@ -34,6 +34,27 @@ def test_a_full_score_ends_the_run_and_less_is_wrong(keys):
     assert rejected["belief"] == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    "replies",
+    [
+        ["seven", "The answer: 8", "The answer is seven"],  # no number is read from the last
+        ["7 apples?", "The answer is 7"],  # the same number was rejected for its form
+    ],
+)
+def test_a_run_ends_at_the_first_acceptance_whatever_was_read_from_it(replies):
+    made = iter([*replies, *["The answer: 9"] * 9])
+    graph = create_markovscale_graph(
+        generate=lambda request: next(made),
+        actions=("generate",),
+        verifier=FunctionVerifier(lambda answer: answer.startswith("The answer is"), exact=True),
+        answer_key="last_number",
+        max_rounds=6,
+    )
+    result = graph.invoke({"question": "How many?"})
+    assert result["answer"] == replies[-1]
+    assert result["decision"]["attempts"] == len(replies)
+
+
 def test_the_default_prior_may_have_an_exact_verifier():
     criterion = Criterion(Calibration.training_free(), 0.01, exact_verifier=True)
     assert criterion.decide(attempts(0.9, keys="a"))["belief"] == pytest.approx(0, abs=1e-9)
