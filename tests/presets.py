@@ -33,13 +33,16 @@ _SPREAD = 1.2  # a + b of the Beta law of p₀ within a cell: most questions are
 
 
 class Cell(NamedTuple):
-    """One loop that was measured: its published rates or, where there are any, its traces."""
+    """One loop that was measured: its published rates or, where there are any, its traces.
+
+    Its corruption is None where no right answer was ever revised.
+    """
 
     name: str
     source: str
     initial: float
     repair: float
-    corruption: float
+    corruption: float | None
     traces: tuple[Any, ...] = ()
 
 
@@ -65,13 +68,19 @@ def debuggers() -> list[Cell]:
     for name, traces in by_cell.items():
         rates = Calibration.fit(traces, n_bootstrap=0, delivery=False).rates
         repair, corruption = (
-            np.dot(rates.weights, each) for each in (rates.repair, rates.corruption)
+            float(np.dot(rates.weights, each)) for each in (rates.repair, rates.corruption)
         )
         right = float(np.mean([trace["attempts"][0]["correct"] for trace in traces]))
-        cells.append(
-            Cell(name, "FloridSleeves/LLMDebugger", right, repair, corruption, tuple(traces))
-        )
+        broken = corruption if any(map(revises_right, traces)) else None
+        cells.append(Cell(name, "FloridSleeves/LLMDebugger", right, repair, broken, tuple(traces)))
     return cells
+
+
+def revises_right(trace: Any) -> bool:
+    """Return whether a right answer was revised."""
+    attempts = trace["attempts"]
+    parents = [each["parent"] for each in attempts if each["parent"] is not None]
+    return any(attempts[parent]["correct"] for parent in parents)
 
 
 def code_with_tests(cells: Sequence[Cell]) -> Rates:

@@ -1,7 +1,8 @@
 """Presets: the rates of a kind of loop, where none of your own were measured.
 
 Each is a calibration file whose metadata lists the public cells that it was made from, with their
-sources, and by how much it was ahead of the default prior on each of them, that cell left out.
+sources, and by how much it was ahead of the default prior on each of them, that cell left out. It
+is ahead in the mean of them, not on every one.
 """
 
 from pathlib import Path
