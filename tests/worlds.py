@@ -32,7 +32,9 @@ class World:
 
     `stickiness` is the chance that a verdict on an answer that was judged before repeats the first
     verdict. `retention` is the chance that a wrong answer survives an unsuccessful revision; None
-    draws it anew among the wrong answers.
+    draws it anew among the wrong answers. Repair and corruption are `settling` times as large at
+    each further depth of revision. With a `concentration` θ a question has tempting wrong answers
+    of its own, any number of them, drawn from an urn.
     """
 
     bands: tuple[Band, ...] = (
@@ -45,12 +47,15 @@ class World:
     wrong_answers: int = 3
     stickiness: float = 0.0
     retention: float | None = None
+    settling: float = 1.0
+    concentration: float | None = None
 
     def rates(self) -> Rates:
         """What somebody who knew everything about this world would decide with."""
         initial, repair, corruption = zip(*self.bands, strict=True)
         n = len(self.bands)
-        even = 1 / self.wrong_answers
+        urn, many = self.concentration, self.wrong_answers
+        even = 1 / many if urn is None else 1 / (1 + urn)
         return Rates(
             weights=(1 / n,) * n,
             initial=initial,
@@ -59,9 +64,10 @@ class World:
             sensitivity=(self.sensitivity,) * n,
             specificity=(self.specificity,) * n,
             coincidence=even,
-            plausible_wrong=self.wrong_answers,
+            plausible_wrong=many if urn is None else None,
             retention=even if self.retention is None else self.retention,
             verdict_correlation=self.stickiness,
+            settling=self.settling,
         )
 
 
@@ -74,16 +80,19 @@ class Question:
     random: Random
     calls: int = 0
     verdicts: dict[str, bool] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
 
     def draw(self) -> str:
         self.calls += 1
         return RIGHT if self.random.random() < self.band.initial else self._wrong()
 
-    def revise(self, answer: str) -> str:
+    def revise(self, answer: str, depth: int = 0) -> str:
+        """Revise an answer that so many revisions led to."""
         self.calls += 1
+        settled = self.world.settling**depth
         if answer == RIGHT:
-            return self._wrong() if self.random.random() < self.band.corruption else RIGHT
-        if self.random.random() < self.band.repair:
+            return self._wrong() if self.random.random() < self.band.corruption * settled else RIGHT
+        if self.random.random() < self.band.repair * settled:
             return RIGHT
         retention = self.world.retention
         if retention is None:
@@ -105,7 +114,15 @@ class Question:
         return verdict
 
     def _wrong(self) -> str:
-        return f"wrong {self.random.randint(1, self.world.wrong_answers)}"
+        many = self.world.wrong_answers
+        if self.world.concentration is not None:
+            place = self.random.random() * (len(self.wrong) + self.world.concentration)
+            if place < len(self.wrong):
+                self.wrong.append(self.wrong[int(place)])
+                return self.wrong[-1]
+            many = 10**9
+        self.wrong.append(f"wrong {self.random.randint(1, many)}")
+        return self.wrong[-1]
 
 
 Rule = Callable[[Question], str]

@@ -33,25 +33,32 @@ def carried_out(rule: Criterion, questions: Sequence[PooledQuestion]) -> tuple[F
         too few attempts are recorded.
     """
     drawing = rule.replace(actions=("generate",)) if "generate" in rule.actions else rule
+    settles = rule.rates.settling < 1
     found = np.full((2, len(questions)), np.nan)
     for column, question in enumerate(questions):
         first = question.draws[0]
         plan = rule.plan([question.attempts[first]])
-        candidates = None if plan is None else _candidates(plan, question)
+        candidates = None if plan is None else _candidates(plan, question, settles=settles)
         if plan is not None and candidates is not None:
             right = _play(plan, drawing, question, candidates)
             found[:, column] = plan.gain, right - question.correct[first]
     return found[0], found[1]
 
 
-def _candidates(plan: Plan, question: PooledQuestion) -> Sequence[int] | None:
-    """Return the attempts that a plan may take after the first; None where too few are recorded."""
+def _candidates(plan: Plan, question: PooledQuestion, *, settles: bool) -> Sequence[int] | None:
+    """Return the attempts that a plan may take after the first; None where too few are recorded.
+
+    Args:
+        plan: What to carry out.
+        question: Where.
+        settles: Whether rates fall with depth, so that only a chain is what the plan expects.
+    """
     first, later = question.draws[0], question.draws[1:]
-    if plan.action == "revise" and plan.kind == "verified":
-        # Several revisions of the first draw, or else the chain that a loop leaves.
-        later = max(question.revisions[first], question.chain_of(first)[1:], key=len)
-    elif plan.action == "revise" and plan.kind == "blind":
+    if plan.action == "revise" and plan.kind != "optimal":  # that is what draws would gain
         later = question.chain_of(first)[1:]
+        if plan.kind == "verified" and not settles:
+            # Several revisions of the first draw, or else the chain that a loop leaves.
+            later = max(question.revisions[first], later, key=len)
     return later[: plan.most] if len(later) >= plan.most else None
 
 

@@ -192,8 +192,8 @@ def with_everything(world, questions, rounds, seed):
         for _ in range(rounds - 1):
             add(question.revise(attempts[0]["key"]), 0)
         parent = rounds  # the first revision of the first draw
-        for _ in range(rounds - 2):
-            add(question.revise(attempts[parent]["key"]), parent)
+        for depth in range(1, rounds - 1):
+            add(question.revise(attempts[parent]["key"], depth), parent)
             parent = len(attempts) - 1
         traces.append(trace(*attempts, name=f"q{number}"))
     return traces
@@ -203,6 +203,8 @@ MODEL_WORLDS = {
     "independent verdicts": World(),
     "verdicts that repeat themselves": World(stickiness=1.0),
     "answers that stay": World(retention=0.7),
+    "rates that settle": World(settling=0.5),
+    "tempting wrong answers": World(concentration=1.5),
     "no verifier": World(sensitivity=0.5, specificity=0.5),
 }
 ROUNDS = 6

@@ -89,6 +89,16 @@ def test_a_verified_plan_takes_the_first_that_is_accepted():
     assert carried("verified", "generate", 3, right, *scored(*[("b", ACCEPT)] * 3)) == [-1]
 
 
+def test_where_rates_settle_only_a_chain_is_what_a_plan_of_revisions_expects():
+    first, several = answer("a", score=REJECT), scored(("b", REJECT), (RIGHT, ACCEPT), parent=0)
+    chain = [*scored(("b", REJECT), parent=0), *scored((RIGHT, ACCEPT), parent=1)]
+    plan = Plan("revise", 0.1, 1.0, "verified", 2)
+    for settling, attempts, gain in ((1.0, several, 1), (0.5, several, None), (0.5, chain, 1)):
+        rule = Planned(World(settling=settling).rates(), plan=plan)
+        (found,) = carried_out(rule, list(Pool([trace(first, *attempts)])))[1]
+        assert np.isnan(found) if gain is None else found == gain
+
+
 def test_a_blind_plan_takes_what_comes():
     chain = [answer("a"), answer("b", 0), answer(RIGHT, 1), answer("c", 2)]
     assert [carried("blind", "revise", most, *chain) for most in (1, 2, 3)] == [[0], [1], [0]]
