@@ -26,6 +26,7 @@ from langchain_markovscale.theory.rates import (
     HasRates,
     Rates,
     Variant,
+    check_may_be_exact,
     is_default_prior,
     rates_for,
 )
@@ -122,7 +123,9 @@ class Criterion:
         if is_default_prior(rates) and not exact_verifier:
             self.belief = PriorBelief(choices)
         else:
-            rates = rates.with_exact_verifier() if exact_verifier else rates
+            if exact_verifier:
+                check_may_be_exact(calibration)
+                rates = rates.with_exact_verifier()
             self.belief = Belief(rates, choices)
         if delivery is True:
             delivery = getattr(calibration, "delivery", None) or True
