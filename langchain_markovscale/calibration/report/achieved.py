@@ -13,7 +13,8 @@ from langchain_markovscale.types import Action
 
 TITLE = "What the criterion achieves"
 
-_WELL_BELOW = 0.75  # a φ below this, and its interval below 1, is worth an explanation
+_WELL_BELOW = 0.75  # where the whole interval of φ is below this, much less is delivered
+_MATTERS = 0.01  # of accuracy: what is missing where that is worth an explanation
 _NAMES: dict[Action, str] = {"revise": "revisions", "generate": "fresh draws"}
 
 
@@ -160,13 +161,19 @@ def _useless(rows: Iterable[Delivered]) -> list[str]:
 
 
 def _doubts(rows: Iterable[Delivered]) -> list[str]:
-    """Say what may be the matter where much less was delivered than was promised."""
-    if not any(row.estimate < _WELL_BELOW and row.interval[1] < 1 for row in rows):
+    """Say what may be the matter where clearly much less was delivered than was promised."""
+    costs = [
+        points(row.cost, 3, unit=False)
+        for row in rows
+        if row.interval[1] < _WELL_BELOW
+        and row.at_its_word.promised[0] - row.at_its_word.delivered[0] >= _MATTERS
+    ]
+    if not costs:
         return []
     return [
-        "Much less is delivered than is promised, so something is not modelled: rates that drift "
-        "with the round, a verifier that tells questions apart better than answers, or too few "
-        "attempts recorded of a question."
+        f"At a cost of {listed(costs)} points much less is delivered than is promised, so "
+        "something is not modelled: rates that drift with the round, a verifier that tells "
+        "questions apart better than answers, or too few attempts recorded of a question."
     ]
 
 
