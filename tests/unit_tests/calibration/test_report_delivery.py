@@ -94,6 +94,8 @@ def test_where_going_on_delivers_less_than_it_costs_that_is_said(report_of):
     report = report_of(*rows, cost_per_round=0.01)
     assert report.document.summary[2].endswith("the criterion stops after the first answer.")
     assert "At a cost of 1 and 10 points going on delivered less than it cost" in words(report)
+    alone = report_of(*(row(cost, phi=0.0 if cost == 0.01 else 0.8) for cost in COSTS))
+    assert "At a cost of 1 point going on delivered less than it cost" in words(alone)
     assert section(report).table.rows[1] == (
         *("1 *", "+10", "+8 [+6, +10]", "0%", "1.00", "50%", "50%"),
     )
