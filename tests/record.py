@@ -3,7 +3,7 @@
 Half of a pool's questions to fit, half to play, both ways, in two splits. Beside the rule stands
 what a user could do with the same traces: the fixed rule that did best on the half that was fitted,
 by accuracy less cost × attempts. Run it as a script to write `tests/data/record.json`, the table in
-docs/record.md and its summary in README.md anew:
+docs/record.md and the short one in README.md anew:
 
     python -m tests.record
 """
@@ -125,6 +125,28 @@ def means(splits: list[list[Row]]) -> Iterator[Row]:
         yield {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
 
 
+def leads(record: dict[str, list[list[Row]]]) -> dict[str, list[float]]:
+    """Return by how many points the rule was ahead net of cost, by pool and cost, as shown."""
+    return {
+        name: [
+            round(
+                100 * (_net(row, "right", "attempts") - _net(row, "fixed_right", "fixed_attempts")),
+                1,
+            )
+            for row in means(splits)
+        ]
+        for name, splits in record.items()
+    }
+
+
+def _net(row: Row, right: str, attempts: str) -> float:
+    return float(row[right] - row["cost"] * row[attempts])
+
+
+def _signed(points: float) -> str:
+    return f"{points:+.1f}".replace("-", "−").replace("−0.0", "+0.0")
+
+
 def table(record: dict[str, list[list[Row]]]) -> str:
     """Return the record as a table in Markdown."""
     lines = [
@@ -133,32 +155,33 @@ def table(record: dict[str, list[list[Row]]]) -> str:
     ]
     for name, splits in record.items():
         title = SETTINGS[name].title
-        for row in means(splits):
-            ours = row["right"] - row["cost"] * row["attempts"]
-            theirs = row["fixed_right"] - row["cost"] * row["fixed_attempts"]
-            ahead = f"{100 * (ours - theirs):+.1f}".replace("-", "−")
+        for row, ahead in zip(means(splits), leads(record)[name], strict=True):
             lines.append(
                 f"| {title} | {row['cost']:g} | {row['right']:.1%} @ {row['attempts']:.1f} | "
                 f"{row['believed']:.1%} | {row['fixed_right']:.1%} @ {row['fixed_attempts']:.1f} | "
-                f"{ahead} |"
+                f"{_signed(ahead)} |"
             )
             title = ""
     return "\n".join(lines)
 
 
 def summary(record: dict[str, list[list[Row]]]) -> str:
-    """Return in a sentence how often the rule was ahead and behind, as the table rounds it."""
-    leads = [
-        round(float(cell), 1)
-        for line in table(record).splitlines()[2:]
-        for cell in [line.split("|")[-2].strip().replace("−", "-")]
+    """Return how far the rule was ahead of the best fixed rule: a row per pool, and a sentence."""
+    found = leads(record)
+    costs = " | ".join(f"{cost:g}" for cost in COSTS)
+    lines = [f"| points ahead, at a cost of | {costs} |", f"|---|{'--:|' * len(COSTS)}"]
+    for name, row in found.items():
+        lines.append(f"| {SETTINGS[name].title} | {' | '.join(map(_signed, row))} |")
+    every = [lead for row in found.values() for lead in row]
+    ahead, behind = (sum(sign * lead > 0 for lead in every) for sign in (1, -1))
+    mean, least, most = map(_signed, (float(np.mean(every)), min(every), max(every)))
+    lines += [
+        "",
+        f"Of {len(every)} comparisons net of cost, it was ahead in {ahead}, behind in {behind}, "
+        f"and equal in {len(every) - ahead - behind}; by {mean} points on average, between {least} "
+        f"and {most}.",
     ]
-    ahead, behind = (sum(sign * lead > 0 for lead in leads) for sign in (1, -1))
-    return (
-        f"Of {len(leads)} comparisons net of cost, it was ahead in {ahead}, behind in {behind}, "
-        f"and equal in {len(leads) - ahead - behind}; by {np.mean(leads):+.1f} points on average, "
-        f"between {min(leads):+.1f} and {max(leads):+.1f}."
-    ).replace("-", "−")
+    return "\n".join(lines)
 
 
 def write_into(page: Path, text: str) -> None:

@@ -19,6 +19,7 @@ from langchain_markovscale.replay.measured_delivery import delivery_sample, meas
 from langchain_markovscale.theory.delivery import Delivery
 from langchain_markovscale.theory.mixture import ChainMixture
 from langchain_markovscale.theory.rates import Rates, training_free_rates
+from langchain_markovscale.theory.urn import usual_coincidence
 from langchain_markovscale.traces.provenance import LOOP
 from langchain_markovscale.traces.trace import Trace
 
@@ -196,7 +197,7 @@ class Calibration:
         specificity: ArrayLike = 0.5,
         accept_threshold: float = 0.5,
         settling: float = 1.0,
-        coincidence: float = 0.25,
+        coincidence: float | None = None,
         plausible_wrong: float | None = None,
         retention: ArrayLike | None = None,
         verdict_correlation: float = 0.5,
@@ -216,7 +217,8 @@ class Calibration:
             specificity: u = P(reject | wrong).
             accept_threshold: A score of at least this much accepts, in [0, 1].
             settling: d in (0, 1]; the revision at depth t has rates αdᵗ and βdᵗ.
-            coincidence: κ in (0, 1], the chance that two independent wrong answers coincide.
+            coincidence: κ in (0, 1], the chance that two independent wrong answers coincide; by
+                default .25, or 1/M where that is more.
             plausible_wrong: M ≥ 1/κ, how many wrong answers a question may have; with M = 1/κ all
                 are equally likely. By default any number: wrong answers come from an urn in which
                 those already drawn are likelier to come again, θ = 1/κ − 1.
@@ -233,6 +235,7 @@ class Calibration:
             by_class = (initial, repair, corruption, sensitivity, specificity, retention)
             n_classes = max(np.size(rate) for rate in by_class if rate is not None)
             weights = [1 / n_classes] * n_classes
+        kappa = usual_coincidence(plausible_wrong) if coincidence is None else coincidence
         rates = Rates(
             weights=weights,
             initial=initial,
@@ -242,9 +245,9 @@ class Calibration:
             specificity=specificity,
             accept_threshold=accept_threshold,
             settling=settling,
-            coincidence=coincidence,
+            coincidence=kappa,
             plausible_wrong=plausible_wrong,
-            retention=coincidence if retention is None else retention,
+            retention=kappa if retention is None else retention,
             verdict_correlation=verdict_correlation,
         )
         return cls(rates, source)
@@ -269,7 +272,8 @@ class Calibration:
         """Return the rates of a kind of loop, where none of your own were measured.
 
         `"code_with_tests"`: programs that are revised by the tests that they fail. Its metadata
-        lists the public loops that the rates come from, with their sources.
+        lists the public loops that the rates come from, with their sources. Why there is none for
+        self-correction is said in `calibration/presets.py`.
 
         Raises:
             ValueError: If there is no preset of that name.

@@ -3,6 +3,9 @@
 Each is a calibration file whose metadata lists the public cells that it was made from, with their
 sources, and by how much it was ahead of the default prior on each of them, that cell left out. It
 is ahead in the mean of them, not on every one.
+
+There is none for self-correction, a model that is asked to check its own answer: in the mean over
+21 published cells it was ahead by 0.1 points with a standard error of 0.3, which is nothing.
 """
 
 from pathlib import Path

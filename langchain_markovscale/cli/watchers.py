@@ -56,7 +56,8 @@ def outcome(run: WatchedRun) -> Text:
         error = continued(run.error or "the run was interrupted")
         return Text(f"No answer: {error}.", "red")
     answer = continued(best["text"].strip())
-    text = Text.assemble((f"Answer: {answer}\n", "bold"), explain_outcome(run.attempts, decision))
+    words = explain_outcome(run.attempts, decision, run.usage)
+    text = Text.assemble((f"Answer: {answer}\n", "bold"), words)
     if run.error:
         text.append(f"\nWhat failed: {continued(run.error)}", "red")
     return text

@@ -1,6 +1,7 @@
 """The sections of a comparison: tables and the sentences that explain them."""
 
 from collections import Counter
+from collections.abc import Iterator
 from math import inf, isfinite
 
 from langchain_markovscale.answers.reading import without_key_in_words
@@ -30,7 +31,7 @@ def sections(findings: ComparisonFindings) -> tuple[Section, ...]:
         regret_section(findings),
         rules_section(findings),
         costs_section(findings),
-        promise_section(findings),
+        *promise_sections(findings),
     ]
     if len(findings.variants) > 1:
         parts.append(variants_section(findings))
@@ -88,24 +89,34 @@ def costs_section(findings: ComparisonFindings) -> Section:
     return Section("MarkovScale by cost", words, Table(headings, rows))
 
 
-def promise_section(findings: ComparisonFindings) -> Section:
-    """Return what MarkovScale promised at each cost, and what it delivered."""
+def promise_sections(findings: ComparisonFindings) -> Iterator[Section]:
+    """Yield what every rule that promises anything promised, and what it delivered."""
+    curves = [findings.curve(variant) for variant in findings.variants]
     rows = tuple(
-        (
-            points(row.rule.cost or 0.0, 2, unit=False),
-            "" if row.promised is None else points(row.promised, signed=True, unit=False),
-            points(row.delivered, signed=True, unit=False),
-        )
-        for row in findings.curve(findings.variants[0])
-        if row.rule.cost != NEVER
+        (points(same_cost[0].rule.cost or 0.0, 2, unit=False), *map(_kept, same_cost))
+        for same_cost in zip(*curves, strict=True)
+        if same_cost[0].rule.cost != NEVER
     )
     words = (
-        "Promised is the gain in accuracy that MarkovScale expects when it first goes on, "
-        "delivered is what comes of it, both before cost, per question. Where the rates are "
-        "right, the two are near each other.",
+        "Promised → delivered, in points. Promised is the gain in accuracy that MarkovScale "
+        "expects when it first goes on, delivered is what comes of it, both before cost, per "
+        "question. Where the rates are right, the two are near each other.",
     )
-    headings = ("cost of a round\n(points)", "promised\n(points)", "delivered\n(points)")
-    return Section("Promise and delivery", words, Table(headings, rows))
+    headings = ("cost of a round\n(points)", *map(_variant_name, findings.variants))
+    yield Section("Promise and delivery", words, Table(headings, rows))
+    others = tuple(
+        (row.rule.name, _kept(row))
+        for row in (*findings.rules, *findings.bounds)
+        if row.promised is not None and (row.promised or row.delivered)
+    )
+    if others:
+        table = Table(("rule", "promised → delivered\n(points)"), others, left=1)
+        yield Section("Promise and delivery of other rules", table=table)
+
+
+def _kept(row: RuleResult) -> str:
+    promised = "–" if row.promised is None else points(row.promised, signed=True, unit=False)
+    return f"{promised} → {points(row.delivered, signed=True, unit=False)}"
 
 
 def duels_section(findings: ComparisonFindings) -> Section:

@@ -187,7 +187,7 @@ class RunDisplay(Display):
             summary=(
                 ("There is no answer.",)
                 if decision is None
-                else outcome_sentences(self.attempts, decision)
+                else outcome_sentences(self.attempts, decision, self.usage)
             ),
             basis=f"{usage_in_words(self.usage)}." if self.usage else "",
             warnings=(*went_wrong, *self._unread(), *self.warnings),

@@ -6,9 +6,9 @@ from here, so that it reads the same everywhere. Attempts count from 1 in words,
 state.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from langchain_markovscale.types import Attempt, Decision, is_repeated
+from langchain_markovscale.types import Attempt, Decision, Purpose, Usage, is_repeated
 
 
 def explain(decision: Decision) -> str:
@@ -48,26 +48,38 @@ def explain(decision: Decision) -> str:
     )
 
 
-def explain_outcome(attempts: Sequence[Attempt], decision: Decision) -> str:
+def explain_outcome(
+    attempts: Sequence[Attempt],
+    decision: Decision,
+    usage: Mapping[Purpose, Usage] | None = None,
+) -> str:
     """Return what came out of a run, and why it ended, in two to four sentences.
 
     Args:
         attempts: All attempts at the question, in order.
         decision: The last decision.
+        usage: What the run took, by purpose; it tells answers whose verdicts could not be read
+            from those of a loop without a verifier, where no answer has a score.
 
     Returns:
         Which answer is returned and how sure it is, whether an earlier one was preferred to the
-        last, how many of several answers have no score, and why the loop ended.
+        last, how many answers have no score although others have one or a verifier was asked, and
+        why the loop ended.
     """
-    return " ".join(outcome_sentences(attempts, decision))
+    return " ".join(outcome_sentences(attempts, decision, usage))
 
 
-def outcome_sentences(attempts: Sequence[Attempt], decision: Decision) -> tuple[str, ...]:
+def outcome_sentences(
+    attempts: Sequence[Attempt],
+    decision: Decision,
+    usage: Mapping[Purpose, Usage] | None = None,
+) -> tuple[str, ...]:
     """Return the sentences of `explain_outcome` one by one.
 
     Args:
         attempts: All attempts at the question, in order.
         decision: The last decision.
+        usage: What the run took, by purpose, where it is known.
     """
     reason = sentence(explain(decision))
     best = decision["best"]
@@ -77,12 +89,24 @@ def outcome_sentences(attempts: Sequence[Attempt], decision: Decision) -> tuple[
     found = [f"Returned {count}, right with a probability of {percent(decision['belief'])}."]
     if not same_answer(attempts, best, len(attempts) - 1):
         found.append("The last answer is less likely to be right.")
+    return (*found, *_unscored(attempts, decision, usage), reason)
+
+
+def _unscored(
+    attempts: Sequence[Attempt], decision: Decision, usage: Mapping[Purpose, Usage] | None
+) -> tuple[str, ...]:
+    """Count the answers without a score, where scores were to be expected."""
     verified = [attempt for attempt in attempts if not is_repeated(attempt)]
     unscored = sum(attempt["score"] is None for attempt in verified)
-    if 0 < unscored < len(verified):
-        have = "has" if unscored == 1 else "have"
-        found.append(f"{unscored} of {len(verified)} answers {have} no score.")
-    return (*found, reason)
+    asked = usage is not None and "verify" in usage
+    expected = asked or decision["reason"] == "no_evidence" or unscored < len(verified)
+    if not unscored or not expected:
+        return ()
+    if len(attempts) == 1:
+        return ("It has no score.",)
+    return (
+        f"{unscored} of {len(verified)} answers {'has' if unscored == 1 else 'have'} no score.",
+    )
 
 
 def same_answer(attempts: Sequence[Attempt], one: int, other: int) -> bool:

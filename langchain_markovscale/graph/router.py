@@ -1,8 +1,9 @@
 """The looping edge: a pure function from a state to where to go next.
 
-No clock, no randomness, nothing written: the same state takes the same edge, so that a resumed run
-goes the same way. A decision in the state is followed whatever the settings of the run; only a new
-one is made with them. In a user's own graph its arguments name the keys of the state to read.
+No clock, no randomness, nothing written but warnings: the same state takes the same edge, so that a
+resumed run goes the same way. A decision in the state is followed whatever the settings of the run;
+only a new one is made with them. In a user's own graph its arguments name the keys of the state to
+read.
 """
 
 import asyncio
@@ -31,6 +32,7 @@ from langchain_markovscale.graph.settings import (
     loop_measured_by,
 )
 from langchain_markovscale.graph.state_reader import Answers, AttemptsReader, Source
+from langchain_markovscale.graph.telemetry import warn_without_evidence
 from langchain_markovscale.theory.criterion import Criterion, new_decision
 from langchain_markovscale.theory.latest_answer import decide_on_latest
 from langchain_markovscale.theory.rates import Rates
@@ -168,6 +170,7 @@ class MarkovScaleRouter(Runnable[Any, Next]):
         if reads_other_keys and self.answer_key is None:
             self.criterion = self.criterion.without_keys()
         self._per_run = PerRun(self.criterion)
+        self._warned_of: int | None = None  # the answers, hashed: nothing of a run is kept
         self.loop: Loop = {}
         if self.answer_key is not None and (key := name_of_key(self.answer_key)):
             self.loop["answer_key"] = key
@@ -192,10 +195,20 @@ class MarkovScaleRouter(Runnable[Any, Next]):
     def decide(self, state: Any) -> Decision:
         """Return the whole decision, as plain values.
 
+        Where there is neither a key nor a score to decide by, it warns: once a run, which ends with
+        this decision, also where its state is read again.
+
         Raises:
             ValueError: If the state lacks a key that is to be read, or a score is out of range.
         """
-        return self._decided(self._reader.answers(state), state)
+        answers = self._reader.answers(state)
+        if (found := self._found(answers, state)) is not None:
+            return found
+        decision = self._made(answers, state)
+        if decision["reason"] == "no_evidence" and self._warned_of != (read := hash(repr(answers))):
+            self._warned_of = read
+            warn_without_evidence()
+        return decision
 
     def best(self, state: Any) -> Any:
         """Return the best answer as the state has it; None before the first attempt.
@@ -208,27 +221,33 @@ class MarkovScaleRouter(Runnable[Any, Next]):
             ValueError: If the state lacks a key that is to be read, or a score is out of range.
         """
         answers = self._reader.answers(state)
-        index = self._decided(answers, state)["best"] if answers.kept else None
+        if not answers.kept:
+            return None
+        index = (self._found(answers, state) or self._made(answers, state))["best"]
         return None if index is None else self._reader.best(answers, index)
 
-    def _decided(self, answers: Answers, state: Any) -> Decision:
-        values = values_of(state)
+    def _found(self, answers: Answers, state: Any) -> Decision | None:
+        """Return a decision that is there already: the schedule's, or one in the state."""
         if (step := _INSTEAD.get()) is not None:
             return _decision_by_schedule(step(answers.made), answers.made)
-        stored = values.get(self._decision_key)
+        stored = values_of(state).get(self._decision_key)
         if (
             isinstance(stored, Mapping)
             and stored.get("attempts") == answers.made
             and stored.get("action") in ("stop", *self.criterion.actions)  # those of today
         ):
             return cast("Decision", stored)
+        return None
+
+    def _made(self, answers: Answers, state: Any) -> Decision:
+        """Return a new decision."""
         if not answers.kept and "generate" not in self.criterion.actions:
             raise ValueError(
                 f"{self.name} found no attempt and may only revise: let it follow a node that has "
                 "written an answer."
             )
         self._measured.compare(lambda: self.loop)
-        weights = weights_in(values, self.criterion, self._class_weights_key)
+        weights = weights_in(values_of(state), self.criterion, self._class_weights_key)
         criterion = self._per_run.now().criterion
         attempts = self._reader.attempts(answers, state)
         if self._draw_node is not None and answers.lost is not None:

@@ -74,10 +74,7 @@ def warn_at_end(decision: Decision, usage: UsageByPurpose, budget: Budget | None
     """
     verdicts = usage.get("verify")
     if decision["reason"] == "no_evidence":
-        logger.warning(
-            "No answer has a key and no score could be read, so that nothing tells answers apart: "
-            "the first one is returned. Give answer_key, or a verifier whose scores can be read."
-        )
+        warn_without_evidence()
     elif verdicts and verdicts.get("unscored") and _asked_a_model(verdicts):
         logger.warning(
             "%d of %s had no score that could be read, and counted as no evidence: give a "
@@ -95,6 +92,15 @@ def warn_at_end(decision: Decision, usage: UsageByPurpose, budget: Budget | None
             counted(sum(calls["calls"] for calls in usage.values()), "call"),
             "tokens" if "tokens" in budget else "US dollars",
         )
+
+
+def warn_without_evidence() -> None:
+    """Log that a run has stopped because it had neither a key nor a score to decide by."""
+    logger.warning(
+        "No answer has a key and no score could be read, so that nothing tells answers apart, and "
+        "the loop stops. Give answer_key, or a verifier whose scores can be read; to a router, the "
+        "place where they are as scores_key."
+    )
 
 
 def _asked_a_model(usage: Usage) -> bool:

@@ -26,6 +26,7 @@ from langchain_markovscale.theory.rates import (
     HasRates,
     Rates,
     Variant,
+    check_may_be_exact,
     is_default_prior,
     rates_for,
 )
@@ -123,7 +124,9 @@ class Criterion:
         if assumed and not exact_verifier:
             self.belief = PriorBelief(choices)
         else:
-            rates = rates.with_exact_verifier() if exact_verifier else rates
+            if exact_verifier:
+                check_may_be_exact(calibration)
+                rates = rates.with_exact_verifier()
             self.belief = Belief(rates, choices)
         if delivery is True:
             stated = not assumed and getattr(calibration, "fitted", None) is None

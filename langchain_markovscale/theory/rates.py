@@ -34,13 +34,14 @@ from langchain_markovscale.theory.prior_factors import (
     mean_coincidence,
 )
 from langchain_markovscale.theory.scores import ScoreModel, SteppedModel
-from langchain_markovscale.theory.urn import Urn
+from langchain_markovscale.theory.urn import UNMEASURED_COINCIDENCE, Urn
 from langchain_markovscale.theory.validation import TOLERANCE, numbers, probabilities
 
 Floats = NDArray[np.float64]
 
 
 _NEARLY_EXACT = 0.95  # of a few traces, an exact verifier's rates are not quite 1
+_ROUNDED = 1e-3  # κM this close below 1 is meant to be 1: 1/3 written as .3333
 
 
 class RateArrays(NamedTuple):
@@ -79,7 +80,8 @@ class Rates:
         score_log_ratios: ln f_C(x)/f_W(x) below the first cut, between cuts, and from the last
             cut on: one more than there are cuts, never falling.
         plausible_wrong: M ≥ 1/κ, how many wrong answers a question may have; None for any number
-            of them, which then come from an urn with θ = 1/κ − 1 (see `theory/urn.py`).
+            of them, which then come from an urn with θ = 1/κ − 1 (see `theory/urn.py`). Where κ is
+            below 1/M by rounding, up to a thousandth of it, it is taken for 1/M.
 
     Raises:
         ValueError: If a value leaves its range, or lengths differ.
@@ -93,8 +95,8 @@ class Rates:
     specificity: Any
     accept_threshold: float = 0.5
     settling: float = 1.0
-    coincidence: float = 0.25
-    retention: Any = 0.25
+    coincidence: float = UNMEASURED_COINCIDENCE
+    retention: Any = UNMEASURED_COINCIDENCE
     verdict_correlation: float = 0.5
     score_cuts: tuple[float, ...] = ()
     score_log_ratios: tuple[float, ...] = ()
@@ -117,9 +119,9 @@ class Rates:
                 f"coincidence must lie in (0, 1], got {self.coincidence:g}: it is 1 over the "
                 "number of plausible wrong answers, which no float holds here."
             )
+        self._check_plausible_wrong()
         if self.coincidence == 1:
             self._set("retention", [1.0] * len(weights))
-        self._check_plausible_wrong()
         self._set("settling", check_settling(self.settling))
         self._check_score_ratios()
 
@@ -207,20 +209,7 @@ class Rates:
         )
 
     def with_exact_verifier(self) -> "Rates":
-        """Return these rates for a verifier whose full score is right, and any lower one wrong.
-
-        Raises:
-            ValueError: If the rates say that its verdicts were measured and are often mistaken.
-        """
-        if not self.verdicts_say_nothing and self != training_free_rates():
-            for name in ("sensitivity", "specificity"):
-                worst = min(getattr(self, name))
-                if worst < _NEARLY_EXACT:
-                    raise ValueError(
-                        f"exact_verifier contradicts the calibration, by which the {name} is "
-                        f"{worst:.2f}: leave exact_verifier out, or calibrate on traces that this "
-                        "verifier has scored."
-                    )
+        """Return these rates for a verifier whose full score is right, and any lower one wrong."""
         return replace(
             self.without_verifier(),
             specificity=(1.0,) * self.n_classes,
@@ -251,14 +240,20 @@ class Rates:
         if self.plausible_wrong is None:
             return
         plausible = numbers("plausible_wrong", self.plausible_wrong)
-        least = 1 / self.coincidence
-        if plausible.ndim or not np.isfinite(plausible) or plausible < least - TOLERANCE:
+        if plausible.ndim or not 1 <= plausible < inf:
             raise ValueError(
-                f"plausible_wrong must be at least 1/coincidence = {least:.4g}, got "
-                f"{self.plausible_wrong!r}: so many values can't coincide less often than in one "
-                "of them; None stands for any number."
+                "plausible_wrong must be one finite number of at least 1, got "
+                f"{self.plausible_wrong!r:.80}: None stands for any number of wrong answers."
             )
-        self._set("plausible_wrong", max(float(plausible), least))
+        if self.coincidence * plausible < 1 - _ROUNDED - TOLERANCE:
+            raise ValueError(
+                f"plausible_wrong must be at least 1/coincidence = {1 / self.coincidence:.4g}, got "
+                f"{self.plausible_wrong!r}: so few values can't coincide less often than equally "
+                f"likely ones. Give coincidence={1 / plausible:.4g}, with which they are equally "
+                "likely, or more, or leave plausible_wrong out, for any number of them."
+            )
+        self._set("plausible_wrong", float(plausible))
+        self._set("coincidence", max(self.coincidence, 1 / float(plausible)))
 
     def _check_score_ratios(self) -> None:
         cuts, ratios = np.atleast_1d(self.score_cuts), np.atleast_1d(self.score_log_ratios)
@@ -335,6 +330,30 @@ def rates_of(calibration: HasRates | Rates) -> Rates:
             "Calibration.load(path) reads one from a file."
         )
     return rates
+
+
+def check_may_be_exact(calibration: HasRates | Rates) -> None:
+    """Refuse an exact verifier where another one was measured.
+
+    Rates with s + u = 1 stand for a verifier that nobody has measured, unless they were fitted to
+    traces whose scores tell how good it is: it was then found to be useless.
+
+    Raises:
+        ValueError: If the verifier's verdicts were often mistaken.
+    """
+    rates: Any = getattr(calibration, "rates", calibration)  # by class they are less certain
+    fitted = getattr(calibration, "fitted", None)
+    useless = rates.verdicts_say_nothing
+    if is_default_prior(rates) or (useless and getattr(fitted, "auc", None) is None):
+        return
+    worst, name = min((min(getattr(rates, name)), name) for name in ("sensitivity", "specificity"))
+    if worst < _NEARLY_EXACT:
+        found = "is no better than chance" if useless else f"has a {name} of {worst:.2f}"
+        raise ValueError(
+            "exact_verifier=True, which a verifier with exact=True asks for, contradicts the "
+            f"calibration, by which the verifier {found}: leave it out, or calibrate on traces "
+            "that this verifier has scored."
+        )
 
 
 def rates_for(variant: Variant, calibration: HasRates | Rates) -> Rates:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf, log
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,8 +25,22 @@ Floats = NDArray[np.float64]
 Draw = tuple[int, int | None]
 """The number of a wrong answer and, where it was revised from another wrong one, that one's."""
 
+UNMEASURED_COINCIDENCE = 0.25
+"""κ where nobody has measured it."""
+
 _LOG_IMPOSSIBLE = log(1e-300)  # of a chance of 0, so that contradictions leave a posterior
 _NEARLY_ALIKE = 1e-12  # κM − 1 below this is rounding
+
+
+def usual_coincidence(plausible: Any) -> float:
+    """Return κ where nobody has said it, which is 1/M where so few answers coincide more often.
+
+    Args:
+        plausible: M ≥ 1 as somebody gave it; None for any number of answers.
+    """
+    usual = UNMEASURED_COINCIDENCE
+    few = isinstance(plausible, (int, float, np.number)) and 1 <= plausible < 1 / usual
+    return 1 / float(plausible) if few else usual
 
 
 class Law(NamedTuple):

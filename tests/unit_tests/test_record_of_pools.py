@@ -14,6 +14,24 @@ def test_what_a_page_says_of_the_record_is_what_it_holds(page, made):
     assert made(KEPT) == text.split(BEGIN)[1].split(END)[0].strip()
 
 
+def test_the_readme_has_the_leads_of_the_page_losses_included():
+    def rows(page):
+        return [
+            line.split("|")[1:-1] for line in page.read_text("utf-8").splitlines() if "|" in line
+        ]
+
+    on_page = [cells[-1].strip() for cells in rows(PAGE)[2:]]
+    titles = {setting.title for setting in SETTINGS.values()}
+    shown = [cells for cells in rows(README) if cells[0].strip() in titles]
+    assert [cell.strip() for _, *cells in shown for cell in cells] == on_page
+    assert len(shown) == len(SETTINGS)
+    lost = json.loads(json.dumps(KEPT))
+    for split in lost["dates"]:
+        split[0]["right"] -= 0.05
+    assert "| dates of BIG-bench, no judge | −5.0 |" in summary(lost)
+    assert "behind in 2, and equal in 3" in summary(lost)
+
+
 def test_every_pool_and_cost_is_in_the_record():
     assert KEPT.keys() == SETTINGS.keys()
     for splits in KEPT.values():

@@ -1,6 +1,6 @@
 """What the criterion achieves: promise and delivery on the traces, or else a simulation."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from statistics import NormalDist
 
 from langchain_markovscale.calibration.report.findings import Findings
@@ -13,7 +13,8 @@ from langchain_markovscale.types import Action
 
 TITLE = "What the criterion achieves"
 
-_WELL_BELOW = 0.75  # a φ below this, and its interval below 1, is worth an explanation
+_WELL_BELOW = 0.75  # where the whole interval of φ is below this, much less is delivered
+_MATTERS = 0.01  # of accuracy: what is missing where that is worth an explanation
 _NAMES: dict[Action, str] = {"revise": "revisions", "generate": "fresh draws"}
 
 
@@ -148,26 +149,35 @@ def _carried_out(rows: Iterable[Delivered]) -> list[str]:
 
 def _useless(rows: Iterable[Delivered]) -> list[str]:
     """Say at which costs going on was not worth it."""
-    costs = [
-        points(row.cost, 3, unit=False) for row in rows if row.at_its_word.went_on and not row.phi
-    ]
+    costs = [row.cost for row in rows if row.at_its_word.went_on and not row.phi]
     if not costs:
         return []
     return [
-        f"At a cost of {listed(costs)} points going on delivered less than it cost: there "
+        f"At a cost of {_in_points(costs)} going on delivered less than it cost: there "
         "the criterion stops after the first answer."
     ]
 
 
 def _doubts(rows: Iterable[Delivered]) -> list[str]:
-    """Say what may be the matter where much less was delivered than was promised."""
-    if not any(row.estimate < _WELL_BELOW and row.interval[1] < 1 for row in rows):
+    """Say what may be the matter where clearly much less was delivered than was promised."""
+    costs = [
+        row.cost
+        for row in rows
+        if row.interval[1] < _WELL_BELOW
+        and row.at_its_word.promised[0] - row.at_its_word.delivered[0] >= _MATTERS
+    ]
+    if not costs:
         return []
     return [
-        "Much less is delivered than is promised, so something is not modelled: rates that drift "
-        "with the round, a verifier that tells questions apart better than answers, or too few "
-        "attempts recorded of a question."
+        f"At a cost of {_in_points(costs)} much less is delivered than is promised, so "
+        "something is not modelled: rates that drift with the round, a verifier that tells "
+        "questions apart better than answers, or too few attempts recorded of a question."
     ]
+
+
+def _in_points(costs: Sequence[float]) -> str:
+    *others, last = costs
+    return listed([*(points(cost, 3, unit=False) for cost in others), points(last, 3)])
 
 
 def _others(found: Findings, measured: Delivery) -> list[str]:

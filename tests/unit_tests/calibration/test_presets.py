@@ -2,8 +2,10 @@
 
 import json
 from dataclasses import replace
+from statistics import mean, stdev
 
 import pytest
+from docs_pages import DOCS
 
 from langchain_markovscale import (
     Calibration,
@@ -28,7 +30,8 @@ def test_a_preset_says_where_its_rates_come_from_and_that_they_are_not_yours(nam
     cells = preset.metadata["cells"]
     assert len(cells) >= 3
     assert len({cell["source"] for cell in cells}) >= 2
-    assert sum(cell["ahead"] for cell in cells) > 0  # of the default prior, each left out
+    ahead = [cell["ahead"] for cell in cells]  # of the default prior, each left out
+    assert mean(ahead) > stdev(ahead) / len(ahead) ** 0.5
     assert "nothing of yours was measured" in preset.source
 
 
@@ -40,6 +43,12 @@ def test_a_program_that_fails_its_tests_is_revised_and_one_that_passes_is_return
 
 def test_the_command_takes_a_preset_by_its_name():
     assert calibration_named("preset:code_with_tests") == Calibration.preset("code_with_tests")
+
+
+def test_the_page_on_presets_names_each_and_says_why_there_is_none_for_self_correction():
+    page = (DOCS / "tasks" / "code.md").read_text(encoding="utf-8")
+    assert all(f"`markovscale solve --calibration preset:{name}`" in page for name in NAMES)
+    assert ("There is no `self_correction`" in page) == ("self_correction" not in NAMES)
 
 
 def test_an_unknown_preset_is_refused():

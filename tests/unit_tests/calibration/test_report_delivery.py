@@ -94,6 +94,8 @@ def test_where_going_on_delivers_less_than_it_costs_that_is_said(report_of):
     report = report_of(*rows, cost_per_round=0.01)
     assert report.document.summary[2].endswith("the criterion stops after the first answer.")
     assert "At a cost of 1 and 10 points going on delivered less than it cost" in words(report)
+    alone = report_of(*(row(cost, phi=0.0 if cost == 0.01 else 0.8) for cost in COSTS))
+    assert "At a cost of 1 point going on delivered less than it cost" in words(alone)
     assert section(report).table.rows[1] == (
         *("1 *", "+10", "+8 [+6, +10]", "0%", "1.00", "50%", "50%"),
     )
@@ -109,14 +111,22 @@ def test_where_it_never_goes_on_there_is_nothing_to_promise(report_of):
 
 
 @pytest.mark.parametrize(
-    ("phi", "interval", "doubt"),
-    [(0.5, (0.3, 0.7), True), (0.5, (0.1, 1.0), False), (0.9, (0.85, 0.95), False)],
+    ("interval", "delivered", "doubt"),
+    [
+        ((0.3, 0.7), 0.05, True),
+        ((0.3, 0.8), 0.05, False),  # may be that most of it is delivered
+        ((0.1, 1.0), 0.05, False),
+        ((0.0, 0.4), 0.095, False),  # half a point is missing
+        ((0.85, 0.95), 0.09, False),
+    ],
 )
-def test_what_may_be_the_matter_is_said_where_much_less_is_delivered(
-    report_of, phi, interval, doubt
+def test_what_may_be_the_matter_is_said_where_clearly_much_less_is_delivered(
+    report_of, interval, delivered, doubt
 ):
-    report = report_of(*(row(cost, phi, interval) for cost in COSTS))
-    assert ("a verifier that tells questions apart better than answers" in words(report)) == doubt
+    lacking = row(0.02, 0.5, interval, at_its_word=played(0.1, delivered))
+    said = words(report_of(lacking, *(row(cost) for cost in COSTS if cost != 0.02)))
+    assert ("a verifier that tells questions apart better than answers" in said) == doubt
+    assert ("At a cost of 2 points much less is delivered than is promised" in said) == doubt
 
 
 def test_loops_with_fewer_actions_have_a_sentence(report_of):

@@ -221,24 +221,6 @@ def test_bounds_are_shown_but_not_competed_with(helping):
     assert max(each.accuracy.value for each in helping.findings.bounds) >= best
 
 
-def test_what_is_promised_stands_beside_what_is_delivered(helping):
-    (section,) = (
-        each for each in helping.document.sections if each.title == "Promise and delivery"
-    )
-    curve = [each for each in helping.findings.curve("mixture") if each.rule.cost != inf]
-    assert len(section.table.rows) == len(curve) == 5
-    single = row(helping, "single pass").accuracy.value
-    for shown, each in zip(section.table.rows, curve, strict=True):
-        assert shown[1:] == (
-            f"+{100 * each.promised:.1f}".removesuffix(".0"),
-            f"+{100 * each.delivered:.1f}".removesuffix(".0"),
-        )
-        assert each.delivered == pytest.approx(each.accuracy.value - single)
-        assert each.promised == pytest.approx(each.delivered, abs=0.12)  # runs end after 3 draws
-    assert row(helping, "self-consistency of 3").promised is None
-    assert row(helping, "single pass").delivered == 0
-
-
 def test_regret_is_what_the_best_rule_of_hindsight_earns_more(helping):
     findings = helping.findings
     spent = 10 + 1  # tokens of an attempt and of its verification

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from langchain_markovscale import Belief, Criterion, Rates, TwoStateChain
+from langchain_markovscale import Belief, Calibration, Criterion, Rates, TwoStateChain
 
 TWO = {
     "weights": (0.5, 0.5),
@@ -59,6 +59,40 @@ def test_a_closed_list_of_choices_sets_how_wrong_answers_coincide():
     assert Rates(**TWO).among(3).coincidence == pytest.approx(1 / 2)  # as often as they can
     assert Rates(**TWO, coincidence=0.6).among(5).coincidence == 0.6  # some tempt more than others
     assert Rates(**TWO).among(2).coincidence == 1
+
+
+@pytest.mark.parametrize("many", [1, 2, 3, 6, 7, 13, 19, 3.0, np.int64(3)])
+def test_a_rounded_coincidence_is_that_of_equally_likely_answers(many):
+    # As rounded up: then some answers are hardly likelier than others, and M stays as it is.
+    for digits in (4, 6, 12):
+        given = Rates(**TWO, coincidence=round(1 / float(many), digits), plausible_wrong=many)
+        assert given.plausible_wrong == many
+        assert given.coincidence == pytest.approx(1 / float(many), rel=1e-3)
+        assert given.coincidence >= 1 / float(many)
+    assert Rates(**TWO, coincidence=0.9999, plausible_wrong=1).retention == (1.0, 1.0)
+
+
+def test_too_few_wrong_answers_are_refused_with_what_to_give_instead():
+    with pytest.raises(ValueError, match=r"1/coincidence = 5, got 3: .* coincidence=0\.3333"):
+        Rates(**TWO, coincidence=0.2, plausible_wrong=3)
+    assert Rates(**TWO, coincidence=0.3333, plausible_wrong=3).urn.law.step == 0  # as it said
+    with pytest.raises(ValueError, match=r"plausible_wrong must be one finite .* got 0\.5"):
+        Rates(**TWO, plausible_wrong=0.5)
+
+
+@pytest.mark.parametrize(
+    ("many", "kappa"), [(None, 0.25), (1, 1), (2, 1 / 2), (3, 1 / 3), (4, 1 / 4), (9, 1 / 4)]
+)
+def test_where_only_the_number_of_wrong_answers_is_given_they_coincide_as_on_closed_lists(
+    many, kappa
+):
+    given = Calibration.from_rates(initial=0.5, repair=0.2, corruption=0.1, plausible_wrong=many)
+    rates = given.rates
+    assert (rates.coincidence, rates.plausible_wrong) == (kappa, many)
+    assert rates.retention == (kappa,)
+    if many is not None:
+        listed = Rates(1.0, 0.5, 0.2, 0.1, 0.5, 0.5).among(many + 1)
+        assert (listed.coincidence, listed.plausible_wrong) == (kappa, many)
 
 
 def test_where_there_is_one_wrong_answer_it_is_always_kept():

@@ -6,6 +6,7 @@ from langchain_markovscale import (
     Calibration,
     Criterion,
     FunctionVerifier,
+    MarkovScaleMiddleware,
     MarkovScaleRouter,
     create_markovscale_graph,
 )
@@ -65,12 +66,58 @@ def test_other_measured_rates_are_refused():
     measured = Calibration.from_rates(
         initial=0.5, repair=0.3, corruption=0.1, sensitivity=0.8, specificity=0.7
     )
-    with pytest.raises(ValueError, match="exact_verifier contradicts the calibration"):
+    with pytest.raises(ValueError, match=r"exact_verifier=True.* specificity of 0\.70: leave"):
         Criterion(measured, exact_verifier=True)
     nearly = Calibration.from_rates(
         initial=0.5, repair=0.3, corruption=0.1, sensitivity=0.99, specificity=0.98
     )
     assert Criterion(nearly, exact_verifier=True).rates.sensitivity == (1.0,)
+
+
+def fitted(score):
+    """A calibration fitted to answers of which half are right, scored by a function of that."""
+    traces = [
+        {"id": f"{number} {right}", "question": "?", "attempts": [labelled(right, number, score)]}
+        for number in range(40)
+        for right in (True, False)
+    ]
+    return Calibration.fit(traces, n_bootstrap=0, delivery=False)
+
+
+def labelled(right, number, score):
+    return {**new_attempt("", key=str(right), score=score(right, number)), "correct": right}
+
+
+def test_a_verifier_that_was_measured_as_useless_is_refused_and_an_unmeasured_one_is_not(tmp_path):
+    useless = fitted(lambda right, number: float(number % 2))
+    assert useless.decision_rates.verdicts_say_nothing
+    useless.save(tmp_path / "useless.json")
+    loaded = Calibration.load(tmp_path / "useless.json")
+    exact = FunctionVerifier(lambda answer: True, exact=True)
+    for make in (
+        lambda: Criterion(useless, exact_verifier=True),
+        lambda: Criterion(useless, variant="training_free", exact_verifier=True),
+        lambda: MarkovScaleRouter(loaded, exact_verifier=True),
+        lambda: MarkovScaleMiddleware(verifier=exact, calibration=loaded),
+        lambda: create_markovscale_graph(
+            generate=str, actions=("generate",), verifier=exact, calibration=loaded
+        ),
+    ):
+        with pytest.raises(ValueError, match=r"exact_verifier=True.* than chance: leave it out"):
+            make()
+    for other in (lambda right, number: None, lambda right, number: float(right)):
+        assert set(Criterion(fitted(other), exact_verifier=True).rates.sensitivity) == {1.0}
+
+
+def test_traces_of_an_exact_verifier_are_those_of_one():
+    calibration = fitted(lambda right, number: float(right))
+    rates = calibration.decision_rates  # shrunk by class, where a handful of mistakes may hide
+    assert min(*rates.sensitivity, *rates.specificity) < 0.95
+    decision = Criterion(calibration, exact_verifier=True).decide(attempts(1.0, keys="a"))
+    assert decision["belief"] == 1
+    often_wrong = fitted(lambda right, number: float(right or number % 5 == 0))
+    with pytest.raises(ValueError, match=r"a specificity of 0\.79"):
+        Criterion(often_wrong, exact_verifier=True)
 
 
 def test_a_verifier_says_that_it_is_exact():
