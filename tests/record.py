@@ -50,13 +50,17 @@ SETTINGS = {
 Row = dict[str, Any]
 
 
-def split_of(name: str, split: int) -> list[Row]:
-    """Return a row for each cost: means over the questions of both halves of one split."""
+def split_of(name: str, split: int, measured: bool = True) -> list[Row]:
+    """Return a row for each cost: means over the questions of both halves of one split.
+
+    Where nothing is `measured`, the rule decides by the default prior.
+    """
     setting = SETTINGS[name]
     pool = Pool(read_traces(DATA / setting.file))
     one, other = pool.folds(0, split)
     halves = [
-        _played(setting, pool, fit, play, split) for fit, play in ((one, other), (other, one))
+        _played(setting, pool, fit, play, split, measured)
+        for fit, play in ((one, other), (other, one))
     ]
     sizes = np.array([len(other), len(one)]) / len(pool)
     return [
@@ -70,8 +74,11 @@ def split_of(name: str, split: int) -> list[Row]:
     ]
 
 
-def _played(setting: Setting, pool: Pool, fit: list[int], play: list[int], start: int) -> list[Row]:
+def _played(
+    setting: Setting, pool: Pool, fit: list[int], play: list[int], start: int, measured: bool
+) -> list[Row]:
     calibration = Calibration.fit([pool.traces[index] for index in fit], seed=0)
+    decides = calibration if measured else Calibration.training_free()
     learned, tried = ([pool[index] for index in half] for half in (fit, play))
     fixed = _fixed_rules(setting, pool, calibration)
     on_learned = {name: replay(rule, learned, (start,)) for name, rule in fixed.items()}
@@ -82,7 +89,7 @@ def _played(setting: Setting, pool: Pool, fit: list[int], play: list[int], start
 
     rows = []
     for cost in COSTS:
-        rule = Criterion(calibration, cost, setting.max_rounds, setting.actions)
+        rule = Criterion(decides, cost, setting.max_rounds, setting.actions)
         outcome = replay(rule, tried, (start,))
         best = max(fixed, key=lambda name, cost=cost: worth(on_learned[name], cost))
         rows.append(

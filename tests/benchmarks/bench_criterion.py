@@ -103,11 +103,16 @@ def test_a_decision_without_keys_takes_less_than_a_millisecond(scores, mixed, fi
 
 
 @pytest.mark.parametrize("mixed", [False, True], ids=["fresh", "mixed"])
-def test_a_long_run_takes_milliseconds(mixed, figure):
-    rule = Criterion(replace(SEVEN, scores=SCORES["graded"]), 0.01, 40, BOTH)
-    taken = 1e3 * decide_each(rule, states(100, 32, mixed=mixed, graded=True))
-    name = f"decide, 32 {'mixed' if mixed else 'fresh'} attempts, graded, slowest"
-    figure(name, taken.max(), "ms", at_most=5)
+@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "keyless"])
+@pytest.mark.parametrize("kind", ["two-valued", "graded", "nothing measured"])
+def test_a_long_run_takes_milliseconds(kind, keyed, mixed, figure):
+    fitted = replace(SEVEN, scores=SCORES.get(kind))
+    calibration = Calibration.training_free() if kind == "nothing measured" else fitted
+    rule = Criterion(calibration, 0.01, 40, BOTH)
+    runs = states(100, 32, mixed=mixed, graded=kind != "two-valued", keyed=keyed)
+    what = f"{'mixed' if mixed else 'fresh'} {'keyed' if keyed else 'keyless'} attempts"
+    name = f"decide, 32 {what}, {kind}, slowest"
+    figure(name, lambda: 1e3 * decide_each(rule, runs).max(), "ms", at_most=5)
 
 
 def test_a_decision_that_was_made_before_takes_less(benchmark, figure):
@@ -157,19 +162,21 @@ def test_how_far_the_commitments_fall_short_of_the_best_rule(
         figure(name, max(short), "", at_most=1e-6 if actions == ("generate",) else 0.012)
 
 
-@pytest.mark.parametrize("kind", ["default prior", "demo", "seven classes"])
-def test_any_number_of_rounds_that_a_context_may_ask_for_is_decided_at_once(kind, figure):
+@pytest.mark.parametrize("cost", [0.0, 0.01])
+@pytest.mark.parametrize("kind", ["default prior", "demo", *SCORES])
+def test_any_number_of_rounds_that_is_taken_is_decided_at_once(kind, cost, figure):
     calibration = {
         "default prior": Calibration.training_free(),
         "demo": Calibration.load(DEMO),
-        "seven classes": SEVEN,
-    }[kind]
-    own = Criterion(calibration, 0.0, 8)
-    per_run, slowest = PerRun(own), (0.0, 0)
-    for rounds in range(per_run.most_rounds, 0, -1):  # the dearest first, while nothing is cached
+    }.get(kind) or replace(SEVEN, scores=SCORES[kind])
+    most = PerRun(Criterion(calibration)).most_rounds  # that a context may ask for
+    for table in (lattice, optimum._states, vote._wins, vote._room):
+        table.cache_clear()
+    own, slowest = Criterion(calibration, cost), (0.0, 0)
+    for rounds in (1000, *range(most, 0, -1)):  # the dearest first, while nothing is cached
         for run in ([attempt("a", REJECT)], [attempt("a", 0.5)], [attempt(None, None)]):
             start = process_time()
             own.replace(max_rounds=rounds).decide(run)
             slowest = max(slowest, (1000 * (process_time() - start), rounds))
-    name = f"first decision of a run with {slowest[1]} rounds, {kind}"
+    name = f"first decision of a run with {slowest[1]} rounds, {kind}, c = {cost:g}"
     figure(name, slowest[0], "ms", at_most=100)
