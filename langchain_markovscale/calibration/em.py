@@ -38,6 +38,7 @@ _HALF = 0.5  # pseudo-counts each way: Beta(3/2, 3/2) and Dirichlet(3/2)
 # Pseudo-trials each way for d, Beta(2, 2): a forecast extrapolates by d, and without this much
 # doubt it follows the noise of the last round seen. A few hundred questions outweigh it.
 _SETTLING = 1.0
+_MOST_THINNINGS, _THINNED = 500, 1e-9
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ class Prior(NamedTuple):
     """Pseudo-counts each way of every rate: Beta(1+n₁, 1+n₀), for weights Dirichlet(1+n).
 
     Attributes:
-        weights: Shape (B or 1, K or 1).
-        initial: Of correct, then of wrong draws, shape (2, B or 1, K or 1).
+        weights: Shape (1, K or 1).
+        initial: Of correct, then of wrong draws, shape (2, 1, K or 1).
         repair: Of repaired, then of unrepaired answers, in the same shape.
         corruption: Of corrupted, then of kept answers, in the same shape.
         retention: Of stuck, then of moved answers, in the same shape.
@@ -101,41 +102,9 @@ class Prior(NamedTuple):
     corruption: Floats
     retention: Floats
 
-    def pick(self, index: NDArray[np.int64]) -> "Prior":
-        """Return the priors of the fits at `index` of the batch."""
-        if self.weights.shape[0] == 1:
-            return self
-        return Prior(self.weights[index], *(each[:, index] for each in self[1:]))
-
 
 WEAK = Prior(np.full((1, 1), _HALF), *(np.full((2, 1, 1), _HALF) for _ in range(4)))
 """Half a pseudo-count each way."""
-
-
-def shrinking(pooled: Parameters, strength: float) -> Prior:
-    """Return a prior that shrinks α, β and σ of all classes to the same rates.
-
-    Args:
-        pooled: Those rates, a batch of one with one class.
-        strength: How many pseudo-observations each is worth.
-    """
-    pulls = [strength * np.stack([rate, 1 - rate]) for rate in pooled[2:-1]]
-    return Prior(WEAK.weights, WEAK.initial, *pulls)
-
-
-def around(pooled: Floats, strength: float, n_classes: int, rng: np.random.Generator) -> Floats:
-    """Draw pseudo-counts of a rate in each class around that of all classes, shape (2, B, K).
-
-    They are gamma, so that a class of which nothing is seen has the rate Beta(Nr, N(1−r)).
-
-    Args:
-        pooled: r, the rate of all classes together in each fit, shape (B,).
-        strength: N, how many pseudo-observations it is worth.
-        n_classes: K.
-        rng: Source of randomness.
-    """
-    counts = strength * np.stack([pooled, 1 - pooled])[:, :, None]
-    return rng.standard_gamma(np.repeat(counts, n_classes, axis=2))
 
 
 def random_starts(
@@ -173,7 +142,7 @@ def fit(
         start: Where to start, B fits.
         settling: Whether d is fitted; else it stays at its start.
         fixed_initial: Whether p₀ stays at its start, a grid whose weights are fitted.
-        prior: Pseudo-counts, for all fits or for each.
+        prior: Pseudo-counts.
         tolerance: A fit has arrived when a step gains less than this in log density.
         most_steps: Accelerated steps, of three plain ones each.
 
@@ -187,14 +156,14 @@ def fit(
     fixed = _Fixed(not settling, fixed_initial)
     for _ in range(most_steps):
         current = here.pick(live)
-        weights, pseudo = weighting[live], prior.pick(live)
-        once, _ = _step(events, weights, current, pseudo, fixed)
-        twice, _ = _step(events, weights, once, pseudo, fixed)
+        weights = weighting[live]
+        once, _ = _step(events, weights, current, prior, fixed)
+        twice, _ = _step(events, weights, once, prior, fixed)
         leap = _extrapolate(current, once, twice)
-        landed, by_leap = _step(events, weights, leap, pseudo, fixed)
-        fallback, by_steps = _step(events, weights, twice, pseudo, fixed)
-        reached = _density(by_leap, weights, leap, pseudo)
-        plain = _density(by_steps, weights, twice, pseudo)
+        landed, by_leap = _step(events, weights, leap, prior, fixed)
+        fallback, by_steps = _step(events, weights, twice, prior, fixed)
+        reached = _density(by_leap, weights, leap, prior)
+        plain = _density(by_steps, weights, twice, prior)
         # A leap may overshoot; the plain steps never lose.
         better = reached >= plain
         moved = Parameters(
@@ -228,6 +197,37 @@ def log_density(
 def responsibilities(events: Events, parameters: Parameters) -> Floats:
     """Return P(class, hypothesis | group) for each row, shape (B, R, K); sums to 1 in a group."""
     return _weighed(events, _row_scores(events, parameters))[1]
+
+
+def weighed_rows(events: Events, questions: Floats, parameters: Parameters) -> Floats:
+    """Return how many questions' worth each row weighs in each class, shape (B, R, K).
+
+    Args:
+        events: The rows of counts.
+        questions: Shape (B, G) or (1, G): how many questions each group stands for, in each fit.
+        parameters: The fits that weigh them.
+    """
+    return responsibilities(events, parameters) * _spread(events, questions)[:, :, None]
+
+
+def best_rate(
+    happened: Floats, missed: Floats, settling: Floats, prior: Floats, start: Floats
+) -> Floats:
+    """Return the rate at the first depth that explains counts best where d is known, shape (B, K).
+
+    Args:
+        happened: Counts of the event, shape (B, T, K).
+        missed: Counts of its absence, shape (B, T, K).
+        settling: d, shape (B,).
+        prior: Pseudo-counts of both, shape (2, B, K).
+        start: A first guess, shape (B, K).
+    """
+    survival, rate = _survival(settling, happened.shape[1]), start
+    for _ in range(_MOST_THINNINGS):
+        before, (rate, _) = rate, _thin(rate, survival, happened, missed, prior)
+        if np.abs(rate - before).max() < _THINNED:
+            break
+    return rate
 
 
 class _Fixed(NamedTuple):
@@ -264,7 +264,7 @@ def _step(
     d = now.settling
     if not fixed.settling:
         d = _settling(survival, (repaired, unrepaired), (broken, unbroken))
-    return _inside(Parameters(weights, initial, repair, corruption, retention, d)), total
+    return inside(Parameters(weights, initial, repair, corruption, retention, d)), total
 
 
 def _share(happened: Floats, missed: Floats, prior: Floats) -> Floats:
@@ -379,7 +379,7 @@ def _extrapolate(start: Parameters, once: Parameters, twice: Parameters) -> Para
     weights /= weights.sum(axis=1, keepdims=True)
     *by_class, settling = (1 / (1 + np.exp(-np.clip(r, -30, 30))) for r in rates)
     d = np.where(start.settling == 1, 1.0, settling[:, 0])
-    return _inside(Parameters(*(weights, *by_class, d)))
+    return inside(Parameters(*(weights, *by_class, d)))
 
 
 def _flat(point: Parameters) -> Floats:
@@ -389,7 +389,8 @@ def _flat(point: Parameters) -> Floats:
     return np.concatenate([np.log(point.weights), np.log(rates) - np.log1p(-rates)], axis=1)
 
 
-def _inside(p: Parameters) -> Parameters:
+def inside(p: Parameters) -> Parameters:
+    """Return parameters whose logarithms are finite."""
     weights = np.maximum(p.weights, _EDGE)
     weights /= weights.sum(axis=1, keepdims=True)
     *rates, settling = (np.minimum(np.maximum(rate, _EDGE), 1 - _EDGE) for rate in p[1:])
