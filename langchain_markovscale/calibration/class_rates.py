@@ -37,9 +37,9 @@ Floats = NDArray[np.float64]
 Trials = dict[str, Floats]
 """By the name of a rate, how often its event happened and how often it did not, shape (..., 2)."""
 
-# Pseudo-observations of a class's rates at those of all questions; of p₀, in which classes differ,
-# no more than the fit itself has.
-_PULL = {"initial": 1.0, "repair": 2.0, "corruption": 2.0, "retention": 2.0}
+# Pseudo-observations of a class's rates at those of all questions. Classes differ in p₀, which is
+# drawn only enough to have a value where hardly a draw is seen.
+_PULL = {"initial": 0.25, "repair": 2.0, "corruption": 2.0, "retention": 2.0}
 _HALF = 0.5  # trials each way, imagined in an estimate
 _REVISED = {"repair": (REPAIRED, UNREPAIRED), "corruption": (BROKEN, KEPT)}
 _DRAWN = {"initial": (DRAWN_RIGHT, DRAWN_WRONG), "retention": (STUCK, MOVED)}

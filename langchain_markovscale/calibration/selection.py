@@ -200,7 +200,8 @@ def bootstrap(
 ) -> em.Parameters:
     """Refit on questions drawn with replacement, from the mode; a batch of `n_draws`.
 
-    Classes keep the mode's order, so that each is the same one in all of them. What is imagined beside them is drawn as well, see `class_rates.py`.
+    What is imagined beside them is drawn as well, see `class_rates.py`. Classes keep the mode's
+    order, so that each is the same one in all fits.
     """
     n = int(problem.questions.sum())
     questions = rng.multinomial(n, problem.questions / n, size=n_draws).astype(np.float64)
