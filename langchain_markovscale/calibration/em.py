@@ -6,8 +6,7 @@ whose labels are known, one for each hypothesis about its answers where they are
 
 Settling is fitted by thinning: a repair at depth t is thought of as a repair at the first depth, of
 chance α, that also survives t trials of chance d each. Both are then Bernoulli trials, and every
-step is in closed form. Squared extrapolation (Varadhan and Roland, 2008) takes the place of many
-small steps.
+step is in closed form. Squared extrapolation (Varadhan and Roland, 2008) saves many small steps.
 """
 
 from dataclasses import dataclass
@@ -37,7 +36,7 @@ _EDGE = 1e-6  # rates stay this far inside (0, 1), so that logarithms are finite
 _HALF = 0.5  # pseudo-counts each way: Beta(3/2, 3/2) and Dirichlet(3/2)
 # Pseudo-trials each way for d, Beta(2, 2): a forecast extrapolates by d, and without this much
 # doubt it follows the noise of the last round seen. A few hundred questions outweigh it.
-_SETTLING = 1.0
+_DOUBT = np.ones((2, 1))
 _MOST_THINNINGS, _THINNED = 500, 1e-9
 
 
@@ -94,6 +93,7 @@ class Prior(NamedTuple):
         repair: Of repaired, then of unrepaired answers, in the same shape.
         corruption: Of corrupted, then of kept answers, in the same shape.
         retention: Of stuck, then of moved answers, in the same shape.
+        settling: Of trials that d survives, then of others, shape (2, B or 1).
     """
 
     weights: Floats
@@ -101,10 +101,11 @@ class Prior(NamedTuple):
     repair: Floats
     corruption: Floats
     retention: Floats
+    settling: Floats = _DOUBT
 
 
 WEAK = Prior(np.full((1, 1), _HALF), *(np.full((2, 1, 1), _HALF) for _ in range(4)))
-"""Half a pseudo-count each way."""
+"""Half a pseudo-count each way, of d a whole one."""
 
 
 def random_starts(
@@ -153,10 +154,11 @@ def fit(
     value = np.full(len(start.settling), -np.inf)
     live = np.arange(len(start.settling))
     weighting = np.broadcast_to(questions, (len(live), questions.shape[1]))
+    doubts = np.broadcast_to(prior.settling, (2, len(live)))
     fixed = _Fixed(not settling, fixed_initial)
     for _ in range(most_steps):
         current = here.pick(live)
-        weights = weighting[live]
+        weights, prior = weighting[live], prior._replace(settling=doubts[:, live])
         once, _ = _step(events, weights, current, prior, fixed)
         twice, _ = _step(events, weights, once, prior, fixed)
         leap = _extrapolate(current, once, twice)
@@ -179,7 +181,7 @@ def fit(
         live = live[gained > tolerance]
         if not len(live):
             break
-    return Fit(here, log_density(events, weighting, here, prior))
+    return Fit(here, log_density(events, weighting, here, prior._replace(settling=doubts)))
 
 
 def log_likelihood(events: Events, parameters: Parameters) -> Floats:
@@ -263,7 +265,7 @@ def _step(
     corruption, unbroken = _thin(now.corruption, survival, broken, kept, prior.corruption)
     d = now.settling
     if not fixed.settling:
-        d = _settling(survival, (repaired, unrepaired), (broken, unbroken))
+        d = _settling(survival, prior.settling, (repaired, unrepaired), (broken, unbroken))
     return inside(Parameters(weights, initial, repair, corruption, retention, d)), total
 
 
@@ -295,7 +297,7 @@ def _thin(
     return new, lost
 
 
-def _settling(survival: Floats, *thinned: tuple[Floats, Floats]) -> Floats:
+def _settling(survival: Floats, prior: Floats, *thinned: tuple[Floats, Floats]) -> Floats:
     """Return d from the events that survived and those that did not, each of shape (B, T, K)."""
     t = np.arange(survival.shape[1])[None, :, None]
     survives = survival[:, :, None]
@@ -304,7 +306,7 @@ def _settling(survival: Floats, *thinned: tuple[Floats, Floats]) -> Floats:
         survived = np.where(survives < 1, t * (d - survives) / (1 - survives), 0.0)
     survivals = sum((happened * t + lost * survived).sum(axis=(1, 2)) for happened, lost in thinned)
     trials = sum(((happened + lost) * t).sum(axis=(1, 2)) for happened, lost in thinned)
-    return np.asarray((survivals + _SETTLING) / (trials + 2 * _SETTLING))
+    return np.asarray((survivals + prior[0]) / (trials + prior[0] + prior[1]))
 
 
 def _over_depths(counts: Floats) -> Floats:
@@ -359,10 +361,11 @@ def _density(total: Floats, questions: Floats, parameters: Parameters, prior: Pr
 def _log_prior(parameters: Parameters, prior: Prior) -> Floats:
     weights, *rates, settling = parameters
     total = prior.weights * np.log(weights)
-    for rate, pseudo in zip(rates, prior[1:], strict=True):
+    for rate, pseudo in zip(rates, prior[1:-1], strict=True):
         total = total + pseudo[0] * np.log(rate) + pseudo[1] * np.log1p(-rate)
-    doubt = _SETTLING * (np.log(settling) + np.log1p(-np.minimum(settling, 1 - _EDGE)))
-    return np.asarray(total.sum(axis=1) + np.where(settling < 1, doubt, 0.0))
+    logs = np.log([settling, 1 - np.minimum(settling, 1 - _EDGE)])
+    doubt = np.where(settling < 1, (prior.settling * logs).sum(axis=0), 0.0)
+    return np.asarray(total.sum(axis=1) + doubt)
 
 
 def _extrapolate(start: Parameters, once: Parameters, twice: Parameters) -> Parameters:

@@ -206,9 +206,11 @@ def bootstrap(
     n = int(problem.questions.sum())
     questions = rng.multinomial(n, problem.questions / n, size=n_draws).astype(np.float64)
     start = em.Parameters(*(np.repeat(each, n_draws, axis=0) for each in mode.parameters))
-    found = em.fit(problem.events, questions, start, settling=problem.settling).parameters
+    doubts = em.WEAK.settling * rng.standard_exponential((2, n_draws))
+    prior = em.WEAK._replace(settling=doubts)
+    found = em.fit(problem.events, questions, start, settling=problem.settling, prior=prior)
     seen = trials_by_question(problem.events, problem.questions, mode.parameters)
-    return drawn_rates(problem.events, questions, found, seen, rng)
+    return drawn_rates(problem.events, questions, found.parameters, seen, rng)
 
 
 def in_order(parameters: em.Parameters) -> em.Parameters:
