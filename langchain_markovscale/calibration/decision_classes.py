@@ -41,7 +41,7 @@ def fit_grid(problem: Problem, mode: Mode) -> em.Parameters:
         start,
         settling=problem.settling,
         fixed_initial=True,
-        prior=em.shrinking(pooled, _PULL),
+        prior=_shrinking(pooled),
         tolerance=_ROUGHLY,
     )
     return found.parameters._replace(initial=start.initial)  # without its rounding
@@ -54,3 +54,9 @@ def _pooled(problem: Problem, mode: Mode) -> em.Parameters:
     even = np.full((1, 1), 0.5)
     start = em.Parameters(2 * even, even, even, even, even, mode.parameters.settling)
     return em.fit(together, np.ones((1, 1)), start, settling=False).parameters
+
+
+def _shrinking(pooled: em.Parameters) -> em.Prior:
+    """Return a prior that shrinks α, β and σ of all classes to the rates of all questions."""
+    pulls = [_PULL * np.stack([rate, 1 - rate]) for rate in pooled[2:-1]]
+    return em.Prior(em.WEAK.weights, em.WEAK.initial, *pulls)

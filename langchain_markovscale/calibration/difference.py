@@ -247,11 +247,15 @@ def _row(name: str, before: "Calibration", after: "Calibration", level: float) -
     changes = [later - earlier for earlier, later in zip(olds, news, strict=False)]
     return RateChange(
         name,
-        Estimate.of(old, olds, level),
-        Estimate.of(new, news, level),
+        Estimate.of(old, olds, level).reaching(_ends(before, name)),
+        Estimate.of(new, news, level).reaching(_ends(after, name)),
         Estimate.of(new - old, changes, level),
         _GAINS.get(name, 1),
     )
+
+
+def _ends(calibration: "Calibration", name: str) -> tuple[float, float] | None:
+    return calibration.fitted.ends(name) if calibration.fitted else None
 
 
 def _after(revisions: int) -> str:

@@ -6,8 +6,7 @@ whose labels are known, one for each hypothesis about its answers where they are
 
 Settling is fitted by thinning: a repair at depth t is thought of as a repair at the first depth, of
 chance α, that also survives t trials of chance d each. Both are then Bernoulli trials, and every
-step is in closed form. Squared extrapolation (Varadhan and Roland, 2008) takes the place of many
-small steps.
+step is in closed form. Squared extrapolation (Varadhan and Roland, 2008) saves many small steps.
 """
 
 from dataclasses import dataclass
@@ -37,7 +36,8 @@ _EDGE = 1e-6  # rates stay this far inside (0, 1), so that logarithms are finite
 _HALF = 0.5  # pseudo-counts each way: Beta(3/2, 3/2) and Dirichlet(3/2)
 # Pseudo-trials each way for d, Beta(2, 2): a forecast extrapolates by d, and without this much
 # doubt it follows the noise of the last round seen. A few hundred questions outweigh it.
-_SETTLING = 1.0
+_DOUBT = np.ones((2, 1))
+_MOST_THINNINGS, _THINNED = 500, 1e-9
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,12 @@ class Prior(NamedTuple):
     """Pseudo-counts each way of every rate: Beta(1+n₁, 1+n₀), for weights Dirichlet(1+n).
 
     Attributes:
-        weights: Shape (B or 1, K or 1).
-        initial: Of correct, then of wrong draws, shape (2, B or 1, K or 1).
+        weights: Shape (1, K or 1).
+        initial: Of correct, then of wrong draws, shape (2, 1, K or 1).
         repair: Of repaired, then of unrepaired answers, in the same shape.
         corruption: Of corrupted, then of kept answers, in the same shape.
         retention: Of stuck, then of moved answers, in the same shape.
+        settling: Of trials that d survives, then of others, shape (2, B or 1).
     """
 
     weights: Floats
@@ -100,42 +101,11 @@ class Prior(NamedTuple):
     repair: Floats
     corruption: Floats
     retention: Floats
-
-    def pick(self, index: NDArray[np.int64]) -> "Prior":
-        """Return the priors of the fits at `index` of the batch."""
-        if self.weights.shape[0] == 1:
-            return self
-        return Prior(self.weights[index], *(each[:, index] for each in self[1:]))
+    settling: Floats = _DOUBT
 
 
 WEAK = Prior(np.full((1, 1), _HALF), *(np.full((2, 1, 1), _HALF) for _ in range(4)))
-"""Half a pseudo-count each way."""
-
-
-def shrinking(pooled: Parameters, strength: float) -> Prior:
-    """Return a prior that shrinks α, β and σ of all classes to the same rates.
-
-    Args:
-        pooled: Those rates, a batch of one with one class.
-        strength: How many pseudo-observations each is worth.
-    """
-    pulls = [strength * np.stack([rate, 1 - rate]) for rate in pooled[2:-1]]
-    return Prior(WEAK.weights, WEAK.initial, *pulls)
-
-
-def around(pooled: Floats, strength: float, n_classes: int, rng: np.random.Generator) -> Floats:
-    """Draw pseudo-counts of a rate in each class around that of all classes, shape (2, B, K).
-
-    They are gamma, so that a class of which nothing is seen has the rate Beta(Nr, N(1−r)).
-
-    Args:
-        pooled: r, the rate of all classes together in each fit, shape (B,).
-        strength: N, how many pseudo-observations it is worth.
-        n_classes: K.
-        rng: Source of randomness.
-    """
-    counts = strength * np.stack([pooled, 1 - pooled])[:, :, None]
-    return rng.standard_gamma(np.repeat(counts, n_classes, axis=2))
+"""Half a pseudo-count each way, of d a whole one."""
 
 
 def random_starts(
@@ -173,7 +143,7 @@ def fit(
         start: Where to start, B fits.
         settling: Whether d is fitted; else it stays at its start.
         fixed_initial: Whether p₀ stays at its start, a grid whose weights are fitted.
-        prior: Pseudo-counts, for all fits or for each.
+        prior: Pseudo-counts.
         tolerance: A fit has arrived when a step gains less than this in log density.
         most_steps: Accelerated steps, of three plain ones each.
 
@@ -184,17 +154,18 @@ def fit(
     value = np.full(len(start.settling), -np.inf)
     live = np.arange(len(start.settling))
     weighting = np.broadcast_to(questions, (len(live), questions.shape[1]))
+    doubts = np.broadcast_to(prior.settling, (2, len(live)))
     fixed = _Fixed(not settling, fixed_initial)
     for _ in range(most_steps):
         current = here.pick(live)
-        weights, pseudo = weighting[live], prior.pick(live)
-        once, _ = _step(events, weights, current, pseudo, fixed)
-        twice, _ = _step(events, weights, once, pseudo, fixed)
+        weights, prior = weighting[live], prior._replace(settling=doubts[:, live])
+        once, _ = _step(events, weights, current, prior, fixed)
+        twice, _ = _step(events, weights, once, prior, fixed)
         leap = _extrapolate(current, once, twice)
-        landed, by_leap = _step(events, weights, leap, pseudo, fixed)
-        fallback, by_steps = _step(events, weights, twice, pseudo, fixed)
-        reached = _density(by_leap, weights, leap, pseudo)
-        plain = _density(by_steps, weights, twice, pseudo)
+        landed, by_leap = _step(events, weights, leap, prior, fixed)
+        fallback, by_steps = _step(events, weights, twice, prior, fixed)
+        reached = _density(by_leap, weights, leap, prior)
+        plain = _density(by_steps, weights, twice, prior)
         # A leap may overshoot; the plain steps never lose.
         better = reached >= plain
         moved = Parameters(
@@ -210,7 +181,7 @@ def fit(
         live = live[gained > tolerance]
         if not len(live):
             break
-    return Fit(here, log_density(events, weighting, here, prior))
+    return Fit(here, log_density(events, weighting, here, prior._replace(settling=doubts)))
 
 
 def log_likelihood(events: Events, parameters: Parameters) -> Floats:
@@ -228,6 +199,37 @@ def log_density(
 def responsibilities(events: Events, parameters: Parameters) -> Floats:
     """Return P(class, hypothesis | group) for each row, shape (B, R, K); sums to 1 in a group."""
     return _weighed(events, _row_scores(events, parameters))[1]
+
+
+def weighed_rows(events: Events, questions: Floats, parameters: Parameters) -> Floats:
+    """Return how many questions' worth each row weighs in each class, shape (B, R, K).
+
+    Args:
+        events: The rows of counts.
+        questions: Shape (B, G) or (1, G): how many questions each group stands for, in each fit.
+        parameters: The fits that weigh them.
+    """
+    return responsibilities(events, parameters) * _spread(events, questions)[:, :, None]
+
+
+def best_rate(
+    happened: Floats, missed: Floats, settling: Floats, prior: Floats, start: Floats
+) -> Floats:
+    """Return the rate at the first depth that explains counts best where d is known, shape (B, K).
+
+    Args:
+        happened: Counts of the event, shape (B, T, K).
+        missed: Counts of its absence, shape (B, T, K).
+        settling: d, shape (B,).
+        prior: Pseudo-counts of both, shape (2, B, K).
+        start: A first guess, shape (B, K).
+    """
+    survival, rate = _survival(settling, happened.shape[1]), start
+    for _ in range(_MOST_THINNINGS):
+        before, (rate, _) = rate, _thin(rate, survival, happened, missed, prior)
+        if np.abs(rate - before).max() < _THINNED:
+            break
+    return rate
 
 
 class _Fixed(NamedTuple):
@@ -263,8 +265,8 @@ def _step(
     corruption, unbroken = _thin(now.corruption, survival, broken, kept, prior.corruption)
     d = now.settling
     if not fixed.settling:
-        d = _settling(survival, (repaired, unrepaired), (broken, unbroken))
-    return _inside(Parameters(weights, initial, repair, corruption, retention, d)), total
+        d = _settling(survival, prior.settling, (repaired, unrepaired), (broken, unbroken))
+    return inside(Parameters(weights, initial, repair, corruption, retention, d)), total
 
 
 def _share(happened: Floats, missed: Floats, prior: Floats) -> Floats:
@@ -295,7 +297,7 @@ def _thin(
     return new, lost
 
 
-def _settling(survival: Floats, *thinned: tuple[Floats, Floats]) -> Floats:
+def _settling(survival: Floats, prior: Floats, *thinned: tuple[Floats, Floats]) -> Floats:
     """Return d from the events that survived and those that did not, each of shape (B, T, K)."""
     t = np.arange(survival.shape[1])[None, :, None]
     survives = survival[:, :, None]
@@ -304,7 +306,7 @@ def _settling(survival: Floats, *thinned: tuple[Floats, Floats]) -> Floats:
         survived = np.where(survives < 1, t * (d - survives) / (1 - survives), 0.0)
     survivals = sum((happened * t + lost * survived).sum(axis=(1, 2)) for happened, lost in thinned)
     trials = sum(((happened + lost) * t).sum(axis=(1, 2)) for happened, lost in thinned)
-    return np.asarray((survivals + _SETTLING) / (trials + 2 * _SETTLING))
+    return np.asarray((survivals + prior[0]) / (trials + prior[0] + prior[1]))
 
 
 def _over_depths(counts: Floats) -> Floats:
@@ -359,10 +361,11 @@ def _density(total: Floats, questions: Floats, parameters: Parameters, prior: Pr
 def _log_prior(parameters: Parameters, prior: Prior) -> Floats:
     weights, *rates, settling = parameters
     total = prior.weights * np.log(weights)
-    for rate, pseudo in zip(rates, prior[1:], strict=True):
+    for rate, pseudo in zip(rates, prior[1:-1], strict=True):
         total = total + pseudo[0] * np.log(rate) + pseudo[1] * np.log1p(-rate)
-    doubt = _SETTLING * (np.log(settling) + np.log1p(-np.minimum(settling, 1 - _EDGE)))
-    return np.asarray(total.sum(axis=1) + np.where(settling < 1, doubt, 0.0))
+    logs = np.log([settling, 1 - np.minimum(settling, 1 - _EDGE)])
+    doubt = np.where(settling < 1, (prior.settling * logs).sum(axis=0), 0.0)
+    return np.asarray(total.sum(axis=1) + doubt)
 
 
 def _extrapolate(start: Parameters, once: Parameters, twice: Parameters) -> Parameters:
@@ -379,7 +382,7 @@ def _extrapolate(start: Parameters, once: Parameters, twice: Parameters) -> Para
     weights /= weights.sum(axis=1, keepdims=True)
     *by_class, settling = (1 / (1 + np.exp(-np.clip(r, -30, 30))) for r in rates)
     d = np.where(start.settling == 1, 1.0, settling[:, 0])
-    return _inside(Parameters(*(weights, *by_class, d)))
+    return inside(Parameters(*(weights, *by_class, d)))
 
 
 def _flat(point: Parameters) -> Floats:
@@ -389,7 +392,8 @@ def _flat(point: Parameters) -> Floats:
     return np.concatenate([np.log(point.weights), np.log(rates) - np.log1p(-rates)], axis=1)
 
 
-def _inside(p: Parameters) -> Parameters:
+def inside(p: Parameters) -> Parameters:
+    """Return parameters whose logarithms are finite."""
     weights = np.maximum(p.weights, _EDGE)
     weights /= weights.sum(axis=1, keepdims=True)
     *rates, settling = (np.minimum(np.maximum(rate, _EDGE), 1 - _EDGE) for rate in p[1:])

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_markovscale.calibration import em, selection
+from langchain_markovscale.calibration import class_rates, em, selection
 from langchain_markovscale.calibration.decision_classes import fit_grid
 from langchain_markovscale.calibration.identifiability import (
     check_identifiable,
@@ -106,6 +106,11 @@ def fit_traces(
     weights = selection.weighed_rows(problem, mode.parameters).sum(axis=1)
     wrong = wrong_draws(statistics, weights)
     grid = fit_grid(problem, mode) if n_classes == "auto" else None
+    mode = mode._replace(
+        parameters=selection.in_order(
+            class_rates.estimated_rates(problem.events, problem.questions, mode.parameters)
+        )
+    )
     resampled = None
     if n_bootstrap:
         resampled = selection.bootstrap(problem, mode, n_bootstrap, of_bootstrap)
@@ -297,7 +302,8 @@ def _intervals(
         "sensitivity": model.draws[:, :1],
         "specificity": model.draws[:, 1:],
     }
-    counts = selection.outcomes(problem, mode.parameters)
+    seen = class_rates.all_trials(problem.events, problem.questions[None], mode.parameters)
+    counts = {name: tuple(each[0].tolist()) for name, each in seen.items()}
     if model.informative:
         counts |= model.outcomes
     intervals = {}

@@ -13,7 +13,9 @@ from langchain_markovscale.calibration.verifier_scores import MeasuredVerifier
 from langchain_markovscale.display.wording import counted
 from langchain_markovscale.theory.urn import Urn
 
-_FEW_LABELS = 50  # fewer than these, or than one attempt in ten, cannot stand for all
+# Questions with labels: fewer than these, or than half of all, cannot stand for all. Labels of one
+# question tell the same, however many they are.
+_FEW_LABELLED = 30
 _CLEARLY_DIFFERENT = 0.1  # accuracies of first answers that no user would call the same
 _NEARLY_AS_GOOD = 2.0  # log density within which two modes are both possible
 # θ on real loops lies between 0.7 and 20, and is near 0 where questions are answered by yes or no.
@@ -91,20 +93,25 @@ def _accuracy(parameters: em.Parameters) -> selection.Floats:
 
 def missing_labels(statistics: Statistics) -> str:
     """Return a sentence on missing labels where they are too few to learn from; else nothing."""
-    if statistics.n_labelled >= _enough_labels(statistics):
+    labelled = statistics.n_with_labels
+    if labelled >= _enough_labelled(statistics):
         return ""
-    if not statistics.n_labelled:
+    if not labelled:
         return "traces have no labels"
-    attempts = counted(statistics.attempts, "attempt")
-    return f"traces have labels for only {statistics.n_labelled:,} of {attempts}"
+    return f"traces have labels for only {labelled:,} of {_questions(statistics)}"
 
 
 def _label_some(statistics: Statistics) -> str:
+    enough = _enough_labelled(statistics)
     return (
-        f"label some attempts (correct: true or false), at least {_enough_labels(statistics)} "
-        "drawn at random"
+        "label some attempts (correct: true or false), at no fewer than "
+        f"{enough:,} of {_questions(statistics)}, drawn at random"
     )
 
 
-def _enough_labels(statistics: Statistics) -> int:
-    return min(_FEW_LABELS, -(-statistics.attempts // 10))
+def _questions(statistics: Statistics) -> str:
+    return counted(statistics.n_questions, "question")
+
+
+def _enough_labelled(statistics: Statistics) -> int:
+    return min(_FEW_LABELLED, -(-statistics.n_questions // 2))

@@ -11,27 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langchain_markovscale.calibration import em
+from langchain_markovscale.calibration.class_rates import drawn_rates, trials_by_question
 from langchain_markovscale.calibration.latent_labels import (
     Evidence,
     all_events,
     first_evidence,
     updated_evidence,
 )
-from langchain_markovscale.calibration.resampling import imagined_counts
 from langchain_markovscale.calibration.sufficient_statistics import Statistics
 from langchain_markovscale.calibration.verifier_scores import MeasuredVerifier
-from langchain_markovscale.theory.likelihood import (
-    BROKEN,
-    DEPTH,
-    DRAWN_RIGHT,
-    DRAWN_WRONG,
-    KEPT,
-    MOVED,
-    REPAIRED,
-    REVISED,
-    STUCK,
-    UNREPAIRED,
-)
 from langchain_markovscale.theory.mixture import ChainMixture
 from langchain_markovscale.theory.urn import Urn
 
@@ -46,7 +34,6 @@ _FEW_TO_COMPARE = 20  # questions; the standard error from fewer says too little
 _ROUGHLY = 1e-4  # log density, far below what tells numbers of classes apart
 _ROUNDS = 30  # of weighing hypotheses and counting the evidence again
 _CLEARLY_BETTER = 2.0  # log density by which settling must help to be noticed
-_PULL = 2.0  # pseudo-observations of a class's rates at those of all questions, in a resampled fit
 _NOTICEABLE = 0.9  # settling nearer to 1 than this changes no plan of a few rounds
 
 
@@ -153,9 +140,7 @@ def weighed_rows(problem: Problem, parameters: em.Parameters) -> Floats:
         problem: The events, and how many questions each group of rows stands for.
         parameters: The fit that weighs them, a batch of one.
     """
-    shares = em.responsibilities(problem.events, parameters)[0]
-    lengths = np.diff(np.append(problem.events.starts, len(shares)))
-    return np.asarray(shares * np.repeat(problem.questions, lengths)[:, None])
+    return np.asarray(em.weighed_rows(problem.events, problem.questions[None], parameters)[0])
 
 
 def _steady(problem: Problem, mode: Mode) -> bool:
@@ -215,90 +200,17 @@ def bootstrap(
 ) -> em.Parameters:
     """Refit on questions drawn with replacement, from the mode; a batch of `n_draws`.
 
-    Pseudo-counts are drawn as well, see `_random_prior`.
+    What is imagined beside them is drawn as well, see `class_rates.py`. Classes keep the mode's
+    order, so that each is the same one in all fits.
     """
     n = int(problem.questions.sum())
     questions = rng.multinomial(n, problem.questions / n, size=n_draws).astype(np.float64)
     start = em.Parameters(*(np.repeat(each, n_draws, axis=0) for each in mode.parameters))
-    prior = _random_prior(problem, mode.parameters, questions, rng)
+    doubts = em.WEAK.settling * rng.standard_exponential((2, n_draws))
+    prior = em.WEAK._replace(settling=doubts)
     found = em.fit(problem.events, questions, start, settling=problem.settling, prior=prior)
-    return in_order(found.parameters)
-
-
-def outcomes(problem: Problem, parameters: em.Parameters) -> dict[str, tuple[float, float]]:
-    """Return how often the event of each rate happened, and did not, in all questions.
-
-    Args:
-        problem: The events.
-        parameters: The fit that weighs the rows of a question, a batch of one.
-
-    Returns:
-        By the name of the rate; trials at a depth count as many as they would at the first one.
-    """
-    rows = weighed_rows(problem, parameters).sum(axis=1)
-    found = {}
-    for name, seen in _outcomes(problem.events, float(parameters.settling[0])).items():
-        happened, missed = (rows @ seen).tolist()
-        found[name] = (happened, missed)
-    return found
-
-
-def _random_prior(
-    problem: Problem, parameters: em.Parameters, questions: Floats, rng: np.random.Generator
-) -> em.Prior:
-    """Draw pseudo-counts for each resampled fit.
-
-    Resampling alone would repeat what was seen of a rare event as if it were certain. So a question
-    in which it happens and one in which it does not are imagined, see `resampling.py`: one of each
-    for all classes, which share it as they share the trials; one for each class would be many, and
-    would draw rare events up. The rates of a class are drawn to those of all by a few
-    pseudo-observations, for in some classes hardly any trial is seen.
-
-    Args:
-        problem: The events.
-        parameters: The mode.
-        questions: How many questions each group stands for in each fit, shape (B, G).
-        rng: Source of randomness.
-    """
-    rows = weighed_rows(problem, parameters)
-    by_group = em.responsibilities(problem.events, parameters)[0].sum(axis=1)
-    many = problem.questions.astype(np.int64)
-    pseudo = {}
-    for name, seen in _outcomes(problem.events, float(parameters.settling[0])).items():
-        groups = np.add.reduceat(by_group[:, None] * seen, problem.events.starts)
-        happened, missed = np.repeat(groups, many, axis=0).T
-        imagined = imagined_counts(happened, happened + missed, len(questions), rng)
-        counts = questions @ groups + imagined
-        trials = seen.sum(axis=1) @ rows
-        total = trials.sum()
-        shares = trials / total if total else parameters.weights[0]
-        pooled = counts[:, 0] / counts.sum(axis=1)
-        pseudo[name] = imagined.T[:, :, None] * shares
-        if name != "initial":  # which is what classes differ in
-            pseudo[name] += em.around(pooled, _PULL, rows.shape[1], rng)
-    return em.Prior(np.repeat(em.WEAK.weights, len(questions), axis=0), **pseudo)
-
-
-def _outcomes(events: em.Events, settling: float) -> dict[str, Floats]:
-    """Return how often the event of each rate happened, and did not, in each row, shape (R, 2).
-
-    Trials at a depth count as many as they would be at the first one.
-    """
-    counts = events.counts
-    moves = counts[:, REVISED:].reshape(len(counts), -1, DEPTH)
-    worth = settling ** np.arange(events.depths)
-
-    def revised(happened: int, missed: int) -> Floats:
-        times = moves[:, :, happened].sum(axis=1)
-        tried = (moves[:, :, happened] + moves[:, :, missed]) @ worth
-        return np.stack([times, np.maximum(tried - times, 0)], axis=1)
-
-    return {
-        "initial": counts[:, [DRAWN_RIGHT, DRAWN_WRONG]],
-        "repair": revised(REPAIRED, UNREPAIRED),
-        "corruption": revised(BROKEN, KEPT),
-        "retention": counts[:, [STUCK, MOVED]],
-    }
+    seen = trials_by_question(problem.events, problem.questions, mode.parameters)
+    return drawn_rates(problem.events, questions, found.parameters, seen, rng)
 
 
 def in_order(parameters: em.Parameters) -> em.Parameters:

@@ -143,6 +143,12 @@ class Statistics:
         """Q, how many questions there are."""
         return int(self.questions.sum()) + sum(many for _, many in self.rivals)
 
+    @property
+    def n_with_labels(self) -> int:
+        """How many questions have a label, of one attempt at least."""
+        some = sum(many for rivals, many in self.rivals if rivals.partly)
+        return int(self.questions.sum()) + some
+
 
 class _Collector:
     """Takes traces one at a time and keeps only what `Statistics` needs."""

@@ -94,6 +94,18 @@ class FitSummary:
                 f"class_likelihood must be by numbers of classes, got {[*self.class_likelihood]}."
             )
 
+    def ends(self, name: str) -> tuple[float, float]:
+        """Return what intervals of a rate reach to whatever their level.
+
+        That is 0 where an event never happened, and 1 where it always did, as in the fit's own
+        ones; (∞, −∞), which widen no interval, elsewhere.
+        """
+        each = self.intervals.get(name, ())
+        return (
+            0.0 if each and all(low == 0 for low, _ in each) else inf,
+            1.0 if each and all(high == 1 for _, high in each) else -inf,
+        )
+
     @property
     def revised(self) -> bool:
         """Whether there were revisions, so that something is known of what one does."""
@@ -130,7 +142,6 @@ _SYMBOLS = {
 _OF_VERDICTS = {"scores.right": "a₁", "scores.wrong": "a₀"}  # instead, where scores are two-valued
 _NO_PARAMETERS = ("scores", "quantiles", "cuts")  # of the fields of `GradedScores`
 _LEVEL = 0.9  # where no fit says
-_OPEN = (inf, -inf)  # ends that widen no interval
 _MOST = 40  # rows that are shown; of more, the first and the last
 
 
@@ -267,15 +278,15 @@ def rate_table(
     if level is None:
         level = fitted.level if fitted else _LEVEL
     check_level(level)
-    numbers, ends = _numbers(rates, fitted), _ends(fitted)
-    rows = []
+    numbers, rows = _numbers(rates, fitted), []
     for name in (each.name for each in fields(Rates) if each.name not in _NO_RATES):
         value = getattr(rates, name)
         if value is None:  # any number of plausible wrong answers
             continue
+        known = numbers.get(name), fitted.ends(name) if fitted else None
         if not isinstance(value, tuple):
             drawn = [getattr(draw, name) for draw in draws]
-            rows.append(_row(name, value, drawn, level, numbers.get(name), ends.get(name, _OPEN)))
+            rows.append(_row(name, value, drawn, level, *known))
             if name == "coincidence" and rates.plausible_wrong is None:
                 thetas = [draw.urn.concentration for draw in draws]
                 rows.append(_row("concentration", rates.urn.concentration, thetas, level, None))
@@ -284,11 +295,11 @@ def rate_table(
         for k, each in enumerate(value[:1] if once else value):
             full = name if once or rates.n_classes == 1 else f"{name}[{k}]"
             drawn = [getattr(draw, name)[k] for draw in draws]
-            rows.append(_row(full, each, drawn, level, numbers.get(name), ends.get(name, _OPEN)))
+            rows.append(_row(full, each, drawn, level, *known))
     if rates.n_classes > 1:
         for name in _AVERAGED:
             value, drawn = _mean(rates, name), [_mean(draw, name) for draw in draws]
-            known = numbers.get(name), ends.get(name, _OPEN)
+            known = numbers.get(name), fitted.ends(name) if fitted else None
             rows.append(_row(f"mean_{name}", value, drawn, level, *known))
     rows += _areas(fitted, level if draws else None)
     if scores is not None:
@@ -328,27 +339,12 @@ def _row(
     drawn: Sequence[float],
     level: float,
     number: int | None,
-    ends: tuple[float, float] = _OPEN,
+    ends: tuple[float, float] | None = None,
 ) -> RateRow:
     if not drawn or max(drawn) - min(drawn) <= TOLERANCE:  # then it was not resampled
         return RateRow(name, float(value), None, None, number)
-    low, high = Estimate.of(value, drawn, level).interval or _OPEN
-    return RateRow(name, float(value), min(low, ends[0]), max(high, ends[1]), number)
-
-
-def _ends(fitted: FitSummary | None) -> dict[str, tuple[float, float]]:
-    """Return what intervals reach to whatever their level, by the name of the rate.
-
-    That is 0 where an event never happened, and 1 where it always did, as in the fit's own ones.
-    """
-    intervals = fitted.intervals.items() if fitted else ()
-    return {
-        name: (
-            0.0 if all(low == 0 for low, _ in each) else _OPEN[0],
-            1.0 if all(high == 1 for _, high in each) else _OPEN[1],
-        )
-        for name, each in intervals
-    }
+    low, high = Estimate.of(value, drawn, level).reaching(ends).interval or (None, None)
+    return RateRow(name, float(value), low, high, number)
 
 
 def _numbers(rates: Rates, fitted: FitSummary | None) -> dict[str, int]:

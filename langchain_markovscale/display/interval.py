@@ -62,6 +62,14 @@ class Estimate(NamedTuple):
         scale = 1 + z**2 / total
         return cls(share, (max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)))
 
+    def reaching(self, ends: tuple[float, float] | None) -> "Estimate":
+        """Return it with an interval, where it has one, that reaches to both ends at least."""
+        if self.interval is None or ends is None:
+            return self
+        return Estimate(
+            self.value, (min(self.interval[0], ends[0]), max(self.interval[1], ends[1]))
+        )
+
     @property
     def percent(self) -> str:
         """As a percentage: `51% [46, 56]`."""

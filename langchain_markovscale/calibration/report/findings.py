@@ -220,8 +220,8 @@ def find(
         ),
         best_revisions=int(np.argmax(gains)) + 1,
         paid_revisions=calibration.mixture.optimal_rounds(cost_per_round, cap=horizon),
-        repair=_over_draws(calibration, level, _first_repair),
-        corruption=_over_draws(calibration, level, _first_corruption),
+        repair=_over_draws(calibration, level, _first_repair, "repair"),
+        corruption=_over_draws(calibration, level, _first_corruption, "corruption"),
         bounds=_bounds(calibration, level),
         classes=_classes(calibration, level),
         mended=tuple(drift_at(depth, *row[:3]) for depth, row in enumerate(drift, 1)),
@@ -237,10 +237,15 @@ def find(
 
 
 def _over_draws(
-    calibration: "Calibration", level: float, quantity: Callable[[Rates], float]
+    calibration: "Calibration",
+    level: float,
+    quantity: Callable[[Rates], float],
+    rate: str | None = None,
 ) -> Estimate:
+    """Return a quantity with its interval; of one of the rates it reaches as far as that's own."""
     draws = (quantity(draw) for draw in calibration.draws)
-    return Estimate.of(quantity(calibration.rates), draws, level)
+    ends = calibration.fitted.ends(rate) if calibration.fitted and rate else None
+    return Estimate.of(quantity(calibration.rates), draws, level).reaching(ends)
 
 
 def _gain(rates: Rates, revisions: int) -> float:

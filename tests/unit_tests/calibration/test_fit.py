@@ -140,7 +140,7 @@ def test_unlabelled_traces_that_identify_nothing_are_refused():
 def test_unlabelled_traces_whose_wrong_answers_agree_are_refused(labelled):
     # Of two possible answers each could be the right one. The fit missed accuracy by .2 and more.
     traces = Loop(wrong_answers=1).traces(150, 2, 2, seed=1, labelled=labelled)
-    with pytest.raises(ValueError, match=r"labels.*two wrong answers are the same.*at least 50"):
+    with pytest.raises(ValueError, match=r"labels.*two wrong answers are the same.*fewer than 30"):
         Calibration.fit(traces, n_classes=2, n_bootstrap=0)
 
 
@@ -158,7 +158,7 @@ def test_a_label_or_two_do_not_take_the_place_of_keys():
     for trace in traces:
         trace["attempts"] = [{**attempt, "key": None} for attempt in trace["attempts"]]
     traces[0]["attempts"][0]["correct"] = True
-    with pytest.raises(ValueError, match=r"labels for only 1 of 600 attempts.*at least 50"):
+    with pytest.raises(ValueError, match=r"labels for only 1 of 100 questions.*fewer than 30"):
         Calibration.fit(traces)
 
 

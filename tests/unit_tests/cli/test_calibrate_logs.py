@@ -42,12 +42,17 @@ def test_a_log_is_calibrated_from_and_its_gaps_are_said():
     assert "Of 6 attempts: 0 with a key, 0 with a score, 5 with a label, 3 right." in told
 
 
-def test_options_choose_what_is_read():
+def test_options_choose_what_is_read(tmp_path):
     log, keyed = LOGS / "samples_gsm8k.jsonl", ("--answer-key", "last_number")
     told = flat(run("calibrate", log, "--label", "flexible-extract", *keyed, *QUICK).stderr)
     assert "Of 3 attempts: 3 with a key, 0 with a score, 3 with a label, 2 right." in told
+    # One question of the five in this log has labels, too few; of two questions one is enough.
     told = flat(run("calibrate", LOGS / "conversations.jsonl", *keyed, *QUICK).stderr)
-    assert "Of 6 attempts: 5 with a key, 0 with a score, 2 with a label, 1 right." in told
+    assert "error: traces have labels for only 1 of 5 questions" in told
+    first, _, third, *_ = (LOGS / "conversations.jsonl").read_text().splitlines(keepends=True)
+    (shorter := tmp_path / "conversations.jsonl").write_text(first + third)
+    told = flat(run("calibrate", shorter, *keyed, *QUICK).stderr)
+    assert "Of 3 attempts: 3 with a key, 0 with a score, 2 with a label, 1 right." in told
 
 
 @pytest.mark.parametrize(
