@@ -11,6 +11,7 @@ iff b < π − c/(α+β).
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from langchain_markovscale.theory.belief import Belief
@@ -191,6 +192,11 @@ class Criterion:
         """The rates that decisions are made with."""
         return self.belief.rates
 
+    @property
+    def cheapest(self) -> tuple[Action, float]:
+        """The action whose attempts cost least, and what one of them costs."""
+        return min(self.cost_per_round.items(), key=itemgetter(1))
+
     def decide(
         self,
         attempts: Sequence[Attempt],
@@ -293,7 +299,8 @@ class Criterion:
         if left <= 0:
             return situation, "max_rounds"
         if self.exact_verifier and situation.hand.belief == 1.0:
-            return situation, "gain_below_cost"
+            action, cost = self.cheapest
+            return situation, Plan(action, 0.0, 1.0, "verified", 1, (cost + wait) / self._stretch)
         says_nothing = self.rates.verdicts_say_nothing
         silent = all(attempt["score"] is None for attempt in attempts)
         if silent and not isinstance(posterior, KeyedPosterior) and not says_nothing:

@@ -54,7 +54,8 @@ def decide_on_latest(
     if left <= 0:
         return new_decision("stop", lost, lost + 1, "max_rounds", hand.belief)
     if exact and hand.belief == 1.0:
-        return new_decision("stop", lost, lost + 1, "gain_below_cost", hand.belief)
+        cost = criterion.cheapest[1] + criterion.waiting.price(None)
+        return new_decision("stop", lost, lost + 1, "gain_below_cost", hand.belief, cost=cost)
     if silent and not says_nothing and not isinstance(posterior, KeyedPosterior):
         return new_decision("stop", lost, lost + 1, "no_evidence", hand.belief)
     phi = criterion.phi or 1.0

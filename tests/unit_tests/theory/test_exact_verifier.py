@@ -25,6 +25,8 @@ def test_the_first_acceptance_ends_the_run_and_is_returned(source, attempts, act
         assert decision["action"] == "stop"
         assert decision["best"] == scores.index(1.0)
         assert (decision["belief"], decision["reason"]) == (1.0, "gain_below_cost")
+        assert decision["expected_gain"] == 0
+        assert decision["cost"] == pytest.approx(0.001)  # of a round, which would add nothing
         assert criterion.plan(attempts) is None
     else:
         assert decision["belief"] < 1
