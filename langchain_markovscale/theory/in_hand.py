@@ -48,9 +48,9 @@ def in_hand(posterior: Posterior, attempts: Sequence[Attempt], *, exact: bool = 
         attempt = max(range(len(attempts)), key=lambda index: (scores[index], index))
         parent = _to_revise(attempts, attempt, posterior, beliefs)
         return InHand(None, attempt, 0.0, parent, posterior.depths[parent])
-    rivals = _not_outscored(attempts, beliefs) if posterior.by_score else range(len(beliefs))
-    most = max(map(beliefs.__getitem__, rivals))
-    alike = [answer for answer in rivals if beliefs[answer] >= most - TOLERANCE]
+    rivals = _not_outscored(attempts, beliefs) if posterior.by_score else beliefs
+    most = max(rivals)
+    alike = [answer for answer, each in enumerate(rivals) if each >= most - TOLERANCE]
     answer = alike[0] if len(alike) == 1 else _best_scored(attempts, posterior, alike)
     attempt = posterior.latest[answer]
     parent = _to_revise(attempts, attempt, posterior, beliefs)
@@ -96,12 +96,15 @@ def _by_attempt(
     return [carried.get(attempt["key"], 0.0) for attempt in attempts]
 
 
-def _not_outscored(attempts: Sequence[Attempt], beliefs: Sequence[float]) -> list[int]:
-    """Of attempts that are an answer each, return the best scored, and those without a score."""
+def _not_outscored(attempts: Sequence[Attempt], beliefs: Sequence[float]) -> list[float]:
+    """Return the beliefs in attempts, each an answer; −1 where another one was scored higher."""
     scores = [attempt["score"] for attempt in attempts]
     scored = [at for at, score in enumerate(scores) if score is not None]
     best = max(scored, key=lambda at: (scores[at], beliefs[at]), default=None)
-    return [at for at, score in enumerate(scores) if score is None or at == best]
+    return [
+        belief if score is None or at == best else -1.0
+        for at, (score, belief) in enumerate(zip(scores, beliefs, strict=True))
+    ]
 
 
 def _best_scored(attempts: Sequence[Attempt], posterior: Posterior, alike: list[int]) -> int:

@@ -61,6 +61,7 @@ class KeysPosterior(KeyedPosterior):
     ) -> None:
         self._chances, self._given, self._scored = chances, given, scored
         self._verdicts, self._urns = verdicts, urns
+        self._hands: dict[int | None, Floats] = {}
         self.votes, self.latest, self.depths = seen.votes, seen.latest, seen.depths
 
     @property
@@ -147,12 +148,14 @@ class KeysPosterior(KeyedPosterior):
         return Ballot(self.votes, joint, INITIAL.values, self._urns, draws)
 
     def _by_hand(self, answer: int | None) -> Floats:
-        """P(h, and the answer in hand is wrong or right), shape (2, H)."""
-        chances = np.zeros((2, len(self._chances)))
-        chances[0] = self._chances
-        if answer is not None:
-            chances[:, answer] = chances[::-1, answer]
-        return chances
+        """P(h, and the answer in hand is wrong or right), shape (2, H); do not change it."""
+        if answer not in self._hands:
+            chances = np.zeros((2, len(self._chances)))
+            chances[0] = self._chances
+            if answer is not None:
+                chances[:, answer] = chances[::-1, answer]
+            self._hands[answer] = chances
+        return self._hands[answer]
 
     @property
     def _judged(self) -> Floats:
