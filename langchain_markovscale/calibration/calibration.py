@@ -272,8 +272,8 @@ class Calibration:
         """Return the rates of a kind of loop, where none of your own were measured.
 
         `"code_with_tests"`: programs that are revised by the tests that they fail. Its metadata
-        lists the public loops that the rates come from, with their sources. Why there is none for
-        self-correction is said in `calibration/presets.py`.
+        lists the public loops that the rates come from, with their sources. There is none for
+        self-correction, where it was not clearly better than none.
 
         Raises:
             ValueError: If there is no preset of that name.
