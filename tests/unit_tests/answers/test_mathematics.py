@@ -82,7 +82,7 @@ def test_keys_of_a_loop_are_joined():
 
 
 def test_what_takes_too_long_has_no_key_in_any_thread():
-    key, found = MathKey(seconds=1.5), []
+    key, found = MathKey(seconds=0.7), []
     key(r"\boxed{y+1}")  # the process is warm
 
     def read():

@@ -248,8 +248,8 @@ def test_a_policy_is_asked_once_for_each_history():
 def test_criterion_buys_what_it_buys_in_an_independent_simulation():
     rates = World().rates()
     criterion = Criterion(rates, 0.02, 12)
-    outcome = simulate(criterion.decide, rates, questions=4000)
-    played = play(by_criterion(criterion), World(), 4000)
+    outcome = simulate(criterion.decide, rates, questions=2000)
+    played = play(by_criterion(criterion), World(), 2000)
     error = sqrt(outcome.accuracy_error**2 + played.accuracy_error**2)
     assert outcome.accuracy == pytest.approx(played.accuracy, abs=3 * error)
     assert 2 * outcome.attempts == pytest.approx(played.calls, abs=4 * played.calls_error)
