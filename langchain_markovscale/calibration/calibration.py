@@ -273,7 +273,7 @@ class Calibration:
 
         `"code_with_tests"`: programs that are revised by the tests that they fail. Its metadata
         lists the public loops that the rates come from, with their sources. There is none for
-        self-correction, where it was not clearly better than none.
+        self-correction: it was not clearly better than no preset.
 
         Raises:
             ValueError: If there is no preset of that name.

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from langchain_markovscale.calibration.observable_rates import LABELLED, WORDS, chances
+from langchain_markovscale.calibration.summary import ends_of
 from langchain_markovscale.display import plotting
 from langchain_markovscale.display.display import Display
 from langchain_markovscale.display.document import Document, Section, Table, Tone
@@ -247,15 +248,11 @@ def _row(name: str, before: "Calibration", after: "Calibration", level: float) -
     changes = [later - earlier for earlier, later in zip(olds, news, strict=False)]
     return RateChange(
         name,
-        Estimate.of(old, olds, level).reaching(_ends(before, name)),
-        Estimate.of(new, news, level).reaching(_ends(after, name)),
+        Estimate.of(old, olds, level).reaching(ends_of(before.fitted, name)),
+        Estimate.of(new, news, level).reaching(ends_of(after.fitted, name)),
         Estimate.of(new - old, changes, level),
         _GAINS.get(name, 1),
     )
-
-
-def _ends(calibration: "Calibration", name: str) -> tuple[float, float] | None:
-    return calibration.fitted.ends(name) if calibration.fitted else None
 
 
 def _after(revisions: int) -> str:

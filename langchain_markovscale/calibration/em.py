@@ -37,7 +37,7 @@ _HALF = 0.5  # pseudo-counts each way: Beta(3/2, 3/2) and Dirichlet(3/2)
 # Pseudo-trials each way for d, Beta(2, 2): a forecast extrapolates by d, and without this much
 # doubt it follows the noise of the last round seen. A few hundred questions outweigh it.
 _DOUBT = np.ones((2, 1))
-_MOST_THINNINGS, _THINNED = 500, 1e-9
+_MOST_THINNINGS, _THINNED = 500, 1e-9  # steps of a rate alone, and a change that ends them
 
 
 @dataclass(frozen=True)

@@ -94,18 +94,6 @@ class FitSummary:
                 f"class_likelihood must be by numbers of classes, got {[*self.class_likelihood]}."
             )
 
-    def ends(self, name: str) -> tuple[float, float]:
-        """Return what intervals of a rate reach to whatever their level.
-
-        That is 0 where an event never happened, and 1 where it always did, as in the fit's own
-        ones; (∞, −∞), which widen no interval, elsewhere.
-        """
-        each = self.intervals.get(name, ())
-        return (
-            0.0 if each and all(low == 0 for low, _ in each) else inf,
-            1.0 if each and all(high == 1 for _, high in each) else -inf,
-        )
-
     @property
     def revised(self) -> bool:
         """Whether there were revisions, so that something is known of what one does."""
@@ -257,6 +245,21 @@ class RateTable(Display):
         return Table(("rate", "", "estimate", "low", "high", "n"), tuple(cells), left=2)
 
 
+def ends_of(fitted: FitSummary | None, name: str) -> tuple[float, float] | None:
+    """Return what intervals of a rate reach to whatever their level; None where nothing was fitted.
+
+    That is 0 where its event never happened, and 1 where it always did, as in the fit's own ones;
+    (∞, −∞), which widen no interval, elsewhere.
+    """
+    if fitted is None:
+        return None
+    each = fitted.intervals.get(name, ())
+    return (
+        0.0 if each and all(low == 0 for low, _ in each) else inf,
+        1.0 if each and all(high == 1 for _, high in each) else -inf,
+    )
+
+
 def rate_table(
     rates: Rates,
     draws: Sequence[Rates],
@@ -283,7 +286,7 @@ def rate_table(
         value = getattr(rates, name)
         if value is None:  # any number of plausible wrong answers
             continue
-        known = numbers.get(name), fitted.ends(name) if fitted else None
+        known = numbers.get(name), ends_of(fitted, name)
         if not isinstance(value, tuple):
             drawn = [getattr(draw, name) for draw in draws]
             rows.append(_row(name, value, drawn, level, *known))
@@ -299,7 +302,7 @@ def rate_table(
     if rates.n_classes > 1:
         for name in _AVERAGED:
             value, drawn = _mean(rates, name), [_mean(draw, name) for draw in draws]
-            known = numbers.get(name), fitted.ends(name) if fitted else None
+            known = numbers.get(name), ends_of(fitted, name)
             rows.append(_row(f"mean_{name}", value, drawn, level, *known))
     rows += _areas(fitted, level if draws else None)
     if scores is not None:

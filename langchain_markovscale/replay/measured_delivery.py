@@ -200,7 +200,7 @@ class _Halves:
         """Return how the rule fares that believes its own promise, and φ by that."""
         plain = self._over_splits(halves)
         by_half = [
-            _gains(self._of_questions(half, tried), cost)
+            Gains(*(self._by_question(values, tried) for values in _gains(half, cost)))
             for half, (_, tried, _) in zip(halves, self._halves, strict=True)
         ]
         splits = list(zip(by_half[::2], by_half[1::2], strict=True))
@@ -259,12 +259,9 @@ class _Halves:
         total = Outcome.zero(len(self._pool))
         for half, (_, tried, _) in zip(halves, self._halves, strict=True):
             total.add(half, tried)
-        means = Outcome(*(values / self.splits for values in vars(total).values()))
-        return self._of_questions(means)
-
-    def _of_questions(self, outcome: Outcome, traces: Sequence[int] | None = None) -> Outcome:
-        """Return the means over the traces of each question, see `_by_question`."""
-        return Outcome(*(self._by_question(values, traces) for values in vars(outcome).values()))
+        return Outcome(
+            *(self._by_question(values) / self.splits for values in vars(total).values())
+        )
 
     def _plan_check(self, rule: dict[str, Any], cost: float) -> float | None:
         """Return ΣA/ΣG of plans that are carried out; None where few of them can be."""
@@ -294,7 +291,7 @@ class _Halves:
 
 
 def _gains(outcome: Outcome, cost: float) -> Gains:
-    """Return promise and delivery by question, see `langchain_markovscale.theory.delivery`."""
+    """Return promise and delivery, see `langchain_markovscale.theory.delivery`."""
     net = outcome.delivered - cost * outcome.taken
     return Gains(outcome.promised, net - (outcome.promised - outcome.expected_cost))
 

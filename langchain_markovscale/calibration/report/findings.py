@@ -14,6 +14,7 @@ from langchain_markovscale.calibration.simulate import (
     simulate_each,
     verdict_law,
 )
+from langchain_markovscale.calibration.summary import ends_of
 from langchain_markovscale.display.interval import Estimate
 from langchain_markovscale.theory.criterion import Criterion
 from langchain_markovscale.theory.delivery import Delivered
@@ -244,7 +245,7 @@ def _over_draws(
 ) -> Estimate:
     """Return a quantity with its interval; of one of the rates it reaches as far as that's own."""
     draws = (quantity(draw) for draw in calibration.draws)
-    ends = calibration.fitted.ends(rate) if calibration.fitted and rate else None
+    ends = ends_of(calibration.fitted, rate) if rate else None
     return Estimate.of(quantity(calibration.rates), draws, level).reaching(ends)
 
 
