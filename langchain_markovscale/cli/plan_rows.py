@@ -132,15 +132,15 @@ def verified_threshold(
     repair, corruption = [[chain.repair], [initial]], [[chain.corruption], [1 - initial]]
     rates = [np.array([each] * most) for each in (repair, corruption)]
     gains = chain_gains(*rates)[:, 0].reshape(2, 2, most)
+    chances = np.array([[repair, 1 - np.array(corruption)]])
+    accepted = np.array([[sensitivity]]), np.array([[1 - specificity]])
 
     def worths(in_hand: int) -> list[float]:
         """The worth of every commitment while the answer in hand is right (1) or wrong (0)."""
-        found = 1 - np.array(corruption) if in_hand else np.array(repair)
-        accepted = np.array([[sensitivity]]), np.array([[1 - specificity]])
         right = np.array([[float(in_hand)]])
         plans = [
             as_they_come(gains[in_hand], "blind"),
-            verified(Candidates(np.ones((1, 1)), right, found[None], *accepted), most),
+            verified(Candidates(np.ones((2, 1)), right, chances, *accepted), most),
         ]
         return [
             gain - cost * taken

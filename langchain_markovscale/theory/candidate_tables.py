@@ -31,7 +31,7 @@ class CandidateTables:
         self._gains: Cache[tuple[str | int, ...], Floats] = Cache(_CACHED)
 
     def chances(self, actions: Sequence[Action], depth: int) -> Floats:
-        """Return P(a candidate is right | the answer in hand is wrong or right), by action.
+        """Return P(a candidate is right | what it is made of is wrong or right), by action.
 
         Args:
             actions: Where candidates come from, X of them.
@@ -62,7 +62,7 @@ class CandidateTables:
     def in_hand(
         self, actions: Sequence[Action], answer: int | None, depth: int, most: int, hypotheses: int
     ) -> tuple[Floats, Floats]:
-        """Return whether the answer in hand is right, and P(a candidate is right), by case.
+        """Return whether the answer in hand is right, and chances of candidates, by case.
 
         Cases are hypotheses and classes, three times over: once for each way in which verdicts on
         the right answer may go on.
@@ -75,17 +75,17 @@ class CandidateTables:
             hypotheses: H, how many there are.
 
         Returns:
-            Shape (X, 3HK), and by round (T, X, 3HK), see `by_round`; do not change them.
+            Shape (X, 3HK), and as `by_round` has them (T, 2, X, 3HK); do not change them.
         """
 
         def make() -> tuple[Floats, Floats]:
-            if_wrong, if_right = self.by_round(actions, depth, most).swapaxes(0, 1)
             right = np.zeros((len(actions), 3, hypotheses, self.rates.n_classes))
             if answer is not None:
                 right[:, :, answer] = 1.0
-            candidate = np.where(right > 0, if_right, if_wrong)
+            rounds = self.by_round(actions, depth, most)
+            chances = np.broadcast_to(rounds, (len(rounds), 2, *right.shape))
             shape = len(actions), -1
-            return right.reshape(shape), candidate.reshape(len(candidate), *shape)
+            return right.reshape(shape), chances.reshape(len(rounds), 2, *shape)
 
         return self._in_hand.get((*actions, answer, depth, most, hypotheses), make)
 

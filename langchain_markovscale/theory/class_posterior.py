@@ -119,10 +119,10 @@ class KeyedByClass(KeyedPosterior):
         Every array has a number for each action, case, hypothesis and class: on arrays this small,
         shapes that only broadcast cost more than the numbers that they save.
         """
-        right, candidate = self._tables.in_hand(actions, answer, depth, most, len(self.full))
+        right, chances = self._tables.in_hand(actions, answer, depth, most, len(self.full))
         weights, accepted = self._right_cases(len(actions))
         mistaken = self._mistaken(actions, answer).repeat(3, axis=0).reshape(right.shape)
-        return Candidates(weights, right, candidate, accepted, mistaken)
+        return Candidates(weights, right, chances, accepted, mistaken)
 
     def _mistaken(self, actions: Sequence[Action], answer: int | None) -> Floats:
         """Return P(a wrong candidate is accepted | h, k), shape (X, HK).
@@ -266,9 +266,9 @@ class TreeByClass(Posterior):
         right = self._right_cases(answer)
         of_wrong, of_right = self._model.accepted
         return Candidates(
-            np.stack([right, self._cases - right])[None],
+            np.stack([np.stack([right, self._cases - right])] * len(actions)),
             np.array([1.0, 0.0])[:, None, None],
-            self._tables.by_round(actions, depth, most)[:, ::-1, :, 0].transpose(0, 2, 1, 4, 3),
+            self._tables.by_round(actions, depth, most).swapaxes(-1, -2),
             of_right,
             of_wrong,
         )

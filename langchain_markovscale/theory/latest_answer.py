@@ -1,11 +1,12 @@
 """The decision where only the latest answer can be returned, because those before it are lost.
 
 No verdict brings an earlier answer back, so that the plans are, with y the correctness of the
-answer in hand, p the chance that a candidate is right, and A, R as in `theory/plans.py`:
+answer in hand:
 
     blind, n rounds           revise n times, or draw once, and take what comes
-    until accepted, n rounds  take candidates until the verifier accepts one, at most n; else the
-                              last of them: V = A L + Rⁿ⁻¹ p(1−s)
+    until accepted, n rounds  take candidates, each made of the one before, until the verifier
+                              accepts one, at most n; else the last of them: with r of each round
+                              as in `theory/plans.py`, V = Σ r s + r(1−s) of the last
 
 Draws are made one at a time, for of several at once all but one would be lost. Rates settle with
 each round as in `theory/plans.py`. Where they do not, nothing is scored and there is one class,
@@ -15,11 +16,17 @@ this is the rule of MarkovScale: revise iff b < π − c/(α+β), with b the bel
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from langchain_markovscale.theory.criterion import Criterion, new_decision
 from langchain_markovscale.theory.in_hand import in_hand
-from langchain_markovscale.theory.plans import Commitments, as_they_come, best_of, worth_of
+from langchain_markovscale.theory.plans import (
+    Commitments,
+    along_chain,
+    as_they_come,
+    best_of,
+    over_cases,
+    worth_of,
+)
 from langchain_markovscale.theory.posterior import Candidates, KeyedPosterior
 from langchain_markovscale.theory.validation import TOLERANCE
 from langchain_markovscale.types import Attempt, Decision, Reason, Step
@@ -82,21 +89,10 @@ def until_accepted(cases: Candidates, most: int) -> Commitments:
         cases: What candidates depend on.
         most: The most rounds, at least 1.
     """
-    weights, right, candidate, accepted, mistaken = cases
-    found = candidate * accepted
-    ends = found + (1 - candidate) * mistaken
-    reached, taken, took = np.ones_like(ends[0]), np.zeros_like(ends[0]), np.zeros_like(ends[0])
-    gains, rounds = [], []
-    for at in range(most):
-        told = min(at, len(ends) - 1)
-        taken, took = taken + reached * found[told], took + reached
-        last = reached * (candidate[told] - found[told])
-        gains.append(_by_action(weights * (taken + last - right)))
-        rounds.append(_by_action(weights * took))
-        reached = reached * (1 - ends[told])
-    return Commitments(np.transpose(gains).tolist(), np.transpose(rounds).tolist())
-
-
-def _by_action(cases: NDArray[np.float64]) -> list[float]:
-    totals: list[float] = cases.reshape(len(cases), -1).sum(axis=1).tolist()
-    return totals
+    weights, right, _, accepted, _ = cases
+    good, bad = along_chain(cases, most)
+    gains = np.add.accumulate(over_cases(good, weights * accepted))
+    gains += over_cases(good, weights * (1 - accepted))
+    gains -= (weights * right).reshape(len(weights), -1).sum(axis=1)
+    rounds = np.add.accumulate(over_cases(good + bad, weights))
+    return Commitments(gains.T.tolist(), rounds.T.tolist())

@@ -9,8 +9,11 @@ With y the correctness of the answer in hand and p the chance that a candidate i
     blind, n rounds      revise n times and take what comes; one round for a fresh draw
     vote on, n rounds    draw n more and return what has most votes, see `theory/vote.py`
 
-Where rates settle, p falls from round to round, and the powers of R are products: what was rejected
-is revised next, one level deeper, and counts as right or wrong as the answer in hand is.
+Where rates settle, revisions are a chain: what was rejected is revised next, one level deeper. With
+a and b the chances that no candidate was accepted and that the latest answer is right or wrong,
+
+    r = a (1−β) + b α,  w = a + b − r    a round adds r s − (r s + w (1−u)) y to V and a + b to L
+                                         then a = r (1−s), b = w u
 
 A commitment's worth is linear in the belief. For verdicts that are independent it is one that a
 plan attains, so it bounds the optimum from below, and deciding again each round can only raise it.
@@ -115,27 +118,62 @@ def best_of(commitments: Sequence[Commitments], costs: Mapping[Action, float]) -
 
 
 def verified(cases: Candidates, most: int) -> Commitments:
-    """Return the commitments to take candidates until one is accepted.
+    """Return the commitments to take candidates until one is accepted, else the answer in hand.
+
+    Where chances are the same in each round every candidate is made of the answer in hand, else
+    each of the one before.
 
     Args:
-        cases: What candidates depend on, the same in each round or told for each of them.
+        cases: What candidates depend on.
         most: The most rounds, at least 1.
     """
-    weights, right, candidate, accepted, mistaken = cases
-    found = candidate * accepted  # A
-    ends = found + (1 - candidate) * mistaken  # 1 − R
-    # V − y = Σ (A − (1 − R) y) times the chance that a round is reached.
-    gains = weights * (found - right * ends)
-    told, actions = gains.shape[:2]
-    rejected = 1 - ends.reshape(told, actions, -1)
-    reached = np.empty((most, *rejected.shape[1:]))
-    reached[0] = 1.0
-    for n in range(1, most):  # `accumulate` takes several times as long
-        np.multiply(reached[n - 1], rejected[min(n, told) - 1], out=reached[n])
-    by_round = np.empty((2, most, actions))
-    np.vecdot(gains.reshape(told, actions, -1), reached, out=by_round[0])
-    np.vecdot(weights.reshape(len(weights), -1), reached, out=by_round[1])
-    return Commitments(*np.add.accumulate(by_round, axis=1).transpose(0, 2, 1).tolist())
+    weights, right, chances, accepted, mistaken = cases
+    if len(chances) > 1:
+        good, bad = along_chain(cases, most)
+        gains = over_cases(good, weights * accepted * (1 - right))
+        gains -= over_cases(bad, weights * mistaken * right)
+        reached = good + bad
+    else:
+        candidate = np.where(right, chances[0, 1], chances[0, 0])
+        found = candidate * accepted  # A
+        ends = found + (1 - candidate) * mistaken  # 1 − R
+        reached = np.empty((most, *ends.shape))
+        reached[0], rejected = 1.0, 1 - ends
+        for n in range(1, most):  # `accumulate` takes several times as long
+            np.multiply(reached[n - 1], rejected, out=reached[n])
+        # V − y = Σ (A − (1 − R) y) times the chance that a round is reached.
+        gains = over_cases(reached, weights * (found - right * ends))
+    by_round = np.add.accumulate([gains, over_cases(reached, weights)], axis=1)
+    return Commitments(*by_round.transpose(0, 2, 1).tolist())
+
+
+def along_chain(cases: Candidates, most: int) -> tuple[Floats, Floats]:
+    """Return r and w: P(a chain reaches a round, and its candidate is right, or wrong | case).
+
+    Args:
+        cases: What candidates depend on.
+        most: How many rounds.
+
+    Returns:
+        By round, action and case, both of shape (most, X, …).
+    """
+    weights, right, chances, accepted, mistaken = cases
+    missed, refused = 1 - accepted, 1 - mistaken
+    latest_right, latest_wrong = right, 1 - right
+    good, bad = np.empty((2, most, *weights.shape))
+    for at, (its_right, its_wrong) in enumerate(zip(good, bad, strict=True)):
+        if_wrong, if_right = chances[min(at, len(chances) - 1)]
+        np.multiply(latest_wrong, if_wrong, out=its_right)
+        its_right += latest_right * if_right
+        np.subtract(latest_right + latest_wrong, its_right, out=its_wrong)
+        latest_right, latest_wrong = its_right * missed, its_wrong * refused
+    return good, bad
+
+
+def over_cases(rounds: Floats, weights: Floats) -> Floats:
+    """Return the weighted sum over cases of something by round, shape (n, X, …), as (n, X)."""
+    flat = rounds.reshape(*rounds.shape[:2], -1)
+    return np.asarray(np.vecdot(weights.reshape(flat.shape[1:]), flat))
 
 
 def as_they_come(gains: Floats, kind: Kind) -> Commitments:

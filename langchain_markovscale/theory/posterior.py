@@ -39,17 +39,17 @@ class Candidates(NamedTuple):
     Arrays broadcast to one another; their first axis is that of X actions, the others are cases.
 
     Attributes:
-        weights: P(case), X or 1 rows of any shape, each of which sums to 1.
+        weights: P(case), X rows of any shape, each of which sums to 1.
         right: 1 where the answer in hand is right, else 0.
-        candidate: P(a candidate is right), by round, an axis before that of the actions; one row
-            where it is the same in each.
+        chances: P(a candidate is right | what it is made of is wrong or right), by round, with two
+            axes before that of the actions: T rounds, and two; one round where all are alike.
         accepted: P(a right candidate is accepted).
         mistaken: P(a wrong candidate is accepted).
     """
 
     weights: Floats
     right: Floats
-    candidate: Floats
+    chances: Floats
     accepted: Floats
     mistaken: Floats
 

@@ -27,12 +27,14 @@ from langchain_markovscale.theory.likelihood import (
 )
 from langchain_markovscale.theory.posterior import Candidates, Posterior
 from langchain_markovscale.theory.prior_evidence import (
+    SOURCES,
+    chances_from,
     chances_given,
     event_logs,
     levels_of,
+    outer,
     revision_gains,
     revisions_at,
-    sources_of,
 )
 from langchain_markovscale.theory.prior_factors import (
     ACCEPT_THRESHOLD,
@@ -64,8 +66,8 @@ class _Joint(Protocol):
     def beliefs(self) -> Floats:
         """P(draft i is right), shape (n,)."""
 
-    def pair(self, draft: int | None, one: slice, other: slice) -> Floats:
-        """Return P(draft is wrong or right, values of two factors), shape (2, …, …).
+    def with_nodes(self, draft: int | None, source: tuple[slice, ...]) -> Floats:
+        """Return P(draft is wrong or right, values of a source, and of the nodes), (2, V, 15).
 
         Without a draft it is a wrong one.
         """
@@ -105,7 +107,7 @@ class DraftsPosterior(Posterior):
 
     def __init__(self, joint: _Joint, depths: list[int]) -> None:
         self._joint, self.depths = joint, depths
-        self._pairs: dict[tuple[int | None, int, int], Floats] = {}
+        self._sources: dict[tuple[int | None, Action], Floats] = {}
         self.latest = list(range(len(depths)))
 
     @property
@@ -117,19 +119,18 @@ class DraftsPosterior(Posterior):
         self, actions: Sequence[Action], answer: int | None, depth: int, most: int
     ) -> Candidates:
         """Return what candidates depend on, each of them verified."""
-        factors, candidate = sources_of(tuple(actions), depth, most)
-        weights = np.zeros((*candidate.shape[1:4], _ACCEPTED_RIGHT.size))
-        for row, sides in zip(weights, factors, strict=True):
-            for side, at in enumerate(sides):
-                row[side, : at.stop - at.start] = self._pair(answer, at, AT_NODE)[side]
-        return Candidates(weights, _RIGHT, candidate, _ACCEPTED_RIGHT, _ACCEPTED_WRONG)
+        chances = chances_from(tuple(actions), depth, most)
+        weights = np.zeros((len(actions), 2, chances.shape[-2], _ACCEPTED_RIGHT.size))
+        for row, action in zip(weights, actions, strict=True):
+            values = self._with_nodes(answer, action)
+            row[:, : values.shape[1]] = values
+        return Candidates(weights, _RIGHT, chances, _ACCEPTED_RIGHT, _ACCEPTED_WRONG)
 
-    def _pair(self, draft: int | None, one: slice, other: slice) -> Floats:
-        """Return a pair of the joint distribution, which plans ask for more than once."""
-        key = draft, one.start, other.start
-        if key not in self._pairs:
-            self._pairs[key] = self._joint.pair(draft, one, other)
-        return self._pairs[key]
+    def _with_nodes(self, draft: int | None, action: Action) -> Floats:
+        """Return `_Joint.with_nodes` of candidates, which plans ask for more than once."""
+        if (draft, action) not in self._sources:
+            self._sources[draft, action] = self._joint.with_nodes(draft, SOURCES[action])
+        return self._sources[draft, action]
 
     def unverified(
         self, actions: Sequence[Action], answer: int | None, depth: int, most: int
@@ -137,12 +138,11 @@ class DraftsPosterior(Posterior):
         """Return what n candidates add that nobody verifies, by action."""
         gains = np.empty((len(actions), most))
         for row, action in zip(gains, actions, strict=True):
+            values = self._with_nodes(answer, action).sum(axis=2)
             if action == "generate":
-                pair = self._pair(answer, AT_INITIAL, AT_NODE)
-                row[:] = pair.sum(axis=(0, 2)).dot(_INITIAL) - pair[1].sum()
-                continue
-            pair = self._joint.pair(answer, AT_REPAIR, AT_CORRUPTION)
-            row[:] = pair.ravel().dot(revision_gains(depth, most))
+                row[:] = values.sum(axis=0).dot(_INITIAL) - values[1].sum()
+            else:
+                row[:] = values.ravel().dot(revision_gains(depth, most))
         return gains
 
 
@@ -158,13 +158,10 @@ class _Labelled(NamedTuple):
     def beliefs(self) -> Floats:
         return np.asarray(self.chances.dot(self.bits))
 
-    def pair(self, draft: int | None, one: slice, other: slice) -> Floats:
+    def with_nodes(self, draft: int | None, source: tuple[slice, ...]) -> Floats:
         right = self.chances * (0.0 if draft is None else self.bits[:, draft])
-        first, second = self._given(one).T, self._given(other)
-        return np.array([(first * each).dot(second) for each in (self.chances - right, right)])
-
-    def _given(self, at: slice) -> Floats:
-        return self.nodes if at == AT_NODE else self.chain[:, at]
+        values = outer([self.chain[:, at] for at in source]).T
+        return np.array([(values * each).dot(self.nodes) for each in (self.chances - right, right)])
 
 
 def _labelled(
@@ -238,10 +235,12 @@ class _ByClass(NamedTuple):
     def beliefs(self) -> Floats:
         return np.asarray(self.joint[:, 1].reshape(len(self.joint), -1).sum(axis=1))
 
-    def pair(self, draft: int | None, one: slice, other: slice) -> Floats:
-        away = tuple(axis for axis, at in enumerate(_AXES, 1) if at not in (one, other))
-        pair = np.asarray(self.joint[draft or 0].sum(axis=away))
-        return pair if draft is not None else np.stack([pair.sum(axis=0), np.zeros_like(pair[0])])
+    def with_nodes(self, draft: int | None, source: tuple[slice, ...]) -> Floats:
+        away = tuple(axis for axis, at in enumerate(_AXES, 1) if at not in (*source, AT_NODE))
+        found = self.joint[draft or 0].sum(axis=away).reshape(2, -1, self.joint.shape[-1])
+        return (
+            found if draft is not None else np.stack([found.sum(axis=0), np.zeros_like(found[0])])
+        )
 
 
 def _along_tree(

@@ -179,38 +179,46 @@ def scored_nodes(sizes: tuple[int, ...], rejected: int) -> ScoredNodes:
     return ScoredNodes((np.log(sums) + most)[:, 0], nodes, verdicts)
 
 
-class Sources(NamedTuple):
-    """Where candidates of X actions come from, and on what it depends whether they are right.
+SOURCES: dict[Action, tuple[slice, ...]] = {
+    "generate": (AT_INITIAL,),
+    "revise": (AT_REPAIR, AT_CORRUPTION),
+}
+"""The factors on which it depends whether a candidate is right, by where it comes from."""
 
-    Attributes:
-        factors: By action, the factor that counts where the answer in hand is wrong, and where it
-            is right.
-        chances: P(a candidate is right | wrong or right in hand, value), by round, one where it is
-            the same in each, shape (T, X, 2, V, 1); those of revisions have fewer values than
-            those of draws, and 0 for the rest.
-    """
 
-    factors: list[tuple[slice, slice]]
-    chances: Floats
+def outer(factors: Sequence[Floats]) -> Floats:
+    """Return P(values of all factors | h) of independent ones, (H, V) each, as one axis."""
+    together, *others = factors
+    for each in others:
+        together = (together[:, :, None] * each[:, None]).reshape(len(each), -1)
+    return together
 
 
 @lru_cache(maxsize=64)
-def sources_of(actions: tuple[Action, ...], depth: int, most: int) -> Sources:
-    """Return the sources of fresh draws, or of up to n revisions from a depth on.
+def chances_from(actions: tuple[Action, ...], depth: int, most: int) -> Floats:
+    """Return the chances of fresh draws, or of up to n revisions from a depth on.
 
-    Do not change them.
+    Args:
+        actions: Where candidates come from, X of them.
+        depth: Revisions between the answer in hand and its fresh draw.
+        most: The most candidates.
+
+    Returns:
+        P(a candidate is right | what it is made of is wrong or right, values of `SOURCES`) by
+        round, shape (T, 2, X, 1, V, 1), one round for draws alone; a source with fewer values than
+        V has 0 for the rest. Do not change it.
     """
-    told = most if "revise" in actions else 1
+    rounds = _revisions_from(depth, most if "revise" in actions else 1)
+    pairs = np.broadcast_arrays(rounds[:, 0, :, None], rounds[:, 1, None])
     known = {
-        "generate": ((AT_INITIAL, AT_INITIAL), np.array([[INITIAL.values] * 2])),
-        "revise": ((AT_REPAIR, AT_CORRUPTION), _revisions_from(depth, told)),
+        "generate": np.array(INITIAL.values),
+        "revise": np.stack(pairs, axis=1).reshape(*rounds.shape[:2], -1),
     }
-    factors, chances = zip(*(known[each] for each in actions), strict=True)
-    widest = max(each.shape[2] for each in chances)
-    table = np.zeros((told, len(actions), 2, widest, 1))
-    for column, each in enumerate(chances):
-        table[:, column, :, : each.shape[2], 0] = each
-    return Sources(list(factors), table)
+    widest = max(known[action].shape[-1] for action in actions)
+    table = np.zeros((*rounds.shape[:2], len(actions), 1, widest, 1))
+    for column, action in enumerate(actions):
+        table[:, :, column, 0, : known[action].shape[-1], 0] = known[action]
+    return table
 
 
 @lru_cache(maxsize=256)

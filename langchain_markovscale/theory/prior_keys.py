@@ -15,11 +15,15 @@ from langchain_markovscale.theory.posterior import (
     NextDraw,
     Urns,
 )
-from langchain_markovscale.theory.prior_evidence import ScoredNodes, revision_gains, sources_of
+from langchain_markovscale.theory.prior_evidence import (
+    SOURCES,
+    ScoredNodes,
+    chances_from,
+    outer,
+    revision_gains,
+)
 from langchain_markovscale.theory.prior_factors import (
-    AT_CORRUPTION,
     AT_INITIAL,
-    AT_REPAIR,
     AT_RETENTION,
     INITIAL,
     RETENTION,
@@ -101,18 +105,18 @@ class KeysPosterior(KeyedPosterior):
         self, actions: Sequence[Action], answer: int | None, depth: int, most: int
     ) -> Candidates:
         """Return what candidates depend on, each of them verified."""
-        factors, candidate = sources_of(tuple(actions), depth, most)
+        chances = chances_from(tuple(actions), depth, most)
         by_hand = self._by_hand(answer)
-        pairs = [(self._given.T * each).dot(self._scored.verdicts) for each in by_hand]
-        weights = np.zeros((*candidate.shape[1:4], _ACCEPTED.size))
-        for row, sides in zip(weights, factors, strict=True):
-            for weight, pair, at in zip(row, pairs, sides, strict=True):
-                weight[: at.stop - at.start] = pair[at]
+        weights = np.zeros((len(actions), 2, chances.shape[-2], _ACCEPTED.size))
+        for row, action in zip(weights, actions, strict=True):
+            values = self._values(action).T
+            for weight, hand in zip(row, by_hand, strict=True):
+                np.dot(values * hand, self._scored.verdicts, out=weight[: len(values)])
         judged = np.concatenate([self._judged_before(each, answer) for each in actions], axis=1)
-        chances = by_hand.dot(judged) / np.maximum(by_hand.sum(axis=1, keepdims=True), _TINY)
-        known, accepted = chances.reshape(2, -1, 2).transpose(2, 1, 0)[..., None, None]
+        shares = by_hand.dot(judged) / np.maximum(by_hand.sum(axis=1, keepdims=True), _TINY)
+        known, accepted = shares.reshape(2, -1, 2).transpose(2, 1, 0)[..., None, None]
         mistaken = accepted + (1 - known) * _ACCEPTED_WRONG_TWICE
-        return Candidates(weights, _RIGHT, candidate, _ACCEPTED, mistaken)
+        return Candidates(weights, _RIGHT, chances, _ACCEPTED, mistaken)
 
     def _judged_before(self, action: Action, answer: int | None) -> Floats:
         """Return P(a wrong candidate was judged before | h), and that it was accepted, (H, 2)."""
@@ -137,15 +141,18 @@ class KeysPosterior(KeyedPosterior):
                 drawn = self._chances.dot(self._given[:, AT_INITIAL]).dot(_INITIAL)
                 row[:] = drawn - (0.0 if answer is None else self._chances[answer])
                 continue
-            repair, corruption = self._given[:, AT_REPAIR].T, self._given[:, AT_CORRUPTION]
-            pairs = [(repair * each).dot(corruption) for each in self._by_hand(answer)]
-            np.dot(np.array(pairs).ravel(), revision_gains(depth, most), out=row)
+            values = self._by_hand(answer).dot(self._values(action))
+            np.dot(values.ravel(), revision_gains(depth, most), out=row)
         return gains
 
     def ballot(self, draws: int) -> Ballot:
         """Return what a vote after up to so many more fresh draws depends on."""
         joint = self._given[:, AT_INITIAL] * self._chances[:, None]
         return Ballot(self.votes, joint, INITIAL.values, self._urns, draws)
+
+    def _values(self, action: Action) -> Floats:
+        """P(values of what a candidate depends on | h), shape (H, V)."""
+        return outer([self._given[:, at] for at in SOURCES[action]])
 
     def _by_hand(self, answer: int | None) -> Floats:
         """P(h, and the answer in hand is wrong or right), shape (2, H); do not change it."""

@@ -97,13 +97,14 @@ def test_one_draft_that_nobody_scores_is_revised_by_the_rule_of_markovscale(cost
     assert (decision["best"], decision["attempts"]) == (2, 3)
 
 
-def worth_of(rounds, candidate, cost):
-    """What revising until an acceptance returns, less its cost, written as a recursion."""
-    accepted = candidate * HIT
-    stays = candidate * (1 - HIT) + (1 - candidate) * (1 - MISS)
+def worth_of(rounds, belief, cost):
+    """What revising until an acceptance returns, less its cost, by the belief after each round."""
+    right = belief * (1 - CORRUPTION) + (1 - belief) * REPAIR
     if rounds == 1:
-        return candidate - cost
-    return accepted - cost + stays * worth_of(rounds - 1, candidate, cost)
+        return right - cost
+    rejected = right * (1 - HIT) + (1 - right) * (1 - MISS)
+    later = worth_of(rounds - 1, right * (1 - HIT) / rejected, cost)
+    return right * HIT + rejected * later - cost
 
 
 @pytest.mark.parametrize("cost", [0.0, 0.05, 0.2])
@@ -119,8 +120,7 @@ def test_one_draft_is_revised_where_a_last_draft_is_expected_to_be_better(cost, 
     values, blindly = [], belief
     for n in range(1, 4):
         blindly = blindly * (1 - CORRUPTION) + (1 - blindly) * REPAIR
-        checked = (1 - belief) * worth_of(n, REPAIR, cost)
-        values += [blindly - n * cost, checked + belief * worth_of(n, 1 - CORRUPTION, cost)]
+        values += [blindly - n * cost, worth_of(n, belief, cost)]
     lead = decision["expected_gain"] - decision["cost"]
     assert lead == pytest.approx(max(values) - belief)
     assert decision["action"] == ("revise" if lead > 0 else "stop")

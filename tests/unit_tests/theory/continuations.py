@@ -107,33 +107,33 @@ def _until_accepted(rates, k, values, right, judged, in_hand, n):
 def revised_until_accepted(
     rates: Rates, attempts: list[Attempt], in_hand: str | None, depth: int, n: int
 ) -> tuple[float, float]:
-    """(V, L) of revisions of the answer in hand until one is accepted, at most n, else itself.
+    """(V, L) of revisions until one is accepted, at most n, else the answer in hand.
 
-    Each has the rates of a depth more, and what it comes to is forgotten where it is rejected: it
-    is as likely right as a revision of the answer in hand, and all answers but that and the right
-    one are new.
+    Where rates settle each is made of the one before and has the rates of a depth more, else all
+    are made of the answer in hand. All answers but that and the right one are new.
     """
     worth = rounds = 0.0
     for hypothesis, row in over_keys(rates, attempts)[0].items():
         right = UNSEEN if hypothesis is None else hypothesis
         for k, chance in enumerate(row):
             judged = tallies(rates, attempts)
-            value, length = _revised(rates, k, right, judged, in_hand, rates.settling**depth, n)
+            factor = rates.settling**depth
+            value, length = _revised(rates, k, right, judged, in_hand, in_hand, factor, n)
             worth, rounds = worth + chance * value, rounds + chance * length
     return worth, rounds
 
 
-def _revised(rates, k, right, judged, in_hand, factor, n):
+def _revised(rates, k, right, judged, in_hand, latest, factor, n):
     if n == 0:
         return float(in_hand == right), 0.0
     other = f"new {len(judged)}"
-    if in_hand == right:
+    if latest == right:
         broken = rates.corruption[k] * factor
         moves = {right: 1 - broken, other: broken}
     else:
         repair = rates.repair[k] * factor
-        stuck = 0.0 if in_hand is None else (1 - repair) * rates.retention[k]
-        moves = {right: repair, in_hand: stuck, other: 1 - repair - stuck}
+        stuck = 0.0 if latest is None else (1 - repair) * rates.retention[k]
+        moves = {right: repair, latest: stuck, other: 1 - repair - stuck}
     worth, rounds = 0.0, 1.0
     for answer, chance in moves.items():
         if chance == 0:
@@ -141,8 +141,8 @@ def _revised(rates, k, right, judged, in_hand, factor, n):
         known = judged.get(answer, (0, 0))
         accepted = accepts_next(rates, k, answer == right, known)
         rejected = {**judged, answer: (known[0], known[1] + 1)}
-        settled = factor * rates.settling
-        later, length = _revised(rates, k, right, rejected, in_hand, settled, n - 1)
+        base, settled = answer if rates.settling < 1 else latest, factor * rates.settling
+        later, length = _revised(rates, k, right, rejected, in_hand, base, settled, n - 1)
         worth += chance * (accepted * (answer == right) + (1 - accepted) * later)
         rounds += chance * (1 - accepted) * length
     return worth, rounds

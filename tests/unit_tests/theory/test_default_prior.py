@@ -94,11 +94,16 @@ def test_what_plans_depend_on_is_that_of_every_class(attempts, data):
         ),
     ):
         assert cases.weights.sum() == pytest.approx(1)
-        in_hand, candidate = cases.weights * cases.right, cases.weights * cases.candidate[0]
+        in_hand, (if_wrong, if_right) = cases.weights * cases.right, cases.chances[0]
+        candidate = in_hand * if_right + (cases.weights - in_hand) * if_wrong
         assert in_hand.sum() == pytest.approx(right.sum(), abs=1e-7)
         assert candidate.sum() == pytest.approx(chance, abs=1e-7)
         assert ((cases.accepted >= 0) & (cases.accepted <= 1)).all()
         assert ((cases.mistaken >= -1e-12) & (cases.mistaken <= 1 + 1e-12)).all()
+    revised = posterior.candidates(("revise",), answer, depth, 1)
+    repaired_and_kept = revised.weights * revised.chances[0, 0] * revised.chances[0, 1]
+    expected = ((right + wrong) * A * settled * (1 - B * settled)).sum()
+    assert repaired_and_kept.sum() == pytest.approx(expected, abs=1e-7)
     revising, drawing = posterior.unverified(("revise", "generate"), answer, depth, 2)
     gains = wrong * A * settled - right * B * settled
     again = 0.5 * gains * (1 - A * settled - B * settled)

@@ -318,8 +318,8 @@ def test_what_batches_gain_and_take_is_that_of_playing_them(classes, right, at_o
     chance, accepted, mistaken = np.array(classes).T[:, None]
     cases = Candidates(
         np.full((1, len(classes)), share),
-        right * np.ones(len(classes)),
-        chance[None],
+        right * np.ones((1, len(classes))),
+        np.broadcast_to(chance, (1, 2, *chance.shape)),
         accepted,
         mistaken,
     )

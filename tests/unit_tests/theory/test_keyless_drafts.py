@@ -52,9 +52,14 @@ def test_what_plans_depend_on_is_that_of_every_labelling(attempts, data):
         (posterior.candidates(("revise",), draft, posterior.depths[draft], 1), revised),
     ):
         assert cases.weights.sum() == pytest.approx(1)
-        in_hand, candidate = cases.weights * cases.right, cases.weights * cases.candidate[0]
+        in_hand, (if_wrong, if_right) = cases.weights * cases.right, cases.chances[0]
+        candidate = in_hand * if_right + (cases.weights - in_hand) * if_wrong
         assert in_hand.sum() == pytest.approx(right.sum(), abs=1e-7)
         assert candidate.sum() == pytest.approx(chance, abs=1e-7)
+    revised = posterior.candidates(("revise",), draft, posterior.depths[draft], 1)
+    repaired_and_kept = revised.weights * revised.chances[0, 0] * revised.chances[0, 1]
+    expected = (whole * A * settled * (1 - B * settled)).sum()
+    assert repaired_and_kept.sum() == pytest.approx(expected, abs=1e-7)
     actions, depth = ("revise", "generate"), posterior.depths[draft]
     revising, drawing = posterior.unverified(actions, draft, depth, 2)
     gains = wrong * A * settled - right * B * settled

@@ -35,27 +35,34 @@ def cases_of(draw, n, rows):
 
 @given(st.data(), st.integers(1, 6), st.booleans())
 def test_a_verified_plan_is_worth_what_following_it_round_by_round_brings(data, most, falling):
-    candidates = Candidates(*cases(data.draw, 3))
-    other = Candidates(candidates.weights, *cases_of(data.draw, len(candidates.right), 4))
-    stacked = Candidates(*(np.array(each) for each in zip(candidates, other, strict=True)))
-    settled = np.array([0.7**at if falling else 1.0 for at in range(most if falling else 1)])
-    by_round = settled[:, None, None] * stacked.candidate
-    found = verified(stacked._replace(candidate=by_round), most)
+    weights, right, *known = cases(data.draw, 4)
+    actions = [known, cases_of(data.draw, len(right), 4)]
+    if_wrong, if_right, accepted, mistaken = np.array(actions).swapaxes(0, 1)
+    settled = 0.7 ** np.arange(most) if falling else np.ones(1)
+    chances = settled[:, None, None, None] * np.array([if_wrong, if_right])
+    both = [np.array([each] * 2) for each in (weights, right)]
+    found = verified(Candidates(*both, chances, accepted, mistaken), most)
 
-    def follow(right, candidate, accept, mistaken, n):
+    def follow(latest, in_hand, chances, accept, mistaken, n):
         if n == 0:
-            return right, 0.0
-        below = candidate * 0.7 if falling else candidate
-        later, rounds = follow(right, below, accept, mistaken, n - 1)
-        rejected = candidate * (1 - accept) + (1 - candidate) * (1 - mistaken)
-        return candidate * accept + rejected * later, 1 + rejected * rounds
+            return in_hand, 0.0
+        worth, rounds, chance = 0.0, 1.0, chances[int(latest)]
+        for candidate, share in ((1.0, chance), (0.0, 1 - chance)):
+            accepts = accept if candidate else mistaken
+            # Where chances fall it is a chain, else candidates are all made of what is in hand.
+            next_one = candidate if falling else latest
+            below = [0.7 * each for each in chances] if falling else chances
+            later, length = follow(next_one, in_hand, below, accept, mistaken, n - 1)
+            worth += share * (accepts * candidate + (1 - accepts) * later)
+            rounds += share * (1 - accepts) * length
+        return worth, rounds
 
-    for row, each in enumerate((candidates, other)):
+    for row, each in enumerate(actions):
         for n in range(1, most + 1):
             gain = length = 0.0
-            for weight, right, *rest in zip(*each, strict=True):
-                worth, rounds = follow(right, *rest, n)
-                gain, length = gain + weight * (worth - right), length + weight * rounds
+            for weight, in_hand, wrong, kept, *verdicts in zip(weights, right, *each, strict=True):
+                worth, rounds = follow(in_hand, in_hand, (wrong, kept), *verdicts, n)
+                gain, length = gain + weight * (worth - in_hand), length + weight * rounds
             assert found.gains[row][n - 1] == pytest.approx(gain, abs=1e-12)
             assert found.rounds[row][n - 1] == pytest.approx(length, abs=1e-12)
 
