@@ -140,10 +140,11 @@ def _carried_out(rows: Iterable[Delivered]) -> list[str]:
     shares = [f"{row.plan_check:.0%}" for row in rows if row.plan_check is not None]
     if not shares:
         return []
-    shown = shares[0] if len(set(shares)) == 1 else listed(shares)
+    alike = len(set(shares)) == 1
+    shown, by_cost = (shares[0], "") if alike else (listed(shares), ", by rising cost")
     return [
         f"Plans that were carried out without deciding again delivered {shown} of what they "
-        "promised, by rising cost; 100% is what a right model has."
+        f"promised{by_cost}; 100% is what a right model has."
     ]
 
 
