@@ -50,7 +50,7 @@ class CandidateTables:
         return self._chances.get((*actions, depth), make)
 
     def by_round(self, actions: Sequence[Action], depth: int, most: int) -> Floats:
-        """Return the chances of up to n candidates, each revision being one of the one before.
+        """Return the chances of up to n candidates, each revision one level deeper.
 
         Returns:
             As `chances` has them, with rounds first: one where they are the same in each, else n.

@@ -1,12 +1,11 @@
 """The decision where only the latest answer can be returned, because those before it are lost.
 
-No verdict brings an earlier answer back, so that the plans are, with y the correctness of the
-answer in hand:
+No verdict brings an earlier answer back, so that the plans are
 
     blind, n rounds           revise n times, or draw once, and take what comes
     until accepted, n rounds  take candidates, each made of the one before, until the verifier
-                              accepts one, at most n; else the last of them: with r of each round
-                              as in `theory/plans.py`, V = Σ r s + r(1−s) of the last
+                              accepts one, at most n; else the last of them: V = Σ r s, and
+                              r (1−s) of the last round, with r as in `theory/plans.py`
 
 Draws are made one at a time, for of several at once all but one would be lost. Rates settle with
 each round as in `theory/plans.py`. Where they do not, nothing is scored and there is one class,

@@ -214,5 +214,6 @@ def _before_any(model: DrawModel) -> Candidates:
     rejected = missed + (1 - candidate) * (1 - mistaken)
     right = np.divide(missed, rejected, out=np.zeros_like(missed), where=rejected > 0)
     weights = model.weights[:, None] * nodes
+    # What a draw is does not depend on the answer in hand, so that this may be right in part.
     chances = np.broadcast_to(candidate, (1, 2, 1, *candidate.shape))
     return Candidates(weights[None], right[None], chances, accepted, mistaken)

@@ -10,10 +10,10 @@ With y the correctness of the answer in hand and p the chance that a candidate i
     vote on, n rounds    draw n more and return what has most votes, see `theory/vote.py`
 
 Where rates settle, revisions are a chain: what was rejected is revised next, one level deeper. With
-a and b the chances that no candidate was accepted and that the latest answer is right or wrong,
+q₁ and q₀ the chances that no candidate was accepted yet and that the latest answer is right, or
+wrong (at first y and 1 − y), a round has r = q₁(1−β) + q₀α and w = q₁ + q₀ − r, and
 
-    r = a (1−β) + b α,  w = a + b − r    a round adds r s − (r s + w (1−u)) y to V and a + b to L
-                                         then a = r (1−s), b = w u
+    V grows by r s − (r s + w (1−u)) y,  L by q₁ + q₀,  and then q₁ = r (1−s),  q₀ = w u
 
 A commitment's worth is linear in the belief. For verdicts that are independent it is one that a
 plan attains, so it bounds the optimum from below, and deciding again each round can only raise it.
@@ -120,8 +120,8 @@ def best_of(commitments: Sequence[Commitments], costs: Mapping[Action, float]) -
 def verified(cases: Candidates, most: int) -> Commitments:
     """Return the commitments to take candidates until one is accepted, else the answer in hand.
 
-    Where chances are the same in each round every candidate is made of the answer in hand, else
-    each of the one before.
+    Where one round stands for all, every candidate is made of the answer in hand; where each has
+    its own chances, it is made of the one before.
 
     Args:
         cases: What candidates depend on.
@@ -149,6 +149,9 @@ def verified(cases: Candidates, most: int) -> Commitments:
 
 def along_chain(cases: Candidates, most: int) -> tuple[Floats, Floats]:
     """Return r and w: P(a chain reaches a round, and its candidate is right, or wrong | case).
+
+    A wrong answer that comes back unchanged is judged as in the first round, though it was rejected
+    since: where verdicts repeat themselves that promises a little too little.
 
     Args:
         cases: What candidates depend on.

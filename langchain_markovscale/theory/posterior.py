@@ -36,13 +36,13 @@ class NextDraw(NamedTuple):
 class Candidates(NamedTuple):
     """What an answer drawn or revised until the verifier accepts depends on, by action and case.
 
-    Arrays broadcast to one another; their first axis is that of X actions, the others are cases.
+    The first axis is that of X actions, the others are cases.
 
     Attributes:
-        weights: P(case), X rows of any shape, each of which sums to 1.
+        weights: P(case), X rows of any shape, each of which sums to 1; the others broadcast to it.
         right: 1 where the answer in hand is right, else 0.
         chances: P(a candidate is right | what it is made of is wrong or right), by round, with two
-            axes before that of the actions: T rounds, and two; one round where all are alike.
+            axes before that of the actions: T rounds, and two. T is 1 where all rounds are alike.
         accepted: P(a right candidate is accepted).
         mistaken: P(a wrong candidate is accepted).
     """
@@ -165,8 +165,9 @@ class Posterior(ABC):
         """Return what candidates depend on if each of them is verified.
 
         Args:
-            actions: Where they come from: fresh draws, or revisions, which start at the answer in
-                hand and go on from what was rejected, one level deeper each.
+            actions: Where they come from: fresh draws, or revisions, the first of the answer in
+                hand. Where rates settle, each further one is of what was rejected, one level
+                deeper.
             answer: Which is in hand.
             depth: Revisions between that and its fresh draw.
             most: The most candidates.

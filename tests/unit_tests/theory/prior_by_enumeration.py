@@ -140,3 +140,40 @@ def over_labels(attempts):
         joint[right] = chain_chance(attempts, right)[KEYLESS] * scores_chance(scored)[NODE[KEYLESS]]
         joint[right] *= 6 * WEIGHTS[KEYLESS]
     return joint
+
+
+def accepted_anew():
+    """P(a wrong answer is accepted | class), and P(a right one is), where neither was judged."""
+    z = np.array([node[0] for node in NODES])[NODE]
+    half = np.array([node[1] for node in NODES])[NODE] / 2
+    return 1 / (1 + np.exp(half - z)), 1 / (1 + np.exp(-half - z))
+
+
+def next_is_right(action, latest, depth):
+    """P(the next candidate is right | class), made of one that is right or not, at its depth."""
+    if action == "generate":
+        return P
+    return 1 - B * 0.5**depth if latest else A * 0.5**depth
+
+
+def until_accepted(action, in_hand, depth, n, mistaken, accepted):
+    """P(right | class) and rounds of candidates until one is accepted, else the answer in hand.
+
+    Each revision is made of the one before, whether or not the answer in hand was right.
+    """
+
+    def follow(latest, at):
+        if at == n:
+            return np.full(len(CLASSES), float(in_hand)), np.zeros(len(CLASSES))
+        chance = next_is_right(action, latest, depth + at)
+        value, rounds = np.zeros(len(CLASSES)), np.ones(len(CLASSES))
+        for candidate, share, accepts in (
+            (True, chance, accepted),
+            (False, 1 - chance, mistaken),
+        ):
+            later, length = follow(candidate, at + 1)
+            value = value + share * (accepts * candidate + (1 - accepts) * later)
+            rounds = rounds + share * (1 - accepts) * length
+        return value, rounds
+
+    return follow(in_hand, 0)

@@ -3,15 +3,27 @@
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings, strategies as st
-from prior_by_enumeration import CLASSES, NODE, NODES, A, B, P, T, over_keys
+from prior_by_enumeration import (
+    CLASSES,
+    A,
+    B,
+    P,
+    S,
+    T,
+    accepted_anew,
+    over_keys,
+    until_accepted,
+)
 from runs import runs
 from worlds import attempt
 
 from langchain_markovscale import Calibration, Criterion
+from langchain_markovscale.theory.plans import verified
 from langchain_markovscale.theory.prior import PriorBelief
 from langchain_markovscale.theory.prior_factors import INITIAL
 
 BELIEF = PriorBelief()
+BOTH = ("revise", "generate")
 levels = st.sampled_from([0.1, 0.3, 0.45, 0.5, 0.6, 0.8, 0.9])
 few = settings(max_examples=25, deadline=None)
 
@@ -24,6 +36,14 @@ def enumerated(attempts):
     joint = over_keys(attempts)
     total = sum(chance.sum() for chance in joint.values())
     return {truth: chance / total for truth, chance in joint.items()}
+
+
+def scores_by_key(attempts):
+    scores = {}
+    for one in attempts:
+        if one["key"] is not None and one["score"] is not None:
+            scores.setdefault(one["key"], []).append(one["score"])
+    return scores
 
 
 def evidence(attempts):
@@ -62,11 +82,10 @@ def test_the_next_draw_is_that_of_every_class(drawn):
 
 def test_a_new_answer_is_accepted_as_every_class_has_it():
     joint = enumerated([attempt("a", 0.9)])
-    z = np.array([node[0] for node in NODES])[NODE]
-    half = np.array([node[1] for node in NODES])[NODE] / 2
+    of_wrong, of_right = accepted_anew()
     new_wrong = joint["a"] * (1 - P) + joint[None] * (1 - P) * T / (1 + T)
     new_right = joint[None] * P
-    accepted = new_wrong / (1 + np.exp(half - z)) + new_right / (1 + np.exp(-half - z))
+    accepted = new_wrong * of_wrong + new_right * of_right
     new = BELIEF.posterior([attempt("a", 0.9)]).next_draw().new
     assert new[1] == pytest.approx(accepted.sum(), abs=1e-7)
     assert new.sum() == pytest.approx((new_wrong + new_right).sum(), abs=1e-7)
@@ -118,6 +137,35 @@ def test_what_plans_depend_on_is_that_of_every_class(attempts, data):
             found = (row * initial**n_right * (1 - initial)).sum()
             assert found == pytest.approx(split, abs=1e-7)
     assert ballot.urns.chances.sum(axis=0) == pytest.approx(1)
+
+
+@few
+@given(runs(most=4), st.data(), st.integers(1, 3))
+def test_plans_until_one_is_accepted_gain_what_following_them_brings(attempts, data, n):
+    assume(keyed(attempts))
+    posterior, joint = BELIEF.posterior(attempts), enumerated(attempts)
+    answer = data.draw(st.integers(0, len(posterior.beliefs) - 1))
+    truth = list(joint)[answer]
+    depth, (mistaken, accepted) = posterior.depths[posterior.latest[answer]], accepted_anew()
+    verdicts = {key: np.mean(each) >= 0.5 for key, each in scores_by_key(attempts).items()}
+    wrong = sum(joint.values()) - joint[truth]
+    again = (wrong * S).sum() / wrong.sum() if truth in verdicts else 0.0
+    # What a revision leaves as it is has its verdict already, in each round, on the average.
+    unchanged = again * verdicts.get(truth, 0) + (1 - again) * mistaken
+    found = verified(posterior.candidates(BOTH, answer, depth, 3), 3)
+    for row, action in enumerate(BOTH if not verdicts else BOTH[:1]):
+        worth = rounds = 0.0
+        for hypothesis, chance in joint.items():
+            right = hypothesis == truth
+            of_wrong = unchanged if action == "revise" and not right else mistaken
+            kept = float(verdicts[hypothesis]) if hypothesis in verdicts else accepted
+            for verdict, share in ((1.0, kept), (0.0, 1 - kept)):
+                value, length = until_accepted(action, right, depth, n, of_wrong, verdict)
+                worth += (chance * share * value).sum()
+                rounds += (chance * share * length).sum()
+        gain = worth - joint[truth].sum()
+        assert found.gains[row][n - 1] == pytest.approx(gain, abs=1e-7)
+        assert found.rounds[row][n - 1] == pytest.approx(rounds, abs=1e-7)
 
 
 @given(runs(keys=("a", "b", "c", "d"), most=8), levels, st.data())

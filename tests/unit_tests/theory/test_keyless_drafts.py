@@ -4,15 +4,25 @@ import pickle
 
 import pytest
 from hypothesis import assume, given, settings, strategies as st
-from prior_by_enumeration import KEYLESS, A as ALL_A, B as ALL_B, P as ALL_P, over_labels
+from prior_by_enumeration import (
+    KEYLESS,
+    A as ALL_A,
+    B as ALL_B,
+    P as ALL_P,
+    accepted_anew,
+    over_labels,
+    until_accepted,
+)
 from runs import runs
 from worlds import attempt
 
 from langchain_markovscale import Calibration, Criterion
+from langchain_markovscale.theory.plans import verified
 from langchain_markovscale.theory.prior import PriorBelief
 from langchain_markovscale.theory.prior_drafts import DraftsPosterior
 
 BELIEF = PriorBelief()
+BOTH = ("revise", "generate")
 P, A, B = ALL_P[KEYLESS], ALL_A[KEYLESS], ALL_B[KEYLESS]
 higher = st.sampled_from([0.3, 0.45, 0.5, 0.6, 0.8, 0.9, 1.0])
 few = settings(max_examples=15, deadline=None)
@@ -66,6 +76,24 @@ def test_what_plans_depend_on_is_that_of_every_labelling(attempts, data):
     again = 0.5 * gains * (1 - A * settled - B * settled)
     assert revising == pytest.approx([gains.sum(), gains.sum() + again.sum()], abs=1e-7)
     assert drawing == pytest.approx([(whole * P).sum() - right.sum()] * 2, abs=1e-7)
+
+
+@few
+@given(runs(keys=(None,), most=3), st.data(), st.integers(1, 4))
+def test_plans_until_one_is_accepted_gain_what_following_them_brings(attempts, data, n):
+    draft = data.draw(st.integers(0, len(attempts) - 1))
+    posterior = BELIEF.posterior(attempts)
+    all_right, whole = enumerated(attempts)
+    depth, judged = posterior.depths[draft], accepted_anew()
+    found = verified(posterior.candidates(BOTH, draft, depth, 4), 4)
+    for row, action in enumerate(BOTH):
+        worth = rounds = 0.0
+        for right, chance in ((True, all_right[draft]), (False, whole - all_right[draft])):
+            value, length = until_accepted(action, right, depth, n, *judged)
+            worth += (chance * value[KEYLESS]).sum()
+            rounds += (chance * length[KEYLESS]).sum()
+        assert found.gains[row][n - 1] + all_right[draft].sum() == pytest.approx(worth, abs=1e-7)
+        assert found.rounds[row][n - 1] == pytest.approx(rounds, abs=1e-7)
 
 
 def test_beyond_eight_fresh_drafts_are_exact():

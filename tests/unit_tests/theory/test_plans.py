@@ -167,6 +167,7 @@ def random_case(random):
         coincidence=random.choice([0.2, 0.4]),
         retention=random.choice([0.3, 0.8]),
         verdict_correlation=random.choice([0.3, 0.7, 1.0]),
+        settling=random.choice([0.5, 1.0]),
     )
     keys = [random.choice("ab") for _ in range(random.randint(1, 4))]
     verdicts = {key: random.choice([ACCEPT, REJECT]) for key in "ab"}
