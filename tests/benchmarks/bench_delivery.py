@@ -14,13 +14,23 @@ import pytest
 from bench_coverage import CORRUPTION, FITS, LEVEL, STARTS, traces_of
 from pools import answer, trace
 from record import COSTS, DATA, SETTINGS
-from worlds import ACCEPT, REJECT, RIGHT, Question, World
+from worlds import ACCEPT, REJECT, RIGHT, Band, Question, World
 
 from langchain_markovscale import Calibration, Criterion, read_traces
 from langchain_markovscale.replay import measured_delivery
 from langchain_markovscale.replay.plan_check import carried_out
 from langchain_markovscale.replay.pool import Pool
 from langchain_markovscale.replay.replay import replay
+from langchain_markovscale.theory.prior_factors import (
+    CONCENTRATION,
+    CORRUPTION as PRIOR_CORRUPTION,
+    INITIAL,
+    NODE_WEIGHTS,
+    REPAIR,
+    RETENTION,
+    SCORES,
+    SETTLING,
+)
 
 ACTIONS = (("revise",), ("generate",), ("revise", "generate"))
 
@@ -238,3 +248,55 @@ def test_plans_of_a_right_model_gain_what_they_promise(figure, name):
                     f"plan check, {name}, {' and '.join(actions)}, c = {cost:g}",
                     ratio, "", at_least=0.9, at_most=1.1,
                 )  # fmt: skip
+
+
+# Plans of the default prior, in worlds that are drawn from it
+
+FROM_PRIOR = 60_000  # questions; those that pay are few, and most gain nothing
+PARTS = 12
+
+
+def drawn_from(factor, random):
+    return random.choices(factor.values, factor.weights)[0]
+
+
+def world_of_the_prior(random):
+    """One question's world, each factor drawn on its own; an answer's verdict repeats itself."""
+    node = random.choices(range(len(NODE_WEIGHTS)), NODE_WEIGHTS)[0]
+    mistaken, accepted = (1 - SCORES.rejected())[:, node].tolist()
+    rates = [drawn_from(factor, random) for factor in (INITIAL, REPAIR, PRIOR_CORRUPTION)]
+    return World(
+        (Band(*rates),),
+        accepted,
+        1 - mistaken,
+        stickiness=1.0,
+        retention=drawn_from(RETENTION, random),
+        settling=SETTLING,
+        concentration=drawn_from(CONCENTRATION, random),
+    )
+
+
+def kept_by_the_prior(seed):
+    """At each cost: ΣG, ΣA and Σ(A − G)² of plans of fresh draws, nothing measured."""
+    random, traces = Random(seed), []
+    for number in range(FROM_PRIOR // PARTS):
+        world = world_of_the_prior(random)
+        question = Question(world, world.bands[0], random)
+        keys = [question.draw() for _ in range(ROUNDS)]
+        attempts = [answer(key, score=ACCEPT if question.accepts(key) else REJECT) for key in keys]
+        traces.append(trace(*attempts, name=f"q{number}"))
+    questions, sums = list(Pool(traces)), []
+    for cost in (0.02, 0.01):
+        rule = Criterion(Calibration.training_free(), cost, ROUNDS, ACTIONS[2])
+        promised, delivered = carried_out(rule, questions)
+        sums.append(np.nansum([promised, delivered, (delivered - promised) ** 2], axis=1))
+    return np.array(sums)
+
+
+def test_plans_of_the_default_prior_gain_what_they_promise(figure):
+    with ProcessPoolExecutor() as workers:
+        sums = sum(workers.map(kept_by_the_prior, range(PARTS)))
+    for cost, (promised, delivered, squares) in zip((0.02, 0.01), sums, strict=True):
+        where = f"plan check, nothing measured, in worlds of the default prior, c = {cost:g}"
+        figure(where, delivered / promised, "", at_least=0.9, at_most=1.1)
+        figure(f"{where}: standard error", squares**0.5 / promised, "")
