@@ -55,7 +55,7 @@ def trials(counts: Floats, settling: Floats) -> Trials:
         settling: d, of a shape that broadcasts to the others of the counts.
     """
     found = {name: counts[..., list(columns)] for name, columns in _DRAWN.items()}
-    moves = _by_depth(counts)
+    moves = by_depth(counts)
     worth = settling[..., None] ** np.arange(moves.shape[-2])
     for name, (happened, missed) in _REVISED.items():
         times = moves[..., happened].sum(axis=-1)
@@ -141,7 +141,7 @@ def _with_imagined(
         pulled: Returns the pseudo-observations of each class, from their means, shape (B, K, 2).
     """
     counts, by_class = _trials_by_class(events, questions, fits)
-    moves, rates = _by_depth(counts), {}
+    moves, rates = by_depth(counts), {}
     for name, extra in imagined.items():
         seen, now = by_class[name], getattr(fits, name)
         tried, together = seen.sum(axis=2), seen.sum(axis=1) + extra
@@ -168,6 +168,10 @@ def _trials_by_class(
     return counts, trials(counts, fits.settling[:, None])
 
 
-def _by_depth(counts: Floats) -> Floats:
-    """Return the columns of revisions by depth, shape (..., T, 4)."""
+def by_depth(counts: Floats) -> Floats:
+    """Return the columns of revisions by depth, shape (..., T, 4).
+
+    Args:
+        counts: The columns of `em.Events`, shape (..., 4 + 4T).
+    """
     return counts[..., REVISED:].reshape(*counts.shape[:-1], -1, DEPTH)

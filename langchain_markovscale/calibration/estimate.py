@@ -27,7 +27,7 @@ from langchain_markovscale.calibration.summary import Bin, Drift, FitSummary
 from langchain_markovscale.calibration.verifier_scores import MeasuredVerifier, fit_scores
 from langchain_markovscale.display.wording import counted, points
 from langchain_markovscale.replay.pool import QuestionSample
-from langchain_markovscale.theory.likelihood import DEPTH, REVISED
+from langchain_markovscale.theory.likelihood import BROKEN, KEPT, REPAIRED, UNREPAIRED
 from langchain_markovscale.theory.rates import Rates
 from langchain_markovscale.theory.validation import check_level, whole
 from langchain_markovscale.traces.checks import checked
@@ -327,18 +327,18 @@ def _drift(problem: selection.Problem, parameters: em.Parameters) -> tuple[Drift
     events, depths = problem.events, problem.events.depths
     if not depths:
         return ()
-    moves = (events.counts.T @ selection.weighed_rows(problem, parameters))[REVISED:].reshape(
-        depths, DEPTH, -1
-    )
+    by_class = selection.weighed_rows(problem, parameters).T @ events.counts
+    moves = np.moveaxis(class_rates.by_depth(by_class), 0, -1)  # (T, 4, K)
     survival = parameters.settling[0] ** np.arange(depths)[:, None]
-    n_right, n_wrong = moves[:, 0] + moves[:, 1], moves[:, 2] + moves[:, 3]
+    n_right = moves[:, KEPT] + moves[:, BROKEN]
+    n_wrong = moves[:, REPAIRED] + moves[:, UNREPAIRED]
     rows = np.stack(
         [
             n_wrong.sum(1),
-            moves[:, 2].sum(1),
+            moves[:, REPAIRED].sum(1),
             (n_wrong * parameters.repair[0] * survival).sum(1),
             n_right.sum(1),
-            moves[:, 1].sum(1),
+            moves[:, BROKEN].sum(1),
             (n_right * parameters.corruption[0] * survival).sum(1),
         ],
         axis=1,

@@ -68,8 +68,10 @@ def revisions_at(depth: int) -> Floats:
 
 
 def _revisions_from(depth: int, most: int) -> Floats:
-    """Return the same for up to n revisions, each one level deeper, shape (n, 2, 3)."""
-    return np.array([revisions_at(depth + at) for at in range(most)])
+    """Return the same for up to n revisions, each one level deeper, by α and β: shape (n, 2, 9)."""
+    rounds = np.array([revisions_at(depth + at) for at in range(most)])
+    pairs = np.broadcast_arrays(rounds[:, 0, :, None], rounds[:, 1, None])
+    return np.stack(pairs, axis=1).reshape(most, 2, -1)
 
 
 @lru_cache(maxsize=64)
@@ -208,14 +210,10 @@ def chances_from(actions: tuple[Action, ...], depth: int, most: int) -> Floats:
         round, shape (T, 2, X, 1, V, 1), one round for draws alone; a source with fewer values than
         V has 0 for the rest. Do not change it.
     """
-    rounds = _revisions_from(depth, most if "revise" in actions else 1)
-    pairs = np.broadcast_arrays(rounds[:, 0, :, None], rounds[:, 1, None])
-    known = {
-        "generate": np.array(INITIAL.values),
-        "revise": np.stack(pairs, axis=1).reshape(*rounds.shape[:2], -1),
-    }
+    revised = _revisions_from(depth, most if "revise" in actions else 1)
+    known = {"generate": np.array(INITIAL.values), "revise": revised}
     widest = max(known[action].shape[-1] for action in actions)
-    table = np.zeros((*rounds.shape[:2], len(actions), 1, widest, 1))
+    table = np.zeros((len(revised), 2, len(actions), 1, widest, 1))
     for column, action in enumerate(actions):
         table[:, :, column, 0, : known[action].shape[-1], 0] = known[action]
     return table
@@ -232,6 +230,5 @@ def revision_gains(depth: int, most: int) -> Floats:
     Returns:
         At [wrong or right in hand, α, β] as one axis, and n, shape (18, most).
     """
-    repair, kept = _revisions_from(depth, most).swapaxes(0, 1)
-    pairs = np.repeat(repair, kept.shape[1], axis=1), 1 - np.tile(kept, repair.shape[1])
-    return chain_gains(*[each[:, None] for each in pairs]).reshape(-1, most)
+    repair, kept = _revisions_from(depth, most)[:, :, None].swapaxes(0, 1)
+    return chain_gains(repair, 1 - kept).reshape(-1, most)

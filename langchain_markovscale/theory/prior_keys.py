@@ -66,6 +66,7 @@ class KeysPosterior(KeyedPosterior):
         self._chances, self._given, self._scored = chances, given, scored
         self._verdicts, self._urns = verdicts, urns
         self._hands: dict[int | None, Floats] = {}
+        self._sources: dict[Action, Floats] = {}
         self.votes, self.latest, self.depths = seen.votes, seen.latest, seen.depths
 
     @property
@@ -151,8 +152,10 @@ class KeysPosterior(KeyedPosterior):
         return Ballot(self.votes, joint, INITIAL.values, self._urns, draws)
 
     def _values(self, action: Action) -> Floats:
-        """P(values of what a candidate depends on | h), shape (H, V)."""
-        return outer([self._given[:, at] for at in SOURCES[action]])
+        """P(values of what a candidate depends on | h), shape (H, V); do not change it."""
+        if action not in self._sources:
+            self._sources[action] = outer([self._given[:, at] for at in SOURCES[action]])
+        return self._sources[action]
 
     def _by_hand(self, answer: int | None) -> Floats:
         """P(h, and the answer in hand is wrong or right), shape (2, H); do not change it."""

@@ -23,13 +23,9 @@ from langchain_markovscale.replay.pool import Pool
 from langchain_markovscale.replay.replay import replay
 from langchain_markovscale.theory.prior_factors import (
     CONCENTRATION,
-    CORRUPTION as PRIOR_CORRUPTION,
     INITIAL,
     NODE_WEIGHTS,
-    REPAIR,
-    RETENTION,
     SCORES,
-    SETTLING,
 )
 
 ACTIONS = (("revise",), ("generate",), ("revise", "generate"))
@@ -250,7 +246,7 @@ def test_plans_of_a_right_model_gain_what_they_promise(figure, name):
                 )  # fmt: skip
 
 
-# Plans of the default prior, in worlds that are drawn from it
+# Plans of draws by the default prior, in worlds that are drawn from it
 
 FROM_PRIOR = 60_000  # questions; those that pay are few, and most gain nothing
 PARTS = 12
@@ -260,28 +256,20 @@ def drawn_from(factor, random):
     return random.choices(factor.values, factor.weights)[0]
 
 
-def world_of_the_prior(random):
-    """One question's world, each factor drawn on its own; an answer's verdict repeats itself."""
+def question_of_the_prior(random):
+    """A question whose draws and verdicts are as the prior has them; a verdict repeats itself."""
     node = random.choices(range(len(NODE_WEIGHTS)), NODE_WEIGHTS)[0]
     mistaken, accepted = (1 - SCORES.rejected())[:, node].tolist()
-    rates = [drawn_from(factor, random) for factor in (INITIAL, REPAIR, PRIOR_CORRUPTION)]
-    return World(
-        (Band(*rates),),
-        accepted,
-        1 - mistaken,
-        stickiness=1.0,
-        retention=drawn_from(RETENTION, random),
-        settling=SETTLING,
-        concentration=drawn_from(CONCENTRATION, random),
-    )
+    band, theta = Band(drawn_from(INITIAL, random), 0.0, 0.0), drawn_from(CONCENTRATION, random)
+    world = World((band,), accepted, 1 - mistaken, stickiness=1.0, concentration=theta)
+    return Question(world, band, random)
 
 
 def kept_by_the_prior(seed):
     """At each cost: ΣG, ΣA and Σ(A − G)² of plans of fresh draws, nothing measured."""
     random, traces = Random(seed), []
     for number in range(FROM_PRIOR // PARTS):
-        world = world_of_the_prior(random)
-        question = Question(world, world.bands[0], random)
+        question = question_of_the_prior(random)
         keys = [question.draw() for _ in range(ROUNDS)]
         attempts = [answer(key, score=ACCEPT if question.accepts(key) else REJECT) for key in keys]
         traces.append(trace(*attempts, name=f"q{number}"))
@@ -293,7 +281,7 @@ def kept_by_the_prior(seed):
     return np.array(sums)
 
 
-def test_plans_of_the_default_prior_gain_what_they_promise(figure):
+def test_draws_of_the_default_prior_gain_what_they_promise(figure):
     with ProcessPoolExecutor() as workers:
         sums = sum(workers.map(kept_by_the_prior, range(PARTS)))
     for cost, (promised, delivered, squares) in zip((0.02, 0.01), sums, strict=True):
